@@ -1,0 +1,44 @@
+# make demo   venv, pinned install, the smoke suite on the built-in phantom, and its report
+# make test   the tests
+# make smoke  the smoke suite and its report alone, into a store of its own (the benchmark of CI)
+# make lock   pins again what pyproject.toml asks for
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test smoke lint install lock clean
+
+demo: install
+	$(BIN)/python cli.py suite smoke
+	$(BIN)/python cli.py report
+
+test: install
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+smoke: install
+	$(BIN)/python cli.py suite smoke --store stores/smoke
+	$(BIN)/python cli.py report --store stores/smoke --out stores/smoke/report
+	$(BIN)/python cli.py verify --store stores/smoke
+
+lint: install
+	$(BIN)/ruff check .
+
+install: $(VENV)/installed
+
+$(VENV)/installed: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "error: $(PYTHON) is older than 3.11; name a newer one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@touch $@
+
+# torch and torchvision are pinned as a pair that imports together; a GPU machine may bring its own torch >= 2.6.
+lock:
+	$(BIN)/python -m pip install --quiet uv
+	printf 'torch==2.12.1\ntorchvision==0.27.1\n' > $(VENV)/pins.txt
+	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --extra test \
+	  --constraint $(VENV)/pins.txt --custom-compile-command 'make lock' --quiet --output-file requirements.lock pyproject.toml
+
+clean:
+	rm -rf $(VENV) store stores report

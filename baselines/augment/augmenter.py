@@ -1,0 +1,74 @@
+"""An Augmenter: one transform, and what the protocol does after it, as a training step calls it.
+
+Callers: the objectives (after merging, so that a sample is augmented as it is presented), reports through
+`sheet_samples`. Not here: the transforms themselves.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from baselines.augment import NO_TRANSFORM, TRANSFORMS, check_transform
+from baselines.augment.base import Identity, Transform
+
+
+class Augmenter:
+    """Applies a transform to batches; with `renormalise`, every sample is then stretched to [0, 1] (Q3)."""
+
+    def __init__(self, transform: Transform, *, renormalise: bool):
+        self.transform = transform
+        self.renormalise = renormalise
+
+    def __call__(self, images: Tensor, masks: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """images: float32 (B, 1, H, W) in [0, 1]; masks: uint8 or long (B, H, W), on the same device. Returns both in
+        the same shapes and dtypes.
+
+        Exactly one number is drawn from `rng`, whatever the transform: runs that differ only in their transform share
+        all other random decisions. Drawn on the CPU, parameters are the same on every device; give a CPU generator, for
+        one on the GPU makes each call wait for it.
+        """
+        seed = int(torch.randint(2**62, (), generator=rng, device=rng.device))
+        drawn = self.transform.draw(images, torch.Generator().manual_seed(seed))
+        # Mixed precision is for the network: half precision would coarsen the grid and the blurred image.
+        with torch.autocast(images.device.type, enabled=False):
+            if not self.renormalise:
+                return self.transform.apply(images, masks, drawn)
+            # In float64 a shifted image is exact, and its normalisation is bit for bit that of the image itself.
+            changed, masks = self.transform.apply(images.double(), masks, drawn)
+            return stretch_to_full_range(changed).to(images.dtype), masks
+
+
+def stretch_to_full_range(images: Tensor) -> Tensor:
+    """Min-max normalisation of each image of (B, 1, H, W) to [0, 1]; an image of one grey value becomes 0."""
+    low = images.amin(dim=(2, 3), keepdim=True)
+    span = images.amax(dim=(2, 3), keepdim=True) - low
+    return (images - low) / torch.where(span > 0, span, 1.0)
+
+
+def make_augmenter(transform: str, *, renormalise: bool = False, dropped_deepstack: bool = False) -> Augmenter:
+    """The Augmenter of a key of TRANSFORMS, or of "none".
+
+    renormalise: protocol switch of the same name (Q3). dropped_deepstack: protocol switch deepstack=dropped, under
+    which "deepstack" changes nothing (Q2). Raises InputError for an unknown transform.
+    """
+    check_transform(transform)
+    if transform == NO_TRANSFORM or (transform == "deepstack" and dropped_deepstack):
+        return Augmenter(Identity(), renormalise=renormalise)
+    return Augmenter(TRANSFORMS.load(transform)(), renormalise=renormalise)
+
+
+def sheet_samples(
+    transform: str, image: np.ndarray, mask: np.ndarray, n: int, seed: int
+) -> tuple[np.ndarray, np.ndarray, list[dict[str, float]]]:
+    """n augmented versions of one slice, for a contact sheet.
+
+    image: float32 (H, W) in [0, 1]; mask: uint8 (H, W). Returns images float32 (n, H, W), which brightness and noise
+    may take out of [0, 1], masks uint8 (n, H, W), and the scalar parameters drawn for each, by name.
+    """
+    chosen = make_augmenter(transform).transform
+    images = torch.from_numpy(image)[None, None].repeat(n, 1, 1, 1)
+    masks = torch.from_numpy(mask)[None].repeat(n, 1, 1)
+    drawn = chosen.draw(images, torch.Generator().manual_seed(seed))
+    images, masks = chosen.apply(images, masks, drawn)
+    scalars = {name: values.tolist() for name, values in drawn.items() if values.ndim == 1}
+    return images[:, 0].numpy(), masks.numpy(), [{name: float(v[i]) for name, v in scalars.items()} for i in range(n)]

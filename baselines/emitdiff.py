@@ -1,0 +1,195 @@
+"""EMIT-Diff (DiffBoost) at a size that trains from scratch: a text- and edge-conditioned diffusion model (paper III).
+
+A UNet with cross-attention to the text and a ControlNet on the edge map are trained jointly on the fold's training
+cases, with classifier-free guidance through empty prompts. It differs from the paper in having no pre-training, no
+latent space (a pixel-unshuffled grid takes its place) and its own small text encoder. Callers: the stages fit-generator and
+synthesize. Not here: the preset with Stable Diffusion weights.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import ControlNetModel, UNet2DConditionModel
+from torch import nn
+
+from baselines import diffusion
+from baselines.generator import Conditions, Generator, GeneratorSettings, SamplingSettings, TrainingSlices
+from baselines.generator_training import read_config, restore, save_fit, seeded, start_training, train
+from baselines.phrases import apply_changes, change_table, join_phrase
+from baselines.slice_augmentation import addressed_edge_dropout, random_edge_dropout, random_geometry
+from baselines.text import STYLE, TextEncoder, Vocabulary, embed
+from benchmark.progress import Report, silent
+from datasets.prompts import AUGMENTATION_PHRASES
+
+
+class EmitDiffNetwork(nn.Module):
+    """UNet, ControlNet and text encoder of one generator: noisy grid + timestep + edge grid + text -> velocity."""
+
+    def __init__(self, settings: GeneratorSettings, size: int, vocabulary: Vocabulary):
+        super().__init__()
+        self.settings = settings
+        planes, levels = settings.unshuffle**2, len(settings.channels)
+        self.text = TextEncoder(len(vocabulary.known), vocabulary.length, settings.text_width, heads=2)
+        # Cross-attention at the lowest resolution only: it costs least there, and a phrase speaks of the whole image.
+        self.unet = UNet2DConditionModel(
+            sample_size=size // settings.unshuffle,
+            in_channels=planes,
+            out_channels=planes,
+            down_block_types=("DownBlock2D",) * (levels - 1) + ("CrossAttnDownBlock2D",),
+            up_block_types=("CrossAttnUpBlock2D",) + ("UpBlock2D",) * (levels - 1),
+            block_out_channels=settings.channels,
+            layers_per_block=settings.layers,
+            cross_attention_dim=settings.text_width,
+            attention_head_dim=settings.heads,  # this class reads it as the number of heads
+            norm_num_groups=settings.norm_groups,
+        )
+        self.control = ControlNetModel.from_unet(
+            self.unet, conditioning_channels=planes, conditioning_embedding_out_channels=settings.channels[:1]
+        )
+        # A ControlNet starts silent so as not to disturb a pre-trained UNet. There is none here.
+        self.control.controlnet_cond_embedding.conv_out.reset_parameters()
+
+    def forward(
+        self, grid: torch.Tensor, timesteps: torch.Tensor, edges: torch.Tensor, text: torch.Tensor
+    ) -> torch.Tensor:
+        """grid, edges (B, planes, H, W), timesteps (B,), text (B, L, width) -> velocity like grid."""
+        down, middle = self.control(grid, timesteps, text, controlnet_cond=edges, return_dict=False)
+        return self.unet(
+            grid,
+            timesteps,
+            text,
+            down_block_additional_residuals=down,
+            mid_block_additional_residual=middle,
+            return_dict=False,
+        )[0]
+
+
+class _TrainingBatches:
+    """Training slices on the device, and the loss of a batch of them."""
+
+    def __init__(self, network: EmitDiffNetwork, vocabulary: Vocabulary, data: TrainingSlices, device: torch.device):
+        self.network, self.settings = network, network.settings
+        planes = np.stack([data.images, data.masks * 255, data.edges], axis=1)
+        self.planes = torch.from_numpy(planes).to(device)
+        self.shares = diffusion.signal_shares(device)
+        phrases = AUGMENTATION_PHRASES[: self.settings.phrases]
+        self.changes = change_table(("", *phrases)).to(device)
+        distinct = list(dict.fromkeys(data.prompts))
+        self.prompt_of_slice = torch.tensor([distinct.index(prompt) for prompt in data.prompts], device=device)
+        texts = [join_phrase(prompt, phrase) for prompt in distinct for phrase in ("", *phrases)]
+        self.tokens = vocabulary.encode(["", STYLE, *texts]).to(device)
+
+    def loss(self, rows: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
+        """Scalar loss of the slices `rows` (B,)."""
+        settings = self.settings
+        images, masks, edges = random_geometry(self.planes[rows].float() / 255, settings, rng).split(1, dim=1)
+        edges = random_edge_dropout(edges, masks.round(), settings.edge_dropout, rng)
+        phrase, tokens = self._draw_text(rows, rng)
+        images = apply_changes(images, self.changes[phrase], rng)
+        text = self.network.text(tokens)
+        control = diffusion.to_grid(edges, settings.unshuffle)
+
+        def denoise(noisy: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
+            return self.network(noisy, timesteps, control, text)
+
+        grid = diffusion.to_grid(images, settings.unshuffle)
+        return diffusion.velocity_loss(denoise, grid, self.shares, settings.min_snr_gamma, rng)
+
+    def _draw_text(self, rows: torch.Tensor, rng: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        """A phrase number (B,) per slice, 0 = none, and the tokens (B, L) shown: its prompt, style words, or nothing."""
+        settings, device = self.settings, rows.device
+        phrases = len(self.changes)
+        draw = torch.rand(2, len(rows), generator=rng, device=device)
+        phrase = torch.randint(1, max(2, phrases), (len(rows),), generator=rng, device=device)
+        phrase = torch.where((draw[0] < settings.phrase_share) & (phrase < phrases), phrase, 0)
+        token_row = 2 + self.prompt_of_slice[rows] * phrases + phrase
+        token_row = torch.where(draw[1] < settings.prompt_dropout + settings.style_share, 1, token_row)
+        token_row = torch.where(draw[1] < settings.prompt_dropout, 0, token_row)
+        return phrase, self.tokens[token_row]
+
+
+class EmitDiff(Generator):
+    """Text-guided, edge-conditioned diffusion; the mask of a sample is that of its slice."""
+
+    name = "emitdiff"
+
+    def __init__(self, network: EmitDiffNetwork, vocabulary: Vocabulary, device: torch.device):
+        self.network, self.vocabulary, self.device = network, vocabulary, device
+
+    @classmethod
+    def fit(
+        cls,
+        data: TrainingSlices,
+        settings: GeneratorSettings,
+        *,
+        seed: int,
+        device: torch.device,
+        out: Path,
+        report: Report = silent,
+    ) -> None:
+        settings.check_size(data.size)
+        phrases = AUGMENTATION_PHRASES[: settings.phrases]
+        vocabulary = Vocabulary.of([STYLE, *(join_phrase(p, f) for p in set(data.prompts) for f in ("", *phrases))])
+        network = seeded(lambda: EmitDiffNetwork(settings, data.size, vocabulary), seed)
+        state = start_training(network, settings, seed, device)
+        batches = _TrainingBatches(network, vocabulary, data, device)
+        train(state, batches.loss, len(data.ids), settings, report)
+        save_fit(cls.name, state, data, settings, {"words": vocabulary.known, "prompt_length": vocabulary.length}, out)
+
+    @classmethod
+    def load(cls, folder: Path, device: torch.device) -> "EmitDiff":
+        config, settings = read_config(folder)
+        vocabulary = Vocabulary(config["words"], config["prompt_length"])
+        return cls(restore(EmitDiffNetwork(settings, config["size"], vocabulary), folder, device), vocabulary, device)
+
+    def unknown_words(self, prompts: Sequence[str]) -> list[str]:
+        return self.vocabulary.unknown(prompts)
+
+    @torch.inference_mode()
+    def sample(
+        self,
+        conditions: Conditions,
+        *,
+        variant: int,
+        key: str,
+        batch_size: int,
+        sampling: SamplingSettings | None = None,
+        report: Report = silent,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        sampling = sampling or self.network.settings.sampling
+        texts = embed(self.network.text, self.vocabulary, ["", *conditions.prompts], sampling.text_mix)
+        images = np.empty_like(conditions.masks)
+        for first in range(0, len(images), batch_size):
+            rows = slice(first, first + batch_size)
+            edges = self._edge_grid(conditions, rows, variant, key, sampling)
+            text = torch.stack([texts[prompt] for prompt in conditions.prompts[rows]])
+            noise = diffusion.starting_noise(key, conditions.ids[rows], variant, edges.shape[1:], sampling.noise, self.device)
+            denoise = self._guided(edges, text, texts[""].expand_as(text), sampling.guidance_scale)
+            grid = diffusion.sample_grid(denoise, noise, sampling)
+            images[rows] = diffusion.to_uint8(diffusion.from_grid(grid, self.network.settings.unshuffle))[:, 0]
+            report(min(first + batch_size, len(images)), len(images))
+        return images, conditions.masks.copy()
+
+    def _edge_grid(
+        self, conditions: Conditions, rows: slice, variant: int, key: str, sampling: SamplingSettings
+    ) -> torch.Tensor:
+        masks = torch.from_numpy(conditions.masks[rows]).unsqueeze(1).float()
+        edges = torch.from_numpy(conditions.edges[rows]).unsqueeze(1).float() / 255
+        draws = [diffusion.addressed(key, slice_id, variant, "edges") for slice_id in conditions.ids[rows]]
+        edges = addressed_edge_dropout(edges, masks, sampling.edge_dropout, draws)
+        return diffusion.to_grid(edges.to(self.device), self.network.settings.unshuffle)
+
+    def _guided(self, edges: torch.Tensor, text: torch.Tensor, no_text: torch.Tensor, scale: float) -> diffusion.Denoise:
+        """Velocity with classifier-free guidance: `scale` times the way from no text to the text; 1 needs one pass."""
+        if scale == 1:
+            return lambda grid, timesteps: self.network(grid, timesteps, edges, text)
+        edges, text = torch.cat([edges, edges]), torch.cat([no_text, text])
+
+        def denoise(grid: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
+            both = self.network(torch.cat([grid, grid]), torch.cat([timesteps, timesteps]), edges, text)
+            without, with_text = both.chunk(2)
+            return without + scale * (with_text - without)
+
+        return denoise

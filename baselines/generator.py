@@ -1,0 +1,197 @@
+"""What every generator of synthetic training images is: its data, its numbers, its interface, its name.
+
+A generator is fitted on the training slices of one fold, saved into a folder, loaded again and sampled into numbered
+variants. Callers: the stages fit-generator and synthesize, and the presets, which are tables of `GeneratorSettings`.
+This module imports no torch, so that settings can be checked before anything heavy is loaded. Not here: the models.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from benchmark.errors import InputError
+from benchmark.frozen import Frozen
+from benchmark.progress import Report, silent
+from benchmark.registry import Registry
+
+if TYPE_CHECKING:
+    import torch
+
+GENERATORS = Registry(
+    "generator",
+    {
+        "unconditional": "baselines.unconditional:UnconditionalDiffusion",
+        "emitdiff": "baselines.emitdiff:EmitDiff",
+    },
+)
+
+TRAINING_IDS_FILE = "training_ids.json"
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What M samples are made from: `masks` uint8 (M,S,S) in {0,1}, `edges` uint8 (M,S,S) (Q18), one prompt and one
+    slice id ("prostate_16/z007") each. A prompt holds the triplet and, after it, the phrase of the variant (III-D)."""
+
+    ids: Sequence[str]
+    masks: np.ndarray
+    edges: np.ndarray
+    prompts: Sequence[str]
+
+    def __post_init__(self) -> None:
+        _check_same_slices(self.ids, self.prompts, self.masks, self.edges)
+
+
+@dataclass(frozen=True)
+class TrainingSlices:
+    """N slices of training cases: `images` uint8 (N,S,S), `masks` uint8 {0,1}, `edges` uint8 (Q18), one prompt (the
+    triplet, without a phrase) and one slice id each."""
+
+    images: np.ndarray
+    masks: np.ndarray
+    edges: np.ndarray
+    prompts: Sequence[str]
+    ids: Sequence[str]
+
+    def __post_init__(self) -> None:
+        _check_same_slices(self.ids, self.prompts, self.images, self.masks, self.edges)
+        if not len(self.ids):
+            raise InputError("a generator needs at least one training slice, but none was given; add training cases.")
+
+    @property
+    def size(self) -> int:
+        """Side of a slice in pixels."""
+        return self.images.shape[-1]
+
+
+def _check_same_slices(ids: Sequence[str], prompts: Sequence[str], *stacks: np.ndarray) -> None:
+    shapes = {stack.shape for stack in stacks}
+    if len(shapes) != 1 or len(next(iter(shapes))) != 3 or any(stack.dtype != np.uint8 for stack in stacks):
+        found = ", ".join(f"{stack.dtype} {stack.shape}" for stack in stacks)
+        raise InputError(f"slices must be uint8 stacks of one shape (N, size, size), found {found}.")
+    count, height, width = next(iter(shapes))
+    if height != width or len(ids) != count or len(prompts) != count:
+        raise InputError(
+            f"{count} square slices need as many ids and prompts, found slices of {height}x{width} pixels,"
+            f" {len(ids)} ids and {len(prompts)} prompts."
+        )
+
+
+class SamplingSettings(Frozen):
+    """How a fitted generator is sampled; no part of the training depends on these."""
+
+    sampler: Literal["ddim", "dpm-solver++", "unipc"] = "dpm-solver++"
+    steps: int = Field(8, ge=1, le=1000, description="denoising steps of the sampler (Q12: DDIM, 20)")
+    guidance_scale: float = Field(1.5, ge=1, description="classifier-free guidance; 1 = none (Q12: 9)")
+    text_mix: Literal["plain", "weighted"] = Field("plain", description="embedding of the prompt, or the mix of Q12")
+    noise: Literal["address", "shared"] = Field("address", description="noise per slice, or per variant only (Q26)")
+    edge_dropout: float = Field(0.2, ge=0, le=1, description="share of image-edge patches dropped; the mask boundary stays")
+
+
+class GeneratorSettings(Frozen):
+    """All numbers of a generator trained from scratch. The defaults fit 64 px slices and two CPU cores."""
+
+    # Network: working grid = size / unshuffle; each further entry of `channels` halves it once more.
+    unshuffle: int = Field(4, ge=1, description="pixel-unshuffle factor in front of the UNet, in pixels")
+    channels: tuple[int, ...] = Field((32, 64), min_length=1, description="channels per resolution")
+    layers: int = Field(1, ge=1, description="residual blocks per resolution")
+    heads: int = Field(2, ge=1, description="attention heads at the lowest resolution")
+    norm_groups: int = Field(8, ge=1, description="groups of the group norm; divides every entry of channels")
+    text_width: int = Field(32, ge=4, description="channels of the text embedding")
+    # Optimisation.
+    steps: int = Field(250, ge=1, description="optimiser steps")
+    batch: int = Field(16, ge=1, description="slices per step")
+    learning_rate: float = Field(2e-3, gt=0, description="peak of the cosine schedule of AdamW")
+    warmup_share: float = Field(0.05, ge=0, le=1, description="share of the steps with a rising learning rate")
+    weight_decay: float = Field(0.01, ge=0)
+    gradient_clip: float = Field(1.0, gt=0, description="largest gradient norm")
+    ema_decay: float = Field(0.98, ge=0, lt=1, description="decay per step of the averaged weights that are kept")
+    min_snr_gamma: float = Field(5.0, gt=0, description="cap of the signal-to-noise weight of the loss")
+    # What a training slice looks like.
+    flip_probability: float = Field(0.5, ge=0, le=1, description="left-right mirror")
+    rotation_degrees: float = Field(10.0, ge=0, le=180, description="largest rotation to either side (Q13: 20)")
+    scale_range: tuple[float, float] = Field((0.85, 1.1), description="zoom (Q13: 0.75-1.05)")
+    phrases: int = Field(50, ge=0, description="how many augmentation phrases are trained: the first ones of the list")
+    phrase_share: float = Field(0.6, ge=0, le=1, description="share of slices changed and described by a phrase")
+    prompt_dropout: float = Field(0.1, ge=0, le=1, description="share of empty prompts, for guidance")
+    style_share: float = Field(0.05, ge=0, le=1, description="share of prompts replaced by the style words of Q12")
+    edge_dropout: float = Field(0.6, ge=0, le=1, description="largest share of image-edge patches dropped from a slice")
+    # Sampling.
+    sampling: SamplingSettings = SamplingSettings()
+
+    @model_validator(mode="after")
+    def _network_fits(self) -> GeneratorSettings:
+        if any(width % self.norm_groups or width % self.heads for width in self.channels):
+            raise ValueError(f"channels {self.channels} must be multiples of norm_groups and of heads")
+        if not 0 < self.scale_range[0] <= self.scale_range[1]:
+            raise ValueError(f"scale_range {self.scale_range} must be positive and ascending")
+        return self
+
+    def check_size(self, size: int) -> None:
+        """Raises InputError when slices of `size` pixels do not divide into the network's grid."""
+        unit = self.unshuffle * 2 ** (len(self.channels) - 1)
+        if size % unit:
+            raise InputError(
+                f"slices of {size} pixels do not fit this generator, whose grid needs a multiple of {unit}"
+                f" (unshuffle {self.unshuffle}, {len(self.channels)} resolutions); choose another size."
+            )
+
+
+class Generator(ABC):
+    """A fitted generator of (image, mask) pairs. Weights are safetensors, everything else JSON or CSV; no pickle."""
+
+    name: ClassVar[str]
+
+    @classmethod
+    @abstractmethod
+    def fit(
+        cls,
+        data: TrainingSlices,
+        settings: GeneratorSettings,
+        *,
+        seed: int,
+        device: torch.device,
+        out: Path,
+        report: Report = silent,
+    ) -> None:
+        """Trains on `data` alone and fills the folder `out`: weights.safetensors, config.json, curve.csv and
+        training_ids.json (for leak checks). Raises InputError for slices that do not fit the network, RuntimeError
+        naming the step when the loss is not finite."""
+
+    @classmethod
+    @abstractmethod
+    def load(cls, folder: Path, device: torch.device) -> Generator:
+        """The generator that `fit` left in `folder`."""
+
+    @abstractmethod
+    def sample(
+        self,
+        conditions: Conditions,
+        *,
+        variant: int,
+        key: str,
+        batch_size: int,
+        sampling: SamplingSettings | None = None,
+        report: Report = silent,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """One synthetic (image uint8, mask uint8 {0,1}) per id, both (M,S,S). The noise of a sample depends on `key`
+        (the generator's), its slice id and `variant` alone, so batch size and order do not matter. `sampling` replaces
+        the settings stored with the weights."""
+
+    def unknown_words(self, prompts: Sequence[str]) -> list[str]:
+        """Words of `prompts` that the text encoder was not trained on, sorted; the caller tells the user. Always empty
+        for a generator without text."""
+        return []
+
+
+def training_ids(folder: Path) -> list[str]:
+    """Slice ids that the generator in `folder` was trained on, so that a stage can prove that none is a test slice."""
+    return json.loads((folder / TRAINING_IDS_FILE).read_text())

@@ -1,0 +1,140 @@
+"""Fitting a diffusion generator: the training loop, averaged weights, and the folder that a fit leaves behind.
+
+Callers: unconditional, emitdiff. Not here: the loss (diffusion.py) and what a batch holds.
+"""
+
+import csv
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from baselines.generator import TRAINING_IDS_FILE, GeneratorSettings, TrainingSlices
+from benchmark.progress import Report
+
+_CHECK_EVERY = 10  # steps between two looks at the loss; each look waits for the GPU
+Network = TypeVar("Network", bound=nn.Module)
+
+
+
+@dataclass
+class TrainingState:
+    """Everything that training changes: saving and restoring this object is all that resuming would need."""
+
+    network: nn.Module
+    optimiser: torch.optim.Optimizer
+    rng: torch.Generator
+    average: list[torch.Tensor]
+    step: int = 0
+    curve: list[tuple[int, float, float]] = field(default_factory=list)  # (step, mean loss since the last, rate)
+
+
+def start_training(network: nn.Module, settings: GeneratorSettings, seed: int, device: torch.device) -> TrainingState:
+    """State before the first step; the network is moved to `device`."""
+    network.to(device).train()
+    if device.type == "cuda":
+        network.to(memory_format=torch.channels_last)  # no gain on CPU, measured
+    optimiser = torch.optim.AdamW(
+        network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, betas=(0.9, 0.99), fused=True
+    )
+    average = [weight.detach().clone() for weight in network.parameters()]
+    return TrainingState(network, optimiser, torch.Generator(device).manual_seed(seed), average)
+
+
+def learning_rate(step: int, settings: GeneratorSettings) -> float:
+    """Linear warm-up, then half a cosine down to nearly zero; `step` counts from 0."""
+    warm_up = max(1, round(settings.warmup_share * settings.steps))
+    if step < warm_up:
+        return settings.learning_rate * (step + 1) / warm_up
+    progress = (step - warm_up) / max(1, settings.steps - warm_up)
+    return settings.learning_rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress)))
+
+
+def train(
+    state: TrainingState,
+    loss_of_batch: Callable[[torch.Tensor, torch.Generator], torch.Tensor],
+    slices: int,
+    settings: GeneratorSettings,
+    report: Report,
+) -> None:
+    """Runs `state` to `settings.steps`; afterwards the network carries the averaged weights and is in eval mode.
+
+    `loss_of_batch(rows int64 (batch,), rng)` is the loss of those training slices. Raises RuntimeError naming the first
+    step whose loss is not finite.
+    """
+    device = state.rng.device
+    weights = list(state.network.parameters())
+    losses: list[torch.Tensor] = []
+    while state.step < settings.steps:
+        rate = learning_rate(state.step, settings)
+        for group in state.optimiser.param_groups:
+            group["lr"] = rate
+        rows = torch.randint(slices, (settings.batch,), generator=state.rng, device=device)
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            loss = loss_of_batch(rows, state.rng)
+        state.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(weights, settings.gradient_clip)
+        state.optimiser.step()
+        state.step += 1
+        # A short average at the start, or the random weights of step 0 would stay in it for long.
+        decay = min(settings.ema_decay, state.step / (state.step + 10))
+        torch._foreach_lerp_(state.average, [weight.detach() for weight in weights], 1 - decay)
+        losses.append(loss.detach())
+        if len(losses) == _CHECK_EVERY or state.step == settings.steps:
+            _note_losses(state, losses, rate)
+            losses.clear()
+            report(state.step, settings.steps, loss=state.curve[-1][1])
+    with torch.no_grad():
+        for weight, averaged in zip(weights, state.average, strict=True):
+            weight.copy_(averaged)
+    state.network.eval()
+
+
+def _note_losses(state: TrainingState, losses: list[torch.Tensor], rate: float) -> None:
+    values = torch.stack(losses).tolist()
+    for offset, value in enumerate(values, start=1 - len(values)):
+        if not math.isfinite(value):
+            raise RuntimeError(
+                f"the loss of the generator is {value} at step {state.step + offset}; lower the learning rate"
+                f" (now {rate:.2g})."
+            )
+    state.curve.append((state.step, sum(values) / len(values), rate))
+
+
+def seeded(build: Callable[[], Network], seed: int) -> Network:
+    """A network with initial weights drawn from `seed`; layers draw from the global generator, which is put back."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build()
+
+
+def save_fit(name: str, state: TrainingState, data: TrainingSlices, settings: GeneratorSettings, more: dict, out: Path) -> None:
+    """Writes weights.safetensors, config.json (name, size, settings and `more`), curve.csv and training_ids.json."""
+    out.mkdir(parents=True, exist_ok=True)
+    weights = {key: tensor.contiguous().cpu() for key, tensor in state.network.state_dict().items()}
+    save_file(weights, out / "weights.safetensors")
+    config = {"generator": name, "size": data.size, "settings": settings.model_dump(mode="json"), **more}
+    (out / "config.json").write_text(json.dumps(config, indent=1))
+    (out / TRAINING_IDS_FILE).write_text(json.dumps(list(data.ids)))
+    with (out / "curve.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("step", "loss", "learning_rate"), *state.curve])
+
+
+def read_config(folder: Path) -> tuple[dict, GeneratorSettings]:
+    """(whole config, settings) of the fit in `folder`."""
+    config = json.loads((folder / "config.json").read_text())
+    return config, GeneratorSettings(**config["settings"])
+
+
+def restore(network: Network, folder: Path, device: torch.device) -> Network:
+    """`network` with the weights of the fit in `folder`, on `device`, in eval mode."""
+    network.load_state_dict(load_file(folder / "weights.safetensors"))
+    network.to(device).eval()
+    return network.to(memory_format=torch.channels_last) if device.type == "cuda" else network

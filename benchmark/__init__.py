@@ -1,0 +1,1 @@
+"""The harness: specs, protocols, stages, store, metrics and records."""

@@ -1,0 +1,80 @@
+"""Finished stages -> the record of a run.
+
+Everything in a record but its costs and provenance follows from the run's spec, so that two machines write the same
+record. Callers: cli, engines. Not here: the schema (record.py).
+"""
+
+import json
+
+from benchmark.errors import InputError
+from benchmark.plan import Plan
+from benchmark.record import Budget, CaseRow, Record, StageCost
+from benchmark.record import Split as RecordSplit
+from benchmark.spec import named_seed
+from benchmark.store import Store
+
+
+def assemble(plan: Plan, store: Store, notes: tuple[str, ...] = ()) -> Record:
+    """The record of a run whose stages are all computed. Raises InputError on a leak: a generator saw a test case."""
+    manifests = {node.key: store.manifest(node.stage, node.key) for node in plan.nodes}
+    score = plan.last("score")
+    rows = json.loads((store.folder("score", score.key) / "cases.json").read_text(encoding="utf-8"))
+    fitted = manifests[plan.last("fit-segmenter").key]["results"]
+    generator = plan.last("fit-generator")
+    seen = tuple(generator.spec["cases"]) if generator else ()
+    leaked = sorted(set(seen) & set(plan.split.test))
+    if leaked:
+        raise InputError(f"the generator was trained on test cases of fold {plan.run.fold}: {', '.join(leaked)}.")
+    seed = plan.run.seed
+    return Record(
+        key=plan.run.key,
+        status="done",
+        spec=plan.run,
+        cases=tuple(CaseRow.model_validate(row) for row in rows),
+        split=_split(plan, seen),
+        budget=Budget(
+            optimiser_steps=fitted["steps"],
+            real_presentations=fitted["presented"]["real"],
+            synthetic_presentations=fitted["presented"]["synthetic"],
+        ),
+        seeds={
+            "split": plan.run.preset.split_seed,
+            "generator": named_seed(seed, "generator"),
+            "weights": named_seed(seed, "segmenter", "weights"),
+            "order": named_seed(seed, "segmenter", "order"),
+            "step": named_seed(seed, "segmenter", "step"),
+        },
+        stages=tuple(_cost(manifests[node.key]) for node in plan.nodes),
+        notes=(*notes, *manifests[plan.nodes[0].key]["results"]["notes"], *_case_notes(rows)),
+        provenance=manifests[score.key]["provenance"],
+    )
+
+
+def failed(plan: Plan, error: str) -> Record:
+    """The record of a run of which a stage failed: a row of the report, with its reason."""
+    return Record(key=plan.run.key, status="failed", error=error, spec=plan.run, split=_split(plan, ()))
+
+
+def _split(plan: Plan, seen: tuple[str, ...]) -> RecordSplit:
+    parts = plan.split
+    return RecordSplit(
+        hash=parts.hash, train=parts.train, validation=parts.validation, test=parts.test, generator=seen
+    )
+
+
+def _cost(manifest: dict) -> StageCost:
+    cost = manifest["cost"]
+    return StageCost(
+        stage=manifest["stage"], key=manifest["key"], version=manifest["version"], seconds=cost["seconds"],
+        peak_memory_mb=cost["peak_memory_mb"], gpu_memory_mb=cost["gpu_memory_mb"], machine=cost["machine"],
+        results=manifest["results"],
+    )  # fmt: skip
+
+
+def _case_notes(rows: list[dict]) -> tuple[str, ...]:
+    """What a reader of the numbers must know about single cases."""
+    notes = []
+    missed = [row["case"] for row in rows if row["missed"]]
+    if missed:
+        notes.append(f"{len(missed)} of {len(rows)} test cases were missed altogether: {', '.join(missed)}.")
+    return tuple(notes)

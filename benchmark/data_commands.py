@@ -1,0 +1,63 @@
+"""What the `data` commands do: list, fetch, verify, preview. cli.py parses; datasets/ does the work."""
+
+from pathlib import Path
+
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+from benchmark.console import out, print_table
+from benchmark.presets import preset
+from benchmark.registry import check_name
+from benchmark.spec import DATASETS
+
+
+def list_data(data_root: Path | None) -> None:
+    """All datasets: what they are, their licence, and whether they are here."""
+    from datasets.fetch import catalogue
+
+    columns = ("dataset", "source", "title", "cases>", "size", "licence", "address", "here")
+    print_table("datasets", columns, [[row[c.rstrip(">")] for c in columns] for row in catalogue(data_root)])
+
+
+def fetch_data(dataset: str, data_root: Path) -> None:
+    """Downloads with a progress bar, resumes what is there, checks and unpacks."""
+    from datasets.fetch import fetch
+
+    check_name("dataset", dataset, DATASETS)
+    bars = Progress(
+        TextColumn(f"fetch {dataset}"), BarColumn(bar_width=24), DownloadColumn(), TransferSpeedColumn(),
+        TimeRemainingColumn(compact=True), console=out, transient=True,
+    )  # fmt: skip
+    with bars:
+        task = bars.add_task("", total=None)
+        folder = fetch(dataset, data_root, lambda done, total, **_: bars.update(task, completed=done, total=total or None))
+    out.print(f"{dataset}: {folder}", markup=False)
+
+
+def verify_data(dataset: str, data_root: Path) -> int:
+    """Opens every file; 1 if anything is wrong."""
+    from datasets.fetch import verify
+
+    check_name("dataset", dataset, DATASETS)
+    found = verify(dataset, data_root)
+    for line in found:
+        out.print(line, markup=False)
+    out.print(f"{dataset}: {'sound' if not found else f'{len(found)} findings'}", markup=False)
+    return 1 if found else 0
+
+
+def preview_data(
+    dataset: str, source: str, data_root: Path | None, busi_class: str, allow_incomplete: bool, target: Path, count: int
+) -> None:
+    """Writes a contact sheet of images with mask contours."""
+    from datasets.preview import contact_sheet
+    from datasets.source import SourceOptions, open_source
+
+    numbers = preset("compact")
+    opened = open_source(
+        dataset, source, data_root, phantom_cases=numbers.phantom_cases, phantom_size=numbers.size,
+        options=SourceOptions(busi_class, allow_incomplete),
+    )  # fmt: skip
+    for note in opened.notes:
+        out.print(f"note: {note}", markup=False)
+    contact_sheet(opened, target, count)
+    out.print(f"preview: {target}", markup=False)

@@ -1,0 +1,1 @@
+"""Engines: what computes a graph of stages. All share nothing but the store."""

@@ -1,0 +1,196 @@
+"""Runs -> one deduplicated graph of stages.
+
+Six stages, in order: prepare, fit-generator, synthesize (one stage per variant, so that ratio n uses the first n of
+them), fit-segmenter, predict, score. A node holds only what changes its result: equal nodes of different runs have
+equal keys and are computed once. Nothing here imports torch. Callers: engines, cli.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from baselines.generator import GeneratorSettings
+from benchmark.errors import InputError
+from benchmark.protocol import FOREGROUND_PIXELS
+from benchmark.spec import GENERATIVE, RunSpec, digest, named_seed
+from benchmark.versions import STAGE_VERSIONS
+from datasets.cases import CaseInfo
+from datasets.folds import Split, split
+from datasets.prompts import AUGMENTATION_PHRASES
+
+
+@dataclass(frozen=True)
+class Node:
+    """One stage to compute: its name, its resolved spec, and the keys of its inputs by role."""
+
+    stage: str
+    spec: dict[str, Any] = field(hash=False)
+    inputs: dict[str, Any] = field(hash=False, default_factory=dict)
+
+    @property
+    def version(self) -> int:
+        return STAGE_VERSIONS[self.stage]
+
+    @property
+    def key(self) -> str:
+        """sha256 hex of stage, version, spec and input keys."""
+        return digest({"stage": self.stage, "version": self.version, "spec": self.spec, "inputs": self.inputs})
+
+    def input_keys(self) -> list[str]:
+        """All keys this stage reads, in order."""
+        flat: list[str] = []
+        for value in self.inputs.values():
+            flat += value if isinstance(value, list) else [value]
+        return flat
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run, its split and its stages in an order in which they can be computed."""
+
+    run: RunSpec
+    split: Split
+    nodes: tuple[Node, ...]
+
+    def last(self, stage: str) -> Node | None:
+        found = [node for node in self.nodes if node.stage == stage]
+        return found[-1] if found else None
+
+
+def split_of(run: RunSpec, cases: Sequence[CaseInfo]) -> Split:
+    """The run's training, validation and test cases under its protocol; training cases thinned by training_share."""
+    if not 0 <= run.fold < run.preset.n_folds:
+        raise InputError(f"--fold {run.fold} does not exist; folds are 0 to {run.preset.n_folds - 1}.")
+    return split(
+        cases,
+        order=run.protocol.folds,
+        n_folds=run.preset.n_folds,
+        fold=run.fold,
+        seed=run.preset.split_seed,
+        validation_share=run.preset.validation_share if run.protocol.selection == "validation" else 0.0,
+    )
+
+
+def thinned(train: Sequence[str], share: float, seed: int) -> list[str]:
+    """The first `share` of the training cases in a seeded order, kept in their own order; smaller shares are subsets."""
+    count = max(1, math.ceil(share * len(train) - 1e-9))
+    chosen = set(np.random.default_rng(named_seed(seed, "scarcity")).permutation(len(train))[:count].tolist())
+    return [case for position, case in enumerate(train) if position in chosen]
+
+
+def plan_run(run: RunSpec, cases: Sequence[CaseInfo], options: dict[str, Any]) -> Plan:
+    """The stages of `run` over the source's `cases`; `options` are the source options that choose its content."""
+    parts = split_of(run, cases)
+    train = thinned(parts.train, run.training_share, run.preset.split_seed)
+    foreground = FOREGROUND_PIXELS if run.protocol.slices == "foreground" else None
+    prepare = Node("prepare", _prepare_spec(run, options))
+    nodes = [prepare]
+    variants: list[Node] = []
+    if run.method.name in GENERATIVE and run.method.ratio:
+        fitted = train if run.protocol.generator_cases == "fit" else train + list(parts.validation)
+        generator = Node(
+            "fit-generator",
+            {
+                "generator": run.method.name,
+                "settings": _settings(run).model_dump(mode="json", exclude={"sampling"}),
+                "cases": fitted,
+                "minimum_foreground": foreground,
+                "seed": run.seed,
+            },
+            {"prepare": prepare.key},
+        )
+        variants = [_variant(run, v, train, foreground, prepare, generator) for v in range(run.method.ratio)]
+        nodes += [generator, *variants]
+    segmenter = Node(
+        "fit-segmenter",
+        _segmenter_spec(run, train, parts, foreground),
+        {"prepare": prepare.key, "synthesize": [node.key for node in variants]},
+    )
+    predict = Node(
+        "predict",
+        {"cases": list(parts.test), "minimum_foreground": foreground},
+        {"prepare": prepare.key, "fit-segmenter": segmenter.key},
+    )
+    score = Node(
+        "score",
+        {
+            "empty_mask": run.protocol.empty_mask,
+            "resize_z": run.protocol.resize_z,
+            "nsd_tolerance": run.preset.nsd_tolerance,
+        },
+        {"prepare": prepare.key, "predict": predict.key},
+    )
+    used = Split(train=tuple(train), validation=parts.validation, test=parts.test, hash=parts.hash)
+    return Plan(run, used, (*nodes, segmenter, predict, score))
+
+
+def unique_nodes(plans: Iterable[Plan]) -> list[Node]:
+    """All stages of several runs, each once, inputs before what reads them."""
+    return list({node.key: node for plan in plans for node in plan.nodes}.values())
+
+
+def _prepare_spec(run: RunSpec, options: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "dataset": run.dataset,
+        "source": {"kind": run.source.kind, "fingerprint": run.source.fingerprint},
+        "options": options,
+        "size": run.preset.size,
+        "intensity": run.protocol.intensity,
+        "edge": run.preset.edge,
+    }
+
+
+def _settings(run: RunSpec) -> GeneratorSettings:
+    return GeneratorSettings.model_validate(run.method.generator)
+
+
+def _variant(run: RunSpec, v: int, train: list[str], foreground: int | None, prepare: Node, generator: Node) -> Node:
+    return Node(
+        "synthesize",
+        {
+            "generator": run.method.name,
+            "sampling": _settings(run).sampling.model_dump(mode="json")
+            | {"noise": run.protocol.noise, "text_mix": run.protocol.text_mix},
+            "variant": v,
+            "phrase": AUGMENTATION_PHRASES[v % len(AUGMENTATION_PHRASES)],
+            "cases": train,
+            "minimum_foreground": foreground,
+        },
+        {"prepare": prepare.key, "fit-generator": generator.key},
+    )
+
+
+def _segmenter_spec(run: RunSpec, train: list[str], parts: Split, foreground: int | None) -> dict[str, Any]:
+    method, protocol, preset = run.method, run.protocol, run.preset
+    transform = None if method.transform == "deepstack" and protocol.deepstack == "dropped" else method.transform
+    synthetic = None
+    if method.name in GENERATIVE and method.ratio:
+        synthetic = {"alpha": method.alpha, "pairing": protocol.pairing}
+        if method.name == "unconditional":
+            synthetic |= {"merge": "join"}
+        else:
+            synthetic |= {"merge": protocol.merge, "patch_size": method.patch_size}
+    selection_cases = {"validation": list(parts.validation), "test": list(parts.test), "last": []}[protocol.selection]
+    return {
+        "architecture": run.architecture,
+        "train": train,
+        "select_on": selection_cases,
+        "minimum_foreground": foreground,
+        "transform": transform,
+        "renormalise": protocol.renormalise,
+        "dice_background": protocol.dice_background,
+        "synthetic": synthetic,
+        "training": {
+            "epochs": preset.epochs,
+            "batch_size": preset.batch_size,
+            "learning_rate": preset.learning_rate,
+            "weight_decay": preset.weight_decay,
+            "lr_schedule": protocol.lr_schedule,
+            "shuffle": protocol.shuffle,
+            "validate_every": preset.validate_every,
+        },
+        "seed": run.seed,
+    }

@@ -1,0 +1,109 @@
+"""The result of a run: schema of records and case rows, versioned.
+
+A record is the only source of every table and plot. It is JSON, holds the resolved spec, one row per test case, what
+each stage cost and where it ran, and is written once, atomically, by the store. Callers: stages, cli, reports.
+Old records must keep loading: `load_record` is the one place where an older schema is lifted to this one.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from benchmark.errors import InputError
+from benchmark.frozen import Frozen
+from benchmark.spec import RunSpec
+
+SCHEMA = 1
+METRICS = ("dice", "precision", "recall", "hd95", "hd95_max", "assd", "assd_mean", "nsd", "volume_difference")
+
+
+class CaseRow(Frozen):
+    """All metrics of one test case; fractions in [0, 1], distances in `unit`."""
+
+    case: str
+    unit: Literal["mm", "px", "voxel"]
+    dice: float = Field(ge=0, le=1)
+    precision: float = Field(ge=0, le=1)
+    recall: float = Field(ge=0, le=1)
+    hd95: float = Field(ge=0, description="95th percentile of both directed surface-distance sets pooled (MedPy)")
+    hd95_max: float = Field(ge=0, description="larger of the two directed 95th percentiles (MONAI)")
+    assd: float = Field(ge=0, description="mean of the pooled surface distances (MedPy 0.5.2, MONAI)")
+    assd_mean: float = Field(ge=0, description="mean of the two directed means (MedPy <= 0.5.1)")
+    nsd: float = Field(ge=0, le=1, description="normalised surface Dice at the preset's tolerance")
+    volume_difference: float = Field(description="(predicted - true volume) / true volume")
+    truth_voxels: int = Field(ge=0)
+    prediction_voxels: int = Field(ge=0)
+    missed: bool = Field(description="the prediction is empty and the truth is not; distances follow the policy")
+    empty_truth: bool
+
+
+class StageCost(Frozen):
+    """What one stage of the run cost when it was computed, and where."""
+
+    stage: str
+    key: str
+    version: int
+    seconds: float
+    peak_memory_mb: float
+    gpu_memory_mb: float = 0.0
+    machine: str = Field(description="CPU or GPU that computed it")
+    results: dict[str, Any] = Field(default_factory=dict, description="numbers the stage reports about itself")
+
+
+class Split(Frozen):
+    """Which cases did what. `generator` lists the cases that any generator of the run was trained on."""
+
+    hash: str
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    test: tuple[str, ...]
+    generator: tuple[str, ...] = ()
+
+
+class Budget(Frozen):
+    """What the segmenter was shown; equal between the methods of one comparison, synthetic images excepted."""
+
+    optimiser_steps: int
+    real_presentations: int
+    synthetic_presentations: int
+
+
+class Record(Frozen):
+    """One run, done or failed."""
+
+    schema_version: int = SCHEMA
+    key: str
+    status: Literal["done", "failed"]
+    error: str | None = None
+    spec: RunSpec
+    cases: tuple[CaseRow, ...] = ()
+    split: Split | None = None
+    budget: Budget | None = None
+    seeds: dict[str, int] = Field(default_factory=dict)
+    stages: tuple[StageCost, ...] = ()
+    notes: tuple[str, ...] = ()
+    provenance: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of all stages, those shared with other runs included."""
+        return sum(stage.seconds for stage in self.stages)
+
+
+def load_record(path: Path) -> Record:
+    """The record in `path`. Raises InputError if it is no record or was written by a newer schema."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} is not a readable record ({error}); delete it and run the same command again.") from error
+    version = data.get("schema_version") if isinstance(data, dict) else None
+    if not isinstance(version, int) or version > SCHEMA:
+        raise InputError(f"{path} has record schema {version}, this program reads up to {SCHEMA}; update the program.")
+    try:
+        return Record.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"{path} is not a valid record: field {where}: {first['msg']}; run it again.") from error

@@ -1,0 +1,170 @@
+"""From what a user asked for to resolved runs: `--set` values, defaults, sources, folds and seeds.
+
+Callers: cli, suites. Every problem found here is an InputError before anything is computed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from baselines.architectures import check as check_architecture
+from baselines.augment import TRANSFORMS
+from baselines.generator import GeneratorSettings
+from benchmark.errors import InputError
+from benchmark.presets import GENERATOR_NUMBERS, Preset, preset
+from benchmark.protocol import Protocol, check_contradictions, named_protocol
+from benchmark.registry import check_name, did_you_mean
+from benchmark.spec import DATASETS, GENERATIVE, METHODS, RunSpec, SourceSpec, resolve_method
+from datasets.cases import CaseInfo
+from datasets.source import Source, SourceOptions, open_source
+
+
+@dataclass(frozen=True)
+class Request:
+    """One `run` call. None means: take the preset's default. `sets` holds 'name=value' texts."""
+
+    dataset: str
+    method: str
+    transform: str | None = None
+    architecture: str = "attention-unet"
+    ratio: int | None = None
+    alpha: float | None = None
+    patch_size: int | None = None
+    folds: tuple[int, ...] | None = (0,)
+    seeds: tuple[int, ...] = (0,)
+    training_share: float = 1.0
+    protocol: str = "rigorous"
+    preset: str = "smoke"
+    source: str = "auto"
+    data_root: Path | None = None
+    busi_class: str = "malignant"
+    allow_incomplete: bool = False
+    sets: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A source that was opened once for many runs."""
+
+    source: Source
+    spec: SourceSpec
+    cases: list[CaseInfo]
+    options: dict[str, Any]
+
+
+def settings_of(request: Request) -> tuple[Protocol, Preset, dict[str, Any]]:
+    """The request's protocol, preset and generator numbers with `--set` applied. Raises InputError."""
+    protocol, numbers = named_protocol(request.protocol), preset(request.preset)
+    generator = dict(GENERATOR_NUMBERS[numbers.name].get(request.method, {}))
+    switches, sizes = {}, {}
+    for text in request.sets:
+        name, value = _name_and_value(text)
+        if name in Protocol.model_fields:
+            switches[name] = value
+        elif name in Preset.model_fields and name != "name":
+            sizes[name] = value
+        elif name.startswith("generator."):
+            _put(generator, name.removeprefix("generator.").split("."), value)
+        else:
+            known = [*Protocol.model_fields, *(n for n in Preset.model_fields if n != "name")]
+            known += [f"generator.{name}" for name in GeneratorSettings.model_fields]
+            raise InputError(f"--set {text}: unknown switch '{name}'{did_you_mean(name, known)}; known: {', '.join(known)}.")
+    protocol = _validated(Protocol, protocol.model_dump() | switches, "--set")
+    check_contradictions(protocol)
+    if protocol.intensity == "ct-window" and request.dataset != "spleen":
+        raise InputError(f"switch intensity=ct-window is for CT; the images of {request.dataset} have no Hounsfield units.")
+    return protocol, _validated(Preset, numbers.model_dump() | sizes, "--set"), generator
+
+
+def open_request(request: Request, fingerprint_cache: Path | None) -> Opened:
+    """Opens the request's source. Raises InputError for whatever is wrong with it."""
+    check_name("dataset", request.dataset, DATASETS)
+    _, numbers, _ = settings_of(request)
+    options = SourceOptions(request.busi_class, request.allow_incomplete, fingerprint_cache)
+    source = open_source(
+        request.dataset, request.source, request.data_root,
+        phantom_cases=numbers.phantom_cases, phantom_size=numbers.size, options=options,
+    )  # fmt: skip
+    spec = SourceSpec(
+        kind=source.kind, title=source.title, licence=source.licence, fingerprint=source.fingerprint(),
+        synthetic=source.kind == "phantom",
+    )  # fmt: skip
+    content = {"busi_class": request.busi_class} if source.kind == "busi" else {}
+    return Opened(source, spec, source.cases(), content)
+
+
+def resolve(request: Request, opened: Opened) -> list[RunSpec]:
+    """The runs of a request: one per fold and seed. Raises InputError."""
+    check_name("method", request.method, METHODS)
+    protocol, numbers, generator = settings_of(request)
+    if request.transform is not None:
+        check_name("transform", request.transform, TRANSFORMS)
+    check_architecture(request.architecture, numbers.size)
+    if not 0 < request.training_share <= 1:
+        raise InputError(f"--training-share {request.training_share:g} is outside (0, 1]; it is a share of training cases.")
+    method = resolve_method(
+        request.method, numbers,
+        transform=request.transform, ratio=request.ratio, alpha=request.alpha, patch_size=request.patch_size,
+    )  # fmt: skip
+    if method.name in GENERATIVE:
+        settings = _validated(GeneratorSettings, generator, "--set generator.")
+        settings.check_size(numbers.size)
+        method = method.model_copy(update={"generator": settings.model_dump(mode="json")})
+    folds = range(numbers.n_folds) if request.folds is None else request.folds
+    common = {
+        "dataset": request.dataset, "source": opened.spec, "method": method, "architecture": request.architecture,
+        "training_share": request.training_share, "protocol": protocol, "preset": numbers,
+    }  # fmt: skip
+    for fold in folds:
+        if not 0 <= fold < numbers.n_folds:
+            raise InputError(f"--fold {fold} does not exist; folds are 0 to {numbers.n_folds - 1}, or all.")
+    if any(seed < 0 for seed in request.seeds):
+        raise InputError("--seeds holds a negative seed; give numbers from 0.")
+    return [RunSpec(fold=fold, seed=seed, **common) for seed in request.seeds for fold in folds]
+
+
+def numbers_list(text: str, option: str) -> tuple[int, ...]:
+    """'3,4' -> (3, 4). Raises InputError naming the option."""
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise InputError(f"{option} {text} is not a list of whole numbers such as 0,1,2.") from None
+
+
+def with_sets(request: Request, *sets: str) -> Request:
+    """The request with further `--set` texts; later ones win."""
+    return replace(request, sets=(*request.sets, *sets))
+
+
+def _name_and_value(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise InputError(f"--set {text} is not of the form name=value, for example --set selection=test.")
+    try:
+        return name.strip(), yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise InputError(f"--set {text}: the value cannot be read; give a word, a number or a list such as [32,64].") from None
+
+
+def _put(tree: dict[str, Any], path: Sequence[str], value: Any) -> None:
+    for part in path[:-1]:
+        tree[part] = dict(tree.get(part, {}))
+        tree = tree[part]
+    tree[path[-1]] = value
+
+
+def _validated(model, values: dict[str, Any], option: str):
+    """model(**values), with pydantic's first complaint turned into one sentence."""
+    try:
+        return model(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        hint = ""
+        if first["type"] == "extra_forbidden":
+            hint = did_you_mean(name, model.model_fields)
+        raise InputError(f"{option} {name}={first['input']}: {first['msg'].lower()}{hint}.") from None

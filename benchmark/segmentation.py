@@ -1,0 +1,162 @@
+"""The one training loop of all segmenters, and their predictions. It knows no method.
+
+What a step shows to the network is an objective's business (baselines/objectives.py): a callable
+`objective(model, items, rng) -> (loss, presented)`, where `items` are row numbers of the training set. This module owns
+order, optimiser, schedule, precision, checkpoint selection and the count of what was presented. Callers: stages.
+Lightning Fabric carries device and precision. Not here: augmentation, merging, native geometry, metrics of record.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from benchmark.progress import Report, silent
+from benchmark.spec import named_seed
+
+WARM_UP_STEPS = 20
+
+
+class Objective(Protocol):
+    """What one step is: shows real and synthetic images to the model and returns the scalar loss and the counts."""
+
+    def __call__(self, model: nn.Module, items: Tensor, rng: torch.Generator) -> tuple[Tensor, dict[str, int]]: ...
+
+
+@dataclass(frozen=True)
+class Training:
+    """Budget and optimiser of a segmenter; Q16 gives the released values."""
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    lr_schedule: str
+    shuffle: bool
+    validate_every: int
+
+
+@dataclass
+class Fit:
+    """A finished training: the selected weights, one curve row per selection, and what was presented."""
+
+    state: dict[str, Tensor]
+    epoch: int
+    curve: list[dict[str, float]] = field(default_factory=list)
+    steps: int = 0
+    presented: dict[str, int] = field(default_factory=lambda: {"real": 0, "synthetic": 0})
+
+
+def make_fabric(device: str) -> Fabric:
+    """One device; bf16 autocast on a GPU that has it, float32 elsewhere."""
+    if device.startswith("cuda"):
+        precision = "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
+        index = torch.device(device).index
+        return Fabric(accelerator="cuda", devices=[index or 0], precision=precision)
+    return Fabric(accelerator="cpu", devices=1, precision="32-true")
+
+
+def learning_rate_factor(step: int, steps: int, schedule: str) -> float:
+    """Factor of the base rate at `step` of `steps`: linear warm-up, then cosine to 0; or constant 1 (Q16)."""
+    if schedule == "constant":
+        return 1.0
+    warm_up = min(1.0, (step + 1) / min(WARM_UP_STEPS, max(1, steps // 10)))
+    return warm_up * 0.5 * (1 + math.cos(math.pi * step / steps))
+
+
+def fit(
+    model: nn.Module,
+    objective: Objective,
+    items: int,
+    training: Training,
+    *,
+    select: Callable[[nn.Module], float] | None,
+    fabric: Fabric,
+    seed: int,
+    report: Report = silent,
+) -> Fit:
+    """Trains `model` on `items` items and returns the weights that `select` likes best (the last ones without it).
+
+    `select(model) -> score` is called after every `validate_every` epochs and after the last one; the first of equal
+    scores wins. Raises RuntimeError, naming the step, when the loss is not finite.
+    """
+    optimiser = torch.optim.AdamW(
+        model.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay, fused=fabric.device.type == "cuda"
+    )
+    model, optimiser = fabric.setup(model, optimiser)
+    order = torch.Generator().manual_seed(named_seed(seed, "segmenter", "order"))
+    rng = torch.Generator(fabric.device).manual_seed(named_seed(seed, "segmenter", "step"))
+    steps_per_epoch = math.ceil(items / training.batch_size)
+    steps = steps_per_epoch * training.epochs
+    result = Fit(state={}, epoch=0)
+    best, dice = -math.inf, float("nan")
+    for epoch in range(1, training.epochs + 1):
+        model.train()
+        rows = torch.randperm(items, generator=order) if training.shuffle else torch.arange(items)
+        losses = torch.zeros((), device=fabric.device)
+        for batch in rows.to(fabric.device).split(training.batch_size):
+            for group in optimiser.param_groups:
+                factor = learning_rate_factor(result.steps, steps, training.lr_schedule)
+                group["lr"] = training.learning_rate * factor
+            loss, presented = objective(model, batch, rng)
+            optimiser.zero_grad(set_to_none=True)
+            fabric.backward(loss)
+            optimiser.step()
+            losses += loss.detach()
+            result.steps += 1
+            for kind, count in presented.items():
+                result.presented[kind] += count
+            if fabric.device.type == "cpu":  # on a GPU, reading the loss here would stall the queue
+                report(result.steps, steps, loss=float(loss.detach()), dice=dice)
+        mean_loss = float(losses) / steps_per_epoch
+        if not math.isfinite(mean_loss):
+            raise RuntimeError(f"the segmenter's loss is not finite in epoch {epoch}, by step {result.steps}")
+        last = epoch == training.epochs
+        row = {"epoch": epoch, "step": result.steps, "loss": mean_loss}
+        if select is not None and (last or epoch % training.validate_every == 0):
+            dice = row["dice"] = select(model)
+            if dice > best:
+                best, result.epoch, result.state = dice, epoch, _copy(model.module)
+        if select is None and last:
+            result.epoch, result.state = epoch, _copy(model.module)
+        result.curve.append(row)
+        report(result.steps, steps, loss=mean_loss, dice=dice)
+    return result
+
+
+@torch.inference_mode()
+def foreground_probability(model: nn.Module, images: np.ndarray, fabric: Fabric, batch_size: int = 32) -> np.ndarray:
+    """Probability of the foreground: images uint8 (N, S, S) -> float32 (N, S, S) in [0, 1]."""
+    model.eval()
+    out = np.empty(images.shape, np.float32)
+    for start in range(0, len(images), batch_size):
+        batch = torch.from_numpy(np.ascontiguousarray(images[start : start + batch_size])).to(fabric.device)
+        with fabric.autocast():
+            logits = model(to_network(batch[:, None]))
+        out[start : start + batch_size] = logits.float().softmax(1)[:, 1].cpu().numpy()
+    return out
+
+
+def case_dice(probability: np.ndarray, masks: np.ndarray, case_index: np.ndarray) -> float:
+    """Mean over cases of the volume Dice on the working grid; a case empty in both counts as 1."""
+    predicted, truth = probability > 0.5, masks.astype(bool)
+    scores = []
+    for case in np.unique(case_index):
+        rows = case_index == case
+        total = int(predicted[rows].sum()) + int(truth[rows].sum())
+        scores.append(2 * int((predicted[rows] & truth[rows]).sum()) / total if total else 1.0)
+    return float(np.mean(scores))
+
+
+def to_network(images: Tensor) -> Tensor:
+    """uint8 in 0..255 -> float32 in [-1, 1], the range of every network here (Q17)."""
+    return images.float().div_(127.5).sub_(1)
+
+
+def _copy(model: nn.Module) -> dict[str, Tensor]:
+    return {name: value.detach().to("cpu", copy=True).contiguous() for name, value in model.state_dict().items()}

@@ -1,0 +1,277 @@
+"""The six stages: each reads the folders of its inputs and writes its own.
+
+A stage function takes (spec, inputs, out, context) and returns the numbers it wants in its manifest. `execute` runs one
+under its lock, measures it and commits it. Versions are in versions.py; specs are made by plan.py. Callers: engines.
+"""
+
+import csv
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmark.errors import InputError
+from benchmark.progress import Report, silent
+from benchmark.provenance import Meter, machine_name, provenance
+from benchmark.spec import named_seed
+from benchmark.store import Store, write_json
+
+Inputs = dict[str, Any]  # role -> folder, or list of folders
+SAMPLING_BATCH = 64  # samples do not depend on it
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a stage may use besides its spec and inputs; nothing here may change a result.
+
+    `location` says where a source lies on this machine: source, data_root, phantom_cases, allow_incomplete.
+    """
+
+    device: str = "cpu"
+    report: Report = silent
+    location: dict[str, Any] = field(default_factory=dict)
+
+
+def prepare(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[str, Any]:
+    """Slices, edges and truth of one source at one working size."""
+    from datasets.preparation import Prepared
+    from datasets.preparation import prepare as write
+    from datasets.source import SourceOptions, open_source
+
+    where = context.location
+    source = open_source(
+        spec["dataset"], where["source"], Path(where["data_root"]) if where["data_root"] else None,
+        phantom_cases=where["phantom_cases"], phantom_size=spec["size"],
+        options=SourceOptions(**spec["options"], allow_incomplete=where["allow_incomplete"]),
+    )  # fmt: skip
+    if source.fingerprint() != spec["source"]["fingerprint"]:
+        raise InputError(f"the images of {source.title} changed since the run was planned; run the same command again.")
+    write(source, out, size=spec["size"], intensity=spec["intensity"], edge=spec["edge"], report=context.report)
+    done = Prepared(out)
+    return {"cases": len(done.cases), "slices": len(done.images), "notes": done.notes}
+
+
+def fit_generator(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[str, Any]:
+    """A generator, trained on the slices of `spec['cases']` and of no other case."""
+    import torch
+
+    from baselines.generator import GENERATORS, GeneratorSettings, TrainingSlices
+    from datasets.preparation import Prepared
+
+    data = Prepared(inputs["prepare"])
+    rows = data.rows(spec["cases"], spec["minimum_foreground"])
+    slices = TrainingSlices(
+        images=data.images[rows], masks=data.masks[rows], edges=data.edges[rows],
+        prompts=data.prompts(rows), ids=data.slice_ids(rows),
+    )  # fmt: skip
+    GENERATORS.load(spec["generator"]).fit(
+        slices, GeneratorSettings(**spec["settings"]), seed=named_seed(spec["seed"], "generator"),
+        device=torch.device(context.device), out=out, report=context.report,
+    )  # fmt: skip
+    return {"slices": len(rows)}
+
+
+def synthesize(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[str, Any]:
+    """One synthetic variant of every training slice: images.npy and masks.npy uint8 (N, S, S), in slice order."""
+    import torch
+
+    from baselines.generator import GENERATORS, Conditions, SamplingSettings
+    from datasets.preparation import Prepared
+
+    data = Prepared(inputs["prepare"])
+    rows = data.rows(spec["cases"], spec["minimum_foreground"])
+    generator = GENERATORS.load(spec["generator"]).load(inputs["fit-generator"], torch.device(context.device))
+    conditions = Conditions(
+        ids=data.slice_ids(rows), masks=data.masks[rows], edges=data.edges[rows],
+        prompts=[f"{prompt}, {spec['phrase']}" for prompt in data.prompts(rows)],
+    )  # fmt: skip
+    images, masks = generator.sample(
+        conditions, variant=spec["variant"], key=inputs["fit-generator"].name, batch_size=SAMPLING_BATCH,
+        sampling=SamplingSettings(**spec["sampling"]), report=context.report,
+    )  # fmt: skip
+    np.save(out / "images.npy", images)
+    np.save(out / "masks.npy", masks)
+    return {"images": len(images), "unknown_words": generator.unknown_words(conditions.prompts)}
+
+
+def fit_segmenter(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[str, Any]:
+    """The segmenter with the checkpoint that the selection rule chose: weights.safetensors, curve.csv."""
+    from safetensors.torch import save_file
+
+    from baselines.architectures import build
+    from benchmark.segmentation import Training, case_dice, fit, foreground_probability, make_fabric
+    from datasets.preparation import Prepared
+
+    data = Prepared(inputs["prepare"])
+    fabric = make_fabric(context.device)
+    rows = data.rows(spec["train"], spec["minimum_foreground"])
+    if not len(rows):
+        raise InputError("the training cases hold no slice with foreground; use slices=all, or add cases with a mask.")
+    objective = _objective(spec, data, rows, inputs["synthesize"], fabric.device)
+    held_out = data.rows(spec["select_on"], spec["minimum_foreground"])
+
+    def select(model) -> float:
+        probability = foreground_probability(model, data.images[held_out], fabric)
+        return case_dice(probability, data.masks[held_out], data.case_index[held_out])
+
+    model = build(spec["architecture"], data.images.shape[-1], seed=named_seed(spec["seed"], "segmenter", "weights"))
+    fitted = fit(
+        model, objective, getattr(objective, "items", len(rows)), Training(**spec["training"]),
+        select=select if len(held_out) else None, fabric=fabric, seed=spec["seed"], report=context.report,
+    )  # fmt: skip
+    save_file(fitted.state, out / "weights.safetensors")
+    with (out / "curve.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, ["epoch", "step", "loss", "dice"], restval="")
+        writer.writeheader()
+        writer.writerows(fitted.curve)
+    return {"steps": fitted.steps, "presented": fitted.presented, "selected_epoch": fitted.epoch, "slices": len(rows)}
+
+
+def predict(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[str, Any]:
+    """Masks of the test cases on their native grid, bit-packed: predictions/<n>.npy and index.json."""
+    from safetensors.torch import load_file
+
+    from baselines.architectures import build
+    from benchmark.segmentation import foreground_probability, make_fabric
+    from datasets.preparation import Prepared
+
+    data = Prepared(inputs["prepare"])
+    fabric = make_fabric(context.device)
+    trained = json.loads((inputs["fit-segmenter"] / "manifest.json").read_text(encoding="utf-8"))
+    model = build(trained["spec"]["architecture"], data.images.shape[-1], seed=0)
+    model.load_state_dict(load_file(inputs["fit-segmenter"] / "weights.safetensors"))
+    model = fabric.setup_module(model)
+    (out / "predictions").mkdir()
+    index = []
+    for number, case in enumerate(spec["cases"]):
+        rows = data.rows([case], spec["minimum_foreground"])
+        probability = foreground_probability(model, data.images[rows], fabric)
+        mask = data.to_native(case, probability)
+        np.save(out / "predictions" / f"{number}.npy", np.packbits(mask))
+        index.append({"case": case, "z": data.z_index[rows].tolist(), "shape": list(mask.shape)})
+        context.report(number + 1, len(spec["cases"]))
+    write_json(out / "index.json", index)
+    return {"cases": len(index)}
+
+
+def score(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[str, Any]:
+    """One row of metrics per test case: cases.json."""
+    from benchmark.metrics import case_metrics
+    from datasets.preparation import Prepared
+
+    data = Prepared(inputs["prepare"])
+    by_id = {case.id: case for case in data.cases}
+    rows = []
+    predictions = read_predictions(inputs["predict"])
+    for number, (case, z, prediction) in enumerate(predictions):
+        truth = data.truth(case)[z]
+        if spec["resize_z"]:
+            slices = by_id[case].shape[0]
+            prediction, truth = stretch_z(prediction, slices), stretch_z(truth, slices)
+        metrics = case_metrics(
+            prediction, truth, by_id[case].spacing, empty_policy=spec["empty_mask"], nsd_tolerance=spec["nsd_tolerance"]
+        )
+        rows.append({"case": case, "unit": by_id[case].spacing_unit, **metrics.as_dict()})
+        context.report(number + 1, len(predictions), dice=metrics.dice)
+    write_json(out / "cases.json", rows)
+    return {"cases": len(rows)}
+
+
+def stretch_z(volume: np.ndarray, slices: int) -> np.ndarray:
+    """(k, y, x) -> (slices, y, x) by nearest neighbour along z, as the release does (Q23)."""
+    if not len(volume):
+        return np.zeros((slices, *volume.shape[1:]), volume.dtype)
+    nearest = np.minimum(((np.arange(slices) + 0.5) * len(volume) / slices).astype(int), len(volume) - 1)
+    return volume[nearest]
+
+
+def read_predictions(folder: Path) -> list[tuple[str, list[int], np.ndarray]]:
+    """(case id, native slice numbers, mask uint8 (len(z), y, x)) of every test case of a predict stage."""
+    found = []
+    for number, entry in enumerate(json.loads((folder / "index.json").read_text(encoding="utf-8"))):
+        packed = np.load(folder / "predictions" / f"{number}.npy", allow_pickle=False)
+        mask = np.unpackbits(packed, count=int(np.prod(entry["shape"]))).reshape(entry["shape"])
+        found.append((entry["case"], entry["z"], mask))
+    return found
+
+
+STAGES: dict[str, Callable[[dict, Inputs, Path, Context], dict[str, Any]]] = {
+    "prepare": prepare,
+    "fit-generator": fit_generator,
+    "synthesize": synthesize,
+    "fit-segmenter": fit_segmenter,
+    "predict": predict,
+    "score": score,
+}
+
+
+def execute(store: Store, key: str, device: str, report: Report = silent) -> bool:
+    """Computes the stage whose plan the store holds under `key`, unless it is there. True if it was computed now.
+
+    Raises InputError where an input stage is missing, and whatever the stage raises.
+    """
+    node = store.find_plan(key)
+    stage = node["stage"]
+    with store.locked(key):
+        if store.has(stage, key):
+            return False
+        inputs = {role: _input_folders(store, node, role) for role in node["inputs"]}
+        context = Context(device, report, node["location"])
+
+        def work(out: Path) -> dict[str, Any]:
+            with Meter(device) as meter:
+                results = STAGES[stage](node["spec"], inputs, out, context)
+            return {
+                "version": node["version"], "spec": node["spec"], "inputs": node["inputs"], "results": results,
+                "cost": {**meter.cost(), "machine": machine_name(device)}, "provenance": provenance(device),
+            }  # fmt: skip
+
+        store.compute(stage, key, work)
+    return True
+
+
+def _input_folders(store: Store, node: dict[str, Any], role: str) -> Path | list[Path]:
+    keys = node["inputs"][role]
+    for key in keys if isinstance(keys, list) else [keys]:
+        if not store.has(role, key):
+            raise InputError(f"stage {node['stage']} {node['key'][:12]} needs stage {role} {key[:12]} first; compute that one.")
+    if isinstance(keys, list):
+        return [store.folder(role, key) for key in keys]
+    return store.folder(role, keys)
+
+
+def _objective(spec: dict, data, rows: np.ndarray, variants: list[Path], device):
+    """The objective that the spec's method stands for, with all its images on the device."""
+    import torch
+
+    from baselines import objectives
+    from baselines.augment import NO_TRANSFORM, make_augmenter
+
+    augment = None
+    if spec["transform"] is not None or spec["renormalise"]:
+        augment = make_augmenter(spec["transform"] or NO_TRANSFORM, renormalise=spec["renormalise"])
+    shown = {
+        "images": torch.from_numpy(data.images[rows]).to(device),
+        "masks": torch.from_numpy(data.masks[rows]).to(device),
+        "loss": objectives.dice_ce(spec["dice_background"]),
+        "augment": augment,
+    }
+    synthetic = spec["synthetic"]
+    if synthetic is None:
+        return objectives.RealObjective(**shown)
+
+    def stack(name: str):
+        return torch.from_numpy(np.stack([np.load(folder / name, allow_pickle=False) for folder in variants])).to(device)
+
+    shown |= {
+        "variants": stack("images.npy"),
+        "alpha": synthetic["alpha"],
+        "all_variants": synthetic["pairing"] == "all",
+    }
+    if synthetic["merge"] == "join":
+        return objectives.JoinedPairs(**shown, variant_masks=stack("masks.npy"))
+    kind = objectives.MergedImages if synthetic["merge"] == "image" else objectives.MergedLogits
+    return kind(**shown, patch_size=synthetic["patch_size"])

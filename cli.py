@@ -1,0 +1,255 @@
+"""The command line: parse, call, print. `python cli.py --help`.
+
+Heavy imports stay inside the commands, so that --help answers at once. Exit codes: 0 all done, 1 some runs failed
+(each named), 2 the call or the input is wrong (one sentence; a traceback only with --debug).
+"""
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmark.errors import InputError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Does diffusion-based augmentation (EMIT-Diff) make medical image segmentation better than cheaper augmentation?",
+    epilog="--debug anywhere in a call shows the traceback of an error.",
+)
+data_app = typer.Typer(no_args_is_help=True, help="Sources of images: list, fetch, verify, preview.")
+app.add_typer(data_app, name="data")
+
+Dataset = Annotated[str | None, typer.Option("--dataset", help="prostate, spleen or breast")]
+Method = Annotated[str, typer.Option("--method", help="none, classic, unconditional or emitdiff")]
+Transform = Annotated[str | None, typer.Option("--transform", help="classic transform, alone or on top of a method")]
+Architecture = Annotated[str | None, typer.Option("--architecture", help="attention-unet (default), unet, ...")]
+Ratio = Annotated[int | None, typer.Option("--ratio", help="synthetic variants per real slice")]
+Alpha = Annotated[float | None, typer.Option("--alpha", help="share of real patches, 0 to 1")]
+Patch = Annotated[int | None, typer.Option("--patch-size", help="side of a merging patch in pixels")]
+Fold = Annotated[str | None, typer.Option("--fold", help="all, or a list such as 0,1")]
+Seeds = Annotated[str | None, typer.Option("--seeds", help="a list such as 3,4")]
+Share = Annotated[float | None, typer.Option("--training-share", help="share of the training cases in use")]
+ProtocolName = Annotated[str | None, typer.Option("--protocol", help="rigorous (default), paper or released")]
+Sets = Annotated[list[str] | None, typer.Option("--set", help="one switch or number: selection=test, epochs=40")]
+PresetName = Annotated[str | None, typer.Option("--preset", help="smoke or compact [default: compact with a GPU]")]
+SourceName = Annotated[str | None, typer.Option("--source", help="auto, phantom, msd, busi or FILE.yaml")]
+DataRoot = Annotated[Path | None, typer.Option("--data-root", help="folder that holds the published data, or that folder")]
+BusiClass = Annotated[str | None, typer.Option("--busi-class", help="malignant (default), benign, both or normal")]
+Incomplete = Annotated[bool, typer.Option("--allow-incomplete", help="go on with the cases that are there")]
+StoreFolder = Annotated[Path, typer.Option("--store", help="folder of all results")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda")]
+Engine = Annotated[str, typer.Option("--engine", help="inline")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="print runs, stages and a forecast; compute nothing")]
+Force = Annotated[list[str] | None, typer.Option("--force", help="compute a stage again, by its name")]
+SavePredictions = Annotated[Path | None, typer.Option("--save-predictions", help="also write masks as NIfTI or PNG here")]
+STORE = Path("store")
+
+# OpenMP threads that spin at barriers make torch tens of times slower as soon as another process wants the core.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+@app.command()
+def run(
+    dataset: Annotated[str, typer.Option("--dataset", help="prostate, spleen or breast")],
+    method: Method,
+    transform: Transform = None, architecture: Architecture = None, ratio: Ratio = None, alpha: Alpha = None,
+    patch_size: Patch = None, fold: Fold = None, seeds: Seeds = None, training_share: Share = None,
+    protocol: ProtocolName = None, sets: Sets = None, preset: PresetName = None, source: SourceName = None,
+    data_root: DataRoot = None, busi_class: BusiClass = None, allow_incomplete: Incomplete = False,
+    store: StoreFolder = STORE, device: Device = "auto", engine: Engine = "inline", dry_run: DryRun = False,
+    force: Force = None, save_predictions: SavePredictions = None,
+) -> None:  # fmt: skip
+    """One method on one dataset: all folds (or --fold 0) and seeds."""
+    from benchmark.commands import run_requests
+    from benchmark.request import Request
+
+    options = _options(locals())
+    request = Request(dataset=dataset, method=method, folds=options.pop("folds", None), **options)
+    _finish(run_requests([request], store, device, engine, dry_run, force or [], save_predictions))
+
+
+@app.command()
+def suite(
+    name: Annotated[str, typer.Argument(help="a suite's name, or a YAML file")],
+    dataset: Dataset = None,
+    architecture: Architecture = None, ratio: Ratio = None, alpha: Alpha = None, patch_size: Patch = None,
+    fold: Fold = None, seeds: Seeds = None, training_share: Share = None, protocol: ProtocolName = None,
+    sets: Sets = None, preset: PresetName = None, source: SourceName = None, data_root: DataRoot = None,
+    busi_class: BusiClass = None, allow_incomplete: Incomplete = False, store: StoreFolder = STORE,
+    device: Device = "auto", engine: Engine = "inline", dry_run: DryRun = False, force: Force = None,
+) -> None:  # fmt: skip
+    """A named grid of runs; options given here win over those of the suite."""
+    from benchmark.commands import run_requests
+    from benchmark.suite import load_suite, requests
+
+    options = _options(locals())
+    chosen = load_suite(name)
+    if any("preset" in entry for entry in chosen.entries) and preset is None:
+        options.pop("preset")  # the suite names its own
+    found = requests(chosen, options, tuple(dataset.split(",")) if dataset else ())
+    _finish(run_requests(found, store, device, engine, dry_run, force or [], None, title=f"suite {chosen.name}: {chosen.about}"))
+
+
+@app.command()
+def status(store: StoreFolder = STORE) -> None:
+    """Which runs are done, running, waiting or failed, and why."""
+    from benchmark.commands import print_status
+
+    _finish(print_status(store))
+
+
+@app.command()
+def stage(
+    keys: Annotated[list[str], typer.Argument(help="keys of stages, or their first letters")],
+    store: StoreFolder = STORE, device: Device = "auto",
+) -> None:  # fmt: skip
+    """Computes single stages of a plan, as every engine does."""
+    from benchmark.commands import run_stages
+
+    _finish(run_stages(keys, store, device))
+
+
+@app.command()
+def verify(store: StoreFolder = STORE) -> None:
+    """Checks every stored file against its checksum, and every record against its rows."""
+    from benchmark.commands import verify_store
+
+    _finish(verify_store(store))
+
+
+@app.command()
+def report(
+    store: StoreFolder = STORE,
+    out: Annotated[Path, typer.Option("--out", help="folder of the page, tables and figures")] = Path("report"),
+) -> None:
+    """Tables, figures and an HTML page from the records of a store."""
+    from benchmark.commands import write_report
+
+    _finish(write_report(store, out))
+
+
+@app.command()
+def crosswalk(
+    prediction: Annotated[Path, typer.Argument(help="mask, NIfTI or PNG")],
+    truth: Annotated[Path, typer.Argument(help="mask, NIfTI or PNG")],
+    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of a table")] = False,
+) -> None:
+    """All metric definitions for one pair of masks."""
+    from benchmark.commands import print_crosswalk
+
+    print_crosswalk(prediction, truth, as_json)
+
+
+@app.command()
+def doctor(store: StoreFolder = STORE) -> None:
+    """What is installed, what this machine can do, and the networks with their size."""
+    from benchmark.commands import print_doctor
+
+    _finish(print_doctor(store))
+
+
+@data_app.command("list")
+def data_list(data_root: DataRoot = None) -> None:
+    """Datasets with source, size, licence and whether they are here."""
+    from benchmark.data_commands import list_data
+
+    list_data(data_root)
+
+
+@data_app.command("fetch")
+def data_fetch(
+    dataset: Annotated[str, typer.Argument(help="prostate, spleen or breast")],
+    data_root: Annotated[Path, typer.Option("--data-root", help="folder to unpack into")] = Path("data"),
+) -> None:
+    """Downloads a dataset from its public address, checks it and unpacks it."""
+    from benchmark.data_commands import fetch_data
+
+    fetch_data(dataset, data_root)
+
+
+@data_app.command("verify")
+def data_verify(
+    dataset: Annotated[str, typer.Argument(help="prostate, spleen or breast")],
+    data_root: Annotated[Path, typer.Option("--data-root", help="folder that holds the published data")] = Path("data"),
+) -> None:
+    """Opens every file of a dataset and lists what is wrong."""
+    from benchmark.data_commands import verify_data
+
+    _finish(verify_data(dataset, data_root))
+
+
+@data_app.command("preview")
+def data_preview(
+    dataset: Annotated[str, typer.Argument(help="prostate, spleen or breast")],
+    source: SourceName = None, data_root: DataRoot = None, busi_class: BusiClass = None,
+    allow_incomplete: Incomplete = False,
+    out: Annotated[Path, typer.Option("--out", help="PNG file to write")] = Path("preview.png"),
+    count: Annotated[int, typer.Option("--count", help="how many cases")] = 12,
+) -> None:  # fmt: skip
+    """A contact sheet of images with mask contours."""
+    from benchmark.data_commands import preview_data
+
+    preview_data(dataset, source or "auto", data_root, busi_class or "malignant", allow_incomplete, out, count)
+
+
+def _options(given: dict) -> dict:
+    """Options of `run` or `suite` that were given, as fields of a Request; the preset's default follows the device."""
+    from benchmark.commands import default_preset
+    from benchmark.request import numbers_list
+
+    plain = (
+        "transform", "architecture", "ratio", "alpha", "patch_size", "training_share", "protocol", "source", "data_root",
+        "busi_class",
+    )  # fmt: skip
+    options = {name: given[name] for name in plain if given.get(name) is not None}
+    options["preset"] = given["preset"] or default_preset(given["device"])
+    if given["allow_incomplete"]:
+        options["allow_incomplete"] = True
+    if given["sets"]:
+        options["sets"] = tuple(given["sets"])
+    if given["fold"] is not None:
+        options["folds"] = None if given["fold"] == "all" else numbers_list(given["fold"], "--fold")
+    if given["seeds"] is not None:
+        options["seeds"] = numbers_list(given["seeds"], "--seeds")
+    return options
+
+
+def _finish(code: int) -> None:
+    if code:
+        raise typer.Exit(code)
+
+
+def _check_datasets_is_ours() -> None:
+    """Another package called `datasets` (Hugging Face's) must not shadow this project's folder."""
+    here = Path(__file__).resolve().parent / "datasets" / "__init__.py"
+    spec = importlib.util.find_spec("datasets")
+    if spec is None or spec.origin is None or Path(spec.origin).resolve() != here:
+        raise InputError(
+            f"python imports `datasets` from {spec.origin if spec else 'nowhere'} instead of {here};"
+            " start the program as `python cli.py` from its checkout, without PYTHONPATH."
+        )
+
+
+def main() -> None:
+    debug = "--debug" in sys.argv
+    sys.argv = [word for word in sys.argv if word != "--debug"]
+    try:
+        _check_datasets_is_ours()
+        app()
+    except InputError as error:
+        if debug:
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("interrupted: finished stages are kept; the same command goes on from there.", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

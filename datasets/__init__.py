@@ -1,0 +1,1 @@
+"""Datasets and sources: readers, folds, preparation, phantoms, download. Imports no torch."""

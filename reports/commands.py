@@ -1,0 +1,66 @@
+"""The command that repeats a run.
+
+Callers: page, cli. The data folder is the reader's own, so it stands as DIR; a described folder as FILE.yaml.
+"""
+
+import re
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from benchmark.presets import GENERATOR_NUMBERS
+from benchmark.spec import GENERATIVE, MethodSpec, RunSpec, SourceSpec
+from reports.labels import flat, plain_value, preset_base, protocol_base
+
+_BUSI_SUBSET = re.compile(r"BUSI \((malignant and benign|malignant|benign|normal)")
+
+
+def repeat_command(spec: RunSpec, generator_defaults: Mapping[str, Any] | None = None) -> str:
+    """The call that resolves to `spec`: the nearest named protocol and preset, and `--set` where a value differs.
+
+    generator_defaults: the generator's settings at no preset, where the caller knows them; settings equal to them are
+    left out. Without them every setting that the preset does not give is written out, which is longer and as right.
+    """
+    protocol, switches = protocol_base(spec.protocol)
+    preset, numbers = preset_base(spec.preset)
+    words = ["--dataset", spec.dataset, *_source_words(spec.source), "--method", spec.method.name]
+    words += _method_words(spec.method)
+    words += ["--architecture", spec.architecture]
+    if spec.training_share != 1:
+        words += ["--training-share", plain_value(spec.training_share)]
+    words += ["--fold", str(spec.fold), "--seeds", str(spec.seed), "--protocol", protocol, "--preset", preset]
+    sets = {**switches, **numbers, **_generator_sets(spec.method, preset, generator_defaults or {})}
+    for name, value in sets.items():
+        words += ["--set", f"{name}={plain_value(value)}"]
+    return "python cli.py run " + " ".join(_quoted(word) for word in words)
+
+
+def _source_words(source: SourceSpec) -> list[str]:
+    if source.kind == "phantom":
+        return ["--source", "phantom"]
+    if source.kind == "folder":
+        return ["--source", "FILE.yaml"]
+    words = ["--source", source.kind, "--data-root", "DIR"]
+    subset = _BUSI_SUBSET.match(source.title)
+    if source.kind == "busi" and subset and subset[1] != "malignant":
+        words += ["--busi-class", "both" if " and " in subset[1] else subset[1]]
+    return words
+
+
+def _method_words(method: MethodSpec) -> list[str]:
+    words = ["--transform", method.transform] if method.transform else []
+    if method.name in GENERATIVE:
+        words += ["--ratio", str(method.ratio)]
+        words += ["--alpha", plain_value(method.alpha)] if method.alpha is not None else []
+        words += ["--patch-size", str(method.patch_size)] if method.patch_size is not None else []
+    return words
+
+
+def _generator_sets(method: MethodSpec, preset: str, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    usual = {**flat(dict(defaults)), **flat(GENERATOR_NUMBERS.get(preset, {}).get(method.name, {}))}
+    given = flat(method.generator or {})
+    return {f"generator.{name}": value for name, value in given.items() if name not in usual or usual[name] != value}
+
+
+def _quoted(word: str) -> str:
+    return shlex.quote(" ".join(word.split()) or word)

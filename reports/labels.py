@@ -1,0 +1,116 @@
+"""Names that readers see: of methods with their settings, of protocols, presets and sources, and their fixed order.
+
+Callers: groups, tables, figures, page, commands. Not here: the numbers.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from benchmark.presets import GENERATOR_NUMBERS, PRESETS, Preset
+from benchmark.protocol import PROTOCOL_NAMES, Protocol, differences
+from benchmark.spec import GENERATIVE, MethodSpec, SourceSpec, canonical
+
+METHOD_ORDER = ("none", "classic", "unconditional", "pix2pix", "emitdiff")
+# The order of Table II; transforms that the paper lacks come last.
+TRANSFORM_ORDER = ("contrast", "gamma", "brightness", "noise", "resolution", "mirror", "rotate", "scale", "deepstack")
+
+
+def one_line(text: str) -> str:
+    """`text` without line breaks and other control characters, so that no value can start a line of its own."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+
+
+def plain_value(value: Any) -> str:
+    """A setting as it is written after `=`: words as they are, all else as JSON (true, 0.6, [32, 64])."""
+    return one_line(value) if isinstance(value, str) else json.dumps(value)
+
+
+def flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings with dotted names: {"sampling": {"steps": 8}} -> {"sampling.steps": 8}."""
+    found = {}
+    for name, value in settings.items():
+        if isinstance(value, dict) and value:
+            found |= flat(value, f"{prefix}{name}.")
+        else:
+            found[prefix + name] = value
+    return found
+
+
+def method_order(method: MethodSpec) -> tuple:
+    """Sort key: none, classic in the order of Table II, unconditional, emitdiff; then by their settings."""
+    transform = method.transform or ""
+    rank = TRANSFORM_ORDER.index(transform) if transform in TRANSFORM_ORDER else len(TRANSFORM_ORDER)
+    return (
+        METHOD_ORDER.index(method.name), transform != "", rank, transform, method.ratio,
+        -1.0 if method.alpha is None else method.alpha, method.patch_size or 0, canonical(method.generator),
+    )  # fmt: skip
+
+
+def method_labels(methods: Sequence[MethodSpec], preset: Preset) -> list[str]:
+    """One label per method, distinct within a table: 'emitdiff (n = 5, alpha = 0.3)'.
+
+    Settings are named where they differ from the preset's default; a setting of the generator also where the methods
+    of the table differ among themselves.
+    """
+    return [
+        _with(method.label, changed_settings(method, preset) | _generator_marks(method, methods, preset))
+        for method in methods
+    ]
+
+
+def changed_settings(method: MethodSpec, preset: Preset) -> dict[str, Any]:
+    """Ratio (n), alpha and patch size where they differ from the preset's defaults; methods without them have none."""
+    usual: tuple[Any, ...] = (0, None, None)
+    if method.name in GENERATIVE:
+        usual = (preset.ratio, preset.alpha, preset.patch_size if method.name == "emitdiff" else None)
+    given = {"n": method.ratio, "alpha": method.alpha, "patch": method.patch_size}
+    return {name: value for (name, value), default in zip(given.items(), usual, strict=True) if value != default}
+
+
+def protocol_base(protocol: Protocol) -> tuple[str, dict[str, Any]]:
+    """(nearest named protocol, the switches that differ from it)."""
+    found = [(name, differences(protocol, name)) for name in PROTOCOL_NAMES]
+    return min(found, key=lambda pair: len(pair[1]))
+
+
+def preset_base(preset: Preset) -> tuple[str, dict[str, Any]]:
+    """(named preset, the numbers that differ from it): the one of the same name, else the nearest."""
+    numbers = preset.model_dump(exclude={"name"})
+    named = {preset.name: PRESETS[preset.name]} if preset.name in PRESETS else PRESETS
+    found = []
+    for name, base in named.items():
+        reference = base.model_dump()
+        found.append((name, {field: value for field, value in numbers.items() if value != reference[field]}))
+    return min(found, key=lambda pair: len(pair[1]))
+
+
+def protocol_label(protocol: Protocol) -> str:
+    """'rigorous', or 'rigorous (selection = test)'."""
+    return _with(*protocol_base(protocol))
+
+
+def preset_label(preset: Preset) -> str:
+    """'compact', or 'compact (epochs = 40)'; an unknown preset keeps its own name."""
+    if preset.name not in PRESETS:
+        return one_line(preset.name)
+    return _with(*preset_base(preset))
+
+
+def source_label(source: SourceSpec) -> str:
+    """The source's title, with the word that tells generated images from real ones."""
+    return f"{one_line(source.title)}, {'synthetic' if source.synthetic else 'real'} images"
+
+
+def _with(label: str, settings: dict[str, Any]) -> str:
+    shown = ", ".join(f"{name} = {plain_value(value)}" for name, value in settings.items())
+    return one_line(f"{label} ({shown})" if shown else label)
+
+
+def _generator_marks(method: MethodSpec, methods: Sequence[MethodSpec], preset: Preset) -> dict[str, Any]:
+    mine = flat(method.generator or {})
+    alike = [flat(other.generator or {}) for other in methods if other.name == method.name]
+    usual = flat(GENERATOR_NUMBERS.get(preset.name, {}).get(method.name, {}))
+    marked = {name for name, value in mine.items() if any(other.get(name) != value for other in alike)}
+    marked |= {name for name, value in usual.items() if name in mine and mine[name] != value}
+    return {f"generator {name}": value for name, value in mine.items() if name in marked}

@@ -1,0 +1,102 @@
+"""The published numbers, Table II of arXiv 2310.12868 (doi 10.1109/TMI.2024.3519307), and when not to compare.
+
+Callers: summaries, tables. The files and their source are described in reports/paper/README.md.
+"""
+
+import csv
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from benchmark.presets import PRESETS, Preset
+from benchmark.spec import MethodSpec
+from reports.groups import Group
+from reports.labels import changed_settings, one_line, preset_base
+
+FOLDER = Path(__file__).parent / "paper"
+BASELINE = "Baseline"
+# Our sources that are the paper's own images. Its 147 breast images are not named, so none of ours can be (Q30).
+PAPER_SOURCES = {"prostate": "MSD Task05_Prostate", "spleen": "MSD Task09_Spleen"}
+PAPER_ARCHITECTURE = "attention-unet"
+_METHODS = {("none", None): BASELINE, ("emitdiff", None): "DiffBoost", ("classic", "deepstack"): "DeepStack"} | {
+    ("classic", name): f"Random{name.capitalize()}"
+    for name in ("contrast", "gamma", "brightness", "noise", "resolution", "mirror", "rotate", "scale")
+}
+
+
+@dataclass(frozen=True)
+class PaperValue:
+    """Mean and SD over cases as printed: Dice, precision and recall in %, distances in `unit`."""
+
+    mean: float
+    sd: float
+    unit: str
+
+
+@functools.cache
+def table2() -> Mapping[tuple[str, str, str], PaperValue]:
+    """(dataset, the paper's method name, metric) -> value of Table II; metrics dice, precision, recall, hd95, assd."""
+    with (FOLDER / "table2.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    values = {
+        (row["dataset"], row["method"], row["metric"]): PaperValue(float(row["mean"]), float(row["std"]), row["unit"])
+        for row in rows
+    }
+    return MappingProxyType(values)
+
+
+@functools.cache
+def paper_cases(dataset: str) -> int:
+    """How many cases the paper's row of a dataset has."""
+    with (FOLDER / "table2.csv").open(encoding="utf-8", newline="") as file:
+        return next(int(row["n_cases"]) for row in csv.DictReader(file) if row["dataset"] == dataset)
+
+
+def paper_method(method: MethodSpec, preset: Preset) -> str | None:
+    """The paper's name of a method; None for one that Table II lacks, and for settings that are not the preset's."""
+    return None if changed_settings(method, preset) else _METHODS.get((method.name, method.transform))
+
+
+def paper_value(dataset: str, name: str | None, metric: str) -> PaperValue | None:
+    """The paper's value of the method that it calls `name`, or None."""
+    return table2().get((dataset, name or "", metric))
+
+
+def paper_gain_percent(dataset: str, name: str | None) -> float | None:
+    """Relative gain in Dice over the paper's Baseline, %; None for the baseline itself and for methods it lacks."""
+    if name is None or name == BASELINE:
+        return None
+    base, value = table2()[dataset, BASELINE, "dice"], table2()[dataset, name, "dice"]
+    return 100 * (value.mean - base.mean) / base.mean
+
+
+def not_comparable(group: Group) -> tuple[str, ...]:
+    """Why the group's numbers may not be held against the paper's; () if nothing speaks against it."""
+    spec, reasons = group.spec, []
+    title = one_line(spec.source.title)
+    if spec.dataset not in PAPER_SOURCES:
+        reasons.append(f"source is {title}, and the paper does not name its {spec.dataset} images (Q30)")
+    elif spec.source.kind != "msd" or title != PAPER_SOURCES[spec.dataset]:
+        reasons.append(f"source is {title}, not {PAPER_SOURCES[spec.dataset]}")
+    else:
+        reasons += _other_cases(group)
+    if spec.preset.name != "paper":
+        reasons.append(f"preset is {one_line(spec.preset.name)}, not paper")
+    elif "paper" in PRESETS and (changed := preset_base(spec.preset)[1]):
+        reasons.append(f"preset paper with other {', '.join(changed)}")
+    if spec.architecture != PAPER_ARCHITECTURE:
+        reasons.append(f"architecture is {one_line(spec.architecture)}, not {PAPER_ARCHITECTURE}")
+    if spec.training_share != 1:
+        reasons.append(f"{100 * spec.training_share:g} % of the training cases")
+    return tuple(reasons)
+
+
+def _other_cases(group: Group) -> list[str]:
+    """The published data set with cases left out is another one."""
+    split = next((record.split for record in group.records if record.split), None)
+    if split is None or group.spec.training_share != 1:
+        return []
+    count, published = len({*split.train, *split.validation, *split.test}), paper_cases(group.spec.dataset)
+    return [] if count == published else [f"{count} cases, not {published}"]

@@ -1,0 +1,153 @@
+"""Folds: the paper's exact test cases, no patient in two lists, strata kept, validation out of training only."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmark.errors import InputError
+from datasets.cases import CaseInfo
+from datasets.folds import split
+from datasets.msd_json import read_description
+
+# Test cases per fold of the unshuffled KFold(3) over the published dataset.json (PROTOCOL Q8).
+PROSTATE = (
+    "16 04 32 20 43 18 06 14 41 34 38",
+    "10 02 24 47 28 00 42 21 17 40 31",
+    "07 35 44 39 01 13 46 25 29 37",
+)
+SPLEEN = (
+    "19 31 52 40 3 17 21 33 9 29 46 25 13 62",
+    "27 44 56 60 2 53 41 22 14 18 20 32 16 12",
+    "63 28 24 59 47 8 6 61 10 38 45 26 49",
+)
+
+
+def named(*ids: str) -> list[CaseInfo]:
+    return [CaseInfo(name, name) for name in ids]
+
+
+def published_folds(prefix: str, folds: tuple[str, ...]) -> list[tuple[str, ...]]:
+    return [tuple(f"{prefix}_{number}" for number in fold.split()) for fold in folds]
+
+
+@pytest.mark.parametrize(("prefix", "folds"), [("prostate", PROSTATE), ("spleen", SPLEEN)])
+def test_dataset_order_gives_the_published_folds(prefix, folds):
+    expected = published_folds(prefix, folds)
+    cases = named(*(name for fold in expected for name in fold))
+    for fold, test in enumerate(expected):
+        found = split(cases, order="dataset", n_folds=3, fold=fold, seed=3, validation_share=0.2)
+        assert found.test == test
+        assert set(found.train) | set(found.validation) == {case.id for case in cases} - set(test)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("folder", "prefix", "folds"),
+    [("Task05_Prostate", "prostate", PROSTATE), ("Task09_Spleen", "spleen", SPLEEN)],
+)
+def test_the_real_dataset_json_gives_the_published_folds(data_root, folder, prefix, folds):
+    entries = read_description(data_root / "msd" / folder).training
+    cases = named(*(entry.id for entry in entries))
+    for fold, test in enumerate(published_folds(prefix, folds)):
+        assert split(cases, order="dataset", n_folds=3, fold=fold, seed=0, validation_share=0).test == test
+
+
+populations = st.lists(
+    st.tuples(st.integers(0, 25), st.sampled_from(["malignant", "benign"])), min_size=12, max_size=60
+).map(
+    lambda pairs: [
+        CaseInfo(f"case_{number}", f"patient_{patient}", stratum) for number, (patient, stratum) in enumerate(pairs)
+    ]
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(populations, st.sampled_from(["shuffled", "dataset"]), st.integers(2, 4), st.integers(0, 5))
+def test_every_case_is_tested_once_and_no_patient_crosses(cases, order, n_folds, seed):
+    if len({case.group for case in cases}) < 2 * n_folds:
+        return
+    group = {case.id: case.group for case in cases}
+    tested = []
+    for fold in range(n_folds):
+        found = split(cases, order=order, n_folds=n_folds, fold=fold, seed=seed, validation_share=0.2)
+        parts = [{group[name] for name in part} for part in (found.train, found.validation, found.test)]
+        assert all(parts)
+        assert not (parts[0] & parts[1] or parts[0] & parts[2] or parts[1] & parts[2])
+        assert sorted((*found.train, *found.validation, *found.test)) == sorted(group)
+        tested += found.test
+    assert sorted(tested) == sorted(group)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(6, 40), st.integers(6, 40), st.integers(2, 4), st.integers(0, 9))
+def test_strata_are_shared_out_evenly(malignant, benign, n_folds, seed):
+    cases = [CaseInfo(f"m{i}", f"m{i}", "malignant") for i in range(malignant)]
+    cases += [CaseInfo(f"b{i}", f"b{i}", "benign") for i in range(benign)]
+    sizes, per_stratum = [], []
+    for fold in range(n_folds):
+        found = split(cases, order="shuffled", n_folds=n_folds, fold=fold, seed=seed, validation_share=0.25)
+        sizes.append(len(found.test))
+        per_stratum.append(Counter(name[0] for name in found.test)["m"])
+        rest = Counter(name[0] for name in (*found.train, *found.validation))
+        drawn = Counter(name[0] for name in found.validation)
+        assert all(abs(drawn[letter] - rest[letter] * len(found.validation) / rest.total()) <= 1 for letter in "mb")
+    assert max(sizes) - min(sizes) <= 1
+    assert max(per_stratum) - min(per_stratum) <= 1
+
+
+def test_test_cases_do_not_depend_on_the_validation_share():
+    cases = named(*(f"c{i}" for i in range(20)))
+    for order in ("shuffled", "dataset"):
+        tests = {
+            split(cases, order=order, n_folds=3, fold=1, seed=5, validation_share=share).test for share in (0, 0.1, 0.5)
+        }
+        assert len(tests) == 1
+
+
+def test_the_shuffle_follows_the_seed_and_not_the_listing():
+    cases = named(*(f"c{i}" for i in range(20)))
+    arguments = {"order": "shuffled", "n_folds": 3, "fold": 0, "validation_share": 0.2}
+    first = split(cases, seed=1, **arguments)
+    again = split(list(reversed(cases)), seed=1, **arguments)
+    assert (set(first.test), first.hash) == (set(again.test), again.hash)
+    assert again.test == tuple(reversed(first.test))
+    assert split(cases, seed=2, **arguments).test != first.test
+
+
+def test_the_hash_is_stable_and_covers_all_three_lists():
+    cases = named(*(f"c{i}" for i in range(9)))
+    arguments = {"order": "dataset", "n_folds": 3, "seed": 1}
+    base = split(cases, fold=0, validation_share=0.2, **arguments)
+    assert base.hash == split(cases, fold=0, validation_share=0.2, **arguments).hash
+    assert base.hash == "afde125acbc70aaeb44f906d3879db293fc564ade843a51a9b4876a4636bdc35"
+    others = {
+        split(cases, fold=1, validation_share=0.2, **arguments).hash,
+        split(cases, fold=0, validation_share=0.5, **arguments).hash,
+        split(cases, fold=0, validation_share=0, **arguments).hash,
+        split(named("other", *(f"c{i}" for i in range(1, 9))), fold=0, validation_share=0.2, **arguments).hash,
+    }
+    assert len(others) == 4
+    assert base.hash not in others
+
+
+@pytest.mark.parametrize(
+    ("count", "n_folds", "fold", "share", "message"),
+    [
+        (2, 3, 0, 0.2, "2 patients are too few for 3 folds"),
+        (9, 1, 0, 0.2, "at least 2 folds"),
+        (9, 3, 3, 0.2, "folds they are 0 to 2"),
+        (9, 3, 0, 1.0, "below 1"),
+        (2, 2, 0, 0.5, "none is left to train on"),
+    ],
+)
+def test_impossible_splits_are_refused(count, n_folds, fold, share, message):
+    cases = named(*(f"c{i}" for i in range(count)))
+    with pytest.raises(InputError, match=message):
+        split(cases, order="shuffled", n_folds=n_folds, fold=fold, seed=0, validation_share=share)
+
+
+def test_an_unknown_order_is_refused():
+    with pytest.raises(InputError, match="unknown order of folds 'random'"):
+        split(named("a", "b", "c"), order="random", n_folds=2, fold=0, seed=0, validation_share=0)

@@ -1,0 +1,191 @@
+"""The command line as a user meets it: exit codes, one sentence for what is wrong, no traceback."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import cli
+
+ROOT = Path(__file__).resolve().parent.parent
+TINY_SETS = [
+    word for text in (
+        "phantom_cases=4", "n_folds=2", "epochs=1", "validation_share=0.4", 
+        "generator.steps=2", "generator.channels=[8,16]", "generator.batch=4", "generator.sampling.steps=1",
+    ) for word in ("--set", text)
+]  # fmt: skip
+
+
+@pytest.fixture
+def call(monkeypatch, capsys, tmp_path):
+    """call(words...) -> (exit code, stdout, stderr), run in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["cli.py", *map(str, words)])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        shown = capsys.readouterr()
+        return code, " ".join(shown.out.split()), " ".join(shown.err.split())
+
+    return run
+
+
+RUN = ("run", "--source", "phantom", "--preset", "smoke", "--device", "cpu")
+PROSTATE = (*RUN, "--dataset", "prostate", "--method", "emitdiff")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ((*RUN, "--dataset", "prostrate", "--method", "none"), "unknown dataset 'prostrate' (did you mean 'prostate'?)"),
+        ((*RUN, "--dataset", "prostate", "--method", "emit-diff"), "unknown method 'emit-diff' (did you mean 'emitdiff'?)"),
+        ((*PROSTATE, "--ratio", "-1"), "--ratio -1 is negative"),
+        ((*PROSTATE, "--alpha", "1.5"), "outside [0, 1]"),
+        ((*PROSTATE, "--patch-size", "13"), "does not divide the image side of 64 pixels"),
+        ((*PROSTATE, "--set", "selektion=test"), "did you mean 'selection'?"),
+        ((*PROSTATE, "--set", "selection=tests"), "selection=tests: input should be 'validation', 'test' or 'last'"),
+        ((*PROSTATE, "--set", "selection"), "not of the form name=value"),
+        ((*PROSTATE, "--set", "generator.stepz=3"), "did you mean 'steps'?"),
+        ((*PROSTATE, "--set", "resize_z=true"), "resize_z=true needs slices=foreground"),
+        ((*PROSTATE, "--set", "intensity=ct-window"), "no Hounsfield units"),
+        ((*PROSTATE, "--protocol", "rigourous"), "did you mean 'rigorous'?"),
+        ((*PROSTATE, "--preset", "smokey"), "did you mean 'smoke'?"),
+        ((*PROSTATE, "--architecture", "attention_unet"), "did you mean 'attention-unet'?"),
+        ((*PROSTATE, "--architecture", "smp:unetplusplus:resnet999"), "resnet999"),
+        ((*PROSTATE, "--transform", "gama"), "did you mean 'gamma'?"),
+        ((*PROSTATE, "--fold", "7"), "folds are 0 to 2"),
+        ((*PROSTATE, "--fold", "first"), "--fold first is not a list of whole numbers"),
+        ((*PROSTATE, "--seeds", "a,b"), "--seeds a,b is not a list"),
+        ((*PROSTATE, "--engine", "rey"), "unknown engine 'rey'"),
+        ((*PROSTATE, "--device", "cuda:x"), "unknown device"),
+        ((*PROSTATE, "--set", "phantom_cases=2", "--fold", "0"), "greater than or equal to 3"),
+        ((*PROSTATE, "--set", "phantom_cases=3", "--set", "n_folds=4"), "fold"),
+        (("run", "--dataset", "prostate", "--method", "none", "--source", "busi"), "does not come from busi"),
+        (("run", "--dataset", "prostate", "--method", "none", "--source", "msd"), "--data-root"),
+        (("run", "--dataset", "prostate", "--method", "none", "--data-root", "nowhere"), "nowhere"),
+        (("suite", "tabel2"), "did you mean 'table2'?"),
+        (("stage", "abc"), "no stage"),
+        (("stage", "../x"), "is not a key"),
+        (("report", "--store", "empty"), "holds no records yet"),
+        (("crosswalk", "a.png", "b.png"), "a.png"),
+    ],
+)  # fmt: skip
+def test_bad_calls_end_in_one_sentence(call, words, says):
+    code, _, err = call(*words)
+    assert code == 2, err
+    assert says in err, err
+    assert err.startswith("error: ") and "Traceback" not in err and err.count("error:") == 1
+
+
+def test_an_unwritable_store_is_said(call, tmp_path):
+    (tmp_path / "file").write_text("")
+    code, _, err = call(*PROSTATE, "--store", tmp_path / "file")
+    assert code == 2 and "cannot be written" in err and "--store" in err
+
+
+def test_missing_options_are_usage_errors(call):
+    code, _, err = call("run", "--method", "none")
+    assert code == 2 and "--dataset" in err
+
+
+def test_help_names_every_command_of_the_design():
+    done = subprocess.run([sys.executable, "cli.py", "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    for command in ("run", "suite", "status", "stage", "verify", "report", "data", "crosswalk", "doctor"):
+        assert f" {command} " in done.stdout
+
+
+def test_help_imports_nothing_heavy():
+    code = "import sys, cli; heavy = {'torch', 'numpy', 'pandas', 'pydantic'} & set(sys.modules); sys.exit(bool(heavy))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+def test_another_datasets_package_is_noticed(tmp_path):
+    (tmp_path / "datasets").mkdir()
+    (tmp_path / "datasets" / "__init__.py").write_text("")
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import cli; cli.main()"
+    done = subprocess.run([sys.executable, "-c", code, "--help"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2 and "imports `datasets` from" in done.stderr
+
+
+def test_dry_run_prints_stages_and_computes_nothing(call, tmp_path):
+    code, out, _ = call(*PROSTATE, "--fold", "all", "--dry-run", "--store", "s")
+    assert code == 0
+    assert "3 runs, 0 of them done" in out and "fit-generator" in out and "Forecast" in out
+    assert not list((tmp_path / "s" / "stages").iterdir()) and not list((tmp_path / "s" / "plan").iterdir())
+
+
+def test_run_status_stage_verify_and_report(call, tmp_path):
+    """One tiny run from the first command to the page, as a user would."""
+    tiny = (*PROSTATE, "--architecture", "unet", "--fold", "0", *TINY_SETS, "--store", "s")
+    code, out, err = call(*tiny, "--save-predictions", "masks")
+    assert code == 0, err
+    assert "emitdiff" in out and "not comparable" in out
+    assert len(list((tmp_path / "masks").glob("*/*.nii.gz"))) == 2
+    record = json.loads(next((tmp_path / "s" / "records").glob("*.json")).read_text())
+    code, out, _ = call("status", "--store", "s")
+    assert code == 0 and "1 done, 0 running, 0 waiting, 0 failed" in out
+    score = record["stages"][-1]["key"]
+    code, out, _ = call("stage", score[:10], "--store", "s", "--device", "cpu")
+    assert code == 0 and "already in the store" in out
+    code, out, _ = call("report", "--store", "s", "--out", "page")
+    assert code == 0 and (tmp_path / "page" / "index.html").is_file()
+    assert record["key"][:8] in (tmp_path / "page" / "index.html").read_text()
+    assert len(list((tmp_path / "page" / "panels").glob("*.png"))) >= 2
+    code, out, _ = call("verify", "--store", "s")
+    assert code == 0 and "0 damaged" in out
+    packed = next((tmp_path / "s" / "stages" / "predict").glob("*/predictions/0.npy"))
+    packed.write_bytes(packed.read_bytes()[:-1])
+    code, _, err = call("verify", "--store", "s")
+    assert code == 1 and "damaged: predict" in err
+    code, out, _ = call(*tiny)
+    assert code == 0
+    code, out, err = call("stage", score[:10], "--store", "s", "--device", "cpu")
+    assert code == 0, err
+
+
+def test_a_single_stage_needs_its_inputs(call, tmp_path):
+    tiny = (*PROSTATE, "--architecture", "unet", "--fold", "0", *TINY_SETS, "--store", "s")
+    assert call(*tiny)[0] == 0
+    record = json.loads(next((tmp_path / "s" / "records").glob("*.json")).read_text())
+    keys = {stage["stage"]: stage["key"] for stage in record["stages"]}
+    for stage in ("predict", "score"):
+        target = tmp_path / "s" / "stages" / stage / keys[stage]
+        for path in sorted(target.rglob("*"), reverse=True):
+            path.unlink() if path.is_file() else path.rmdir()
+    code, _, err = call("stage", keys["score"], "--store", "s", "--device", "cpu")
+    assert code == 2 and "needs stage predict" in err
+    assert call("stage", keys["predict"], keys["score"], "--store", "s", "--device", "cpu")[0] == 0
+
+
+def test_crosswalk_prints_all_definitions(call, tmp_path):
+    mask = np.zeros((20, 20), np.uint8)
+    mask[5:12, 5:12] = 255
+    Image.fromarray(mask).save(tmp_path / "a.png")
+    Image.fromarray(np.roll(mask, 1, 0)).save(tmp_path / "b.png")
+    code, out, _ = call("crosswalk", "a.png", "b.png", "--json")
+    assert code == 0
+    assert list(json.loads(out)) == ["dice", "precision", "recall", "hd95", "hd95_max", "assd", "assd_mean", "nsd"]
+    code, out, _ = call("crosswalk", "a.png", "b.png")
+    assert code == 0 and "hd95_max" in out
+
+
+def test_doctor_lists_networks_and_packages(call):
+    code, out, _ = call("doctor")
+    assert code == 0
+    for word in ("torch", "monai", "attention-unet", "swin-unetr", "GFLOPs"):
+        assert word in out
+
+
+def test_data_list_and_preview(call, tmp_path):
+    code, out, _ = call("data", "list")
+    assert code == 0 and "prostate" in out and "breast" in out
+    code, out, err = call("data", "preview", "breast", "--source", "phantom", "--count", "4")
+    assert code == 0 and (tmp_path / "preview.png").stat().st_size > 10_000
