@@ -20,7 +20,7 @@ from benchmark.store import Store
 from benchmark.versions import STAGE_VERSIONS
 
 ENGINES = ("inline",)
-_RESULT_COLUMNS = ("method", "cases", "Dice, %", "paper: Dice, %", "HD95", "paper: HD95", "runs", "absent runs")
+_RESULT_COLUMNS = ("method", "cases", "Dice, %", "paper: Dice, %", "HD95", "paper: HD95", "runs")
 
 
 def choose_device(name: str) -> str:
@@ -168,7 +168,7 @@ def _save_predictions(plans: list[Plan], records: list[Record], store: Store, op
         for case, z, mask in read_predictions(store.folder("predict", predict.key)):
             full = np.zeros(source.load(case).mask.shape, np.uint8)
             full[z] = mask
-            source.write_mask(case, full, target)
+            source.write_mask(case, full, target / case)
         out.print(f"predictions: {target}", markup=False)
 
 
@@ -180,9 +180,14 @@ def _print_records(records: list[Record]) -> None:
         tables.setdefault((row["dataset"], row["source"], row["rules"], row["not comparable"]), []).append(row)
     for (dataset, source, rules, mismatch), rows in tables.items():
         columns = [name for name in _RESULT_COLUMNS if any(row[name] != "–" for row in rows)]
-        caption = rules + (f"\nThe paper's values are not comparable: {mismatch}." if mismatch else "")
-        marked = [name if name in ("method", "absent runs") else f"{name}>" for name in columns]
-        print_table(f"{dataset}, {source}", marked, [[row[name] for name in columns] for row in rows], caption)
+        lines = [rules] + ([f"The paper's values are not comparable: {mismatch}."] if mismatch else [])
+        absent = {row["absent runs"] for row in rows} - {"–", ""}
+        if len(absent) == 1 and len(rows) == sum(row["absent runs"] in absent for row in rows):
+            lines.append(f"Of every method: {absent.pop()}.")
+        else:
+            lines += [f"{row['method']}: {row['absent runs']}." for row in rows if row["absent runs"] in absent]
+        marked = [name if name == "method" else f"{name}>" for name in columns]
+        print_table(f"{dataset}, {source}", marked, [[row[name] for name in columns] for row in rows], "\n".join(lines))
     for record in records:
         if record.status == "failed":
             spec = record.spec
@@ -305,11 +310,14 @@ def print_crosswalk(prediction: Path, truth: Path, as_json: bool) -> None:
     from benchmark.crosswalk import crosswalk
 
     found = crosswalk(prediction, truth)
+    for note in found.notes:
+        err.print(f"note: {note}", markup=False)
     if as_json:
-        json.dump(found, sys.stdout, indent=1)
+        json.dump(found.as_json(), sys.stdout, indent=1)
         print()
         return
-    print_table(f"{prediction.name} against {truth.name}", ("metric", "value>"), [(k, f"{v:.6g}") for k, v in found.items()])
+    rows = [(name, f"{value:.6g}", unit, definition) for name, value, unit, definition in found.rows()]
+    print_table(f"{prediction.name} against {truth.name}", ("metric", "value>", "unit", "definition"), rows)
 
 
 def print_doctor(store_folder: Path) -> int:

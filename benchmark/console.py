@@ -5,6 +5,7 @@ file, CI), one line per finished stage. Callers: cli. Not here: what a record or
 """
 
 import contextlib
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
     from benchmark.forecast import Forecast
     from benchmark.plan import Node
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+# A log file has no width of its own; 120 columns keep tables whole there.
+WIDTH = None if sys.stdout.isatty() else 120
+out = Console(highlight=False, width=WIDTH)
+err = Console(stderr=True, highlight=False, width=WIDTH, soft_wrap=True)
 
 
 class StageProgress:
@@ -64,7 +67,8 @@ class StageProgress:
                 self._bars.remove_task(task)
                 self._bars.advance(self._all)
         self.done += 1
-        out.print(f"[{self.done}/{self.todo}] {title}: {time.perf_counter() - start:.1f} s", markup=False)
+        took = time.perf_counter() - start
+        out.print(f"[{self.done}/{self.todo}] {title}: {took:.1f} s", markup=False, soft_wrap=True)
 
 
 def describe(node: "Node") -> str:

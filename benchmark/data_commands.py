@@ -14,8 +14,11 @@ def list_data(data_root: Path | None) -> None:
     """All datasets: what they are, their licence, and whether they are here."""
     from datasets.fetch import catalogue
 
-    columns = ("dataset", "source", "title", "cases>", "size", "licence", "address", "here")
-    print_table("datasets", columns, [[row[c.rstrip(">")] for c in columns] for row in catalogue(data_root)])
+    rows = catalogue(data_root)
+    columns = ("dataset", "source", "title", "cases>", "size", "licence", "here")
+    print_table("datasets", columns, [[row[name.rstrip(">")] for name in columns] for row in rows])
+    for row in rows:
+        out.print(f"{row['title']}: {row['address']}\n  {row['citation']}", markup=False)
 
 
 def fetch_data(dataset: str, data_root: Path) -> None:
@@ -39,10 +42,9 @@ def verify_data(dataset: str, data_root: Path) -> int:
 
     check_name("dataset", dataset, DATASETS)
     found = verify(dataset, data_root)
-    for line in found:
-        out.print(line, markup=False)
-    out.print(f"{dataset}: {'sound' if not found else f'{len(found)} findings'}", markup=False)
-    return 1 if found else 0
+    for finding in found:
+        out.print(str(finding), markup=False)
+    return int(any(finding.level == "error" for finding in found))
 
 
 def preview_data(

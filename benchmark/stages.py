@@ -163,18 +163,20 @@ def score(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[str, 
     from datasets.preparation import Prepared
 
     data = Prepared(inputs["prepare"])
-    by_id = {case.id: case for case in data.cases}
     rows = []
     predictions = read_predictions(inputs["predict"])
     for number, (case, z, prediction) in enumerate(predictions):
-        truth = data.truth(case)[z]
+        truth, native = data.truth(case), data.case(case)
+        if z:
+            truth = truth[z]
+        else:  # no slice of the case passed the foreground rule (Q9): nothing was predicted, and the case still counts
+            prediction = np.zeros_like(truth)
         if spec["resize_z"]:
-            slices = by_id[case].shape[0]
-            prediction, truth = stretch_z(prediction, slices), stretch_z(truth, slices)
+            prediction, truth = stretch_z(prediction, native.shape[0]), stretch_z(truth, native.shape[0])
         metrics = case_metrics(
-            prediction, truth, by_id[case].spacing, empty_policy=spec["empty_mask"], nsd_tolerance=spec["nsd_tolerance"]
+            prediction, truth, native.spacing, empty_policy=spec["empty_mask"], nsd_tolerance=spec["nsd_tolerance"]
         )
-        rows.append({"case": case, "unit": by_id[case].spacing_unit, **metrics.as_dict()})
+        rows.append({"case": case, "unit": native.spacing_unit, **metrics.as_dict()})
         context.report(number + 1, len(predictions), dice=metrics.dice)
     write_json(out / "cases.json", rows)
     return {"cases": len(rows)}
@@ -182,8 +184,6 @@ def score(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[str, 
 
 def stretch_z(volume: np.ndarray, slices: int) -> np.ndarray:
     """(k, y, x) -> (slices, y, x) by nearest neighbour along z, as the release does (Q23)."""
-    if not len(volume):
-        return np.zeros((slices, *volume.shape[1:]), volume.dtype)
     nearest = np.minimum(((np.arange(slices) + 0.5) * len(volume) / slices).astype(int), len(volume) - 1)
     return volume[nearest]
 

@@ -33,14 +33,15 @@ def contact_sheet(source: Source, out: Path, n: int = 8, report: Report = silent
     places = np.linspace(0, len(infos) - 1, min(n, len(infos))).round().astype(int)
     chosen = [infos[place] for place in places]
     first = source.load(chosen[0].id)
-    columns = _SLICES if first.image.shape[0] > 1 else _COLUMNS_2D
-    rows = len(chosen) if first.image.shape[0] > 1 else -(-len(chosen) // columns)
+    slices = _SLICES if first.image.shape[0] > 1 else 1
+    columns = slices if slices > 1 else _COLUMNS_2D
+    rows = -(-len(chosen) * slices // columns)
     figure, axes = _canvas(source, columns, rows, len(chosen), len(infos))
     tiles, modality = iter(axes), source.triplet()[0].upper()
     for done, info in enumerate(chosen, start=1):
         case = first if done == 1 else source.load(info.id)
         grey = grey_rule("ct-window" if modality == "CT" else "volume-percentile", modality, case.image)
-        for z in _slices_through_organ(case):
+        for z in _slices_through_organ(case, slices):
             _draw(next(tiles), case, int(z), grey(case.image[z]))
         report(done, len(chosen))
     return _save(figure, out)
@@ -65,15 +66,12 @@ def _canvas(source: Source, columns: int, rows: int, shown: int, total: int) -> 
     return figure, list(grid.flat)
 
 
-def _slices_through_organ(case: Case) -> np.ndarray:
-    """Slice numbers from one end of the organ to the other; the middle of the volume where the mask is empty."""
-    depth = len(case.mask)
-    if depth == 1:
-        return np.zeros(1, dtype=int)
+def _slices_through_organ(case: Case, count: int) -> np.ndarray:
+    """`count` slice numbers evenly through the organ, or through the whole volume where the mask is empty."""
     held = np.flatnonzero(case.mask.any(axis=(1, 2)))
-    first, last = (held[0], held[-1]) if len(held) else (0, depth - 1)
-    inset = (last - first) / (2 * _SLICES)
-    return np.linspace(first + inset, last - inset, _SLICES).round().astype(int)
+    first, last = (held[0], held[-1]) if len(held) else (0, len(case.mask) - 1)
+    inset = (last - first) / (2 * count)
+    return np.linspace(first + inset, last - inset, count).round().astype(int)
 
 
 def _draw(axes: Axes, case: Case, z: int, grey: np.ndarray) -> None:
@@ -95,6 +93,8 @@ def _draw(axes: Axes, case: Case, z: int, grey: np.ndarray) -> None:
 def _save(figure: Figure, out: Path) -> Path:
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_name(f".{out.name}.part")
-    figure.savefig(temporary, dpi=150, format="png", facecolor=figure.get_facecolor())
+    # A picture may have at most 65,535 rows.
+    dpi = min(150, int(60_000 / figure.get_figheight()))
+    figure.savefig(temporary, dpi=dpi, format="png", facecolor=figure.get_facecolor())
     os.replace(temporary, out)
     return out

@@ -63,9 +63,9 @@ class Group:
         """Name of the group's files: lower-case letters, digits and hyphens."""
         spec = self.spec
         words = (spec.dataset, spec.source.kind, protocol_base(spec.protocol)[0], spec.preset.name, spec.architecture)
-        text = "-".join(words).lower()
+        text = "-".join(word[:30] for word in words).lower()
         safe = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in text)
-        return "-".join(part for part in safe.split("-") if part)[:80] + f"-{self.id[:8]}"
+        return "-".join(part for part in (*safe.split("-"), self.id[:8]) if part)
 
     @property
     def records(self) -> tuple[Record, ...]:

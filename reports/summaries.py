@@ -4,7 +4,7 @@ Callers: tables, figures, page. Not here: rounding and layout (tables.py), which
 verdict on a difference beyond its interval.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,13 +88,15 @@ def case_values(cases: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
     return keyed.groupby(["method", "fold", "case"], sort=True, as_index=False).mean()
 
 
-def mean_and_sd(values: pd.DataFrame, aggregate: str) -> tuple[pd.Series, pd.Series]:
-    """Mean and SD (n - 1) of each of the SHOWN_METRICS in the case values of one method.
+def mean_and_sd(
+    values: pd.DataFrame, aggregate: str, metrics: Sequence[str] = SHOWN_METRICS
+) -> tuple[pd.Series, pd.Series]:
+    """Mean and SD (n - 1) of each metric in the case values of one method.
 
     aggregate "cases": over all cases; "folds": the mean of the fold means and the root mean square of the fold SDs,
     as the authors' release does (Q19).
     """
-    numbers = values[list(SHOWN_METRICS)]
+    numbers = values[list(metrics)]
     if aggregate == "cases":
         return numbers.mean(), numbers.std()
     by_fold = numbers.groupby(values["fold"])
@@ -140,7 +142,7 @@ def relative_gain_percent(rows_a: pd.DataFrame, rows_b: pd.DataFrame, aggregate:
     pairs_a, pairs_b = rows_a[keys_a.isin(keys_b)], rows_b[keys_b.isin(keys_a)]
     if pairs_a.empty:
         return float("nan"), 0
-    mean_a, mean_b = (mean_and_sd(rows, aggregate)[0]["dice"] for rows in (pairs_a, pairs_b))
+    mean_a, mean_b = (mean_and_sd(rows, aggregate, ["dice"])[0]["dice"] for rows in (pairs_a, pairs_b))
     return (float(100 * (mean_a - mean_b) / mean_b) if mean_b > 0 else float("nan")), len(pairs_a)
 
 

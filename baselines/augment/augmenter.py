@@ -4,6 +4,8 @@ Callers: the objectives (after merging, so that a sample is augmented as it is p
 `sheet_samples`. Not here: the transforms themselves.
 """
 
+import hashlib
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -23,12 +25,10 @@ class Augmenter:
         """images: float32 (B, 1, H, W) in [0, 1]; masks: uint8 or long (B, H, W), on the same device. Returns both in
         the same shapes and dtypes.
 
-        Exactly one number is drawn from `rng`, whatever the transform: runs that differ only in their transform share
-        all other random decisions. Drawn on the CPU, parameters are the same on every device; give a CPU generator, for
-        one on the GPU makes each call wait for it.
+        rng may be on any device. It advances alike whatever the transform: runs that differ only in their transform
+        share all other random decisions.
         """
-        seed = int(torch.randint(2**62, (), generator=rng, device=rng.device))
-        drawn = self.transform.draw(images, torch.Generator().manual_seed(seed))
+        drawn = self.transform.draw(images, _own_generator(rng))
         # Mixed precision is for the network: half precision would coarsen the grid and the blurred image.
         with torch.autocast(images.device.type, enabled=False):
             if not self.renormalise:
@@ -36,6 +36,14 @@ class Augmenter:
             # In float64 a shifted image is exact, and its normalisation is bit for bit that of the image itself.
             changed, masks = self.transform.apply(images.double(), masks, drawn)
             return stretch_to_full_range(changed).to(images.dtype), masks
+
+
+def _own_generator(rng: torch.Generator) -> torch.Generator:
+    """A CPU generator that follows from the state of `rng`, which moves on by one draw. The state lies on the host even
+    for a GPU generator: a number drawn there would have to be waited for, and with it all that the GPU has to do."""
+    state = rng.get_state().numpy().tobytes()
+    torch.rand((), generator=rng, device=rng.device)
+    return torch.Generator().manual_seed(int.from_bytes(hashlib.blake2b(state, digest_size=7).digest()))
 
 
 def stretch_to_full_range(images: Tensor) -> Tensor:

@@ -105,9 +105,19 @@ def _interpolate(field: np.ndarray, axis: int, position: np.ndarray) -> np.ndarr
     return sum((w / 6).reshape(column) * np.take(field, base + k, axis=axis) for k, w in enumerate(weights))
 
 
-def ridges(noise: np.ndarray, width: float) -> np.ndarray:
-    """Thin sheets where a noise crosses zero: 1 on the crossing, 0 beyond `width` deviations; float32 in [0, 1]."""
-    return np.clip(1 - np.abs(noise) / np.float32(width), 0, 1)
+def ridges(noise: np.ndarray, width) -> np.ndarray:
+    """Thin sheets where a noise crosses zero: 1 on the crossing, 0 beyond `width` (a number or an array, in the
+    noise's units); float32 in [0, 1]. A sheet thinner than a pixel is drawn a pixel wide and as much fainter."""
+    step = np.float32(np.abs(np.diff(noise, axis=1)).mean() + np.abs(np.diff(noise, axis=2)).mean())
+    drawn = np.maximum(np.float32(width), step)
+    return np.clip(1 - np.abs(noise) / drawn, 0, 1) * (np.float32(width) / drawn)
+
+
+def branches_mm(rng: np.random.Generator, space: Space, scale_mm: tuple, thickness: float) -> np.ndarray:
+    """About the distance in mm, negative inside, to thin winding tubes (vessels): where two noises are both near zero.
+    thickness: radius of a tube as a share of scale_mm (z, y, x)."""
+    noise = np.hypot(smooth_noise(rng, space, scale_mm), smooth_noise(rng, space, scale_mm))
+    return (noise - np.float32(thickness)) * np.float32(0.8 * scale_mm[2])
 
 
 def roll(space: Space, angle_deg: float) -> Space:

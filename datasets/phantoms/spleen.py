@@ -17,6 +17,7 @@ from scipy import ndimage
 from datasets.phantoms.shapes import (
     Canvas,
     Space,
+    branches_mm,
     cover,
     ellipsoid_mm,
     fractal_noise,
@@ -100,11 +101,10 @@ def _draw_liver(rng, canvas, patient, limit, kidney) -> np.ndarray:
     liver = smooth_union(right, left, 14) + 3 * smooth_noise(rng, space, (25, 25, 25))
     notch = ellipsoid_mm(space, (-20, 5, -18), (40, 30, 24))
     liver = np.maximum(np.maximum(liver, limit), np.maximum(-notch, 4 - kidney))
-    # Where two noises are both near zero lies a tree-like curve in space: the veins, filled after the arterial phase.
-    tree = np.hypot(smooth_noise(rng, space, (24, 22, 22)), smooth_noise(rng, space, (24, 22, 22)))
-    vein = 0.85 * (phase.blood - phase.liver) * (phase.blood < 250)
+    veins = cover(branches_mm(rng, space, (24, 22, 22), 0.26), max(3.0, canvas.soft_mm))
+    veins = 0.85 * (phase.blood - phase.liver) * veins * (phase.blood < 250)  # not yet filled in the arterial phase
     texture = 3 * smooth_noise(rng, space, (15, 15, 15))
-    canvas.fill(liver, phase.liver + texture + vein * cover((tree - 0.26) * 20, 3.0))
+    canvas.fill(liver, phase.liver + texture + veins)
     gall_bladder = (-28 + rng.uniform(-8, 8), -0.3 * patient.depth, -45 + rng.uniform(-8, 8))
     canvas.ellipsoid(gall_bladder, (18, 19, 12), 8.0, 20)
     return liver

@@ -10,6 +10,7 @@ import numpy as np
 
 from datasets.phantoms.shapes import (
     Canvas,
+    branches_mm,
     cover,
     ellipsoid_mm,
     fractal_noise,
@@ -69,8 +70,7 @@ def draw_body(rng: np.random.Generator, canvas: Canvas, patient: Patient) -> tup
     spine = ellipsoid_mm(space, (0, patient.back - 22, 0), (np.inf, 50, 46))
     room = np.maximum(inner, -spine)
     web = ridges(smooth_noise(rng, space, (14, 12, 12)), 0.07) * (smooth_noise(rng, space, (20, 25, 25)) > 0.2)
-    dots = np.hypot(smooth_noise(rng, space, (20, 9, 9)), smooth_noise(rng, space, (20, 9, 9))) < 0.16
-    vessels = np.where(dots, patient.phase.blood + 100, 0)
+    vessels = (patient.phase.blood - FAT) * cover(branches_mm(rng, space, (20, 9, 9), 0.17), canvas.soft_mm)
     canvas.fill(room, FAT + 5 * lumps + 45 * web + vessels)
     _draw_ribs(rng, canvas, wall)
     return room, _draw_chest(rng, canvas, patient, room)

@@ -97,6 +97,7 @@ def test_every_transform_advances_the_generator_alike(name):
     make_augmenter(name)(images, masks, ours)
     make_augmenter("none")(images, masks, plain)
     assert torch.equal(ours.get_state(), plain.get_state())
+    assert not torch.equal(ours.get_state(), generator(5).get_state())
 
 
 @pytest.mark.parametrize("name", TRANSFORMS)

@@ -1,15 +1,16 @@
-"""Made-up records for the report tests. Their numbers are drawn or chosen here and mean nothing."""
+"""Made-up records for the report tests. Their numbers are drawn or chosen here; nothing here was ever run."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pytest
 
 from benchmark.presets import preset
 from benchmark.protocol import Protocol, named_protocol
 from benchmark.record import Budget, CaseRow, Record, Split, StageCost
 from benchmark.spec import MethodSpec, RunSpec, SourceSpec, digest, resolve_method
+from reports.groups import Group, make_groups
+from reports.summaries import Summary, summarise
 
 PHANTOM = SourceSpec(
     kind="phantom", title="phantom", licence="made by this program (test data)", fingerprint="0" * 64, synthetic=True
@@ -121,21 +122,18 @@ def table2_records(*, seeds: Sequence[int] = (0,), folds: Sequence[int] = (0, 1,
     ]
 
 
-@pytest.fixture
-def record() -> Callable[..., Record]:
-    return make_record
+def one_group(records: Sequence[Record]) -> Group:
+    """The only group of records that all belong together."""
+    (group,) = make_groups(records)
+    return group
 
 
-@pytest.fixture
-def table2() -> Callable[..., list[Record]]:
-    return table2_records
+def summary_of(records: Sequence[Record]) -> Summary:
+    """The summary of records that all belong together."""
+    return summarise(one_group(records))
 
 
-@pytest.fixture
-def row() -> Callable[..., CaseRow]:
-    return case_row
-
-
-@pytest.fixture
-def real_prostate() -> SourceSpec:
-    return MSD_PROSTATE
+def row_of(records: Sequence[Record], label: str) -> dict[str, Any]:
+    """The summary row of one method."""
+    rows = summary_of(records).rows
+    return rows[rows["method"] == label].iloc[0].to_dict()
