@@ -35,10 +35,12 @@ $(VENV)/installed: requirements.lock
 
 # torch and torchvision are pinned as a pair that imports together; a GPU machine may bring its own torch >= 2.6.
 lock:
-	$(BIN)/python -m pip install --quiet uv
-	printf 'torch==2.12.1\ntorchvision==0.27.1\n' > $(VENV)/pins.txt
-	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --extra test \
-	  --constraint $(VENV)/pins.txt --custom-compile-command 'make lock' --quiet --output-file requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)-lock
+	$(VENV)-lock/bin/python -m pip install --quiet --disable-pip-version-check uv
+	printf 'torch==2.12.1\ntorchvision==0.27.1\n' > $(VENV)-lock/pins.txt
+	$(VENV)-lock/bin/uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --extra test \
+	  --constraint $(VENV)-lock/pins.txt --custom-compile-command 'make lock' --quiet --output-file requirements.lock pyproject.toml
+	rm -r $(VENV)-lock
 
 clean:
-	rm -rf $(VENV) store stores report
+	rm -rf $(VENV) $(VENV)-lock store stores report

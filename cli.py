@@ -85,14 +85,15 @@ def suite(
 ) -> None:  # fmt: skip
     """A named grid of runs; options given here win over those of the suite."""
     from benchmark.commands import run_requests
-    from benchmark.suite import load_suite, requests
+    from benchmark.suite import load_suite, requests, scaling_notes
 
     options = _options(locals())
     chosen = load_suite(name)
     if any("preset" in entry for entry in chosen.entries) and preset is None:
         options.pop("preset")  # the suite names its own
     found = requests(chosen, options, tuple(dataset.split(",")) if dataset else ())
-    _finish(run_requests(found, store, device, engine, dry_run, force or [], None, title=f"suite {chosen.name}: {chosen.about}"))
+    title = "\n  note: ".join([f"suite {chosen.name}: {chosen.about}", *scaling_notes(chosen, options)])
+    _finish(run_requests(found, store, device, engine, dry_run, force or [], None, title=title))
 
 
 @app.command()

@@ -48,7 +48,7 @@ _COMMON: dict[str, Any] = {
 PRESETS: dict[str, Preset] = {
     "smoke": Preset(
         name="smoke", size=64, phantom_cases=12, epochs=12, batch_size=8, validate_every=1, ratio=2, patch_size=16,
-        **_COMMON,
+        **_COMMON | {"learning_rate": 1e-2},  # ten times Q16: 150 steps must be enough
     ),
     "compact": Preset(
         name="compact", size=128, phantom_cases=24, epochs=60, batch_size=8, validate_every=2, ratio=10, patch_size=32,

@@ -78,8 +78,9 @@ def requests(suite: Suite, options: dict[str, Any], datasets: tuple[str, ...] = 
         at_384 = values.pop("patch_size_at_384", None)
         if at_384 is not None and "patch_size" not in values:
             values["patch_size"] = scaled_patch_sizes(at_384, _size(values.get("preset", base.preset), sets))
-        values = {name: value if isinstance(value, list) else [value] for name, value in values.items() if name not in ("folds", "seeds")}
-        fixed = {name: _number_tuple(entry, options, name) for name in ("folds", "seeds") if name in entry or name in options}
+        whole = ("folds", "seeds")
+        values = {name: _as_list(value) for name, value in values.items() if name not in whole}
+        fixed = {name: _number_tuple(entry, options, name) for name in whole if name in entry or name in options}
         for combination in itertools.product(*values.values()):
             one = dataclasses.replace(base, **dict(zip(values, combination, strict=True)), **fixed)
             found += [dataclasses.replace(one, **step) for step in walk]
@@ -94,6 +95,21 @@ def scaled_patch_sizes(at_384: list[int], size: int) -> list[int]:
     """The paper's patch sizes (of 384 px) at `size` px: the nearest divisor of `size`, each once, ascending."""
     divisors = [side for side in range(1, size + 1) if size % side == 0]
     return sorted({min(divisors, key=lambda side: abs(side - patch * size / PAPER_SIZE)) for patch in at_384})
+
+
+def scaling_notes(suite: Suite, options: dict[str, Any]) -> list[str]:
+    """Sentences on settings that were scaled from the paper's 384 px to the preset's size."""
+    notes = []
+    for entry in suite.entries:
+        at_384 = entry.get("patch_size_at_384")
+        size = _size(options.get("preset", entry.get("preset", "smoke")), tuple(options.get("sets", entry.get("sets", ()))))
+        if at_384 and "patch_size" not in options and size != PAPER_SIZE:
+            scaled = ", ".join(map(str, scaled_patch_sizes(at_384, size)))
+            notes.append(
+                f"patch sizes {', '.join(map(str, at_384))} of {PAPER_SIZE} px are scaled to {scaled} of {size} px:"
+                " the nearest divisors, each once."
+            )
+    return notes
 
 
 def _protocol_steps(towards: str | None, start: str, sets: tuple[str, ...]) -> list[dict[str, Any]]:
@@ -119,6 +135,10 @@ def _size(name: str, sets: tuple[str, ...]) -> int:
         if text.startswith("size="):
             return int(text.removeprefix("size="))
     return preset(name).size
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _number_tuple(entry: dict, options: dict, name: str) -> tuple[int, ...] | None:

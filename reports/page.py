@@ -60,27 +60,25 @@ def build(
     """Writes out/index.html, out/tables, out/figures and out/panels; returns the path of the page.
 
     problems: sentences on files that could not be read, shown on top. panels: pictures by group (`groups.group_id`),
-    copied into the folder. generator_defaults: see `commands.repeat_command`. Raises InputError where a panel's file is
-    missing or no picture, or where `out` cannot be written.
+    copied into the folder if they lie elsewhere. generator_defaults: see `commands.repeat_command`. Raises InputError
+    where a panel's file is missing or no picture, or where `out` cannot be written.
     """
     groups, panels = make_groups(records), dict(panels or {})
     if unknown := sorted(set(panels) - {group.id for group in groups}):
         raise ValueError(f"panels for groups that no record belongs to: {', '.join(unknown)}")
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        for name in ("tables", "figures"):
+            (out / name).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(
             f"the report cannot be written to {out} ({error.strerror}); give a folder by --out."
         ) from error
     views = [_view(group, out, panels.get(group.id, ()), generator_defaults) for group in groups]
-    page = (
-        _environment()
-        .get_template("index.html.jinja")
-        .render(
-            groups=views,
-            problems=[one_line(problem) for problem in problems],
-            totals={name: sum(view["counts"][name] for view in views) for name in ("done", "failed", "missing")},
-        )
+    template = _environment().get_template("index.html.jinja")
+    page = template.render(
+        groups=views,
+        problems=[one_line(problem) for problem in problems],
+        totals={name: sum(view["counts"][name] for view in views) for name in ("done", "failed", "missing")},
     )
     path = out / "index.html"
     path.write_text(page, encoding="utf-8")

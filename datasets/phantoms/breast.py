@@ -233,7 +233,7 @@ def _losses(rng, space: Space, scan: Scan, lesion: Lesion, distance) -> np.ndarr
     bands = np.clip(smooth_noise(rng, space, (1, 80, rng.uniform(2, 5))) - 1.0, 0, 1.5)
     start = rng.uniform(0.1, 0.5) * scan.field
     loss += rng.uniform(0, 14) * bands * np.clip((space.y - start) / 12, 0, 1)
-    if rng.random() < 0.25:  # a rib below the muscle: a bright cap over a black shadow
+    if rng.random() < 0.25:  # a rib below the muscle: nothing passes it
         rib = ellipsoid_mm(space, (0, scan.muscle_end + 4, rng.uniform(-0.4, 0.4) * scan.field), (np.inf, 4, 8))
         loss += 3.0 * np.cumsum(cover(rib, 0.5), axis=1) * step
     return loss.astype(np.float32)

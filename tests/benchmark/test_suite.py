@@ -3,7 +3,7 @@
 import pytest
 
 from benchmark.errors import InputError
-from benchmark.suite import load_suite, requests, scaled_patch_sizes, suite_names
+from benchmark.suite import load_suite, requests, scaled_patch_sizes, scaling_notes, suite_names
 
 EXPECTED = {
     "smoke": 4, "table2": 36, "ratio": 8, "alpha": 8, "patch": 6, "architectures": 10, "scarcity": 16,
@@ -51,6 +51,13 @@ def test_a_suite_can_be_narrowed_to_datasets():
     assert {request.dataset for request in found} == {"breast"} and len(found) == 12
     with pytest.raises(InputError, match="has no run for --dataset spleen"):
         requests(load_suite("ratio"), {}, ("spleen",))
+
+
+def test_scaled_patch_sizes_are_said():
+    suite = load_suite("patch")
+    assert "are scaled to 1, 2, 4, 8, 16, 64 of 64 px" in scaling_notes(suite, {"preset": "smoke"})[0]
+    assert scaling_notes(suite, {"preset": "smoke", "sets": ("size=384",)}) == []
+    assert scaling_notes(load_suite("ratio"), {}) == []
 
 
 def test_patch_sizes_scale_to_divisors():

@@ -1,6 +1,6 @@
-"""The phantoms: pure functions of (index, seed, size), plausible in their modality's units, neither trivial nor blank."""
+"""The phantoms: pure functions of (index, seed, size), plausible in their units, neither trivial nor blank."""
 
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ NAMES = ("prostate", "spleen", "breast")
 VOLUMES = ("prostate", "spleen")
 
 
-@lru_cache(maxsize=None)
+@cache
 def sample(name: str, index: int, seed: int = 11, size: int = 64):
     image, mask, spacing = PHANTOMS.load(name)(index, seed, size)
     image.setflags(write=False)
