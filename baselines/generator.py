@@ -93,7 +93,7 @@ class SamplingSettings(Frozen):
     guidance_scale: float = Field(1.5, ge=1, description="classifier-free guidance; 1 = none (Q12: 9)")
     text_mix: Literal["plain", "weighted"] = Field("plain", description="embedding of the prompt, or the mix of Q12")
     noise: Literal["address", "shared"] = Field("address", description="noise per slice, or per variant only (Q26)")
-    edge_dropout: float = Field(0.2, ge=0, le=1, description="share of image-edge patches dropped; the mask boundary stays")
+    edge_dropout: float = Field(0.2, ge=0, le=1, description="share of image-edge patches dropped")
 
 
 class GeneratorSettings(Frozen):
@@ -103,27 +103,34 @@ class GeneratorSettings(Frozen):
     unshuffle: int = Field(4, ge=1, description="pixel-unshuffle factor in front of the UNet, in pixels")
     channels: tuple[int, ...] = Field((32, 64), min_length=1, description="channels per resolution")
     layers: int = Field(1, ge=1, description="residual blocks per resolution")
-    heads: int = Field(2, ge=1, description="attention heads at the lowest resolution")
+    attention: Literal["middle", "lowest"] = Field(
+        "middle", description="attention in the middle block only, or in all blocks of the lowest resolution"
+    )
+    heads: int = Field(2, ge=1, description="attention heads")
     norm_groups: int = Field(8, ge=1, description="groups of the group norm; divides every entry of channels")
     text_width: int = Field(32, ge=4, description="channels of the text embedding")
     # Optimisation.
-    steps: int = Field(250, ge=1, description="optimiser steps")
-    batch: int = Field(16, ge=1, description="slices per step")
-    learning_rate: float = Field(2e-3, gt=0, description="peak of the cosine schedule of AdamW")
+    steps: int = Field(450, ge=1, description="optimiser steps")
+    batch: int = Field(8, ge=1, description="slices per step")
+    learning_rate: float = Field(5e-3, gt=0, description="peak of the cosine schedule of AdamW")
     warmup_share: float = Field(0.05, ge=0, le=1, description="share of the steps with a rising learning rate")
     weight_decay: float = Field(0.01, ge=0)
     gradient_clip: float = Field(1.0, gt=0, description="largest gradient norm")
     ema_decay: float = Field(0.98, ge=0, lt=1, description="decay per step of the averaged weights that are kept")
-    min_snr_gamma: float = Field(5.0, gt=0, description="cap of the signal-to-noise weight of the loss")
+    prediction: Literal["sample", "velocity"] = Field("sample", description="what the network predicts")
+    min_snr_gamma: float = Field(1.0, gt=0, description="cap of the signal-to-noise weight of the loss")
+    organ_weight: float = Field(4.0, ge=0, description="extra weight of the loss in and around the mask; 0 = none")
+    snr_floor: float = Field(1.0, ge=0, description="weight of the loss where nothing but noise is left")
+    noise_focus: float = Field(2.0, ge=1, description="1 = all noise levels alike; above: more high ones")
     # What a training slice looks like.
     flip_probability: float = Field(0.5, ge=0, le=1, description="left-right mirror")
-    rotation_degrees: float = Field(10.0, ge=0, le=180, description="largest rotation to either side (Q13: 20)")
-    scale_range: tuple[float, float] = Field((0.85, 1.1), description="zoom (Q13: 0.75-1.05)")
-    phrases: int = Field(50, ge=0, description="how many augmentation phrases are trained: the first ones of the list")
-    phrase_share: float = Field(0.6, ge=0, le=1, description="share of slices changed and described by a phrase")
+    rotation_degrees: float = Field(0.0, ge=0, le=180, description="largest rotation to either side (Q13: 20)")
+    scale_range: tuple[float, float] = Field((1.0, 1.0), description="zoom (Q13: 0.75-1.05)")
+    phrases: int = Field(8, ge=0, description="augmentation phrases that are trained: the first ones of the list")
+    phrase_share: float = Field(0.5, ge=0, le=1, description="share of slices changed and described by a phrase")
     prompt_dropout: float = Field(0.1, ge=0, le=1, description="share of empty prompts, for guidance")
     style_share: float = Field(0.05, ge=0, le=1, description="share of prompts replaced by the style words of Q12")
-    edge_dropout: float = Field(0.6, ge=0, le=1, description="largest share of image-edge patches dropped from a slice")
+    edge_dropout: float = Field(0.3, ge=0, le=1, description="largest share of image-edge patches dropped from a slice")
     # Sampling.
     sampling: SamplingSettings = SamplingSettings()
 

@@ -22,7 +22,6 @@ _CHECK_EVERY = 10  # steps between two looks at the loss; each look waits for th
 Network = TypeVar("Network", bound=nn.Module)
 
 
-
 @dataclass
 class TrainingState:
     """Everything that training changes: saving and restoring this object is all that resuming would need."""
@@ -40,9 +39,8 @@ def start_training(network: nn.Module, settings: GeneratorSettings, seed: int, d
     network.to(device).train()
     if device.type == "cuda":
         network.to(memory_format=torch.channels_last)  # no gain on CPU, measured
-    optimiser = torch.optim.AdamW(
-        network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, betas=(0.9, 0.99), fused=True
-    )
+    rate, decay = settings.learning_rate, settings.weight_decay
+    optimiser = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=decay, betas=(0.9, 0.95), fused=True)
     average = [weight.detach().clone() for weight in network.parameters()]
     return TrainingState(network, optimiser, torch.Generator(device).manual_seed(seed), average)
 
@@ -115,7 +113,9 @@ def seeded(build: Callable[[], Network], seed: int) -> Network:
         return build()
 
 
-def save_fit(name: str, state: TrainingState, data: TrainingSlices, settings: GeneratorSettings, more: dict, out: Path) -> None:
+def save_fit(
+    name: str, state: TrainingState, data: TrainingSlices, settings: GeneratorSettings, more: dict, out: Path
+) -> None:
     """Writes weights.safetensors, config.json (name, size, settings and `more`), curve.csv and training_ids.json."""
     out.mkdir(parents=True, exist_ok=True)
     weights = {key: tensor.contiguous().cpu() for key, tensor in state.network.state_dict().items()}

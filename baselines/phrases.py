@@ -99,7 +99,7 @@ def change_table(phrases: tuple[str, ...]) -> torch.Tensor:
 
 
 def apply_changes(images: torch.Tensor, changes: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
-    """Images float32 (B,1,S,S) in [0,1], changed row by row by `changes` (B, 6) as of `change_table`; same shape, range."""
+    """Images float32 (B,1,S,S) in [0,1], each changed by its row of `changes` (B, 6); same shape and range."""
     gamma, contrast, detail, noise, radial, tilt = changes.reshape(-1, 6, 1, 1, 1).unbind(1)
     across = torch.linspace(-0.5, 0.5, images.shape[-1], device=images.device)
     radius = (across.square()[:, None] + across.square()[None, :]).mul(2).sqrt()
@@ -113,7 +113,7 @@ def apply_changes(images: torch.Tensor, changes: torch.Tensor, rng: torch.Genera
 
 
 def _blur(images: torch.Tensor) -> torch.Tensor:
-    """Gaussian blur with a standard deviation of about 1/64 of the side, so that phrases mean the same at every size."""
+    """Gaussian blur with a standard deviation of 1/64 of the side, so that phrases mean the same at every size."""
     radius = max(1, images.shape[-1] // 32)
     offsets = torch.arange(-radius, radius + 1, device=images.device, dtype=images.dtype)
     kernel = torch.exp(-0.5 * (2 * offsets / radius) ** 2)

@@ -48,8 +48,11 @@ class Vocabulary:
         for row, prompt in enumerate(prompts):
             split = words(prompt)
             if len(split) > self.length:
-                raise InputError(f"prompt '{prompt}' has {len(split)} words; this generator reads {self.length}; shorten it.")
-            tokens[row, : len(split)] = torch.tensor([self._index.get(word, _PADDING) for word in split], dtype=torch.long)
+                raise InputError(
+                    f"prompt '{prompt}' has {len(split)} words; this generator reads {self.length}; shorten it."
+                )
+            for place, word in enumerate(split):
+                tokens[row, place] = self._index.get(word, _PADDING)
         return tokens
 
 
@@ -69,7 +72,9 @@ class TextEncoder(nn.Module):
         return self.norm(self.layer(self.word(tokens) + self.position))
 
 
-def embed(encoder: TextEncoder, vocabulary: Vocabulary, prompts: Sequence[str], text_mix: str) -> dict[str, torch.Tensor]:
+def embed(
+    encoder: TextEncoder, vocabulary: Vocabulary, prompts: Sequence[str], text_mix: str
+) -> dict[str, torch.Tensor]:
     """Embedding (length, width) of every distinct prompt, encoded once, on the encoder's device.
 
     `text_mix` "weighted" gives 0.045 x triplet + 0.005 x phrase + 0.95 x style (Q12); the style words and the bare

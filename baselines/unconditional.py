@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from diffusers import UNet2DModel
+from torch import nn
 
 from baselines import diffusion
 from baselines.generator import Conditions, Generator, GeneratorSettings, SamplingSettings, TrainingSlices
@@ -17,19 +18,31 @@ from baselines.slice_augmentation import random_geometry
 from benchmark.progress import Report, silent
 
 
-def _build(settings: GeneratorSettings, size: int) -> UNet2DModel:
-    planes, levels = 2 * settings.unshuffle**2, len(settings.channels)
-    return UNet2DModel(
-        sample_size=size // settings.unshuffle,
-        in_channels=planes,
-        out_channels=planes,
-        down_block_types=("DownBlock2D",) * (levels - 1) + ("AttnDownBlock2D",),
-        up_block_types=("AttnUpBlock2D",) + ("UpBlock2D",) * (levels - 1),
-        block_out_channels=settings.channels,
-        layers_per_block=settings.layers,
-        attention_head_dim=settings.channels[-1] // settings.heads,
-        norm_num_groups=settings.norm_groups,
-    )
+class PairNetwork(nn.Module):
+    """UNet over the planes of image and mask: noisy grid + timestep -> prediction like the grid."""
+
+    def __init__(self, settings: GeneratorSettings, size: int):
+        super().__init__()
+        planes, levels = 2 * settings.unshuffle**2, len(settings.channels)
+        lowest = settings.attention == "lowest"
+        positions = diffusion.position_planes(size // settings.unshuffle)
+        self.register_buffer("positions", positions, persistent=False)
+        self.unet = UNet2DModel(
+            sample_size=size // settings.unshuffle,
+            in_channels=planes + positions.shape[1],
+            out_channels=planes,
+            down_block_types=("DownBlock2D",) * (levels - 1) + ("AttnDownBlock2D" if lowest else "DownBlock2D",),
+            up_block_types=("AttnUpBlock2D" if lowest else "UpBlock2D",) + ("UpBlock2D",) * (levels - 1),
+            block_out_channels=settings.channels,
+            layers_per_block=settings.layers,
+            attention_head_dim=settings.channels[-1] // settings.heads,
+            norm_num_groups=settings.norm_groups,
+        )
+
+    def forward(self, grid: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
+        """grid (B, planes, H, W), timesteps (B,) -> prediction like grid."""
+        placed = torch.cat([grid, self.positions.expand(len(grid), -1, -1, -1)], dim=1)
+        return self.unet(placed, timesteps, return_dict=False)[0]
 
 
 class UnconditionalDiffusion(Generator):
@@ -37,7 +50,7 @@ class UnconditionalDiffusion(Generator):
 
     name = "unconditional"
 
-    def __init__(self, network: UNet2DModel, settings: GeneratorSettings, size: int, device: torch.device):
+    def __init__(self, network: PairNetwork, settings: GeneratorSettings, size: int, device: torch.device):
         self.network, self.settings, self.size, self.device = network, settings, size, device
 
     @classmethod
@@ -52,18 +65,16 @@ class UnconditionalDiffusion(Generator):
         report: Report = silent,
     ) -> None:
         settings.check_size(data.size)
-        network = seeded(lambda: _build(settings, data.size), seed)
+        network = seeded(lambda: PairNetwork(settings, data.size), seed)
         state = start_training(network, settings, seed, device)
         shares = diffusion.signal_shares(device)
         pairs = torch.from_numpy(np.stack([data.images, data.masks * 255], axis=1)).to(device)
 
-        def denoise(noisy: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
-            return network(noisy, timesteps, return_dict=False)[0]
-
         def loss(rows: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
             planes = random_geometry(pairs[rows].float() / 255, settings, rng)
             grid = diffusion.to_grid(planes, settings.unshuffle)
-            return diffusion.velocity_loss(denoise, grid, shares, settings.min_snr_gamma, rng)
+            importance = diffusion.organ_importance(planes[:, 1:], settings).repeat(1, 2, 1, 1)
+            return diffusion.denoising_loss(network, grid, importance, shares, settings, rng)
 
         train(state, loss, len(data.ids), settings, report)
         save_fit(cls.name, state, data, settings, {}, out)
@@ -71,7 +82,7 @@ class UnconditionalDiffusion(Generator):
     @classmethod
     def load(cls, folder: Path, device: torch.device) -> "UnconditionalDiffusion":
         config, settings = read_config(folder)
-        return cls(restore(_build(settings, config["size"]), folder, device), settings, config["size"], device)
+        return cls(restore(PairNetwork(settings, config["size"]), folder, device), settings, config["size"], device)
 
     @torch.inference_mode()
     def sample(
@@ -90,13 +101,11 @@ class UnconditionalDiffusion(Generator):
         images = np.empty((len(conditions.ids), self.size, self.size), np.uint8)
         masks = np.empty_like(images)
 
-        def denoise(grid: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
-            return self.network(grid, timesteps, return_dict=False)[0]
-
         for first in range(0, len(images), batch_size):
             rows = slice(first, first + batch_size)
             noise = diffusion.starting_noise(key, conditions.ids[rows], variant, shape, sampling.noise, self.device)
-            planes = diffusion.from_grid(diffusion.sample_grid(denoise, noise, sampling), self.settings.unshuffle)
+            grid = diffusion.sample_grid(self.network, noise, self.settings.prediction, sampling)
+            planes = diffusion.from_grid(grid, self.settings.unshuffle)
             images[rows] = diffusion.to_uint8(planes[:, 0])
             masks[rows] = (planes[:, 1] > 0.5).to(torch.uint8).cpu().numpy()
             report(min(first + batch_size, len(images)), len(images))

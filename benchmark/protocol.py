@@ -91,10 +91,12 @@ class Protocol(Frozen):
         " centre (Q10).",
     )
     hd95: Literal["pooled", "max"] = Field(
-        "pooled", description="Headline HD95: percentile of both directed sets pooled (MedPy), or the larger of two (MONAI) (Q11)."
+        "pooled",
+        description="Headline HD95: percentile of both directed sets pooled (MedPy), or the larger of two (MONAI) (Q11).",
     )
     assd: Literal["pooled", "mean"] = Field(
-        "pooled", description="Headline ASSD: mean of the pooled distances, or mean of the two directed means (MedPy <= 0.5.1) (Q28)."
+        "pooled",
+        description="Headline ASSD: mean of the pooled distances, or mean of two directed means (MedPy <= 0.5.1) (Q28).",
     )
     aggregate: Literal["cases", "folds"] = Field(
         "cases",

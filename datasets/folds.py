@@ -83,7 +83,8 @@ def _check(strata: dict[str, str], n_folds: int, fold: int, validation_share: fl
     if not 0 <= fold < n_folds:
         raise InputError(f"fold {fold} does not exist; with {n_folds} folds they are 0 to {n_folds - 1}.")
     if len(strata) < n_folds:
-        raise InputError(f"{len(strata)} patients are too few for {n_folds} folds; add cases or use fewer folds.")
+        count = "1 patient is" if len(strata) == 1 else f"{len(strata)} patients are"
+        raise InputError(f"{count} too few for {n_folds} folds; add cases or use fewer folds.")
     if not 0 <= validation_share < 1:
         raise InputError(f"the validation share must be at least 0 and below 1, not {validation_share:g}.")
 

@@ -60,7 +60,7 @@ def _canvas(source: Source, columns: int, rows: int, shown: int, total: int) -> 
         axes.set_axis_off()
         axes.set_anchor("NW")
     left, top = 0.1 / width, 1 - 0.12 / height
-    figure.text(left, top, source.title, color="white", fontsize=11, weight="bold", va="top")
+    figure.text(left, top, f"{source.dataset}: {source.title}", color="white", fontsize=11, weight="bold", va="top")
     detail = f"{shown} of {total} cases · mask outlined · licence: {source.licence}"
     figure.text(left, top - 0.24 / height, detail, color=_TEXT, fontsize=7.5, va="top")
     return figure, list(grid.flat)
