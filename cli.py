@@ -43,7 +43,11 @@ BusiClass = Annotated[str | None, typer.Option("--busi-class", help="malignant (
 Incomplete = Annotated[bool, typer.Option("--allow-incomplete", help="go on with the cases that are there")]
 StoreFolder = Annotated[Path, typer.Option("--store", help="folder of all results")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda")]
-Engine = Annotated[str, typer.Option("--engine", help="inline")]
+Engine = Annotated[str, typer.Option("--engine", help="inline, processes (one per GPU) or ray")]
+Workers = Annotated[int | None, typer.Option("--workers", min=1, help="stages at once [default: one per GPU; 1 on a CPU]")]
+Address = Annotated[str | None, typer.Option("--address", help="Ray cluster, or auto [default: this machine]")]
+RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="also try stages that failed for good in an earlier call")]
+MaxFailures = Annotated[int | None, typer.Option("--max-failures", min=1, help="start nothing new after so many failed stages")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="print runs, stages and a forecast; compute nothing")]
 Force = Annotated[list[str] | None, typer.Option("--force", help="compute a stage again, by its name")]
 SavePredictions = Annotated[Path | None, typer.Option("--save-predictions", help="also write masks as NIfTI or PNG here")]
@@ -61,16 +65,18 @@ def run(
     patch_size: Patch = None, fold: Fold = None, seeds: Seeds = None, training_share: Share = None,
     protocol: ProtocolName = None, sets: Sets = None, preset: PresetName = None, source: SourceName = None,
     data_root: DataRoot = None, busi_class: BusiClass = None, allow_incomplete: Incomplete = False,
-    store: StoreFolder = STORE, device: Device = "auto", engine: Engine = "inline", dry_run: DryRun = False,
+    store: StoreFolder = STORE, device: Device = "auto", engine: Engine = "inline", workers: Workers = None,
+    address: Address = None, retry_failed: RetryFailed = False, max_failures: MaxFailures = None, dry_run: DryRun = False,
     force: Force = None, save_predictions: SavePredictions = None,
 ) -> None:  # fmt: skip
     """One method on one dataset: all folds (or --fold 0) and seeds."""
     from benchmark.commands import run_requests
     from benchmark.request import Request
 
+    engine_options = _engine_options(locals())
     options = _options(locals())
     request = Request(dataset=dataset, method=method, folds=options.pop("folds", None), **options)
-    _finish(run_requests([request], store, device, engine, dry_run, force or [], save_predictions))
+    _finish(run_requests([request], store, device, engine, dry_run, force or [], save_predictions, options=engine_options))
 
 
 @app.command()
@@ -81,12 +87,14 @@ def suite(
     fold: Fold = None, seeds: Seeds = None, training_share: Share = None, protocol: ProtocolName = None,
     sets: Sets = None, preset: PresetName = None, source: SourceName = None, data_root: DataRoot = None,
     busi_class: BusiClass = None, allow_incomplete: Incomplete = False, store: StoreFolder = STORE,
-    device: Device = "auto", engine: Engine = "inline", dry_run: DryRun = False, force: Force = None,
+    device: Device = "auto", engine: Engine = "inline", workers: Workers = None, address: Address = None,
+    retry_failed: RetryFailed = False, max_failures: MaxFailures = None, dry_run: DryRun = False, force: Force = None,
 ) -> None:  # fmt: skip
     """A named grid of runs; options given here win over those of the suite."""
     from benchmark.commands import run_requests
     from benchmark.suite import load_suite, requests, scaling_notes
 
+    engine_options = _engine_options(locals())
     options = _options(locals())
     chosen = load_suite(name)
     if any("preset" in entry for entry in chosen.entries) and preset is None:
@@ -97,30 +105,46 @@ def suite(
 
 
 @app.command()
-def status(store: StoreFolder = STORE) -> None:
+def status(
+    store: StoreFolder = STORE,
+    everything: Annotated[bool, typer.Option("--all", help="list every run, however many")] = False,
+) -> None:
     """Which runs are done, running, waiting or failed, and why."""
-    from benchmark.commands import print_status
+    from benchmark.store_commands import print_status
 
-    _finish(print_status(store))
+    _finish(print_status(store, everything))
 
 
 @app.command()
 def stage(
     keys: Annotated[list[str], typer.Argument(help="keys of stages, or their first letters")],
     store: StoreFolder = STORE, device: Device = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="how it ended, as one line of JSON")] = False,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="do not wait for another process that computes it")] = False,
 ) -> None:  # fmt: skip
     """Computes single stages of a plan, as every engine does."""
-    from benchmark.commands import run_stages
+    from benchmark.store_commands import run_stages
 
-    _finish(run_stages(keys, store, device))
+    _finish(run_stages(keys, store, device, as_json, not no_wait))
 
 
 @app.command()
 def verify(store: StoreFolder = STORE) -> None:
     """Checks every stored file against its checksum, and every record against its rows."""
-    from benchmark.commands import verify_store
+    from benchmark.store_commands import verify_store
 
     _finish(verify_store(store))
+
+
+@app.command()
+def gc(
+    store: StoreFolder = STORE,
+    delete: Annotated[bool, typer.Option("--delete", help="remove it; without, it is only listed")] = False,
+) -> None:
+    """What lies in the store and no run needs, with its size."""
+    from benchmark.store_commands import collect_garbage
+
+    _finish(collect_garbage(store, delete))
 
 
 @app.command()
@@ -132,6 +156,18 @@ def report(
     from benchmark.commands import write_report
 
     _finish(write_report(store, out))
+
+
+@app.command()
+def cite(
+    store: StoreFolder = STORE,
+    numbers: Annotated[bool, typer.Option("--numbers", help="a LaTeX table of the results, with record keys")] = False,
+    methods: Annotated[list[str] | None, typer.Option("--method", help="only this row, by its name in the report")] = None,
+) -> None:
+    """BibTeX of the paper, this program and the data in use; or a LaTeX table of numbers."""
+    from benchmark.commands import print_citation
+
+    _finish(print_citation(store, numbers, methods or []))
 
 
 @app.command()
@@ -220,6 +256,15 @@ def _options(given: dict) -> dict:
     return options
 
 
+def _engine_options(given: dict):
+    """The options of `run` or `suite` that tell the engine how to work."""
+    from benchmark.engines.options import EngineOptions
+
+    if given["address"] is not None and given["engine"] != "ray":
+        raise InputError(f"--address is for --engine ray, not for {given['engine']}; leave it out, or add --engine ray.")
+    return EngineOptions(given["workers"], given["address"], given["max_failures"], given["retry_failed"])
+
+
 def _finish(code: int) -> None:
     if code:
         raise typer.Exit(code)
@@ -247,9 +292,10 @@ def main() -> None:
             raise
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("interrupted: finished stages are kept; the same command goes on from there.", file=sys.stderr)
-        sys.exit(130)
+    except SystemExit as stop:
+        if stop.code == 130:  # what typer makes of Ctrl-C
+            print("interrupted: finished stages are kept; the same command goes on from there.", file=sys.stderr)
+        raise
 
 
 if __name__ == "__main__":

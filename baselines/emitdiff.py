@@ -58,7 +58,7 @@ class EmitDiffNetwork(nn.Module):
             conditioning_embedding_out_channels=settings.channels[:1],
         )
         # A ControlNet starts silent (zero convolutions) so as not to disturb a pre-trained UNet. There is none here,
-        # and starting aloud saves steps: error from pure noise .139 against .146 after 450 steps.
+        # and starting aloud saves steps: mean error from pure noise .089 against .093 (grey range 1), 450 steps, 64 px.
         silent_layers = [self.control.controlnet_cond_embedding.conv_out, self.control.controlnet_mid_block]
         for layer in (*silent_layers, *self.control.controlnet_down_blocks):
             layer.reset_parameters()
@@ -179,7 +179,7 @@ class EmitDiff(Generator):
     ) -> tuple[np.ndarray, np.ndarray]:
         sampling = sampling or self.network.settings.sampling
         texts = embed(self.network.text, self.vocabulary, ["", *conditions.prompts], sampling.text_mix)
-        images = np.empty_like(conditions.masks)
+        images = np.empty(conditions.masks.shape, np.uint8)
         for first in range(0, len(images), batch_size):
             rows = slice(first, first + batch_size)
             edges = self._edge_grid(conditions, rows, variant, key, sampling)
@@ -190,13 +190,14 @@ class EmitDiff(Generator):
             grid = diffusion.sample_grid(denoise, noise, self.network.settings.prediction, sampling)
             images[rows] = diffusion.to_uint8(diffusion.from_grid(grid, self.network.settings.unshuffle))[:, 0]
             report(min(first + batch_size, len(images)), len(images))
-        return images, conditions.masks.copy()
+        return images, np.array(conditions.masks)
 
     def _edge_grid(
         self, conditions: Conditions, rows: slice, variant: int, key: str, sampling: SamplingSettings
     ) -> torch.Tensor:
-        masks = torch.from_numpy(conditions.masks[rows]).unsqueeze(1).float()
-        edges = torch.from_numpy(conditions.edges[rows]).unsqueeze(1).float() / 255
+        # The stacks may be read-only memory maps or views; torch wants a copy of its own.
+        masks = torch.from_numpy(np.array(conditions.masks[rows, None], np.float32, order="C"))
+        edges = torch.from_numpy(np.array(conditions.edges[rows, None], np.float32, order="C")) / 255
         draws = [diffusion.addressed(key, slice_id, variant, "edges") for slice_id in conditions.ids[rows]]
         edges = addressed_edge_dropout(edges, masks, sampling.edge_dropout, draws)
         return diffusion.to_grid(edges.to(self.device), self.network.settings.unshuffle)

@@ -89,11 +89,11 @@ class SamplingSettings(Frozen):
     """How a fitted generator is sampled; no part of the training depends on these."""
 
     sampler: Literal["ddim", "dpm-solver++", "unipc"] = "dpm-solver++"
-    steps: int = Field(8, ge=1, le=1000, description="denoising steps of the sampler (Q12: DDIM, 20)")
+    steps: int = Field(6, ge=1, le=1000, description="denoising steps of the sampler (Q12: DDIM, 20)")
     guidance_scale: float = Field(1.5, ge=1, description="classifier-free guidance; 1 = none (Q12: 9)")
     text_mix: Literal["plain", "weighted"] = Field("plain", description="embedding of the prompt, or the mix of Q12")
     noise: Literal["address", "shared"] = Field("address", description="noise per slice, or per variant only (Q26)")
-    edge_dropout: float = Field(0.2, ge=0, le=1, description="share of image-edge patches dropped")
+    edge_dropout: float = Field(0.1, ge=0, le=1, description="share of image-edge patches dropped")
 
 
 class GeneratorSettings(Frozen):
@@ -110,7 +110,7 @@ class GeneratorSettings(Frozen):
     norm_groups: int = Field(8, ge=1, description="groups of the group norm; divides every entry of channels")
     text_width: int = Field(32, ge=4, description="channels of the text embedding")
     # Optimisation.
-    steps: int = Field(450, ge=1, description="optimiser steps")
+    steps: int = Field(600, ge=1, description="optimiser steps")
     batch: int = Field(8, ge=1, description="slices per step")
     learning_rate: float = Field(5e-3, gt=0, description="peak of the cosine schedule of AdamW")
     warmup_share: float = Field(0.05, ge=0, le=1, description="share of the steps with a rising learning rate")
@@ -127,10 +127,10 @@ class GeneratorSettings(Frozen):
     rotation_degrees: float = Field(0.0, ge=0, le=180, description="largest rotation to either side (Q13: 20)")
     scale_range: tuple[float, float] = Field((1.0, 1.0), description="zoom (Q13: 0.75-1.05)")
     phrases: int = Field(8, ge=0, description="augmentation phrases that are trained: the first ones of the list")
-    phrase_share: float = Field(0.5, ge=0, le=1, description="share of slices changed and described by a phrase")
+    phrase_share: float = Field(0.3, ge=0, le=1, description="share of slices changed and described by a phrase")
     prompt_dropout: float = Field(0.1, ge=0, le=1, description="share of empty prompts, for guidance")
     style_share: float = Field(0.05, ge=0, le=1, description="share of prompts replaced by the style words of Q12")
-    edge_dropout: float = Field(0.3, ge=0, le=1, description="largest share of image-edge patches dropped from a slice")
+    edge_dropout: float = Field(0.15, ge=0, le=1, description="largest share of image-edge patches dropped")
     # Sampling.
     sampling: SamplingSettings = SamplingSettings()
 

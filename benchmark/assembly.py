@@ -1,7 +1,7 @@
 """Finished stages -> the record of a run.
 
 Everything in a record but its costs and provenance follows from the run's spec, so that two machines write the same
-record. Callers: cli, engines. Not here: the schema (record.py).
+record. Callers: settling. Not here: the schema (record.py).
 """
 
 import json
@@ -15,9 +15,13 @@ from benchmark.store import Store
 
 
 def assemble(plan: Plan, store: Store, notes: tuple[str, ...] = ()) -> Record:
-    """The record of a run whose stages are all computed. Raises InputError on a leak: a generator saw a test case."""
+    """The record of a run whose stages are all computed.
+
+    Raises InputError on a leak: a generator saw a test case; DamagedStage where scores or a manifest were changed.
+    """
     manifests = {node.key: store.manifest(node.stage, node.key) for node in plan.nodes}
     score = plan.last("score")
+    store.check("score", score.key)
     rows = json.loads((store.folder("score", score.key) / "cases.json").read_text(encoding="utf-8"))
     fitted = manifests[plan.last("fit-segmenter").key]["results"]
     generator = plan.last("fit-generator")

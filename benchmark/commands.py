@@ -3,38 +3,32 @@
 Each function returns the exit code. Not here: drawing (console.py), the `data` commands (data_commands.py).
 """
 
+import datetime
 import json
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from benchmark.assembly import assemble, failed
-from benchmark.console import StageProgress, duration, err, out, print_forecast, print_table
+from benchmark.console import StageProgress, err, out, print_forecast, print_table
+from benchmark.engines import ENGINES
+from benchmark.engines.options import EngineOptions, choose_device
 from benchmark.errors import InputError
 from benchmark.forecast import forecast
 from benchmark.plan import Node, Plan, plan_run, unique_nodes
 from benchmark.record import Record
 from benchmark.registry import check_name
 from benchmark.request import Opened, Request, open_request, resolve, settings_of
+from benchmark.settling import Settler, is_done
 from benchmark.store import Store
 from benchmark.versions import STAGE_VERSIONS
 
-ENGINES = ("inline",)
+if TYPE_CHECKING:
+    from benchmark.engines.agenda import Failure
+
 _RESULT_COLUMNS = ("method", "cases", "Dice, %", "paper: Dice, %", "HD95", "paper: HD95", "runs")
-
-
-def choose_device(name: str) -> str:
-    """"auto", "cpu" or "cuda" -> "cpu" or "cuda". Raises InputError where there is no such device."""
-    check_name("device", name, ("auto", "cpu", "cuda"))
-    if name == "cpu":
-        return name
-    import torch
-
-    if torch.cuda.is_available():
-        return "cuda"
-    if name == "cuda":
-        raise InputError("--device cuda: torch finds no CUDA GPU here; use --device cpu, or see `python cli.py doctor`.")
-    return "cpu"
 
 
 def default_preset(device: str) -> str:
@@ -44,7 +38,7 @@ def default_preset(device: str) -> str:
 
 def run_requests(
     requests: Sequence[Request], store_folder: Path, device: str, engine: str, dry_run: bool, force: Sequence[str],
-    predictions: Path | None, title: str = "",
+    predictions: Path | None, title: str = "", options: EngineOptions = EngineOptions(),
 ) -> int:  # fmt: skip
     """Computes everything outstanding of the requests, prints one table; 0 all done, 1 some failed, 2 bad input."""
     check_name("engine", engine, ENGINES)
@@ -55,23 +49,27 @@ def run_requests(
     if title:
         out.print(title, markup=False)
     _print_sources(opened)
-    done = {plan.run.key for plan in plans if not force and _is_done(store, plan)}
-    outstanding = [plan for plan in plans if plan.run.key not in done]
+    records = {} if force else _finished(plans, store)
+    outstanding = [plan for plan in plans if plan.run.key not in records]
     if dry_run:
-        print_forecast(forecast(unique_nodes(plans), store), len(plans), len(done))
+        free = shutil.disk_usage(store.root).free
+        print_forecast(forecast(unique_nodes(plans), store), len(plans), len(records), free)
         return 0
-    device = choose_device(device)
+    device = device if engine == "ray" else choose_device(device)
     for plan in outstanding:
         _write_plan(store, plan, locations[plan.nodes[0].key])
     nodes = unique_nodes(outstanding)
     _forget(store, nodes, force)
-    failures = _compute(nodes, store, device)
-    notes = {plan.run.key: tuple(opened[plan.run.dataset].source.notes) for plan in plans}
-    records = [_settle(plan, store, failures, notes[plan.run.key], plan.run.key in done) for plan in plans]
+    settler = Settler(outstanding, store, {plan.run.key: tuple(opened[plan.run.dataset].source.notes) for plan in outstanding})
+    failures = _compute(nodes, store, device, engine, replace(options, on_done=settler.done))
+    settler.fail(failures)
+    records |= settler.records
+    finished = [plan for plan in plans if plan.run.key in records]
     if predictions is not None:
-        _save_predictions(plans, records, store, opened, predictions)
-    _print_records(records)
-    return _exit_code(records, failures)
+        _save_predictions(finished, [records[plan.run.key] for plan in finished], store, opened, predictions)
+    _print_records([records[plan.run.key] for plan in finished])
+    _print_left_out(len(plans) - len(finished), failures)
+    return _exit_code([records[plan.run.key] for plan in finished], len(plans) - len(finished), failures)
 
 
 def _plans(requests: Sequence[Request], store: Store) -> tuple[list[Plan], dict[str, dict], dict[str, Opened]]:
@@ -81,7 +79,9 @@ def _plans(requests: Sequence[Request], store: Store) -> tuple[list[Plan], dict[
     locations: dict[str, dict] = {}
     for request in requests:
         _, numbers, _ = settings_of(request)
-        identity = (request.dataset, request.source, request.data_root, numbers.phantom_cases, numbers.size)
+        identity = (
+            request.dataset, request.source, request.data_root, request.busi_class, numbers.phantom_cases, numbers.size,
+        )  # fmt: skip
         if identity not in sources:
             sources[identity] = open_request(request, store.root / "fingerprints.json")
         opened = sources[identity]
@@ -104,9 +104,15 @@ def _print_sources(opened: dict[str, Opened]) -> None:
             out.print(f"  note: {note}", markup=False)
 
 
-def _is_done(store: Store, plan: Plan) -> bool:
-    record = store.record(plan.run.key)
-    return record is not None and record.status == "done"
+def _finished(plans: Sequence[Plan], store: Store) -> dict[str, Record]:
+    """The records of runs that are done, by key. A run is not, if a stage of it was found damaged and is to be made again."""
+    requeued = {key for key, failure in store.failures().items() if not store.has(failure["stage"], key)}
+    found = {}
+    for plan in plans:
+        record = store.record(plan.run.key)
+        if is_done(record, plan) and not (requeued and requeued & {node.key for node in plan.nodes}):
+            found[plan.run.key] = record
+    return found
 
 
 def _write_plan(store: Store, plan: Plan, location: dict) -> None:
@@ -130,24 +136,12 @@ def _forget(store: Store, nodes: Iterable[Node], force: Sequence[str]) -> None:
             store.remove(node.stage, node.key)
 
 
-def _compute(nodes: list[Node], store: Store, device: str) -> dict:
-    from benchmark.engines import inline
-
-    todo = [node for node in nodes if not store.has(node.stage, node.key)]
+def _compute(nodes: list[Node], store: Store, device: str, engine: str, options: EngineOptions) -> dict[str, "Failure"]:
+    todo = sum(not store.has(node.stage, node.key) for node in nodes)
     if not todo:
         return {}
-    with StageProgress(len(todo)) as progress:
-        return inline.run(nodes, store, device, progress.stage)
-
-
-def _settle(plan: Plan, store: Store, failures: dict, notes: tuple[str, ...], done: bool) -> Record:
-    """The run's record: read if it was done before, else made of its stages or its failure, and written."""
-    if done:
-        return store.record(plan.run.key)
-    failure = next((failures[node.key] for node in plan.nodes if node.key in failures), None)
-    record = failed(plan, failure.error) if failure else assemble(plan, store, notes)
-    store.write_record(record)
-    return record
+    with StageProgress(todo) as progress:
+        return ENGINES.load(engine)(nodes, store, device, progress.stage, options)
 
 
 def _save_predictions(plans: list[Plan], records: list[Record], store: Store, opened: dict[str, Opened], folder: Path) -> None:
@@ -188,113 +182,41 @@ def _print_records(records: list[Record]) -> None:
             lines += [f"{row['method']}: {row['absent runs']}." for row in rows if row["absent runs"] in absent]
         marked = [name if name == "method" else f"{name}>" for name in columns]
         print_table(f"{dataset}, {source}", marked, [[row[name] for name in columns] for row in rows], "\n".join(lines))
+    failed: dict[str | None, list[str]] = {}
     for record in records:
         if record.status == "failed":
             spec = record.spec
-            err.print(
-                f"failed: {spec.dataset}, {spec.method.label}, fold {spec.fold}, seed {spec.seed}: {record.error}",
-                markup=False,
-            )
+            run = f"{spec.dataset} {spec.method.label} fold {spec.fold} seed {spec.seed}"
+            failed.setdefault(record.error, []).append(run)
+    for error, runs in failed.items():
+        err.print(f"error: {error}", markup=False)
+        err.print(f"  failed by this: {', '.join(runs)}", markup=False)
 
 
-def _exit_code(records: list[Record], failures: dict) -> int:
-    if all(record.status == "done" for record in records):
+def _print_left_out(absent: int, failures: dict[str, "Failure"]) -> None:
+    earlier = sum(failure.earlier for failure in failures.values())
+    if earlier:
+        err.print(f"{earlier} stages failed in an earlier call, or need one that did; they were not tried: add --retry-failed.")
+    if absent:
+        err.print(f"{absent} runs were not computed, because too many stages failed; the same command goes on from here.")
+
+
+def _exit_code(records: list[Record], absent: int, failures: dict[str, "Failure"]) -> int:
+    if not absent and all(record.status == "done" for record in records):
         return 0
     only_input = all(failure.caused_by_input for failure in failures.values())
     return 2 if only_input and all(record.status == "failed" for record in records) else 1
 
 
-def run_stages(keys: Sequence[str], store_folder: Path, device: str) -> int:
-    """Computes the stages called by key; inputs must be there."""
-    from benchmark.stages import execute
-
-    store, device = Store(store_folder), choose_device(device)
-    for prefix in keys:
-        node = store.find_plan(prefix)
-        with StageProgress(1) as progress, progress.stage(Node(node["stage"], node["spec"], node["inputs"])) as report:
-            if not execute(store, node["key"], device, report):
-                out.print("already in the store", markup=False)
-    return 0
-
-
-def print_status(store_folder: Path) -> int:
-    """One row per run that was ever asked for."""
-    store = Store(store_folder)
-    rows, counts = [], {"done": 0, "running": 0, "waiting": 0, "failed": 0}
-    for run in store.runs():
-        spec, state, detail = run["spec"], *_state(store, run)
-        counts[state] += 1
-        method = spec["method"]["name"] + (f" {spec['method']['transform']}" if spec["method"]["transform"] else "")
-        rows.append((run["key"][:8], spec["dataset"], spec["source"]["title"], method, spec["fold"], spec["seed"], state, detail))
-    if not rows:
-        out.print(f"the store {store.root} holds no runs yet; start one with `python cli.py run`.", markup=False)
-        return 0
-    order = {"failed": 0, "running": 1, "waiting": 2, "done": 3}
-    rows.sort(key=lambda row: (order[row[6]], *map(str, row[1:6])))
-    print_table(f"runs in {store.root}", ("run", "dataset", "source", "method", "fold>", "seed>", "state", "stages"), rows)
-    out.print(", ".join(f"{count} {state}" for state, count in counts.items()))
-    return 0
-
-
-def _state(store: Store, run: dict) -> tuple[str, str]:
-    total = len(run["stages"])
-    record = store.record(run["key"])
-    if record is not None and record.status == "done":
-        return "done", f"{total}/{total}, {duration(record.seconds)}"
-    present = sum(store.has(stage["stage"], stage["key"]) for stage in run["stages"])
-    for stage in run["stages"]:
-        if store.has(stage["stage"], stage["key"]):
-            continue
-        if store.is_locked(stage["key"]):
-            return "running", f"{present}/{total}, now {stage['stage']}"
-        failure = store.failure(stage["key"])
-        if failure:
-            return "failed", f"{present}/{total}, {failure['stage']}: {failure['error']}"
-    return "waiting", f"{present}/{total}"
-
-
-def verify_store(store_folder: Path) -> int:
-    """Recomputes checksums of all stages; a damaged stage is removed, so that the same command makes it again."""
-    store = Store(store_folder)
-    sound, damaged = 0, 0
-    for stage, key in store.all_stages():
-        found = store.damage(stage, key)
-        sound += not found
-        if found:
-            damaged += 1
-            store.remove(stage, key)
-            err.print(f"damaged: {stage} {key[:12]}: {'; '.join(found)}; removed, run the same command again.", markup=False)
-    wrong = _wrong_records(store)
-    for line in wrong:
-        err.print(line, markup=False)
-    out.print(f"{sound} stages sound, {damaged} damaged, {len(wrong)} records in doubt", markup=False)
-    return 1 if damaged or wrong else 0
-
-
-def _wrong_records(store: Store) -> list[str]:
-    """Records whose case rows are not those of their score stage."""
-    found = []
-    for run in store.runs():
-        record = store.record(run["key"])
-        score = run["stages"][-1]
-        if record is None or record.status != "done" or not store.has("score", score["key"]):
-            continue
-        rows = json.loads((store.folder("score", score["key"]) / "cases.json").read_text(encoding="utf-8"))
-        if rows != [row.model_dump(mode="json") for row in record.cases]:
-            found.append(f"record {record.key[:12]}: its case rows differ from those of score {score['key'][:12]}.")
-    return found
-
-
 def write_report(store_folder: Path, folder: Path) -> int:
     """Builds the page and prints its path."""
+    from baselines.generator import GeneratorSettings
+    from benchmark.gallery import panels
     from reports.load import load_records
     from reports.page import build
 
-    from baselines.generator import GeneratorSettings
-    from benchmark.gallery import panels
-
-    store = Store(store_folder)
-    loaded = load_records([store.root / "records"])
+    store = Store(store_folder, write=False)
+    loaded = load_records([store.root / "records"] if (store.root / "records").is_dir() else [])
     if not loaded.records:
         raise InputError(f"the store {store.root} holds no records yet; start a run with `python cli.py run`, then report.")
     pictures = panels(store, loaded.records, folder)
@@ -302,6 +224,21 @@ def write_report(store_folder: Path, folder: Path) -> int:
     for problem in loaded.problems:
         err.print(f"left out: {problem}", markup=False)
     out.print(f"report: {page}", markup=False)
+    return 0
+
+
+def print_citation(store_folder: Path, numbers: bool, methods: Sequence[str]) -> int:
+    """BibTeX of the paper, this program and the data sets that the store's records used; or a LaTeX table of numbers."""
+    from benchmark.provenance import git_state
+    from reports.cite import bibtex, numbers_table
+    from reports.load import load_records
+
+    folder = store_folder / "records"
+    records = load_records([folder]).records if folder.is_dir() else []
+    if numbers or methods:
+        sys.stdout.write(numbers_table(records, methods, datetime.date.today().isoformat()))
+    else:
+        sys.stdout.write(bibtex(records, git_state()["commit"]))
     return 0
 
 

@@ -6,6 +6,7 @@ file, CI), one line per finished stage. Callers: cli. Not here: what a record or
 
 import contextlib
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -27,12 +28,13 @@ err = Console(stderr=True, highlight=False, width=WIDTH, soft_wrap=True)
 
 
 class StageProgress:
-    """Draws the stages of one call. `with StageProgress(todo) as watch: engine.run(..., watch.stage)`."""
+    """Draws the stages of one call, several at once. `with StageProgress(todo) as watch: engine(..., watch.stage)`."""
 
     def __init__(self, todo: int):
         self.todo = todo
         self.done = 0
         self.live = out.is_terminal
+        self._lock = threading.Lock()
         self._bars = Progress(
             TextColumn("{task.description}", table_column=None), BarColumn(bar_width=24), MofNCompleteColumn(),
             TextColumn("{task.fields[numbers]}"), TimeRemainingColumn(compact=True), console=out, transient=True,
@@ -50,7 +52,7 @@ class StageProgress:
 
     @contextlib.contextmanager
     def stage(self, node: "Node") -> Iterator[Report]:
-        """Shows one stage while the block computes it."""
+        """Shows one stage while the block computes it; a block that raises leaves no line."""
         title, start = describe(node), time.perf_counter()
         if not self.live:
             yield lambda done, total, **numbers: None
@@ -63,12 +65,13 @@ class StageProgress:
 
             try:
                 yield report
+                self._bars.advance(self._all)
             finally:
                 self._bars.remove_task(task)
-                self._bars.advance(self._all)
-        self.done += 1
         took = time.perf_counter() - start
-        out.print(f"[{self.done}/{self.todo}] {title}: {took:.1f} s", markup=False, soft_wrap=True)
+        with self._lock:
+            self.done += 1
+            out.print(f"[{self.done}/{self.todo}] {title}: {took:.1f} s", markup=False, soft_wrap=True)
 
 
 def describe(node: "Node") -> str:
@@ -102,22 +105,49 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
     out.print(table)
 
 
-def print_forecast(rows: Sequence["Forecast"], runs: int, already: int) -> None:
-    """What `--dry-run` says."""
-    body, seconds, unknown = [], 0.0, 0
+def print_forecast(rows: Sequence["Forecast"], runs: int, already: int, free_bytes: int) -> None:
+    """What `--dry-run` says: per stage what is to do, its time on every machine that measured it, disk and memory."""
+    machines = list(dict.fromkeys(machine for row in rows for machine in row.seconds))
+    body = []
     for row in rows:
-        seconds += row.seconds
-        unknown += row.todo - row.measured
-        if not row.todo:
-            cost = "-"
-        elif row.measured == row.todo:
-            cost = duration(row.seconds)
-        else:
-            cost = f"{row.todo - row.measured} never measured" + (f" + {duration(row.seconds)}" if row.measured else "")
-        body.append((row.stage, row.total, row.cached, row.todo, cost))
-    print_table(f"{runs} runs, {already} of them done", ("stage", "stages>", "cached>", "to do>", "forecast>"), body)
+        times = [_time(row, machine) for machine in machines] or [_time(row, "")]
+        body.append((
+            row.stage, row.total, row.cached, row.todo, *times, size(row.disk_bytes) if row.known else "-",
+            size(row.memory_mb * 2**20) if row.known else "-", size(row.gpu_memory_mb * 2**20) if row.gpu_memory_mb else "-",
+        ))  # fmt: skip
+    columns = [f"time on {machine}>" for machine in machines] or ["time>"]
+    print_table(
+        f"{runs} runs, {already} of them done",
+        ("stage", "stages>", "cached>", "to do>", *columns, "disk>", "memory>", "GPU memory>"), body,
+    )  # fmt: skip
+    unknown = sum(row.todo - row.known for row in rows)
     rest = f", plus {unknown} stages of kinds that this store has never measured" if unknown else ""
-    out.print(f"Forecast on this machine, one stage at a time: {duration(seconds)}{rest}.")
+    for machine in machines:
+        foreign = sum(row.known - row.measured[machine] for row in rows)
+        apart = f", plus {foreign} stages measured on other machines alone" if foreign else ""
+        total = duration(sum(row.seconds[machine] for row in rows))
+        out.print(f"Forecast on {machine}, one stage at a time: {total}{apart}{rest}.", markup=False)
+    if not machines:
+        out.print("Forecast: unknown, no such stage was measured in this store." if unknown else "Forecast: nothing to do.")
+    disk = sum(row.disk_bytes for row in rows)
+    if disk:
+        out.print(f"Disk: {size(disk)} more; {size(free_bytes)} are free where the store lies.")
+
+
+def _time(row: "Forecast", machine: str) -> str:
+    measured = row.measured.get(machine, 0)
+    if not row.todo:
+        return "-"
+    unmeasured = f"{row.todo - measured} never measured" if measured < row.todo else ""
+    return " + ".join(part for part in (unmeasured, duration(row.seconds[machine]) if measured else "") if part)
+
+
+def size(count: float) -> str:
+    """Bytes as '12 kB', '3.4 MB', '1.2 GB'."""
+    power = 0
+    while count >= 1000 and power < 4:
+        count, power = count / 1000, power + 1
+    return f"{count:.0f}" + " B" if power == 0 else f"{count:.3g} {('kB', 'MB', 'GB', 'TB')[power - 1]}"
 
 
 def duration(seconds: float) -> str:

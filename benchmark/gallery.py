@@ -127,7 +127,7 @@ def _predictions(store: Store, group: Group, stages: dict, out: Path) -> Panel |
         "images": [_native_image(data, case, z) for _, data, case, z in shown],
         "truth": [data.truth(case)[z] for _, data, case, z in shown],
         "predictions": {
-            label: [masks.get(z, np.zeros_like(next(iter(masks.values())))) for masks, (*_, z) in zip(column, shown, strict=True)]
+            label: [_slice_of(masks, z) for masks, (*_, z) in zip(column, shown, strict=True)]
             for label, column in columns.items()
         },
     }
@@ -170,6 +170,11 @@ def _one_prediction(folder: Path, case: str) -> dict[int, np.ndarray]:
         if name == case:
             return dict(zip(z, mask, strict=True))
     raise KeyError(case)
+
+
+def _slice_of(masks: dict[int, np.ndarray], z: int) -> np.ndarray:
+    """The predicted slice z; nothing where the protocol left that slice out (Q9)."""
+    return masks[z] if z in masks else np.zeros_like(next(iter(masks.values())))
 
 
 def _fullest_slice(data: Prepared, case: str) -> int:

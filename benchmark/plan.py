@@ -8,6 +8,7 @@ equal keys and are computed once. Nothing here imports torch. Callers: engines, 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ class Node:
     def version(self) -> int:
         return STAGE_VERSIONS[self.stage]
 
-    @property
+    @cached_property
     def key(self) -> str:
         """sha256 hex of stage, version, spec and input keys."""
         return digest({"stage": self.stage, "version": self.version, "spec": self.spec, "inputs": self.inputs})
@@ -64,14 +65,13 @@ def split_of(run: RunSpec, cases: Sequence[CaseInfo]) -> Split:
     """The run's training, validation and test cases under its protocol; training cases thinned by training_share."""
     if not 0 <= run.fold < run.preset.n_folds:
         raise InputError(f"--fold {run.fold} does not exist; folds are 0 to {run.preset.n_folds - 1}.")
-    return split(
-        cases,
-        order=run.protocol.folds,
-        n_folds=run.preset.n_folds,
-        fold=run.fold,
-        seed=run.preset.split_seed,
-        validation_share=run.preset.validation_share if run.protocol.selection == "validation" else 0.0,
-    )
+    share = run.preset.validation_share if run.protocol.selection == "validation" else 0.0
+    return _split(tuple(cases), run.protocol.folds, run.preset.n_folds, run.fold, run.preset.split_seed, share)
+
+
+@lru_cache(maxsize=1024)  # thousands of runs share a few splits
+def _split(cases: tuple[CaseInfo, ...], order: str, n_folds: int, fold: int, seed: int, share: float) -> Split:
+    return split(cases, order=order, n_folds=n_folds, fold=fold, seed=seed, validation_share=share)
 
 
 def thinned(train: Sequence[str], share: float, seed: int) -> list[str]:

@@ -92,18 +92,36 @@ class Record(Frozen):
         return sum(stage.seconds for stage in self.stages)
 
 
+class DamagedRecord(InputError):
+    """A file in place of a record that holds none: truncated, changed or something else."""
+
+
 def load_record(path: Path) -> Record:
-    """The record in `path`. Raises InputError if it is no record or was written by a newer schema."""
+    """The record in `path`. Raises DamagedRecord if it is none, InputError if it was written by a newer schema."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} is not a readable record ({error}); delete it and run the same command again.") from error
-    version = data.get("schema_version") if isinstance(data, dict) else None
-    if not isinstance(version, int) or version > SCHEMA:
-        raise InputError(f"{path} has record schema {version}, this program reads up to {SCHEMA}; update the program.")
+        data = path.read_bytes()
+    except OSError as error:
+        raise DamagedRecord(f"{path} is not a readable record ({error}); delete it and run the same command again.") from error
     try:
-        return Record.model_validate(data)
+        record = Record.model_validate_json(data)
     except ValidationError as error:
+        _check_schema(path, data)
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"{path} is not a valid record: field {where}: {first['msg']}; run it again.") from error
+        raise DamagedRecord(f"{path} is not a valid record: field {where}: {first['msg']}; run it again.") from error
+    if record.schema_version > SCHEMA:
+        _check_schema(path, data)
+    return record
+
+
+def _check_schema(path: Path, data: bytes) -> None:
+    """Raises what is wrong with a file that does not validate, where it is not a single field."""
+    try:
+        found = json.loads(data)
+    except ValueError as error:
+        raise DamagedRecord(f"{path} is not a readable record ({error}); delete it and run the same command again.") from error
+    version = found.get("schema_version") if isinstance(found, dict) else None
+    if not isinstance(version, int):
+        raise DamagedRecord(f"{path} has record schema {version}, this program reads up to {SCHEMA}; run it again.")
+    if version > SCHEMA:
+        raise InputError(f"{path} has record schema {version}, this program reads up to {SCHEMA}; update the program.")

@@ -16,6 +16,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from benchmark.checkpoint import Checkpoint
 from benchmark.progress import Report, silent
 from benchmark.spec import named_seed
 
@@ -79,11 +80,13 @@ def fit(
     fabric: Fabric,
     seed: int,
     report: Report = silent,
+    checkpoint: Checkpoint | None = None,
 ) -> Fit:
     """Trains `model` on `items` items and returns the weights that `select` likes best (the last ones without it).
 
     `select(model) -> score` is called after every `validate_every` epochs and after the last one; the first of equal
-    scores wins. Raises RuntimeError, naming the step, when the loss is not finite.
+    scores wins. With `checkpoint` the whole state is saved between epochs from time to time, and a training that was
+    killed goes on from there to the same result. Raises RuntimeError, naming the step, when the loss is not finite.
     """
     optimiser = torch.optim.AdamW(
         model.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay, fused=fabric.device.type == "cuda"
@@ -94,8 +97,12 @@ def fit(
     steps_per_epoch = math.ceil(items / training.batch_size)
     steps = steps_per_epoch * training.epochs
     result = Fit(state={}, epoch=0)
-    best, dice = -math.inf, float("nan")
-    for epoch in range(1, training.epochs + 1):
+    state = _State(model.module, optimiser.optimizer, {"order": order, "step": rng}, result)
+    if checkpoint is not None:
+        state.restore(checkpoint)
+    best = max((row["dice"] for row in result.curve if "dice" in row), default=-math.inf)
+    dice = next((row["dice"] for row in reversed(result.curve) if "dice" in row), float("nan"))
+    for epoch in range(len(result.curve) + 1, training.epochs + 1):
         model.train()
         rows = torch.randperm(items, generator=order) if training.shuffle else torch.arange(items)
         losses = torch.zeros((), device=fabric.device)
@@ -126,7 +133,51 @@ def fit(
             result.epoch, result.state = epoch, _copy(model.module)
         result.curve.append(row)
         report(result.steps, steps, loss=mean_loss, dice=dice)
+        if checkpoint is not None and not last and checkpoint.due():
+            state.save(checkpoint)
     return result
+
+
+@dataclass(frozen=True)
+class _State:
+    """Everything that the rest of a training depends on, between two epochs."""
+
+    model: nn.Module
+    optimiser: torch.optim.Optimizer
+    generators: dict[str, torch.Generator]
+    result: Fit
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        tensors = {f"model.{name}": value for name, value in _copy(self.model).items()}
+        tensors |= {f"selected.{name}": value for name, value in self.result.state.items()}
+        tensors |= {f"generator.{name}": generator.get_state() for name, generator in self.generators.items()}
+        for number, moments in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{number}.{name}": value.detach().cpu() for name, value in moments.items()}
+        result = self.result
+        numbers = {"epoch": result.epoch, "curve": result.curve, "steps": result.steps, "presented": result.presented}
+        checkpoint.save(tensors, numbers)
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Goes back to the checkpoint, if there is one."""
+        found = checkpoint.load()
+        if found is None:
+            return
+        tensors, numbers = found
+        self.model.load_state_dict(_below("model.", tensors))
+        self.result.state = _below("selected.", tensors)
+        for name, generator in self.generators.items():
+            generator.set_state(tensors[f"generator.{name}"])
+        moments: dict[int, dict[str, Tensor]] = {}
+        for path, value in _below("optimiser.", tensors).items():
+            number, name = path.split(".", 1)
+            moments.setdefault(int(number), {})[name] = value
+        self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": moments})
+        for name, value in numbers.items():
+            setattr(self.result, name, value)
+
+
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
 @torch.inference_mode()

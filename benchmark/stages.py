@@ -13,11 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from benchmark.checkpoint import Checkpoint
 from benchmark.errors import InputError
+from benchmark.files import write_json
 from benchmark.progress import Report, silent
 from benchmark.provenance import Meter, machine_name, provenance
 from benchmark.spec import named_seed
-from benchmark.store import Store, write_json
+from benchmark.store import Store
 
 Inputs = dict[str, Any]  # role -> folder, or list of folders
 SAMPLING_BATCH = 64  # samples do not depend on it
@@ -27,12 +29,14 @@ SAMPLING_BATCH = 64  # samples do not depend on it
 class Context:
     """What a stage may use besides its spec and inputs; nothing here may change a result.
 
-    `location` says where a source lies on this machine: source, data_root, phantom_cases, allow_incomplete.
+    `location` says where a source lies on this machine: source, data_root, phantom_cases, allow_incomplete;
+    `checkpoint` is where an unfinished training keeps its state.
     """
 
     device: str = "cpu"
     report: Report = silent
     location: dict[str, Any] = field(default_factory=dict)
+    checkpoint: Checkpoint | None = None
 
 
 def prepare(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[str, Any]:
@@ -108,8 +112,8 @@ def fit_segmenter(spec: dict, inputs: Inputs, out: Path, context: Context) -> di
     data = Prepared(inputs["prepare"])
     fabric = make_fabric(context.device)
     rows = data.rows(spec["train"], spec["minimum_foreground"])
-    if not len(rows):
-        raise InputError("the training cases hold no slice with foreground; use slices=all, or add cases with a mask.")
+    if not data.masks[rows].any():
+        raise InputError("no training slice has any foreground, so there is nothing to learn; add cases with a mask.")
     objective = _objective(spec, data, rows, inputs["synthesize"], fabric.device)
     held_out = data.rows(spec["select_on"], spec["minimum_foreground"])
 
@@ -121,6 +125,7 @@ def fit_segmenter(spec: dict, inputs: Inputs, out: Path, context: Context) -> di
     fitted = fit(
         model, objective, getattr(objective, "items", len(rows)), Training(**spec["training"]),
         select=select if len(held_out) else None, fabric=fabric, seed=spec["seed"], report=context.report,
+        checkpoint=context.checkpoint,
     )  # fmt: skip
     save_file(fitted.state, out / "weights.safetensors")
     with (out / "curve.csv").open("w", newline="", encoding="utf-8") as file:
@@ -208,28 +213,34 @@ STAGES: dict[str, Callable[[dict, Inputs, Path, Context], dict[str, Any]]] = {
 }
 
 
-def execute(store: Store, key: str, device: str, report: Report = silent) -> bool:
+def execute(store: Store, key: str, device: str, report: Report = silent, wait: bool = True) -> bool:
     """Computes the stage whose plan the store holds under `key`, unless it is there. True if it was computed now.
 
-    Raises InputError where an input stage is missing, and whatever the stage raises.
+    Every file of every input is checked against its sha256 before it is used. Raises DamagedStage for an input that
+    was changed, StageBusy (without `wait`) where another process computes the stage, InputError where an input stage is
+    missing, and whatever the stage raises.
     """
     node = store.find_plan(key)
     stage = node["stage"]
-    with store.locked(key):
+    with store.locked(key, wait):
         if store.has(stage, key):
             return False
         inputs = {role: _input_folders(store, node, role) for role in node["inputs"]}
-        context = Context(device, report, node["location"])
+        checkpoint = Checkpoint(store.partial(key))
+        context = Context(device, report, node["location"], checkpoint)
 
         def work(out: Path) -> dict[str, Any]:
             with Meter(device) as meter:
                 results = STAGES[stage](node["spec"], inputs, out, context)
+            cost = meter.cost()
+            cost["seconds"] = round(cost["seconds"] + checkpoint.earlier_seconds, 3)
             return {
                 "version": node["version"], "spec": node["spec"], "inputs": node["inputs"], "results": results,
-                "cost": {**meter.cost(), "machine": machine_name(device)}, "provenance": provenance(device),
+                "cost": {**cost, "machine": machine_name(device)}, "provenance": provenance(device),
             }  # fmt: skip
 
         store.compute(stage, key, work)
+        checkpoint.clear()
     return True
 
 
@@ -238,6 +249,7 @@ def _input_folders(store: Store, node: dict[str, Any], role: str) -> Path | list
     for key in keys if isinstance(keys, list) else [keys]:
         if not store.has(role, key):
             raise InputError(f"stage {node['stage']} {node['key'][:12]} needs stage {role} {key[:12]} first; compute that one.")
+        store.check(role, key)
     if isinstance(keys, list):
         return [store.folder(role, key) for key in keys]
     return store.folder(role, keys)

@@ -1,65 +1,37 @@
 """Figures of one comparison group: box plots of Dice and HD95, and the paired difference to `none`.
 
-Every figure is a PNG and an SVG of the same drawing, on white, readable in print, and told apart without colour by its
-labels. The same records give the same bytes. Callers: page, cli. Not here: images of cases (panels.py).
+Callers: page, cli. Not here: how figures look (drawing.py), ranks and costs (rank_figures.py), curves over a setting
+(ablations.py), images of cases (panels.py).
 """
 
 import textwrap
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from reports.drawing import COLOURS, Drawing, draw, tidy
 from reports.groups import Group
-from reports.summaries import Summary, case_differences, none_label, paired_difference
+from reports.inference import main_labels
+from reports.summaries import Summary, case_differences, none_label
 
-# Okabe and Ito's colours, told apart with every common colour blindness.
-COLOURS = {
-    "none": "#8c8c8c",
-    "classic": "#56b4e9",
-    "unconditional": "#e69f00",
-    "pix2pix": "#cc79a7",
-    "emitdiff": "#009e73",
-}
-WIDTH_INCHES = 6.4
-DPI = 160
-STYLE = {
-    **sns.axes_style("ticks"),
-    "font.family": "DejaVu Sans",
-    "font.size": 9.5,
-    "axes.labelsize": 9.5,
-    "axes.linewidth": 0.8,
-    "xtick.labelsize": 9,
-    "ytick.labelsize": 9,
-    "axes.labelpad": 6,
-    "svg.hashsalt": "report",  # ids in the SVG follow from the drawing, not from a random number
-}
+MOST_ROWS = 16
 
 
-@dataclass(frozen=True)
-class Drawing:
-    """A figure on disk: the same drawing as PNG and as SVG, a heading, and a sentence for those who cannot see it."""
+def group_figures(summary: Summary, folder: Path, *, brief: bool = False) -> list[Drawing]:
+    """Draws every figure that the group has values for into `folder`, which is made if absent.
 
-    png: Path
-    svg: Path
-    title: str
-    alt: str
-
-
-def group_figures(summary: Summary, folder: Path) -> list[Drawing]:
-    """Draws every figure that the group has values for into `folder`, which is made if absent."""
+    brief: only the paired difference, for groups that also stand in a figure over settings.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     if summary.cases.empty:
         return []
-    figures = [_draw(summary, folder, "dice", "Dice by method", dice_plot)]
-    if summary.unit is not None:
+    figures = [] if brief else [_draw(summary, folder, "dice", "Dice by method", dice_plot)]
+    if summary.unit is not None and not brief:
         figures.append(_draw(summary, folder, "hd95", "HD95 by method", hd95_plot))
     if compared_labels(summary):
         figures.append(_draw(summary, folder, "difference", "Paired difference in Dice to none", difference_plot))
@@ -80,13 +52,13 @@ def hd95_plot(summary: Summary, axes: Axes) -> str:
 
 
 def difference_plot(summary: Summary, axes: Axes) -> str:
-    """Per case, Dice of a method minus Dice of none; the mean with its bootstrap 95 % interval."""
+    """Per case, Dice of a method minus Dice of none; the mean with its 95 % interval."""
     labels, base = compared_labels(summary), summary.of(none_label(summary.group) or "")
     axes.axvline(0, color="0.35", linewidth=1, zorder=1)
     for position, label in enumerate(labels):
         differences = 100 * case_differences(summary.of(label), base)
         _points(axes, differences.to_numpy(), position, colour=_colour(summary, label))
-        result = paired_difference(summary.of(label), base)
+        result = summary.dice.interval(label, none_label(summary.group) or "")
         bounds = [[100 * (result.mean - result.low)], [100 * (result.high - result.mean)]]
         axes.errorbar(
             [100 * result.mean], [position], xerr=bounds if np.isfinite(bounds).all() else None, fmt="D", color="black",
@@ -105,37 +77,37 @@ def compared_labels(summary: Summary) -> list[str]:
     if base not in summary.labels:
         return []
     reference = summary.of(base)
-    others = (label for label in summary.labels if label != base)
+    others = (label for label in shown_labels(summary) if label != base)
     return [label for label in others if len(case_differences(summary.of(label), reference))]
 
 
+def shown_labels(summary: Summary) -> list[str]:
+    """The methods that a figure by method shows: all, or the usual settings alone where there are too many rows."""
+    return summary.labels if len(summary.labels) <= MOST_ROWS else list(main_labels(summary))
+
+
 def figure_title(group: Group, values: pd.DataFrame) -> str:
-    """Dataset, source, rules and number of cases, in lines that fit the figure."""
+    """Dataset, source, rules and number of cases, as the heading of a figure."""
     counts = values.groupby("method").size()
     n = str(counts.max()) if counts.nunique() == 1 else f"{counts.min()} to {counts.max()}"
-    return textwrap.fill(f"{group.title}; n = {n} cases", 98)
+    count = f"n = {n} cases".replace(" ", "\N{NO-BREAK SPACE}")  # stays in one line
+    return f"{group.title}; {count}"
 
 
 def _draw(summary: Summary, folder: Path, name: str, title: str, plot: Callable[[Summary, Axes], str]) -> Drawing:
-    labels = summary.labels
-    with mpl.rc_context(STYLE):
-        height = max(2.4, 1.45 + 0.31 * len(labels))
-        figure = Figure(figsize=(WIDTH_INCHES, height), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
+    def fill(figure: Figure) -> str:
         axes = figure.add_subplot()
         alt = plot(summary, axes)
-        heading = figure_title(summary.group, summary.values)
-        figure.suptitle(heading, x=0.012, ha="left", fontsize=9, color="0.25", parse_math=False)
-        sns.despine(ax=axes)
-        axes.grid(axis="x", color="0.9", linewidth=0.8)
-        axes.set_axisbelow(True)
-        png, svg = (folder / f"{summary.group.slug}-{name}.{kind}" for kind in ("png", "svg"))
-        figure.savefig(png, dpi=DPI)
-        figure.savefig(svg, metadata={"Date": None})
-    return Drawing(png, svg, title, alt)
+        tidy(axes, "x")
+        return alt
+
+    heading = figure_title(summary.group, summary.values)
+    height = max(2.4, 1.45 + 0.31 * len(shown_labels(summary)))
+    return draw(folder, f"{summary.group.slug}-{name}", title, heading, height, fill)
 
 
 def _boxes(summary: Summary, axes: Axes, metric: str, scale: float, xlabel: str) -> None:
-    labels = summary.labels
+    labels = shown_labels(summary)
     missed = set(map(tuple, summary.cases.loc[summary.cases["missed"], ["method", "fold", "case"]].to_numpy()))
     groups = [summary.of(label) for label in labels]
     boxes = axes.boxplot(

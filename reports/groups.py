@@ -135,5 +135,5 @@ def _order(group: Group) -> tuple:
     protocol, switches = protocol_base(spec.protocol)
     return (
         DATASETS.index(spec.dataset), spec.source.synthetic, spec.source.title, PROTOCOL_NAMES.index(protocol),
-        canonical(switches), spec.preset.name, spec.architecture, -spec.training_share, group.id,
+        len(switches), canonical(switches), spec.preset.name, spec.architecture, -spec.training_share, group.id,
     )  # fmt: skip

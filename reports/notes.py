@@ -1,6 +1,6 @@
 """What a reader must know about a group besides its numbers: how they are made, and what is wrong with them.
 
-Callers: tables, page. `notes_on_numbers` holds for sound results too; `warnings` is empty for them.
+Callers: tables, page, claims. `notes_on_numbers` holds for sound results too; `warnings` is empty for them.
 """
 
 from collections import defaultdict
@@ -11,7 +11,8 @@ from reports.groups import Group
 from reports.labels import one_line, plain_value
 from reports.load import commit_of
 from reports.paper_numbers import not_comparable
-from reports.summaries import BOOTSTRAP_RESAMPLES, Summary, none_label
+from reports.statistics.resampling import RESAMPLES
+from reports.summaries import Summary, none_label
 
 _SPREAD = {
     "cases": "mean and SD (n - 1) over all cases",
@@ -44,8 +45,8 @@ def notes_on_numbers(summary: Summary) -> list[str]:
     else:
         notes.append(
             "Difference and gain are taken over the cases that both the method and none have. The interval is a"
-            f" percentile bootstrap over cases ({BOOTSTRAP_RESAMPLES:,} resamples, fixed seed); it holds neither the"
-            " spread of repeated training nor a correction for several comparisons."
+            f" hierarchical percentile bootstrap over seeds, folds and cases ({RESAMPLES:,} resamples, fixed seed); it"
+            " is not corrected for several comparisons, and with one seed it cannot hold the spread of seeds."
         )
     if reasons := not_comparable(group):
         notes.append(f"Not comparable with the paper's values: {'; '.join(reasons)}.")
@@ -57,7 +58,7 @@ def notes_on_numbers(summary: Summary) -> list[str]:
 def warnings(summary: Summary) -> list[str]:
     """What makes the group's numbers doubtful; [] for a sound group."""
     group = summary.group
-    found = [*_leaks(group.records), *_incomplete(group.records), *_unequal(group)]
+    found = defects(group)
     if summary.unit is None and not summary.cases.empty:
         found.append("Cases with distances in different units stand in this group; distances and NSD are not averaged.")
     if group.contradicting:
@@ -69,6 +70,11 @@ def warnings(summary: Summary) -> list[str]:
     if group.spec.protocol.selection == "test":
         found.append("Test cases choose the checkpoint (switch selection = test, Q1), so the results are optimistic.")
     return found
+
+
+def defects(group: Group) -> list[str]:
+    """What forbids any conclusion from a group: leaks, rows that are not the test cases, runs made on unequal terms."""
+    return [*_leaks(group.records), *_incomplete(group.records), *_unequal(group)]
 
 
 def _leaks(records: Iterable[Record]) -> list[str]:

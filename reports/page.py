@@ -1,7 +1,7 @@
 """Records -> one folder with an HTML page, tables and figures.
 
 The page opens from disk, asks nothing of the network, runs no script, and shows every text of a record escaped.
-Callers: cli. Not here: the arithmetic (summaries.py), the layout of the page (templates/).
+Callers: cli. Not here: the arithmetic (summaries.py), claims and statistics (page_study.py), the layout (templates/).
 """
 
 import shutil
@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
@@ -19,11 +18,13 @@ from benchmark.protocol import Protocol, differences
 from benchmark.record import Record
 from benchmark.spec import RunSpec
 from reports.commands import repeat_command
-from reports.figures import DPI, Drawing, group_figures
+from reports.drawing import DPI
+from reports.figures import group_figures
 from reports.groups import Group, make_groups
 from reports.labels import one_line, plain_value, preset_label, protocol_label
 from reports.load import commit_of
 from reports.notes import notes_on_numbers, warnings
+from reports.page_study import figure_links, joined_groups, relative, statistics_view, study_view
 from reports.panels import Panel
 from reports.paper_numbers import not_comparable
 from reports.summaries import Summary, summarise
@@ -32,7 +33,7 @@ from reports.tables import absent_runs, case_table, comparison_table, result_tab
 SHOWN_CASES = 200
 SHOWN_PIXELS_PER_INCH = 96
 _TASK = {"prostate": "Prostate MRI", "spleen": "Spleen CT", "breast": "Breast ultrasound"}
-_TEXT_COLUMNS = ("seeds", "remark", "method", "case")
+_TEXT_COLUMNS = ("seeds", "remark", "method", "case", "ties", "dataset", "from", "absent runs")
 
 
 @dataclass(frozen=True)
@@ -73,10 +74,16 @@ def build(
         raise InputError(
             f"the report cannot be written to {out} ({error.strerror}); give a folder by --out."
         ) from error
-    views = [_view(group, out, panels.get(group.id, ()), generator_defaults) for group in groups]
+    summaries = [summarise(group) for group in groups]
+    brief = joined_groups(summaries)
+    views = [
+        _view(summary, out, panels.get(summary.group.id, ()), generator_defaults, summary.group.id in brief)
+        for summary in summaries
+    ]
     template = _environment().get_template("index.html.jinja")
     page = template.render(
         groups=views,
+        study=study_view(summaries, out),
         problems=[one_line(problem) for problem in problems],
         totals={name: sum(view["counts"][name] for view in views) for name in ("done", "failed", "missing")},
     )
@@ -117,10 +124,10 @@ def _run_line(label: str, record: Record, command: str) -> RunLine:
 
 
 def _view(
-    group: Group, out: Path, panels: Sequence[Panel], generator_defaults: Mapping[str, Any] | None
+    summary: Summary, out: Path, panels: Sequence[Panel], generator_defaults: Mapping[str, Any] | None, brief: bool
 ) -> dict[str, Any]:
     """All that the template shows of one group; its files are written on the way."""
-    summary = summarise(group)
+    group = summary.group
     files = write_tables(summary, out / "tables")
     return {
         "id": group.id,
@@ -136,12 +143,13 @@ def _view(
         "comparison": comparison_table(summary),
         "reasons": not_comparable(group),
         "notes": notes_on_numbers(summary),
-        "figures": [_figure_links(drawing, out) for drawing in group_figures(summary, out / "figures")],
+        "figures": [figure_links(drawing, out) for drawing in group_figures(summary, out / "figures", brief=brief)],
+        "statistics": statistics_view(summary, out),
         "panels": [_panel_link(panel, f"{group.slug}-{number}", out) for number, panel in enumerate(panels)],
         "runs": run_lines(group, generator_defaults),
         "cases": case_table(summary, SHOWN_CASES),
         "all_cases": len(summary.cases),
-        "files": {name: _relative(path, out) for name, path in files.items()},
+        "files": {name: relative(path, out) for name, path in files.items()},
     }
 
 
@@ -185,15 +193,6 @@ def _counts(group: Group) -> dict[str, int]:
     }
 
 
-def _figure_links(drawing: Drawing, out: Path) -> dict[str, str]:
-    return {
-        "png": _relative(drawing.png, out),
-        "svg": _relative(drawing.svg, out),
-        "title": drawing.title,
-        "alt": drawing.alt,
-    }
-
-
 def _panel_link(panel: Panel, name: str, out: Path) -> dict[str, Any]:
     """Where the page finds a panel's picture, copied into its folder if it lies elsewhere, and its width."""
     try:
@@ -207,16 +206,11 @@ def _panel_link(panel: Panel, name: str, out: Path) -> dict[str, Any]:
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(panel.path, path)
     return {
-        "path": _relative(path, out),
+        "path": relative(path, out),
         "width": round(width * SHOWN_PIXELS_PER_INCH / DPI),
         "title": one_line(panel.title),
         "caption": one_line(panel.caption),
     }
-
-
-def _relative(path: Path, out: Path) -> str:
-    """Address of a file below `out`, as the page links it."""
-    return quote(path.resolve().relative_to(out.resolve()).as_posix())
 
 
 def _environment() -> Environment:
@@ -227,5 +221,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.tests["text_column"] = lambda name: name in _TEXT_COLUMNS or name.endswith("method")
+    environment.tests["text_column"] = lambda name: (
+        name in _TEXT_COLUMNS or name.endswith("method") or name.startswith("verdict")
+    )
     return environment

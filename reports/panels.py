@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from reports.figures import DPI, STYLE
+from reports.drawing import DPI, STYLE
 from reports.summaries import Summary
 
 TILE_INCHES = 1.35

@@ -1,7 +1,7 @@
 """Means, spreads, gains and paired differences of one comparison group, in full precision.
 
-Callers: tables, figures, page. Not here: rounding and layout (tables.py), which runs belong together (groups.py), any
-verdict on a difference beyond its interval.
+Callers: tables, figures, page, inference. Not here: rounding and layout (tables.py), which runs belong together
+(groups.py), tests and verdicts (inference.py).
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,21 +15,11 @@ from benchmark.protocol import Protocol
 from reports.groups import Group, MethodRuns
 from reports.load import GENERATOR_STAGES, SEGMENTER_STAGES, case_frame, stage_seconds
 from reports.paper_numbers import not_comparable, paper_gain_percent, paper_method, paper_value
+from reports.statistics.cells import Cells
+from reports.statistics.resampling import Bootstrap
 
 SHOWN_METRICS = ("dice", "precision", "recall", "hd95", "assd", "nsd")
 IN_CASE_UNITS = ("hd95", "assd", "nsd")
-BOOTSTRAP_RESAMPLES = 10_000
-_CHUNK = 1_000
-
-
-@dataclass(frozen=True)
-class PairedDifference:
-    """Mean of a - b over the n cases that both have, and its bootstrap 95 % interval over cases (nan for n < 2)."""
-
-    n: int
-    mean: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -40,6 +30,7 @@ class Summary:
     values: one row per method, fold and case: SHOWN_METRICS averaged over seeds, the protocol's HD95 and ASSD chosen.
     rows: one row per method, the columns of the summary CSV.
     unit: of all distances, or None where cases with different units stand in one group; distances are then nan.
+    dice: the resampled Dice of every method with a scored case.
     """
 
     group: Group
@@ -47,6 +38,7 @@ class Summary:
     values: pd.DataFrame
     rows: pd.DataFrame
     unit: str | None
+    dice: Bootstrap
 
     @property
     def labels(self) -> list[str]:
@@ -67,9 +59,11 @@ def summarise(group: Group) -> Summary:
     values = case_values(cases, group.spec.protocol)
     if unit is None:
         values[list(IN_CASE_UNITS)] = np.nan
-    rows = pd.DataFrame([_row(group, runs, cases, values) for runs in group.methods])
+    scored = set(cases["method"])
+    dice = Bootstrap(Cells.of(cases, "dice", [runs.label for runs in group.methods if runs.label in scored]))
+    rows = pd.DataFrame([_row(group, runs, cases, values, dice) for runs in group.methods])
     rows.insert(0, "unit", unit)
-    return Summary(group, cases, values, rows, unit)
+    return Summary(group, cases, values, rows, unit, dice)
 
 
 def headline_columns(protocol: Protocol) -> dict[str, str]:
@@ -103,32 +97,6 @@ def mean_and_sd(
     return by_fold.mean().mean(), np.sqrt((by_fold.std() ** 2).mean())
 
 
-def paired_difference(
-    rows_a: pd.DataFrame,
-    rows_b: pd.DataFrame,
-    metric: str = "dice",
-    *,
-    seed: int = 0,
-    resamples: int = BOOTSTRAP_RESAMPLES,
-) -> PairedDifference:
-    """a - b by case. Rows hold `fold`, `case` and the metric; several rows of a case (seeds) are averaged first.
-
-    The interval is the percentile bootstrap over cases, drawn from `seed`; folds and seeds are not resampled.
-    """
-    differences = case_differences(rows_a, rows_b, metric).to_numpy()
-    n = len(differences)
-    if n < 2 or not np.isfinite(differences).all():
-        mean = float(differences.mean()) if n else float("nan")
-        return PairedDifference(n, mean, float("nan"), float("nan"))
-    rng = np.random.default_rng(seed)
-    means = [
-        differences[rng.integers(n, size=(min(_CHUNK, resamples - done), n))].mean(axis=1)
-        for done in range(0, resamples, _CHUNK)
-    ]
-    low, high = np.percentile(np.concatenate(means), [2.5, 97.5])
-    return PairedDifference(n, float(differences.mean()), float(low), float(high))
-
-
 def case_differences(rows_a: pd.DataFrame, rows_b: pd.DataFrame, metric: str = "dice") -> pd.Series:
     """a - b for each (fold, case) that both have, sorted by it."""
     a, b = (rows.groupby(["fold", "case"])[metric].mean() for rows in (rows_a, rows_b))
@@ -151,7 +119,9 @@ def none_label(group: Group) -> str | None:
     return next((runs.label for runs in group.methods if runs.method.name == "none"), None)
 
 
-def _row(group: Group, runs: MethodRuns, cases: pd.DataFrame, values: pd.DataFrame) -> dict[str, Any]:
+def _row(
+    group: Group, runs: MethodRuns, cases: pd.DataFrame, values: pd.DataFrame, dice: Bootstrap
+) -> dict[str, Any]:
     spec, method = group.spec, runs.method
     mine = values[values["method"] == runs.label]
     mean, sd = mean_and_sd(mine, spec.protocol.aggregate)
@@ -172,19 +142,19 @@ def _row(group: Group, runs: MethodRuns, cases: pd.DataFrame, values: pd.DataFra
     }
     for metric in SHOWN_METRICS:
         row |= {f"{metric}_mean": mean[metric], f"{metric}_sd": sd[metric]}
-    row |= _against_none(group, runs.label, mine, values) | _paper_columns(group, runs)
+    row |= _against_none(group, runs.label, values, dice) | _paper_columns(group, runs)
     row["generator_seconds"] = _mean(stage_seconds(record, GENERATOR_STAGES) for record in runs.done)
     row["segmenter_seconds"] = _mean(stage_seconds(record, SEGMENTER_STAGES) for record in runs.done)
     return row
 
 
-def _against_none(group: Group, label: str, mine: pd.DataFrame, values: pd.DataFrame) -> dict[str, Any]:
+def _against_none(group: Group, label: str, values: pd.DataFrame, dice: Bootstrap) -> dict[str, Any]:
     base = none_label(group)
     names = ("dice_difference", "dice_difference_low", "dice_difference_high", "gain_percent", "paired_cases")
-    if base is None or label == base:
+    if base is None or label == base or not {base, label} <= set(dice.cells.labels):
         return dict.fromkeys(names)
-    reference = values[values["method"] == base]
-    difference = paired_difference(mine, reference)
+    mine, reference = (values[values["method"] == name] for name in (label, base))
+    difference = dice.interval(label, base)
     gain, _ = relative_gain_percent(mine, reference, group.spec.protocol.aggregate)
     return dict(zip(names, (difference.mean, difference.low, difference.high, gain, difference.n), strict=True))
 

@@ -1,6 +1,6 @@
 """Summaries as tables: rounded for readers (Markdown, HTML, terminal), in full precision as CSV.
 
-Callers: page, cli. The arithmetic is in summaries.py; `paired_difference` is offered here too.
+Callers: page, cli. The arithmetic is in summaries.py.
 """
 
 import math
@@ -15,11 +15,11 @@ from reports.labels import one_line, source_label
 from reports.load import run_frame
 from reports.notes import notes_on_numbers
 from reports.paper_numbers import not_comparable
-from reports.summaries import Summary, paired_difference, summarise
+from reports.summaries import Summary, summarise
 
 __all__ = [
-    "Table", "case_table", "comparison_table", "markdown", "markdown_text", "paired_difference", "result_table",
-    "run_table", "write_tables",
+    "Table", "case_table", "comparison_table", "markdown", "markdown_text", "result_table", "rounded", "run_table",
+    "signed", "spread", "write_tables",
 ]  # fmt: skip
 
 ABSENT = "–"
@@ -62,18 +62,18 @@ def result_table(summary: Summary) -> Table:
         rows.append(
             {
                 "method": row["method"],
-                "Dice, %": _spread(row["dice_mean"], row["dice_sd"], 1, 100),
-                "precision, %": _spread(row["precision_mean"], row["precision_sd"], 1, 100),
-                "recall, %": _spread(row["recall_mean"], row["recall_sd"], 1, 100),
-                _in_unit("HD95", summary): _spread(row["hd95_mean"], row["hd95_sd"], decimals),
-                _in_unit("ASSD", summary): _spread(row["assd_mean"], row["assd_sd"], decimals),
-                "NSD, %": _spread(row["nsd_mean"], row["nsd_sd"], 1, 100),
+                "Dice, %": spread(row["dice_mean"], row["dice_sd"], 1, 100),
+                "precision, %": spread(row["precision_mean"], row["precision_sd"], 1, 100),
+                "recall, %": spread(row["recall_mean"], row["recall_sd"], 1, 100),
+                _in_unit("HD95", summary): spread(row["hd95_mean"], row["hd95_sd"], decimals),
+                _in_unit("ASSD", summary): spread(row["assd_mean"], row["assd_sd"], decimals),
+                "NSD, %": spread(row["nsd_mean"], row["nsd_sd"], 1, 100),
                 "cases": str(row["cases"]),
                 "missed": str(row["missed_predictions"]),
                 "runs": f"{row['runs_done']} of {row['runs_expected']}",
                 "seeds": row["seeds"] or ABSENT,
-                "generator, s": _rounded(row["generator_seconds"], 1),
-                "segmenter, s": _rounded(row["segmenter_seconds"], 1),
+                "generator, s": rounded(row["generator_seconds"], 1),
+                "segmenter, s": rounded(row["segmenter_seconds"], 1),
                 "absent runs": absent_runs(row),
             }
         )
@@ -92,12 +92,12 @@ def comparison_table(summary: Summary) -> Table:
                 "method": row["method"],
                 "Dice difference to none, points [95 % CI]": _interval(row),
                 "paired cases": _whole(row["paired_cases"]),
-                "gain, %": _signed(row["gain_percent"], 1),
-                f"{paper}: gain, %": _signed(row["paper_gain_percent"], 1),
-                "Dice, %": _spread(row["dice_mean"], row["dice_sd"], 1, 100),
-                f"{paper}: Dice, %": _spread(row["paper_dice_mean"], row["paper_dice_sd"], 1),
-                _in_unit("HD95", summary): _spread(row["hd95_mean"], row["hd95_sd"], decimals),
-                f"{paper}: HD95, {theirs}": _spread(row["paper_hd95_mean"], row["paper_hd95_sd"], _DECIMALS[theirs]),
+                "gain, %": signed(row["gain_percent"], 1),
+                f"{paper}: gain, %": signed(row["paper_gain_percent"], 1),
+                "Dice, %": spread(row["dice_mean"], row["dice_sd"], 1, 100),
+                f"{paper}: Dice, %": spread(row["paper_dice_mean"], row["paper_dice_sd"], 1),
+                _in_unit("HD95", summary): spread(row["hd95_mean"], row["hd95_sd"], decimals),
+                f"{paper}: HD95, {theirs}": spread(row["paper_hd95_mean"], row["paper_hd95_sd"], _DECIMALS[theirs]),
                 f"{paper}: method": row["paper_method"] or ABSENT,
             }
         )
@@ -117,13 +117,13 @@ def case_table(summary: Summary, limit: int | None = None) -> Table:
                 "method": row["method"],
                 "fold": str(row["fold"]),
                 "seed": str(row["seed"]),
-                "Dice, %": _rounded(row["dice"], 1, 100),
-                "precision, %": _rounded(row["precision"], 1, 100),
-                "recall, %": _rounded(row["recall"], 1, 100),
-                _in_unit("HD95", summary): f"{_rounded(row['hd95'], decimals)} {unit}".strip(),
-                _in_unit("ASSD", summary): f"{_rounded(row['assd'], decimals)} {unit}".strip(),
-                "NSD, %": _rounded(row["nsd"], 1, 100),
-                "volume, %": _signed(row["volume_difference"], 1, 100),
+                "Dice, %": rounded(row["dice"], 1, 100),
+                "precision, %": rounded(row["precision"], 1, 100),
+                "recall, %": rounded(row["recall"], 1, 100),
+                _in_unit("HD95", summary): f"{rounded(row['hd95'], decimals)} {unit}".strip(),
+                _in_unit("ASSD", summary): f"{rounded(row['assd'], decimals)} {unit}".strip(),
+                "NSD, %": rounded(row["nsd"], 1, 100),
+                "volume, %": signed(row["volume_difference"], 1, 100),
                 "remark": "missed" if row["missed"] else "empty truth" if row["empty_truth"] else "",
             }
         )
@@ -145,10 +145,10 @@ def run_table(records: Sequence[Record]) -> list[dict[str, str]]:
                     "rules": ", ".join(group.rules),
                     "method": row["method"],
                     "cases": str(row["cases"]),
-                    "Dice, %": _spread(row["dice_mean"], row["dice_sd"], 1, 100),
-                    "paper: Dice, %": _spread(row["paper_dice_mean"], row["paper_dice_sd"], 1),
-                    "HD95": _spread(row["hd95_mean"], row["hd95_sd"], decimals, unit=unit),
-                    "paper: HD95": _spread(row["paper_hd95_mean"], row["paper_hd95_sd"], paper_decimals, unit=theirs),
+                    "Dice, %": spread(row["dice_mean"], row["dice_sd"], 1, 100),
+                    "paper: Dice, %": spread(row["paper_dice_mean"], row["paper_dice_sd"], 1),
+                    "HD95": spread(row["hd95_mean"], row["hd95_sd"], decimals, unit=unit),
+                    "paper: HD95": spread(row["paper_hd95_mean"], row["paper_hd95_sd"], paper_decimals, unit=theirs),
                     "runs": f"{row['runs_done']} of {row['runs_expected']}",
                     "absent runs": absent_runs(row) or ABSENT,
                     "not comparable": "; ".join(not_comparable(group)),
@@ -210,24 +210,27 @@ def absent_runs(row: dict[str, Any]) -> str:
 
 
 def _interval(row: dict[str, Any]) -> str:
-    text = _signed(row["dice_difference"], 1, 100)
+    text = signed(row["dice_difference"], 1, 100)
     if text == ABSENT or _is_absent(row["dice_difference_low"]):
         return text
-    return f"{text} [{_signed(row['dice_difference_low'], 1, 100)}, {_signed(row['dice_difference_high'], 1, 100)}]"
+    return f"{text} [{signed(row['dice_difference_low'], 1, 100)}, {signed(row['dice_difference_high'], 1, 100)}]"
 
 
-def _spread(mean: float | None, sd: float | None, decimals: int, scale: float = 1, unit: str = "") -> str:
+def spread(mean: float | None, sd: float | None, decimals: int, scale: float = 1, unit: str = "") -> str:
+    """'84.6 ± 6.7 mm'."""
     if _is_absent(mean):
         return ABSENT
-    text = _rounded(mean, decimals, scale)
-    return (text if _is_absent(sd) else f"{text} ± {_rounded(sd, decimals, scale)}") + (f" {unit}" if unit else "")
+    text = rounded(mean, decimals, scale)
+    return (text if _is_absent(sd) else f"{text} ± {rounded(sd, decimals, scale)}") + (f" {unit}" if unit else "")
 
 
-def _rounded(value: float | None, decimals: int, scale: float = 1) -> str:
+def rounded(value: float | None, decimals: int, scale: float = 1) -> str:
+    """The value times `scale` with fixed decimals, or a dash where there is none."""
     return ABSENT if _is_absent(value) else f"{value * scale:.{decimals}f}"
 
 
-def _signed(value: float | None, decimals: int, scale: float = 1) -> str:
+def signed(value: float | None, decimals: int, scale: float = 1) -> str:
+    """As `rounded`, always with its sign; a rounded zero is +."""
     return ABSENT if _is_absent(value) else f"{value * scale:+z.{decimals}f}"
 
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 from PIL import Image
@@ -14,7 +15,7 @@ import cli
 ROOT = Path(__file__).resolve().parent.parent
 TINY_SETS = [
     word for text in (
-        "phantom_cases=4", "n_folds=2", "epochs=1", "validation_share=0.4", 
+        "phantom_cases=4", "n_folds=2", "epochs=1", "validation_share=0.4",
         "generator.steps=2", "generator.channels=[8,16]", "generator.batch=4", "generator.sampling.steps=1",
     ) for word in ("--set", text)
 ]  # fmt: skip
@@ -65,6 +66,7 @@ PROSTATE = (*RUN, "--dataset", "prostate", "--method", "emitdiff")
         ((*PROSTATE, "--fold", "first"), "--fold first is not a list of whole numbers"),
         ((*PROSTATE, "--seeds", "a,b"), "--seeds a,b is not a list"),
         ((*PROSTATE, "--engine", "rey"), "unknown engine 'rey'"),
+        ((*PROSTATE, "--address", "auto"), "--address is for --engine ray"),
         ((*PROSTATE, "--device", "cuda:x"), "unknown device"),
         ((*PROSTATE, "--set", "phantom_cases=2", "--fold", "0"), "greater than or equal to 3"),
         ((*PROSTATE, "--set", "phantom_cases=3", "--set", "n_folds=4"), "fold"),
@@ -98,7 +100,7 @@ def test_missing_options_are_usage_errors(call):
 
 def test_help_names_every_command_of_the_design():
     done = subprocess.run([sys.executable, "cli.py", "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
-    for command in ("run", "suite", "status", "stage", "verify", "report", "data", "crosswalk", "doctor"):
+    for command in ("run", "suite", "status", "stage", "verify", "gc", "report", "data", "crosswalk", "doctor"):
         assert f" {command} " in done.stdout
 
 
@@ -120,6 +122,77 @@ def test_dry_run_prints_stages_and_computes_nothing(call, tmp_path):
     assert code == 0
     assert "3 runs, 0 of them done" in out and "fit-generator" in out and "Forecast" in out
     assert not list((tmp_path / "s" / "stages").iterdir()) and not list((tmp_path / "s" / "plan").iterdir())
+
+
+def write_msd_folder(folder, cases: int = 4, size: int = 24):
+    """A small valid data set in MSD layout, made here; returns its task folder."""
+    rng = np.random.default_rng(0)
+    (folder / "imagesTr").mkdir(parents=True)
+    (folder / "labelsTr").mkdir()
+    names = [f"case_{n}.nii.gz" for n in range(cases)]
+    for name in names:
+        image = rng.normal(100, 20, (size, size, 5)).astype(np.float32)
+        label = np.zeros((size, size, 5), np.uint8)
+        label[8:16, 8:16, 1:4] = 1
+        write_nifti(image + 60 * label, folder / "imagesTr" / name)
+        write_nifti(label, folder / "labelsTr" / name)
+    described = {
+        "name": "made here", "modality": {"0": "MRI"}, "labels": {"0": "background", "1": "prostate"},
+        "numTraining": cases, "licence": "none",
+        "training": [{"image": f"./imagesTr/{name}", "label": f"./labelsTr/{name}"} for name in names],
+    }  # fmt: skip
+    (folder / "dataset.json").write_text(json.dumps(described))
+    return folder
+
+
+def write_nifti(array, path):
+    image = nibabel.Nifti1Image(array, np.diag([0.6, 0.6, 3.0, 1.0]))
+    image.header.set_xyzt_units("mm")
+    nibabel.save(image, path)
+
+
+def damage(folder, kind: str):
+    """Makes one case of the folder unusable, or strange but legal."""
+    image, label = folder / "imagesTr" / "case_1.nii.gz", folder / "labelsTr" / "case_1.nii.gz"
+    data = nibabel.load(image).get_fdata().astype(np.float32)
+    mask = np.asanyarray(nibabel.load(label).dataobj)
+    if kind == "nan":
+        data[3, 3, 3] = np.nan
+        write_nifti(data, image)
+    elif kind == "shape":
+        write_nifti(mask[:-2], label)
+    elif kind == "labels":
+        write_nifti(mask * 7, label)
+    elif kind == "empty":
+        write_nifti(mask * 0, label)
+    elif kind == "garbage":
+        image.write_bytes(b"not an image")
+
+
+USERS = ("run", "--preset", "smoke", "--device", "cpu", "--architecture", "unet", "--dataset", "prostate", "--method", "none",
+         "--source", "msd", "--set", "n_folds=2", "--set", "epochs=1", "--set", "validation_share=0.4")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [("nan", "NaN"), ("shape", "differ in shape"), ("labels", "unexpected labels: 7"), ("garbage", "case_1.nii.gz")],
+)
+def test_damaged_cases_end_in_one_sentence(call, tmp_path, kind, says):
+    damage(write_msd_folder(tmp_path / "data"), kind)
+    code, _, err = call(*USERS, "--data-root", "data", "--store", "s")
+    assert code == 2, err
+    assert says in err and "case_1" in err and err.startswith("error: ")
+    assert "Traceback" not in err and err.count("error:") == 1
+
+
+def test_an_empty_mask_is_legal_and_reported(call, tmp_path):
+    damage(write_msd_folder(tmp_path / "data", cases=8), "empty")
+    code, _, err = call(*USERS, "--data-root", "data", "--store", "s")
+    assert code == 0, err
+    records = [json.loads(path.read_text()) for path in (tmp_path / "s" / "records").glob("*.json")]
+    assert len(records) == 2 and all(any("empty mask" in note for note in record["notes"]) for record in records)
+    rows = [row for record in records for row in record["cases"]]
+    assert len(rows) == 8 and [row["empty_truth"] for row in rows].count(True) == 1
 
 
 def test_run_status_stage_verify_and_report(call, tmp_path):
@@ -145,10 +218,36 @@ def test_run_status_stage_verify_and_report(call, tmp_path):
     packed.write_bytes(packed.read_bytes()[:-1])
     code, _, err = call("verify", "--store", "s")
     assert code == 1 and "damaged: predict" in err
+    code, out, _ = call("status", "--store", "s")
+    assert code == 0 and "0 done, 0 running, 0 waiting, 1 failed" in out and "is damaged" in out
     code, out, _ = call(*tiny)
-    assert code == 0
-    code, out, err = call("stage", score[:10], "--store", "s", "--device", "cpu")
-    assert code == 0, err
+    assert code == 0 and "[1/1] predict" in out
+    code, out, _ = call("verify", "--store", "s")
+    assert code == 0 and "0 damaged" in out
+    code, out, _ = call("gc", "--store", "s")
+    assert code == 0 and "nothing that no run needs" in out
+    code, out, _ = call(*tiny, "--dry-run", "--set", "nsd_tolerance=1.0")
+    assert code == 0 and "1 runs, 0 of them done" in out and "never measured" not in out and "Disk:" in out
+
+
+def test_failures_are_kept_until_they_are_asked_for_again(call, tmp_path, monkeypatch):
+    from benchmark import stages
+
+    real = stages.STAGES["prepare"]
+
+    def broken(*_):
+        raise RuntimeError("out of order\nand more")
+
+    tiny = (*PROSTATE, "--architecture", "unet", "--fold", "0", *TINY_SETS, "--store", "s")
+    monkeypatch.setitem(stages.STAGES, "prepare", broken)
+    code, _, err = call(*tiny)
+    assert code == 1 and "RuntimeError: out of order" in err and "and more" not in err
+    log = next((tmp_path / "s" / "logs").glob("prepare-*.log")).read_text()
+    assert "Traceback" in log and "and more" in log
+    monkeypatch.setitem(stages.STAGES, "prepare", real)
+    code, _, err = call(*tiny)
+    assert code == 1 and "were not tried: add --retry-failed" in err and "out of order" in err
+    assert call(*tiny, "--retry-failed")[0] == 0
 
 
 def test_a_single_stage_needs_its_inputs(call, tmp_path):

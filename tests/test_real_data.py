@@ -112,5 +112,6 @@ def test_what_is_missing_or_misplaced_is_said(call, data_root, words, says):
 def test_data_verify_and_preview_of_real_images(call, data_root, tmp_path):
     code, out, _ = call("data", "verify", "breast", "--data-root", data_root / "busi")
     assert "147" in out
-    code, _, err = call("data", "preview", "prostate", "--source", "msd", "--data-root", data_root / "promise12", "--count", "4")
+    root = data_root / "promise12"
+    code, _, err = call("data", "preview", "prostate", "--source", "msd", "--data-root", root, "--count", "4")
     assert code == 0 and (tmp_path / "preview.png").stat().st_size > 20_000, err

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from benchmark.engines import inline
+from benchmark.engines import attempt
 from benchmark.record import METRICS
 from benchmark.store import Store
 from tests.runs import run, scores, tiny
@@ -54,7 +54,7 @@ def test_no_generator_saw_a_test_or_validation_case(finished):
 def test_the_same_command_again_only_reads(finished, monkeypatch):
     folder, before = finished
     files = {path: path.stat().st_mtime_ns for path in folder.rglob("*.json") if "fingerprints" not in path.name}
-    monkeypatch.setattr(inline, "execute", lambda *_: pytest.fail("a finished stage was computed again"))
+    monkeypatch.setattr(attempt, "execute", lambda *_: pytest.fail("a finished stage was computed again"))
     code, records = run(folder, *(tiny(method) for method in METHODS))
     assert code == 0 and {record.spec.method.name: record for record in records} == before
     assert {path: path.stat().st_mtime_ns for path in files} == files
@@ -86,8 +86,8 @@ def test_a_lost_record_is_rebuilt_from_its_stages(finished):
 def test_force_computes_a_stage_and_what_follows_again(finished, monkeypatch):
     folder, records = finished
     computed = []
-    real = inline.execute
-    monkeypatch.setattr(inline, "execute", lambda store, key, *rest: (computed.append(key), real(store, key, *rest)))
+    real = attempt.execute
+    monkeypatch.setattr(attempt, "execute", lambda store, key, *rest: (computed.append(key), real(store, key, *rest)))
     code, _ = run(folder, tiny("none"), force=("predict",))
     stages = {stage.key: stage.stage for stage in records["none"].stages}
     assert code == 0 and [stages[key] for key in computed] == ["predict", "score"]

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from benchmark.errors import InputError
-from benchmark.store import Store, write_json
+from benchmark.files import write_json
+from benchmark.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "ab" * 32
@@ -61,6 +62,18 @@ def test_damage_is_found(tmp_path, damage):
     else:
         path.unlink()
     assert len(store.damage("predict", KEY)) == 1
+
+
+def test_every_changed_byte_of_a_manifest_is_noticed(tmp_path):
+    store = Store(tmp_path)
+    store.compute("predict", KEY, work("hello"))
+    path = store.folder("predict", KEY) / "manifest.json"
+    whole = path.read_bytes()
+    for position in range(len(whole) - 1):  # the last is the final newline
+        changed = bytearray(whole)
+        changed[position] ^= 1
+        path.write_bytes(changed)
+        assert store.damage("predict", KEY), changed[: position + 1]
 
 
 def test_a_new_computation_replaces_the_old(tmp_path):

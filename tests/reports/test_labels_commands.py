@@ -107,9 +107,9 @@ def test_labels_name_what_differs_from_the_preset_and_between_generators():
     )
     labels = method_labels([spec.method for spec in (usual, few, wide)], usual.preset)
     assert labels == [
-        "emitdiff (generator steps = 250)",
+        f"emitdiff (generator steps = {usual.method.generator['steps']})",
         "emitdiff (n = 0, alpha = 1.0, generator steps = 100)",
-        "emitdiff (patch = 8, generator steps = 250)",
+        f"emitdiff (patch = 8, generator steps = {usual.method.generator['steps']})",
     ]
     assert method_labels([usual.method, wide.method], usual.preset) == ["emitdiff", "emitdiff (patch = 8)"]
 

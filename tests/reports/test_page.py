@@ -106,9 +106,25 @@ def test_every_run_has_its_command_the_missing_ones_too(report):
 
 def test_tables_and_figures_stand_beside_the_page(report):
     out, _ = report
-    names = sorted(path.suffix for path in (out / "tables").iterdir())
-    assert names == [".csv"] * 6 + [".md"] * 2
+    names = sorted(path.name for path in (out / "tables").iterdir())
+    groups = make_groups(report[1])
+    ends = ("-cases.csv", "-runs.csv", "-summary.csv", ".md")
+    assert {f"{group.slug}{end}" for group in groups for end in ends} < {*names}
+    assert {"claims.csv", "claims.md", "table1.csv", "table1.md", "table1.tex"} < {*names}
+    assert [name for name in names if name.endswith("-statistics.csv")] == [f"{groups[1].slug}-statistics.csv"]
     assert len(list((out / "figures").glob("*.svg"))) == 5
+
+
+def test_claims_statistics_and_the_papers_tables_stand_on_the_page(report):
+    page = Page(report[0] / "index.html")
+    text = " ".join(page.text.split())
+    ids = {"claims", "paper-tables", "claim-gain-prostate-diffboost", "claim-row-spleen-randommirror"}
+    assert ids <= {*page.values("id")}
+    assert "0 reproduced, 0 not reproduced, 17 not testable yet" in text
+    assert "No comparable runs: source is phantom" in text
+    assert "Shown here: phantom, synthetic images" in text
+    assert "What may be concluded" in text and "Table I: image fidelity" in text
+    assert "One setting at a time" not in text  # no setting was swept
 
 
 def test_text_of_a_record_never_becomes_markup(tmp_path):

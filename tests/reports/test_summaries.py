@@ -9,7 +9,7 @@ from scipy import stats
 
 from benchmark.protocol import Protocol
 from reports.paper_numbers import not_comparable, paper_gain_percent, paper_method, table2
-from reports.summaries import case_differences, paired_difference, relative_gain_percent
+from reports.summaries import case_differences, relative_gain_percent
 from tests.reports.made import MSD_PROSTATE, case_row, make_record, one_group, row_of, summary_of, table2_records
 
 # Two folds of unequal size: fold means 0.7 and 0.6, fold SDs 0.02**0.5 and (0.2 / 3)**0.5.
@@ -109,30 +109,24 @@ def test_cases_are_paired_within_their_fold():
     assert case_differences(a, b).to_dict() == {(1, "x"): pytest.approx(0.3)}
 
 
-def test_paired_difference_of_a_constant_shift_has_a_point_interval():
-    found = paired_difference(rows(a=0.5, b=0.75, c=0.25), rows(a=0.25, b=0.5, c=0.0))
-    assert (found.n, found.mean, found.low, found.high) == (3, 0.25, 0.25, 0.25)
+def test_the_interval_of_a_constant_shift_is_a_point_and_needs_two_cases():
+    records = [make_record("none", rows={"a": 0.5, "b": 0.25}), make_record("emitdiff", rows={"a": 0.75, "b": 0.5})]
+    row = row_of(records, "emitdiff")
+    assert [row[f"dice_difference{end}"] for end in ("", "_low", "_high")] == [0.25] * 3
+    one = row_of([make_record("none", rows={"a": 0.5}), make_record("emitdiff", rows={"a": 0.75})], "emitdiff")
+    assert one["dice_difference"] == 0.25 and math.isnan(one["dice_difference_low"])
 
 
-def test_paired_difference_averages_seeds_and_needs_two_cases_for_an_interval():
-    twice = pd.DataFrame({"fold": 0, "case": ["a", "a"], "seed": [0, 1], "dice": [0.4, 0.6]})
-    found = paired_difference(twice, rows(a=0.3))
-    assert (found.n, found.mean) == (1, pytest.approx(0.2))
-    assert math.isnan(found.low) and math.isnan(found.high)
-    assert paired_difference(rows(a=0.3), rows(b=0.3)).n == 0
-
-
-def test_the_interval_is_seeded_and_agrees_with_another_implementation():
+def test_the_interval_of_one_fold_and_seed_agrees_with_another_implementation():
     rng = np.random.default_rng(3)
-    names = [f"c{index}" for index in range(40)]
-    a, b = (pd.DataFrame({"fold": 0, "case": names, "dice": rng.uniform(0.4, 0.9, 40)}) for _ in range(2))
-    found, again = paired_difference(a, b), paired_difference(a.iloc[::-1], b)
-    assert found == again
-    theirs = stats.bootstrap(
-        ((a["dice"] - b["dice"]).to_numpy(),), np.mean, method="percentile", rng=1
-    ).confidence_interval
-    assert (found.low, found.high) == (pytest.approx(theirs.low, abs=0.004), pytest.approx(theirs.high, abs=0.004))
-    assert found.low < found.mean < found.high
+    a, b = ({f"c{place}": float(value) for place, value in enumerate(rng.uniform(0.4, 0.9, 40))} for _ in range(2))
+    records = [make_record("emitdiff", rows=a), make_record("none", rows=b)]
+    row, again = row_of(records, "emitdiff"), row_of(records[::-1], "emitdiff")
+    ends = ("dice_difference_low", "dice_difference_high")
+    assert [row[end] for end in ends] == [again[end] for end in ends]
+    differences = np.array([a[case] - b[case] for case in a])
+    theirs = stats.bootstrap((differences,), np.mean, method="percentile", rng=1).confidence_interval
+    assert [row[end] for end in ends] == [pytest.approx(value, abs=0.006) for value in theirs]
 
 
 def test_seconds_are_means_per_run_by_kind_of_stage():

@@ -99,7 +99,7 @@ def test_run_table_has_one_row_per_method_and_group():
 
 def test_notes_state_the_definition_in_use():
     over_cases = " ".join(notes_on_numbers(summary_of([make_record()])))
-    assert "over all cases" in over_cases and "seeds" not in over_cases
+    assert "over all cases" in over_cases and "averaged over its seeds" not in over_cases
     both = summary_of([make_record(protocol="released"), make_record(seed=3, protocol="released")])
     over_folds = " ".join(notes_on_numbers(both))
     assert "mean of the fold means" in over_folds and "mean of the two directed means" in over_folds

@@ -1,0 +1,72 @@
+"""The state of an unfinished training, so that a killed one goes on from there and ends with the very same weights.
+
+A checkpoint is one safetensors file and one JSON file that names it with its sha256; the JSON is replaced last, so that
+a kill at any moment leaves the older checkpoint or the newer one. Callers: stages (makes one per stage), segmentation
+(what is saved). A checkpoint that cannot be read is no checkpoint: training starts anew.
+"""
+
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmark.files import file_entry, read_json, write_json
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+EVERY_SECONDS = 120.0
+INDEX = "checkpoint.json"
+
+
+class Checkpoint:
+    """The checkpoint in `folder`, saved when `every_seconds` have passed since the last one.
+
+    `earlier_seconds` is the time that went into the state that `load` gave.
+    """
+
+    def __init__(self, folder: Path, every_seconds: float = EVERY_SECONDS):
+        self.folder, self.every_seconds = folder, every_seconds
+        self.earlier_seconds = 0.0
+        self._start = self._last = time.perf_counter()
+
+    def due(self) -> bool:
+        return time.perf_counter() - self._last >= self.every_seconds
+
+    def save(self, tensors: "dict[str, Tensor]", numbers: dict[str, Any]) -> None:
+        """Replaces the checkpoint. `numbers` is plain data for JSON."""
+        from safetensors.torch import save_file
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        old = set(self.folder.glob("*.safetensors"))
+        path = self.folder / ("b.safetensors" if (self.folder / "a.safetensors") in old else "a.safetensors")
+        try:
+            save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
+        except Exception:
+            path.unlink(missing_ok=True)  # a part of a file on a full disk
+            raise
+        seconds = self.earlier_seconds + time.perf_counter() - self._start
+        index = {"file": path.name, **file_entry(path), "seconds": seconds, "numbers": numbers}
+        write_json(self.folder / INDEX, json.loads(json.dumps(index)))
+        for older in old - {path}:
+            older.unlink()
+        self._last = time.perf_counter()
+
+    def load(self) -> "tuple[dict[str, Tensor], dict[str, Any]] | None":
+        """Tensors (on the CPU) and numbers of the checkpoint; None if there is none that is whole."""
+        from safetensors.torch import load_file
+
+        try:
+            index = read_json(self.folder / INDEX)
+            path = self.folder / index["file"]
+            if file_entry(path) != {name: index[name] for name in ("bytes", "sha256")}:
+                return None
+        except (FileNotFoundError, ValueError, KeyError):
+            return None
+        self.earlier_seconds = index["seconds"]
+        return load_file(path), index["numbers"]
+
+    def clear(self) -> None:
+        """Removes the checkpoint: the training is done."""
+        shutil.rmtree(self.folder, ignore_errors=True)

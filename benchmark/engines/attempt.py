@@ -1,0 +1,115 @@
+"""One try at one stage, its log, and how it ended - as data, so that it can cross a pipe or a network.
+
+Every engine computes stages through `attempt`, in its own process or in another one. What a stage says goes to
+logs/<stage>-<key>.log. Callers: engines, the `stage` command. Not here: what to do about an outcome (agenda.py).
+"""
+
+import contextlib
+import os
+import platform
+import time
+import traceback
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, TextIO
+
+from benchmark.errors import InputError
+from benchmark.progress import Report
+from benchmark.stages import execute
+from benchmark.store import DamagedStage, StageBusy, Store, StoreUnusable
+
+LOG_SECONDS = 30.0  # between two lines of progress in a log
+ERROR_LETTERS = 200
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a try ended.
+
+    computed, present   the stage is in the store, made now or found there
+    busy                another process computes it
+    damaged             the input stage `damaged` (name, key) was changed on disk; it was removed and must be made again
+    failed              an exception; `by_input` says that the user can mend it
+    died                the process went away without a word
+    unusable            the store's disk is full or read-only: no stage can go on
+    """
+
+    kind: Literal["computed", "present", "busy", "damaged", "failed", "died", "unusable"]
+    error: str = ""
+    trace: str = ""
+    by_input: bool = False
+    damaged: tuple[str, str] | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "Outcome":
+        """The Outcome that as_dict made, after a journey as JSON."""
+        return cls(**data | {"damaged": tuple(data["damaged"]) if data["damaged"] else None})
+
+
+def attempt(store: Store, stage: str, key: str, device: str, report: Report, wait: bool = True) -> Outcome:
+    """Tries to compute a stage whose plan the store holds; never raises for what the stage does."""
+    try:
+        with _log(store, stage, key, device) as log:
+            return _attempt(store, stage, key, device, _logged(report, log), wait, log)
+    except StoreUnusable as error:
+        return Outcome("unusable", str(error), by_input=True)
+
+
+def _attempt(store: Store, stage: str, key: str, device: str, report: Report, wait: bool, log: TextIO) -> Outcome:
+    start = time.perf_counter()
+    try:
+        computed = execute(store, key, device, report, wait)
+    except StageBusy:
+        return Outcome("busy")
+    except DamagedStage as error:
+        log.write(f"{error}\n")
+        store.requeue(error)
+        return Outcome("damaged", str(error), damaged=(error.stage, error.key))
+    except StoreUnusable:
+        raise
+    except Exception as error:  # a failed stage is a result to report, whatever it raised
+        by_input = isinstance(error, InputError)
+        message = str(error) if by_input else _first_line(error)
+        trace = traceback.format_exc()
+        log.write(trace)
+        store.write_failure(key, stage, message, final=not by_input)
+        return Outcome("failed", message, trace, by_input)
+    log.write(f"done in {time.perf_counter() - start:.2f} s\n" if computed else "already in the store\n")
+    return Outcome("computed" if computed else "present")
+
+
+@contextlib.contextmanager
+def _log(store: Store, stage: str, key: str, device: str) -> Iterator[TextIO]:
+    """The stage's log, opened at its end; one line says when, where and by whom it is written."""
+    with store.explained("for a log"), _open(store.log_path(stage, key)) as file:
+        file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {stage} {key} on {platform.node()} {device}, process {os.getpid()}\n")
+        yield file
+
+
+def _first_line(error: Exception) -> str:
+    """'RuntimeError: what happened', short enough for a table; the log holds the rest."""
+    line = f"{type(error).__name__}: {error}".strip().splitlines()[0]
+    return line if len(line) <= ERROR_LETTERS else f"{line[:ERROR_LETTERS]} ..."
+
+
+def _open(path: Path) -> TextIO:
+    return path.open("a", encoding="utf-8", buffering=1)
+
+
+def _logged(report: Report, log: TextIO) -> Report:
+    """A Report that also writes a line to the log now and then."""
+    last = time.monotonic()
+
+    def both(done: int, total: int, **fields: float) -> None:
+        nonlocal last
+        report(done, total, **fields)
+        if time.monotonic() - last >= LOG_SECONDS:
+            last = time.monotonic()
+            numbers = "  ".join(f"{name} {value:.4g}" for name, value in fields.items())
+            log.write(f"{done}/{total}  {numbers}\n")
+
+    return both

@@ -1,0 +1,82 @@
+"""Writing files so that a crash, a kill or a power cut leaves the old content or the new, never a part.
+
+Callers: store, stages. Not here: where files lie and what they mean (store.py).
+"""
+
+import errno
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+PROBE_BYTES = 1 << 18
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes JSON so that a reader sees the old file or the new one, never a part."""
+    text = json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n"
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_bytes())
+
+
+def file_entry(path: Path) -> dict[str, Any]:
+    """Size and sha256 of a file, as manifests list them."""
+    with path.open("rb") as file:
+        return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+
+
+def folder_bytes(folder: Path) -> int:
+    """Bytes of all files below a folder; 0 if there is none."""
+    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def flush(folder: Path) -> None:
+    """Forces all files below `folder`, and the folders themselves, to the disk."""
+    for path in folder.rglob("*"):
+        _sync(path)
+    _sync(folder)
+
+
+def flush_folder(folder: Path) -> None:
+    """Forces the names in `folder` to the disk."""
+    _sync(folder)
+
+
+def is_full(error: BaseException, folder: Path) -> bool:
+    """Whether `error` came of a full disk under `folder`.
+
+    Libraries tell it in their own ways (numpy: an OSError without a number; safetensors: an error of its own), so
+    that a small write settles the question where the error does not.
+    """
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return True
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(PROBE_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as probed:
+        return probed.errno in (errno.ENOSPC, errno.EDQUOT)
+    return False
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,180 @@
+"""What the commands about a store do: status, stage, verify, gc. cli.py parses; each function returns the exit code.
+
+Callers: cli. Not here: computing runs (commands.py), drawing (console.py).
+"""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmark.console import StageProgress, duration, err, out, print_table, size
+from benchmark.engines.options import choose_device
+from benchmark.errors import InputError
+from benchmark.files import read_json
+from benchmark.plan import Node
+from benchmark.store import DamagedStage, Store
+from benchmark.unneeded import remove, unneeded
+
+if TYPE_CHECKING:
+    from benchmark.engines.attempt import Outcome
+
+SHOWN_RUNS = 60  # a longer list is summed up, unless asked for
+_STATES = ("failed", "running", "waiting", "done")  # in the order of the table
+_COLUMNS = ("run", "dataset", "source", "method", "architecture", "fold>", "seed>", "state", "stages")
+
+
+def run_stages(keys: Sequence[str], store_folder: Path, device: str, as_json: bool = False, wait: bool = True) -> int:
+    """Computes the stages called by key; inputs must be there. With `as_json` the last line is the outcome of the last one."""
+    from benchmark.engines.attempt import attempt
+    from benchmark.progress import silent
+
+    store, device = Store(store_folder), choose_device(device)
+    code = 0
+    for prefix in keys:
+        plan = store.find_plan(prefix)
+        node = Node(plan["stage"], plan["spec"], plan["inputs"])
+        if as_json:
+            outcome = attempt(store, node.stage, plan["key"], device, silent, wait)
+            print(json.dumps({"outcome": outcome.as_dict()}), flush=True)
+        else:
+            with StageProgress(1) as progress, progress.stage(node) as report:
+                outcome = attempt(store, node.stage, plan["key"], device, report, wait)
+            _print_outcome(node, outcome)
+        if outcome.kind not in ("computed", "present"):
+            code = 1
+    return code
+
+
+def _print_outcome(node: Node, outcome: "Outcome") -> None:
+    if outcome.by_input:
+        raise InputError(outcome.error)
+    title = f"{node.stage} {node.key[:12]}"
+    if outcome.kind == "present":
+        out.print("already in the store", markup=False)
+    elif outcome.kind == "busy":
+        out.print(f"{title}: another process computes it", markup=False)
+    elif outcome.kind == "damaged":
+        err.print(f"{outcome.error}; it was removed: compute stage {outcome.damaged[1]} again.", markup=False)
+    elif outcome.kind == "failed":
+        err.print(f"failed: {title}: {outcome.error}\n{outcome.trace}", markup=False)
+
+
+def print_status(store_folder: Path, everything: bool = False) -> int:
+    """One row per run that was ever asked for; of a long list the failed and running ones, and a summary."""
+    store = Store(store_folder, write=False)
+    failures = store.failures()
+    rows = [_status_row(store, run, failures) for run in store.runs()]
+    if not rows:
+        out.print(f"the store {store.root} holds no runs yet; start one with `python cli.py run`.", markup=False)
+        return 0
+    rows.sort(key=lambda row: (_STATES.index(row[7]), *map(str, row[1:7])))
+    counts = Counter(row[7] for row in rows)
+    shown = rows
+    if len(rows) > SHOWN_RUNS and not everything:
+        groups = Counter((row[1], row[2], row[3], row[7]) for row in rows)
+        summary = [(*group, number) for group, number in groups.items()]
+        print_table(f"runs in {store.root}", ("dataset", "source", "method", "state", "runs>"), summary)
+        shown = [row for row in rows if row[7] in ("failed", "running")][:SHOWN_RUNS]
+    if shown:
+        print_table(f"runs in {store.root}", _COLUMNS, shown)
+    if len(shown) < len(rows):
+        out.print(f"{len(shown)} of {len(rows)} runs listed; all of them with --all.")
+    out.print(", ".join(f"{counts[state]} {state}" for state in ("done", "running", "waiting", "failed")))
+    return 0
+
+
+def _status_row(store: Store, run: dict[str, Any], failures: dict[str, dict]) -> tuple:
+    spec = run["spec"]
+    method = spec["method"]["name"] + (f" {spec['method']['transform']}" if spec["method"]["transform"] else "")
+    state, detail = _state(store, run, failures)
+    source = spec["source"]["title"]
+    return run["key"][:8], spec["dataset"], source, method, spec["architecture"], spec["fold"], spec["seed"], state, detail
+
+
+def _state(store: Store, run: dict[str, Any], failures: dict[str, dict]) -> tuple[str, str]:
+    stages = run["stages"]
+    total = len(stages)
+    record = _plain_record(store, run["key"])
+    queued = [stage for stage in stages if stage["key"] in failures]
+    if record is not None and record["status"] == "done" and not queued:
+        return "done", f"{total}/{total}, {duration(sum(stage['seconds'] for stage in record['stages']))}"
+    missing = [stage for stage in stages if not store.has(stage["stage"], stage["key"])]
+    progress = f"{total - len(missing)}/{total}"
+    for stage in missing:
+        if store.is_locked(stage["key"]):
+            return "running", f"{progress}, now {stage['stage']}"
+    for stage in missing:
+        if stage["key"] in failures:
+            return "failed", f"{progress}, {stage['stage']}: {failures[stage['key']]['error']}"
+    return "waiting", progress
+
+
+def _plain_record(store: Store, key: str) -> dict[str, Any] | None:
+    try:
+        return read_json(store.record_path(key))
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def verify_store(store_folder: Path) -> int:
+    """Recomputes the checksums of all stages; damaged ones are removed and computed again by the next run that needs them."""
+    store = Store(store_folder, write=False)
+    sound, damaged = 0, []
+    for stage, key in store.all_stages():
+        try:
+            store.check(stage, key)
+            sound += 1
+        except DamagedStage as error:
+            damaged.append(error)
+    wrong = _wrong_records(store)
+    for error in damaged:
+        err.print(f"damaged: {error}; the same `run` or `suite` computes it again.", markup=False)
+    for line in wrong:
+        err.print(line, markup=False)
+    if damaged:
+        store = Store(store_folder)
+        for error in damaged:
+            store.requeue(error)
+    out.print(f"{sound} stages sound, {len(damaged)} damaged, {len(wrong)} records in doubt", markup=False)
+    return 1 if damaged or wrong else 0
+
+
+def _wrong_records(store: Store) -> list[str]:
+    """Records that cannot be read, or whose case rows are not those of their score stage."""
+    found = []
+    for run in store.runs():
+        score = run["stages"][-1]
+        record = store.record(run["key"])
+        if record is None and store.record_path(run["key"]).exists():
+            found.append(f"record {run['key'][:12]}: not readable; the same `run` or `suite` makes it again of its stages.")
+        if record is None or record.status != "done" or not store.has("score", score["key"]):
+            continue
+        try:
+            rows = json.loads((store.folder("score", score["key"]) / "cases.json").read_text(encoding="utf-8"))
+        except (ValueError, FileNotFoundError):
+            continue  # a damaged stage, which has been said
+        if rows != [row.model_dump(mode="json") for row in record.cases]:
+            found.append(f"record {record.key[:12]}: its case rows differ from those of score {score['key'][:12]}.")
+    return found
+
+
+def collect_garbage(store_folder: Path, delete: bool) -> int:
+    """Lists what no run needs, with its size; removes it with `delete`."""
+    store = Store(store_folder)
+    items = unneeded(store)
+    sums: dict[str, list[int]] = {}
+    for item in items:
+        sums.setdefault(item.what, []).append(item.bytes)
+    if not items:
+        out.print(f"the store {store.root} holds nothing that no run needs.", markup=False)
+        return 0
+    rows = [(what, len(found), size(sum(found))) for what, found in sums.items()]
+    print_table(f"needed by no run in {store.root}", ("what", "number>", "size>"), rows)
+    if not delete:
+        out.print("nothing was removed; --delete removes it. To drop a run, delete its file in runs/ and in records/ first.")
+        return 0
+    count, freed = remove(store, items)
+    out.print(f"removed {count} of {len(items)}, {size(freed)} freed")
+    return 0

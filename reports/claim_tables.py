@@ -1,0 +1,62 @@
+"""Verdicts on the paper's claims as a table and files. Callers: page."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+from reports.claims import Finding, Verdict
+from reports.labels import one_line, source_label
+from reports.tables import Table
+
+SHOWN_FINDINGS = 3
+_COLUMNS = ("id", "where", "claim", "verdict", "reason", "source", "rules", "outcome", "finding", "caveats")
+
+
+def claim_table(verdicts: Sequence[Verdict]) -> Table:
+    """One row per claim: the verdict, why, and what the records at hand show on which source."""
+    rows = [
+        {
+            "claim": one_line(verdict.claim.text),
+            "where": verdict.claim.where,
+            "verdict": verdict.verdict,
+            "why": one_line(verdict.reason),
+            "what the records show": "; ".join(shown_findings(verdict)) or "nothing yet",
+        }
+        for verdict in verdicts
+    ]
+    return Table.of(rows)
+
+
+def shown_findings(verdict: Verdict) -> list[str]:
+    """The first findings, each with its source and rules, and how many more there are."""
+    found = verdict.findings
+    lines = [f"{_setting(finding)}: {finding.outcome}, {finding.text}" for finding in found[:SHOWN_FINDINGS]]
+    more = len(found) - SHOWN_FINDINGS
+    return lines + ([f"{more} more in the claims CSV"] if more > 0 else [])
+
+
+def write_claims(verdicts: Sequence[Verdict], folder: Path) -> dict[str, Path]:
+    """claims.csv, a row per claim and finding, and claims.md, a row per claim; returns {"csv", "markdown"} -> path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = {"csv": folder / "claims.csv", "markdown": folder / "claims.md"}
+    with paths["csv"].open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(_COLUMNS)
+        for verdict in verdicts:
+            claim = verdict.claim
+            head = (claim.id, claim.where, claim.text, verdict.verdict, verdict.reason)
+            for finding in verdict.findings or (None,):
+                writer.writerow([*head, *(_finding_cells(finding) if finding else [""] * 5)])
+    text = f"# The paper's claims\n\n{claim_table(verdicts).markdown()}\n"
+    paths["markdown"].write_text(text, encoding="utf-8")
+    return paths
+
+
+def _finding_cells(finding: Finding) -> list[str]:
+    group = finding.group
+    caveats = "; ".join(finding.caveats)
+    return [source_label(group.spec.source), ", ".join(group.rules), finding.outcome, finding.text, one_line(caveats)]
+
+
+def _setting(finding: Finding) -> str:
+    return one_line(f"{source_label(finding.group.spec.source)}, {', '.join(finding.group.rules)}")

@@ -1,0 +1,175 @@
+"""The paper's claims held against the records: reproduced, not reproduced, or not testable yet, and why.
+
+Only runs that may be held against the paper's values (`paper_numbers.not_comparable`), whole and without defects, give
+a verdict; all other runs that bear on a claim are reported with their source, and never as reproduced. Callers:
+claim_tables, page. Not here: the rules (rules.py), the claims themselves (claims.yaml).
+"""
+
+import functools
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from benchmark.protocol import PROTOCOL_NAMES
+from reports.groups import Group
+from reports.labels import protocol_base
+from reports.notes import defects
+from reports.paper_numbers import BASELINE, PAPER_ARCHITECTURE, not_comparable, paper_gain_percent, paper_value
+from reports.rules import BY_CURVE, BY_FAMILY, BY_ROW, FAILS, HOLDS, OPEN, label_of
+from reports.summaries import Summary, none_label
+from reports.sweeps import Curve, curves, families, main_emitdiff
+from reports.tables import absent_runs
+
+__all__ = [
+    "FAILS", "HOLDS", "NOT_REPRODUCED", "NOT_TESTABLE", "OPEN", "REPRODUCED", "Claim", "Finding", "Verdict", "claims",
+    "judge",
+]  # fmt: skip
+
+REPRODUCED, NOT_REPRODUCED, NOT_TESTABLE = "reproduced", "not reproduced", "not testable yet"
+FILE = Path(__file__).parent / "claims.yaml"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One sentence of the paper. rule: a name in rules.py, or None where no record can tell; minor: shown folded."""
+
+    id: str
+    where: str
+    text: str
+    needs: str
+    rule: str | None = None
+    dataset: str | None = None
+    method: str | None = None
+    minor: bool = False
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the records of a group say, or of a family of groups (then `group` is the usual network's).
+
+    outcome: of the rule, HOLDS, FAILS or OPEN. caveats: why the outcome is no verdict on the paper; () if it is one.
+    """
+
+    group: Group
+    outcome: str
+    text: str
+    caveats: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    claim: Claim
+    verdict: str
+    reason: str
+    findings: tuple[Finding, ...]
+
+
+@functools.cache
+def claims() -> tuple[Claim, ...]:
+    """All claims of claims.yaml, one per dataset and method, with the printed numbers filled in."""
+    entries = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    return tuple(itertools.chain.from_iterable(map(_crossed, entries)))
+
+
+def judge(summaries: Sequence[Summary]) -> list[Verdict]:
+    """The verdict on every claim, in their order."""
+    return [_judged(claim, sorted(_findings(claim, summaries), key=_finding_order)) for claim in claims()]
+
+
+def _crossed(entry: dict) -> Iterator[Claim]:
+    texts = {name: entry[name] for name in ("where", "needs")} | {"rule": entry.get("rule")}
+    for dataset, method in itertools.product(entry.get("datasets", [None]), entry.get("methods", [None])):
+        words = {"dataset": dataset, "method": method}
+        if method is not None:
+            before, after = (paper_value(dataset, name, "dice").mean for name in (BASELINE, method))
+            gain = paper_gain_percent(dataset, method)
+            words |= {"before": f"{before:.2f}", "after": f"{after:.2f}", "gain": f"{gain:+.2f}"}
+        name = "-".join(word for word in (entry["id"], *(words[part] for part in ("dataset", "method"))) if word)
+        yield Claim(
+            id=name.lower(), text=entry["text"].format(**words), dataset=dataset, method=method,
+            minor=entry.get("minor", False), **texts,
+        )  # fmt: skip
+
+
+def _judged(claim: Claim, findings: list[Finding]) -> Verdict:
+    """The first finding without a caveat decides, rigorous before paper before released; others are named if unlike."""
+    counted = [finding for finding in findings if not finding.caveats]
+    decided = [finding for finding in counted if finding.outcome != OPEN]
+    if decided:
+        first = decided[0]
+        verdict = REPRODUCED if first.outcome == HOLDS else NOT_REPRODUCED
+        others = [one for one in decided[1:] if one.outcome != first.outcome]
+        differing = "".join(f" Otherwise under {_rules(one.group)}: {one.text}." for one in others)
+        return Verdict(claim, verdict, f"Under {_rules(first.group)}: {first.text}.{differing}", tuple(findings))
+    if counted:
+        reason = f"Undecided under {_rules(counted[0].group)}: {counted[0].text}."
+    elif findings:
+        reason = f"No comparable runs: {'; '.join(findings[0].caveats)}."
+    else:
+        reason = f"Needs {claim.needs}."
+    return Verdict(claim, NOT_TESTABLE, reason, tuple(findings))
+
+
+def _findings(claim: Claim, summaries: Sequence[Summary]) -> Iterator[Finding]:
+    mine = [summary for summary in summaries if summary.group.spec.dataset == claim.dataset]
+    if claim.rule in BY_ROW:
+        for summary in mine:
+            if found := BY_ROW[claim.rule](summary, claim.method or ""):
+                yield Finding(summary.group, *found, _caveats(summary, _row_labels(claim, summary)))
+    elif claim.rule in BY_CURVE:
+        setting, rule = BY_CURVE[claim.rule]
+        for curve in (curve for summary in mine for curve in curves(summary) if curve.setting == setting):
+            if found := rule(curve):
+                yield Finding(curve.summary.group, *found, _caveats(curve.summary, _curve_labels(curve)))
+    elif claim.rule in BY_FAMILY:
+        field, rule = BY_FAMILY[claim.rule]
+        for family in families(mine, field):
+            if found := rule(family):
+                flaws = dict.fromkeys(flaw for one in family.members for flaw in _member_flaws(one.summary))
+                usual = next(one.summary.group for one in family.members if one.value == PAPER_ARCHITECTURE)
+                yield Finding(usual, *found, (*not_comparable(usual), *flaws))
+
+
+def _row_labels(claim: Claim, summary: Summary) -> set[str | None]:
+    """The methods that a claim on rows of Table II rests on: the row and none, or the whole table."""
+    if claim.rule in ("gain", "smaller_sd"):
+        return {label_of(summary, claim.method or ""), none_label(summary.group)}
+    return set(summary.labels)
+
+
+def _curve_labels(curve: Curve) -> set[str | None]:
+    return {point.label for point in curve.points}
+
+
+def _caveats(summary: Summary, labels: set[str | None]) -> tuple[str, ...]:
+    return (*not_comparable(summary.group), *_flaws(summary, labels))
+
+
+def _member_flaws(summary: Summary) -> tuple[str, ...]:
+    ours = main_emitdiff(summary.group)
+    return _flaws(summary, {none_label(summary.group), ours.label if ours else None})
+
+
+def _flaws(summary: Summary, labels: set[str | None]) -> tuple[str, ...]:
+    rows = summary.rows[summary.rows["method"].isin(labels)].to_dict("records")
+    absent = [f"{row['method']}: {text}" for row in rows if (text := absent_runs(row))]
+    return (*absent, *(sentence.rstrip(".") for sentence in defects(summary.group)))
+
+
+def _finding_order(finding: Finding) -> tuple:
+    """Verdicts first, then real images before synthetic ones, and the protocols in their fixed order."""
+    spec = finding.group.spec
+    protocol, switches = protocol_base(spec.protocol)
+    return (
+        bool(finding.caveats), spec.source.synthetic, PROTOCOL_NAMES.index(protocol), len(switches),
+        spec.architecture != PAPER_ARCHITECTURE, -spec.training_share, finding.group.id,
+    )  # fmt: skip
+
+
+def _rules(group: Group) -> str:
+    leaky = ", test cases choosing the checkpoint" if group.spec.protocol.selection == "test" else ""
+    return ", ".join(group.rules) + leaky
+

@@ -1,0 +1,159 @@
+"""Time of planning, walking, `status`, forecast and collecting garbage on stores of 1,000, 3,000 and 10,000 runs.
+
+    python -m tests.bench.bench_scale [RUNS ...]
+
+The runs differ by method, transform, patch size, fold and seed, as suites do; every finished run has a record of 40
+case rows and all its manifests, made by this program without computing anything. Prints one row per size, and the
+overhead of the harness per stage: empty stages through the inline engine, with the time that fsync takes of it.
+"""
+
+import io
+import json
+import os
+import resource
+import shutil
+import sys
+import tempfile
+import time
+from contextlib import redirect_stdout
+from pathlib import Path
+
+from benchmark import console, store_commands
+from benchmark.commands import _finished, _plans, run_requests
+from benchmark.engines import attempt, inline
+from benchmark.engines.options import EngineOptions
+from benchmark.plan import unique_nodes
+from benchmark.progress import silent
+from benchmark.record import METRICS
+from benchmark.request import Request
+from benchmark.settling import Settler
+from benchmark.store import Store
+
+CASES = 40
+SETS = ("phantom_cases=120",)  # a third of them tests: 40 rows a record
+TRANSFORMS = ("contrast", "gamma", "brightness", "noise", "resolution", "mirror", "rotate", "scale", "deepstack")
+
+
+def requests(runs: int) -> list[Request]:
+    """About `runs` runs: classic, unconditional and emitdiff, three folds, as many seeds as it takes."""
+    base = {"dataset": "prostate", "source": "phantom", "folds": None, "sets": SETS}
+    kinds = [Request(method="none", **base)]
+    kinds += [Request(method="classic", transform=transform, **base) for transform in TRANSFORMS]
+    kinds += [Request(method="unconditional", alpha=alpha / 10, **base) for alpha in range(10)]
+    kinds += [Request(method="emitdiff", patch_size=patch, **base) for patch in (1, 2, 4, 8, 16, 32, 64)]
+    seeds = tuple(range(-(-runs // (3 * len(kinds)))))
+    return [Request(**{**vars(kind), "seeds": seeds}) for kind in kinds]
+
+
+def fill(store: Store, plans: list, locations: dict) -> None:
+    """Writes the manifests, plans, runs and records that computing would have left, without waiting for the disk."""
+    from benchmark.commands import _write_plan
+
+    rows = [
+        {"case": f"case_{number:02d}", "unit": "mm", **dict.fromkeys(METRICS, 0.5 + number / 1000), "truth_voxels": 100,
+         "prediction_voxels": 90, "missed": False, "empty_truth": False} for number in range(CASES)
+    ]  # fmt: skip
+    results = {"fit-segmenter": {"steps": 1, "presented": {"real": 1, "synthetic": 0}}, "prepare": {"notes": []}}
+
+    def work(node):
+        def write(folder: Path) -> dict:
+            (folder / ("cases.json" if node.stage == "score" else "artefact.json")).write_text(json.dumps(rows))
+            cost = {"seconds": 1.0, "peak_memory_mb": 500.0, "gpu_memory_mb": 0.0, "machine": "made"}
+            return {
+                "version": node.version, "spec": node.spec, "inputs": node.inputs, "cost": cost, "provenance": {"made": True},
+                "results": results.get(node.stage, {}),
+            }  # fmt: skip
+
+        return write
+
+    for plan in plans:
+        _write_plan(store, plan, locations[plan.nodes[0].key])
+    for node in unique_nodes(plans):
+        store.compute(node.stage, node.key, work(node))
+    Settler(plans, store, {plan.run.key: () for plan in plans})
+
+
+def timed(work) -> tuple[float, object]:
+    start = time.perf_counter()
+    result = work()
+    return time.perf_counter() - start, result
+
+
+def measure(runs: int, folder: Path) -> None:
+    """One row: seconds of each command on a store of `runs` runs."""
+    store = Store(folder / str(runs))
+    asked = requests(runs)
+    planning, (plans, locations, _) = timed(lambda: _plans(asked, store))
+    fsync, os.fsync = os.fsync, lambda handle: None
+    filling, _ = timed(lambda: fill(store, plans, locations))
+    os.fsync = fsync
+
+    def quiet(command) -> float:
+        with redirect_stdout(io.StringIO()) as shown:
+            console.out.file = shown
+            seconds, code = timed(command)
+            console.out.file = sys.__stdout__
+        assert code == 0, code
+        return seconds
+
+    reading, records = timed(lambda: _finished(plans, store))
+    assert len(records) == len(plans)
+    del records
+    walk = quiet(lambda: run_requests(asked, store.root, "cpu", "inline", False, (), None))
+    dry = quiet(lambda: run_requests(asked, store.root, "cpu", "inline", True, (), None))
+    status = quiet(lambda: store_commands.print_status(store.root))
+    garbage = quiet(lambda: store_commands.collect_garbage(store.root, False))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(
+        f"{len(plans):6d} runs  {len(unique_nodes(plans)):6d} stages  plan {planning:5.2f} s  read records {reading:5.2f} s"
+        f"  walk {walk:5.2f} s  --dry-run {dry:5.2f} s  status {status:5.2f} s  gc {garbage:5.2f} s  (made in {filling:.0f} s)"
+        f"  peak {peak:.2f} GB", flush=True,
+    )  # fmt: skip
+    shutil.rmtree(store.root)
+
+
+def overhead(folder: Path, stages: int = 200) -> None:
+    """Milliseconds of the harness per stage: stages that do nothing, through the inline engine."""
+    from contextlib import contextmanager
+
+    from benchmark import stages as real
+    from benchmark.plan import Node
+
+    store = Store(folder / "overhead")
+    nodes = [Node("score", {"number": number}) for number in range(stages)]
+    for node in nodes:
+        plan = {"stage": node.stage, "key": node.key, "version": 1, "spec": node.spec, "inputs": {}, "location": {}}
+        store.write_plan(node.key, plan)
+    real.STAGES["score"] = lambda spec, inputs, out, context: (out / "a.json").write_text("{}") and {}
+    attempt.attempt(store, nodes[0].stage, nodes[0].key, "cpu", silent)  # imports torch, asks git once
+    waited = [0.0]
+    fsync = os.fsync
+
+    def timed_fsync(handle: int) -> None:
+        start = time.perf_counter()
+        fsync(handle)
+        waited[0] += time.perf_counter() - start
+
+    os.fsync = timed_fsync
+
+    @contextmanager
+    def watch(node):
+        yield silent
+
+    seconds, failures = timed(lambda: inline.run(nodes, store, "cpu", watch, EngineOptions()))
+    os.fsync = fsync
+    assert not failures
+    per_stage = 1000 / (stages - 1)
+    print(f"harness overhead per inline stage: {seconds * per_stage:.1f} ms, of which fsync {waited[0] * per_stage:.1f} ms")
+
+
+def main() -> None:
+    sizes = [int(word) for word in sys.argv[1:]] or [1000, 3000, 10_000]
+    with tempfile.TemporaryDirectory() as folder:
+        for runs in sizes:
+            measure(runs, Path(folder))
+        overhead(Path(folder))
+
+
+if __name__ == "__main__":
+    main()

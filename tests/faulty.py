@@ -1,0 +1,41 @@
+"""Starts the program, or a worker of an engine, with one stage that kills its process.
+
+    python -m tests.faulty STAGE FLAG TIMES cli|worker ARGUMENTS...
+
+The stage does its work and then kills its process before the result is moved into place, TIMES times: the file FLAG
+counts. The product knows nothing of this.
+"""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+from benchmark import stages
+
+
+def main(stage: str, flag: str, times: str, entry: str, *arguments: str) -> None:
+    real, count = stages.STAGES[stage], Path(flag)
+
+    def dies(spec, inputs, out, context):
+        results = real(spec, inputs, out, context)
+        killed = int(count.read_text()) if count.exists() else 0
+        if killed < int(times):
+            count.write_text(str(killed + 1))
+            os.kill(os.getpid(), signal.SIGKILL)
+        return results
+
+    stages.STAGES[stage] = dies
+    if entry == "cli":
+        import cli
+
+        sys.argv = ["cli.py", *arguments]
+        cli.main()
+    else:
+        from benchmark.engines.worker import main as work
+
+        work(*arguments)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
