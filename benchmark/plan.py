@@ -148,6 +148,7 @@ def _settings(run: RunSpec) -> GeneratorSettings:
 
 
 def _variant(run: RunSpec, v: int, train: list[str], foreground: int | None, prepare: Node, generator: Node) -> Node:
+    trained = AUGMENTATION_PHRASES[: _settings(run).phrases]  # others would be unknown words to the generator
     return Node(
         "synthesize",
         {
@@ -155,7 +156,7 @@ def _variant(run: RunSpec, v: int, train: list[str], foreground: int | None, pre
             "sampling": _settings(run).sampling.model_dump(mode="json")
             | {"noise": run.protocol.noise, "text_mix": run.protocol.text_mix},
             "variant": v,
-            "phrase": AUGMENTATION_PHRASES[v % len(AUGMENTATION_PHRASES)],
+            "phrase": trained[v % len(trained)] if trained else "",
             "cases": train,
             "minimum_foreground": foreground,
         },

@@ -83,6 +83,7 @@ def synthesize(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[
     import torch
 
     from baselines.generator import GENERATORS, Conditions, SamplingSettings
+    from baselines.phrases import join_phrase
     from datasets.preparation import Prepared
 
     data = Prepared(inputs["prepare"])
@@ -90,7 +91,7 @@ def synthesize(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[
     generator = GENERATORS.load(spec["generator"]).load(inputs["fit-generator"], torch.device(context.device))
     conditions = Conditions(
         ids=data.slice_ids(rows), masks=data.masks[rows], edges=data.edges[rows],
-        prompts=[f"{prompt}, {spec['phrase']}" for prompt in data.prompts(rows)],
+        prompts=[join_phrase(prompt, spec["phrase"]) for prompt in data.prompts(rows)],
     )  # fmt: skip
     images, masks = generator.sample(
         conditions, variant=spec["variant"], key=inputs["fit-generator"].name, batch_size=SAMPLING_BATCH,
