@@ -53,8 +53,9 @@ Force = Annotated[list[str] | None, typer.Option("--force", help="compute a stag
 SavePredictions = Annotated[Path | None, typer.Option("--save-predictions", help="also write masks as NIfTI or PNG here")]
 STORE = Path("store")
 
-# OpenMP threads that spin at barriers make torch tens of times slower as soon as another process wants the core.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# OpenMP threads that spin long at barriers make torch tens of times slower as soon as another process wants the core,
+# and those that do not spin at all make small networks half as fast on an idle machine; this is short of both.
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 
 @app.command()

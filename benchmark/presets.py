@@ -58,7 +58,7 @@ PRESETS: dict[str, Preset] = {
 
 # What a generator's settings (baselines/generator.py, whose defaults are the smoke preset's) are at a preset, by method.
 GENERATOR_NUMBERS: dict[str, dict[str, dict[str, Any]]] = {
-    "smoke": {"emitdiff": {}, "unconditional": {}},
+    "smoke": {"emitdiff": {"steps": 450}, "unconditional": {}},
     "compact": {
         "emitdiff": {"channels": [96, 192, 256], "layers": 2, "steps": 6000, "batch": 32},
         "unconditional": {"channels": [96, 192, 256], "layers": 2, "steps": 6000, "batch": 32},

@@ -23,7 +23,6 @@ REPORTS_PER_SECOND = 5.0
 
 def main(root: str, device: str) -> None:
     """Works until standard input closes."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     tasks: queue.Queue[dict] = queue.Queue()
