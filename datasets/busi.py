@@ -61,7 +61,7 @@ class BusiSource(Source):
         for name, count in counts.items():
             if count != PUBLISHED[name]:
                 self.notes.append(
-                    f"BUSI: {count} of the {PUBLISHED[name]} published {name} images are in {folder / name}."
+                    f"BUSI: {count} of the {PUBLISHED[name]} published {name} images are here."
                 )
         self.notes.append(
             "BUSI: patients and pixel sizes are not recorded, so every image counts as a patient of its own and"
