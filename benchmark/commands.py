@@ -173,6 +173,8 @@ def _print_records(records: list[Record]) -> None:
     for row in run_table(records):
         tables.setdefault((row["dataset"], row["source"], row["rules"], row["not comparable"]), []).append(row)
     for (dataset, source, rules, mismatch), rows in tables.items():
+        if all(row["runs"].startswith("0 of") for row in rows):
+            continue  # nothing but failures, which are told below
         columns = [name for name in _RESULT_COLUMNS if any(row[name] != "–" for row in rows)]
         lines = [rules] + ([f"The paper's values are not comparable: {mismatch}."] if mismatch else [])
         absent = {row["absent runs"] for row in rows} - {"–", ""}

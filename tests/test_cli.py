@@ -10,8 +10,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import cli
-
 ROOT = Path(__file__).resolve().parent.parent
 TINY_SETS = [
     word for text in (
@@ -19,24 +17,6 @@ TINY_SETS = [
         "generator.steps=2", "generator.channels=[8,16]", "generator.batch=4", "generator.sampling.steps=1",
     ) for word in ("--set", text)
 ]  # fmt: skip
-
-
-@pytest.fixture
-def call(monkeypatch, capsys, tmp_path):
-    """call(words...) -> (exit code, stdout, stderr), run in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["cli.py", *map(str, words)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        shown = capsys.readouterr()
-        return code, " ".join(shown.out.split()), " ".join(shown.err.split())
-
-    return run
 
 
 RUN = ("run", "--source", "phantom", "--preset", "smoke", "--device", "cpu")

@@ -1,14 +1,11 @@
 """Real images through the command line: whole runs on PROMISE12 and BUSI, and what incomplete folders are told."""
 
 import json
-import sys
 
 import nibabel
 import numpy as np
 import pytest
 from PIL import Image
-
-import cli
 
 pytestmark = pytest.mark.data
 TINY = [
@@ -16,23 +13,6 @@ TINY = [
     for word in ("--set", text)
 ]  # fmt: skip
 RUN = ("run", "--preset", "smoke", "--device", "cpu", "--architecture", "unet", "--fold", "0", "--store", "s")
-
-
-@pytest.fixture
-def call(monkeypatch, capsys, tmp_path):
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["cli.py", *map(str, words)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        shown = capsys.readouterr()
-        return code, " ".join(shown.out.split()), " ".join(shown.err.split())
-
-    return run
 
 
 def record(tmp_path) -> dict:
