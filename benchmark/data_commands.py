@@ -18,7 +18,8 @@ def list_data(data_root: Path | None) -> None:
     columns = ("dataset", "source", "title", "cases>", "size", "licence", "here")
     print_table("datasets", columns, [[row[name.rstrip(">")] for name in columns] for row in rows])
     for row in rows:
-        out.print(f"{row['title']}: {row['address']}\n  {row['citation']}", markup=False)
+        if row["source"] != "phantom":
+            out.print(f"{row['title']}: {row['address']}\n  {row['citation']}", markup=False)
 
 
 def fetch_data(dataset: str, data_root: Path) -> None:
