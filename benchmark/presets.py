@@ -56,13 +56,16 @@ PRESETS: dict[str, Preset] = {
     ),
 }  # fmt: skip
 
+_COMPACT: dict[str, Any] = {
+    "channels": [96, 192, 256], "layers": 2, "attention": "lowest", "steps": 6000, "batch": 32, "learning_rate": 5e-4,
+    "ema_decay": 0.999, "phrases": 50, "edge_dropout": 0.3, "rotation_degrees": 10.0, "scale_range": [0.85, 1.1],
+    "sampling": {"steps": 12, "edge_dropout": 0.2},
+}  # fmt: skip
+
 # What a generator's settings (baselines/generator.py, whose defaults are the smoke preset's) are at a preset, by method.
 GENERATOR_NUMBERS: dict[str, dict[str, dict[str, Any]]] = {
     "smoke": {"emitdiff": {"steps": 450}, "unconditional": {}},
-    "compact": {
-        "emitdiff": {"channels": [96, 192, 256], "layers": 2, "steps": 6000, "batch": 32},
-        "unconditional": {"channels": [96, 192, 256], "layers": 2, "steps": 6000, "batch": 32},
-    },
+    "compact": {"emitdiff": _COMPACT, "unconditional": _COMPACT},
 }
 
 
