@@ -18,7 +18,8 @@ DEFAULTS = GeneratorSettings().model_dump(mode="json")
 def with_generator(record, **changes):
     """The record's spec with its generator resolved as the command line does."""
     spec = record.spec
-    settings = DEFAULTS | GENERATOR_NUMBERS[spec.preset.name][spec.method.name] | changes
+    given = GENERATOR_NUMBERS[spec.preset.name][spec.method.name] | changes
+    settings = GeneratorSettings(**given).model_dump(mode="json")
     return spec.model_copy(update={"method": spec.method.model_copy(update={"generator": settings})})
 
 
