@@ -102,7 +102,7 @@ def suite(
         options.pop("preset")  # the suite names its own
     found = requests(chosen, options, tuple(dataset.split(",")) if dataset else ())
     title = "\n  note: ".join([f"suite {chosen.name}: {chosen.about}", *scaling_notes(chosen, options)])
-    _finish(run_requests(found, store, device, engine, dry_run, force or [], None, title=title))
+    _finish(run_requests(found, store, device, engine, dry_run, force or [], None, title, engine_options))
 
 
 @app.command()

@@ -20,6 +20,7 @@ from benchmark.presets import preset
 from benchmark.protocol import PROTOCOL_NAMES, differences, named_protocol
 from benchmark.registry import check_name, did_you_mean
 from benchmark.request import Request
+from benchmark.spec import DATASETS
 
 FOLDER = Path(__file__).parent / "suites"
 TOP_KEYS = ("about", "hardware", "expected", "runs")
@@ -69,6 +70,8 @@ def load_suite(name: str) -> Suite:
 
 def requests(suite: Suite, options: dict[str, Any], datasets: tuple[str, ...] = ()) -> list[Request]:
     """All requests of a suite; `options` given on the command line win over the file's; `datasets` narrows it."""
+    for name in datasets:
+        check_name("dataset", name, DATASETS)
     found: list[Request] = []
     for entry in suite.entries:
         values = {**entry, **options}

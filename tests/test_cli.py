@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmark.errors import InputError
+
 ROOT = Path(__file__).resolve().parent.parent
 TINY_SETS = [
     word for text in (
@@ -54,6 +56,7 @@ PROSTATE = (*RUN, "--dataset", "prostate", "--method", "emitdiff")
         (("run", "--dataset", "prostate", "--method", "none", "--source", "msd"), "--data-root"),
         (("run", "--dataset", "prostate", "--method", "none", "--data-root", "nowhere"), "nowhere"),
         (("suite", "tabel2"), "did you mean 'table2'?"),
+        (("suite", "table2", "--dataset", "prostrate"), "did you mean 'prostate'?"),
         (("stage", "abc"), "no stage"),
         (("stage", "../x"), "is not a key"),
         (("report", "--store", "empty"), "holds no records yet"),
@@ -95,6 +98,16 @@ def test_another_datasets_package_is_noticed(tmp_path):
     code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import cli; cli.main()"
     done = subprocess.run([sys.executable, "-c", code, "--help"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2 and "imports `datasets` from" in done.stderr
+
+
+@pytest.mark.parametrize("words", [PROSTATE, ("suite", "smoke", "--device", "cpu")])
+def test_engine_options_reach_the_engine(call, monkeypatch, words):
+    def stop(nodes, store, device, engine, options):
+        raise InputError(f"{engine} {options.workers} {options.max_failures} {options.retry}")
+
+    monkeypatch.setattr("benchmark.commands._compute", stop)
+    _, _, err = call(*words, "--engine", "processes", "--workers", "2", "--max-failures", "3", "--retry-failed", "--store", "s")
+    assert err == "error: processes 2 3 True"
 
 
 def test_dry_run_prints_stages_and_computes_nothing(call, tmp_path):
