@@ -51,9 +51,13 @@ def content(store: Path) -> dict[str, bytes]:
     return found
 
 
-def computed(store: Path) -> dict[str, int]:
-    """When each stage was put in place: stage and key -> inode, which a second computation would change."""
-    return {f"{stage} {key}": Store(store).folder(stage, key).stat().st_ino for stage, key in Store(store).all_stages()}
+def computed(store: Path) -> dict[str, tuple[int, int]]:
+    """When each stage was put in place: stage and key -> what a second computation would change."""
+    found = {}
+    for stage, key in Store(store).all_stages():
+        status = Store(store).folder(stage, key).stat()
+        found[f"{stage} {key}"] = (status.st_ino, status.st_ctime_ns)  # a freed inode number may come back at once
+    return found
 
 
 def program(store: Path, suite: Path, *options: str, start: tuple[str, ...] = ("cli.py",)) -> subprocess.Popen:
