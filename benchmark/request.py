@@ -4,7 +4,7 @@ Callers: cli, suites. Every problem found here is an InputError before anything 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -133,11 +133,6 @@ def numbers_list(text: str, option: str) -> tuple[int, ...]:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
         raise InputError(f"{option} {text} is not a list of whole numbers such as 0,1,2.") from None
-
-
-def with_sets(request: Request, *sets: str) -> Request:
-    """The request with further `--set` texts; later ones win."""
-    return replace(request, sets=(*request.sets, *sets))
 
 
 def _name_and_value(text: str) -> tuple[str, Any]:
