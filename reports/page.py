@@ -23,6 +23,7 @@ from reports.figures import group_figures
 from reports.groups import Group, make_groups
 from reports.labels import one_line, plain_value, preset_label, protocol_label
 from reports.load import commit_of
+from reports.marks import Mark, Refused, badges, owners
 from reports.notes import notes_on_numbers, warnings
 from reports.page_study import figure_links, joined_groups, relative, statistics_view, study_view
 from reports.panels import Panel
@@ -49,6 +50,8 @@ class RunLine:
     machine: str
     commit: str
     command: str
+    owner: str = ""
+    badges: tuple[str, ...] = ()
 
 
 def build(
@@ -57,12 +60,16 @@ def build(
     out: Path,
     panels: Mapping[str, Sequence[Panel]] | None = None,
     generator_defaults: Mapping[str, Any] | None = None,
+    *,
+    marks: Mapping[str, Mark] | None = None,
+    refused: Sequence[Refused] = (),
 ) -> Path:
     """Writes out/index.html, out/tables, out/figures and out/panels; returns the path of the page.
 
     problems: sentences on files that could not be read, shown on top. panels: pictures by group (`groups.group_id`),
-    copied into the folder if they lie elsewhere. generator_defaults: see `commands.repeat_command`. Raises InputError
-    where a panel's file is missing or no picture, or where `out` cannot be written.
+    copied into the folder if they lie elsewhere. generator_defaults: see `commands.repeat_command`. marks: by the key of
+    a record, whose it is and how far it was checked. refused: submissions that are not on the page, with their reasons.
+    Raises InputError where a panel's file is missing or no picture, or where `out` cannot be written.
     """
     groups, panels = make_groups(records), dict(panels or {})
     if unknown := sorted(set(panels) - {group.id for group in groups}):
@@ -77,7 +84,7 @@ def build(
     summaries = [summarise(group) for group in groups]
     brief = joined_groups(summaries)
     views = [
-        _view(summary, out, panels.get(summary.group.id, ()), generator_defaults, summary.group.id in brief)
+        _view(summary, out, panels.get(summary.group.id, ()), generator_defaults, summary.group.id in brief, marks or {})
         for summary in summaries
     ]
     template = _environment().get_template("index.html.jinja")
@@ -85,6 +92,7 @@ def build(
         groups=views,
         study=study_view(summaries, out),
         problems=[one_line(problem) for problem in problems],
+        refused=[(one_line(one.name), [one_line(reason) for reason in one.reasons]) for one in refused],
         totals={name: sum(view["counts"][name] for view in views) for name in ("done", "failed", "missing")},
     )
     path = out / "index.html"
@@ -92,12 +100,14 @@ def build(
     return path
 
 
-def run_lines(group: Group, generator_defaults: Mapping[str, Any] | None = None) -> list[RunLine]:
+def run_lines(
+    group: Group, generator_defaults: Mapping[str, Any] | None = None, marks: Mapping[str, Mark] | None = None
+) -> list[RunLine]:
     """Every run of a group, in the order of its table: done, failed with its reason, then missing ones."""
     lines = []
     for runs in group.methods:
         for record in (*runs.done, *runs.failed):
-            lines.append(_run_line(runs.label, record, repeat_command(record.spec, generator_defaults)))
+            lines.append(_run_line(runs.label, record, repeat_command(record.spec, generator_defaults), marks or {}))
         some = (*runs.done, *runs.failed)[0].spec
         for fold, seed in runs.missing:
             spec = some.model_copy(update={"fold": fold, "seed": seed})
@@ -106,7 +116,7 @@ def run_lines(group: Group, generator_defaults: Mapping[str, Any] | None = None)
     return lines
 
 
-def _run_line(label: str, record: Record, command: str) -> RunLine:
+def _run_line(label: str, record: Record, command: str, marks: Mapping[str, Mark]) -> RunLine:
     spec: RunSpec = record.spec
     commit, dirty = commit_of(record)
     done = record.status == "done"
@@ -120,12 +130,15 @@ def _run_line(label: str, record: Record, command: str) -> RunLine:
         machine=one_line("; ".join(dict.fromkeys(stage.machine for stage in record.stages))),
         commit=f"{one_line(commit)[:12]}{' (dirty)' if dirty else ''}" if commit else "",
         command=command,
+        owner=owners([record.key], marks),
+        badges=tuple(badges([record.key], marks)),
     )
 
 
 def _view(
-    summary: Summary, out: Path, panels: Sequence[Panel], generator_defaults: Mapping[str, Any] | None, brief: bool
-) -> dict[str, Any]:
+    summary: Summary, out: Path, panels: Sequence[Panel], generator_defaults: Mapping[str, Any] | None, brief: bool,
+    marks: Mapping[str, Mark],
+) -> dict[str, Any]:  # fmt: skip
     """All that the template shows of one group; its files are written on the way."""
     group = summary.group
     files = write_tables(summary, out / "tables")
@@ -146,7 +159,7 @@ def _view(
         "figures": [figure_links(drawing, out) for drawing in group_figures(summary, out / "figures", brief=brief)],
         "statistics": statistics_view(summary, out),
         "panels": [_panel_link(panel, f"{group.slug}-{number}", out) for number, panel in enumerate(panels)],
-        "runs": run_lines(group, generator_defaults),
+        "runs": run_lines(group, generator_defaults, marks),
         "cases": case_table(summary, SHOWN_CASES),
         "all_cases": len(summary.cases),
         "files": {name: relative(path, out) for name, path in files.items()},

@@ -10,6 +10,7 @@ from PIL import Image
 from benchmark.errors import InputError
 from benchmark.record import StageCost
 from reports.groups import group_id, make_groups
+from reports.marks import VERIFIED, Mark, Refused, badges
 from reports.page import SHOWN_CASES, build, run_lines
 from reports.panels import Panel
 from tests.reports.made import MSD_PROSTATE, PHANTOM, case_row, make_record, table2_records
@@ -153,6 +154,15 @@ def test_text_of_a_record_never_becomes_markup(tmp_path):
     assert not [value for value in page.values("src") if "evil.example" in value]
     assert "{{ 7 * 7 }}" in page.text and page.text.count("alert(1)") > 10
     assert all(path.resolve().is_relative_to(out.resolve()) for path in out.rglob("*"))
+
+
+def test_owners_badges_and_refused_submissions_are_shown_as_text(tmp_path):
+    mine, theirs = make_record("none"), make_record("emitdiff")
+    marks = {theirs.key: Mark(HOSTILE, VERIFIED, HOSTILE)}
+    page = Page(build([mine, theirs], [], tmp_path, marks=marks, refused=[Refused(HOSTILE, ("summary differs", HOSTILE))]))
+    assert "script" not in {tag for tag, _ in page.tags} and "1 submission refused" in page.text
+    assert "verified" in page.text and "summary differs" in page.text
+    assert badges([mine.key, theirs.key], marks) == ["verified: 1 of 2 runs"] and badges([mine.key], marks) == []
 
 
 def test_no_record_gives_a_page_that_says_what_to_do(tmp_path):
