@@ -5,7 +5,9 @@ record. Callers: settling. Not here: the schema (record.py).
 """
 
 import json
+from pathlib import Path
 
+from benchmark.curves import read_curves
 from benchmark.errors import InputError
 from benchmark.plan import Plan
 from benchmark.record import Budget, CaseRow, Record, StageCost
@@ -48,7 +50,7 @@ def assemble(plan: Plan, store: Store, notes: tuple[str, ...] = ()) -> Record:
             "order": named_seed(seed, "segmenter", "order"),
             "step": named_seed(seed, "segmenter", "step"),
         },
-        stages=tuple(_cost(manifests[node.key]) for node in plan.nodes),
+        stages=tuple(_cost(manifests[node.key], store.folder(node.stage, node.key)) for node in plan.nodes),
         notes=(*notes, *manifests[plan.nodes[0].key]["results"]["notes"], *_case_notes(rows)),
         provenance=manifests[score.key]["provenance"],
     )
@@ -66,12 +68,12 @@ def _split(plan: Plan, seen: tuple[str, ...]) -> RecordSplit:
     )
 
 
-def _cost(manifest: dict) -> StageCost:
+def _cost(manifest: dict, folder: Path) -> StageCost:
     cost = manifest["cost"]
     return StageCost(
         stage=manifest["stage"], key=manifest["key"], version=manifest["version"], seconds=cost["seconds"],
         peak_memory_mb=cost["peak_memory_mb"], gpu_memory_mb=cost["gpu_memory_mb"], machine=cost["machine"],
-        results=manifest["results"],
+        results=manifest["results"], curve=read_curves(folder / "curve.csv"),
     )  # fmt: skip
 
 

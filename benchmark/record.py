@@ -50,6 +50,9 @@ class StageCost(Frozen):
     gpu_memory_mb: float = 0.0
     machine: str = Field(description="CPU or GPU that computed it")
     results: dict[str, Any] = Field(default_factory=dict, description="numbers the stage reports about itself")
+    curve: dict[str, tuple[tuple[float, float], ...]] = Field(
+        default_factory=dict, description="of a training, thinned: name ('loss', 'dice') -> (optimiser step, value) pairs"
+    )
 
 
 class Split(Frozen):

@@ -30,6 +30,9 @@ def test_every_method_gives_a_complete_record(finished):
         assert [row.case for row in record.cases] == list(record.split.test)
         assert all(np.isfinite([getattr(row, name) for name in METRICS]).all() for row in record.cases)
         assert all(stage.seconds >= 0 and stage.peak_memory_mb > 0 and stage.machine for stage in record.stages)
+        curves = {stage.stage: set(stage.curve) for stage in record.stages if stage.curve}
+        assert curves.pop("fit-segmenter") == {"loss", "dice"} and set(map(tuple, curves.values())) <= {("loss",)}
+        assert bool(curves) == (record.spec.method.name in ("unconditional", "emitdiff"))
         assert record.provenance["packages"]["torch"] and record.provenance["git"].keys() == {"commit", "dirty"}
 
 
