@@ -20,6 +20,7 @@ from baselines.generator_training import read_config, restore, save_fit, seeded,
 from baselines.phrases import apply_changes, change_table, join_phrase
 from baselines.slice_augmentation import addressed_edge_dropout, random_edge_dropout, random_geometry
 from baselines.text import STYLE, TextEncoder, Vocabulary, embed
+from benchmark.checkpoint import Checkpoint
 from benchmark.progress import Report, silent
 from datasets.prompts import AUGMENTATION_PHRASES
 
@@ -147,6 +148,7 @@ class EmitDiff(Generator):
         device: torch.device,
         out: Path,
         report: Report = silent,
+        checkpoint: Checkpoint | None = None,
     ) -> None:
         settings.check_size(data.size)
         phrases = AUGMENTATION_PHRASES[: settings.phrases]

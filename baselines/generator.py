@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
+from baselines.generator_settings import BaseSettings, trained_phrases
+from benchmark.checkpoint import Checkpoint
 from benchmark.errors import InputError
 from benchmark.frozen import Frozen
 from benchmark.progress import Report, silent
@@ -96,7 +98,7 @@ class SamplingSettings(Frozen):
     edge_dropout: float = Field(0.1, ge=0, le=1, description="share of image-edge patches dropped")
 
 
-class GeneratorSettings(Frozen):
+class GeneratorSettings(BaseSettings):
     """All numbers of a generator trained from scratch. The defaults fit 64 px slices and two CPU cores."""
 
     # Network: working grid = size / unshuffle; each further entry of `channels` halves it once more.
@@ -134,6 +136,8 @@ class GeneratorSettings(Frozen):
     # Sampling.
     sampling: SamplingSettings = SamplingSettings()
 
+    protocol_switches: ClassVar[tuple[str, ...]] = ("noise", "text_mix")
+
     @model_validator(mode="after")
     def _network_fits(self) -> GeneratorSettings:
         if any(width % self.norm_groups or width % self.heads for width in self.channels):
@@ -141,6 +145,9 @@ class GeneratorSettings(Frozen):
         if not 0 < self.scale_range[0] <= self.scale_range[1]:
             raise ValueError(f"scale_range {self.scale_range} must be positive and ascending")
         return self
+
+    def variant_phrases(self) -> tuple[str, ...]:
+        return trained_phrases(self.phrases)  # others would be unknown words to the generator
 
     def check_size(self, size: int) -> None:
         """Raises InputError when slices of `size` pixels do not divide into the network's grid."""
@@ -162,16 +169,18 @@ class Generator(ABC):
     def fit(
         cls,
         data: TrainingSlices,
-        settings: GeneratorSettings,
+        settings: BaseSettings,
         *,
         seed: int,
         device: torch.device,
         out: Path,
         report: Report = silent,
+        checkpoint: Checkpoint | None = None,
     ) -> None:
-        """Trains on `data` alone and fills the folder `out`: weights.safetensors, config.json, curve.csv and
-        training_ids.json (for leak checks). Raises InputError for slices that do not fit the network, RuntimeError
-        naming the step when the loss is not finite."""
+        """Trains on `data` alone and fills the folder `out`: weights as safetensors, config.json, curve.csv and
+        training_ids.json (for leak checks). With `checkpoint` the state is saved from time to time, and a training that
+        was killed goes on from there to the same weights. Raises InputError for slices that do not fit the network,
+        RuntimeError naming the step when the loss is not finite."""
 
     @classmethod
     @abstractmethod
@@ -186,7 +195,7 @@ class Generator(ABC):
         variant: int,
         key: str,
         batch_size: int,
-        sampling: SamplingSettings | None = None,
+        sampling: Frozen | None = None,
         report: Report = silent,
     ) -> tuple[np.ndarray, np.ndarray]:
         """One synthetic (image uint8, mask uint8 {0,1}) per id, both (M,S,S). The noise of a sample depends on `key`

@@ -15,6 +15,7 @@ from baselines import diffusion
 from baselines.generator import Conditions, Generator, GeneratorSettings, SamplingSettings, TrainingSlices
 from baselines.generator_training import read_config, restore, save_fit, seeded, start_training, train
 from baselines.slice_augmentation import random_geometry
+from benchmark.checkpoint import Checkpoint
 from benchmark.progress import Report, silent
 
 
@@ -63,6 +64,7 @@ class UnconditionalDiffusion(Generator):
         device: torch.device,
         out: Path,
         report: Report = silent,
+        checkpoint: Checkpoint | None = None,
     ) -> None:
         settings.check_size(data.size)
         network = seeded(lambda: PairNetwork(settings, data.size), seed)

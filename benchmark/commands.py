@@ -212,7 +212,7 @@ def _exit_code(records: list[Record], absent: int, failures: dict[str, "Failure"
 
 def write_report(store_folder: Path, folder: Path) -> int:
     """Builds the page and prints its path."""
-    from baselines.generator import GeneratorSettings
+    from baselines.generator_settings import SETTINGS, settings_class
     from benchmark.gallery import panels
     from reports.load import load_records
     from reports.page import build
@@ -222,7 +222,8 @@ def write_report(store_folder: Path, folder: Path) -> int:
     if not loaded.records:
         raise InputError(f"the store {store.root} holds no records yet; start a run with `python cli.py run`, then report.")
     pictures = panels(store, loaded.records, folder)
-    page = build(loaded.records, loaded.problems, folder, pictures, GeneratorSettings().model_dump(mode="json"))
+    defaults = {kind: settings_class(kind)().model_dump(mode="json") for kind in SETTINGS}
+    page = build(loaded.records, loaded.problems, folder, pictures, defaults)
     for problem in loaded.problems:
         err.print(f"left out: {problem}", markup=False)
     out.print(f"report: {page}", markup=False)

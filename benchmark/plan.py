@@ -13,14 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from baselines.generator import GeneratorSettings
+from baselines.generator_settings import BaseSettings, settings_of_generator
 from benchmark.errors import InputError
 from benchmark.protocol import FOREGROUND_PIXELS
 from benchmark.spec import GENERATIVE, RunSpec, digest, named_seed
 from benchmark.versions import STAGE_VERSIONS
 from datasets.cases import CaseInfo
 from datasets.folds import Split, split
-from datasets.prompts import AUGMENTATION_PHRASES
 
 
 @dataclass(frozen=True)
@@ -94,8 +93,8 @@ def plan_run(run: RunSpec, cases: Sequence[CaseInfo], options: dict[str, Any]) -
         generator = Node(
             "fit-generator",
             {
-                "generator": run.method.name,
-                "settings": _settings(run).model_dump(mode="json", exclude={"sampling"}),
+                "generator": run.method.generator_kind,
+                "settings": _settings(run).training_spec(),
                 "cases": fitted,
                 "minimum_foreground": foreground,
                 "seed": run.seed,
@@ -143,20 +142,20 @@ def _prepare_spec(run: RunSpec, options: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _settings(run: RunSpec) -> GeneratorSettings:
-    return GeneratorSettings.model_validate(run.method.generator)
+def _settings(run: RunSpec) -> BaseSettings:
+    return settings_of_generator(run.method.generator_kind, run.method.generator or {})
 
 
 def _variant(run: RunSpec, v: int, train: list[str], foreground: int | None, prepare: Node, generator: Node) -> Node:
-    trained = AUGMENTATION_PHRASES[: _settings(run).phrases]  # others would be unknown words to the generator
+    settings = _settings(run)
+    phrases = settings.variant_phrases()
     return Node(
         "synthesize",
         {
-            "generator": run.method.name,
-            "sampling": _settings(run).sampling.model_dump(mode="json")
-            | {"noise": run.protocol.noise, "text_mix": run.protocol.text_mix},
+            "generator": run.method.generator_kind,
+            "sampling": settings.sampling_spec(run.protocol.model_dump(mode="json")),
             "variant": v,
-            "phrase": trained[v % len(trained)] if trained else "",
+            "phrase": phrases[v % len(phrases)] if phrases else "",
             "cases": train,
             "minimum_foreground": foreground,
         },

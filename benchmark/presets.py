@@ -62,11 +62,17 @@ _COMPACT: dict[str, Any] = {
     "sampling": {"steps": 12, "edge_dropout": 0.2},
 }  # fmt: skip
 
-# What a generator's settings (baselines/generator.py, whose defaults are the smoke preset's) are at a preset, by method.
+# What a generator's settings are at a preset, by kind of generator; what is absent has the default of its class, which
+# for those trained from scratch (baselines/generator.py) are the smoke preset's.
 GENERATOR_NUMBERS: dict[str, dict[str, dict[str, Any]]] = {
     "smoke": {"emitdiff": {"steps": 450}, "unconditional": {}},
     "compact": {"emitdiff": _COMPACT, "unconditional": _COMPACT},
 }
+
+
+def generator_numbers(preset_name: str, kind: str) -> dict[str, Any]:
+    """Settings of the generators of this kind at a preset; an unknown preset (of an old record) has none."""
+    return GENERATOR_NUMBERS.get(preset_name, {}).get(kind, {})
 
 
 def preset(name: str) -> Preset:

@@ -4,7 +4,7 @@ Callers: cli, suites. Every problem found here is an InputError before anything 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,9 @@ from pydantic import ValidationError
 
 from baselines.architectures import check as check_architecture
 from baselines.augment import TRANSFORMS
-from baselines.generator import GeneratorSettings
+from baselines.generator_settings import KINDS, check_kind, settings_class
 from benchmark.errors import InputError
-from benchmark.presets import GENERATOR_NUMBERS, Preset, preset
+from benchmark.presets import Preset, generator_numbers, preset
 from benchmark.protocol import Protocol, check_contradictions, named_protocol
 from benchmark.registry import check_name, did_you_mean
 from benchmark.spec import DATASETS, GENERATIVE, METHODS, RunSpec, SourceSpec, resolve_method
@@ -59,8 +59,7 @@ class Opened:
 def settings_of(request: Request) -> tuple[Protocol, Preset, dict[str, Any]]:
     """The request's protocol, preset and generator numbers with `--set` applied. Raises InputError."""
     protocol, numbers = named_protocol(request.protocol), preset(request.preset)
-    generator = dict(GENERATOR_NUMBERS[numbers.name].get(request.method, {}))
-    switches, sizes = {}, {}
+    switches, sizes, chosen = {}, {}, []
     for text in request.sets:
         name, value = _name_and_value(text)
         if name in Protocol.model_fields:
@@ -68,16 +67,16 @@ def settings_of(request: Request) -> tuple[Protocol, Preset, dict[str, Any]]:
         elif name in Preset.model_fields and name != "name":
             sizes[name] = value
         elif name.startswith("generator."):
-            _put(generator, name.removeprefix("generator.").split("."), value)
+            chosen.append((name.removeprefix("generator.").split("."), value))
         else:
             known = [*Protocol.model_fields, *(n for n in Preset.model_fields if n != "name")]
-            known += [f"generator.{name}" for name in GeneratorSettings.model_fields]
+            known += [f"generator.{name}" for name in _generator_fields(request.method)]
             raise InputError(f"--set {text}: unknown switch '{name}'{did_you_mean(name, known)}; known: {', '.join(known)}.")
     protocol = _validated(Protocol, protocol.model_dump() | switches, "--set")
     check_contradictions(protocol)
     if protocol.intensity == "ct-window" and request.dataset != "spleen":
         raise InputError(f"switch intensity=ct-window is for CT; the images of {request.dataset} have no Hounsfield units.")
-    return protocol, _validated(Preset, numbers.model_dump() | sizes, "--set"), generator
+    return protocol, _validated(Preset, numbers.model_dump() | sizes, "--set"), _generator_values(request, chosen)
 
 
 def open_request(request: Request, fingerprint_cache: Path | None) -> Opened:
@@ -111,7 +110,8 @@ def resolve(request: Request, opened: Opened) -> list[RunSpec]:
         transform=request.transform, ratio=request.ratio, alpha=request.alpha, patch_size=request.patch_size,
     )  # fmt: skip
     if method.name in GENERATIVE:
-        settings = _validated(GeneratorSettings, generator, "--set generator.")
+        kind = generator.get("kind", method.name)
+        settings = _validated(settings_class(kind), generator, "--set generator.")
         settings.check_size(numbers.size)
         method = method.model_copy(update={"generator": settings.model_dump(mode="json")})
     folds = range(numbers.n_folds) if request.folds is None else request.folds
@@ -125,6 +125,22 @@ def resolve(request: Request, opened: Opened) -> list[RunSpec]:
     if any(seed < 0 for seed in request.seeds):
         raise InputError("--seeds holds a negative seed; give numbers from 0.")
     return [RunSpec(fold=fold, seed=seed, **common) for seed in request.seeds for fold in folds]
+
+
+def fitting_sets(request: Request) -> Request:
+    """The request without those settings that only another method's generator has, as a suite of several needs it."""
+    own = KINDS.get(request.method, ())
+    others = [kind for kinds in KINDS.values() for kind in kinds]
+
+    def fits(text: str) -> bool:
+        name = text.partition("=")[0].strip()
+        path = name.removeprefix("generator.").split(".")
+        if path == ["kind"]:
+            return not own or str(_name_and_value(text)[1]) in own
+        foreign = any(settings_class(kind).has(path) for kind in others)
+        return not name.startswith("generator.") or not foreign or any(settings_class(kind).has(path) for kind in own)
+
+    return replace(request, sets=tuple(text for text in request.sets if fits(text)))
 
 
 def numbers_list(text: str, option: str) -> tuple[int, ...]:
@@ -143,6 +159,26 @@ def _name_and_value(text: str) -> tuple[str, Any]:
         return name.strip(), yaml.safe_load(value)
     except yaml.YAMLError:
         raise InputError(f"--set {text}: the value cannot be read; give a word, a number or a list such as [32,64].") from None
+
+
+def _generator_values(request: Request, chosen: Sequence[tuple[list[str], Any]]) -> dict[str, Any]:
+    """The generator's numbers at the preset with the `chosen` ones put in; "kind" is among them if not the method's own."""
+    if request.method not in KINDS:
+        return {}
+    kind = request.method
+    for path, value in chosen:
+        kind = check_kind(request.method, str(value)) if path == ["kind"] else kind
+    values = dict(generator_numbers(request.preset, kind)) | ({} if kind == request.method else {"kind": kind})
+    for path, value in chosen:
+        if path != ["kind"]:
+            _put(values, path, value)
+    return values
+
+
+def _generator_fields(method: str) -> list[str]:
+    """Names of the settings of all generators that a method, or any method, may train."""
+    kinds = KINDS.get(method) or [kind for kinds in KINDS.values() for kind in kinds]
+    return list(dict.fromkeys(name for kind in kinds for name in settings_class(kind).model_fields))
 
 
 def _put(tree: dict[str, Any], path: Sequence[str], value: Any) -> None:

@@ -42,6 +42,11 @@ class MethodSpec(Frozen):
     generator: dict[str, Any] | None = Field(None, description="all settings of the generator, resolved")
 
     @property
+    def generator_kind(self) -> str:
+        """Name of the generator that the method trains: its own, unless its settings name another one."""
+        return (self.generator or {}).get("kind", self.name)
+
+    @property
     def label(self) -> str:
         """Short name for tables: 'none', 'classic deepstack', 'emitdiff', 'emitdiff + deepstack'."""
         if self.name == "classic":

@@ -62,7 +62,8 @@ def fit_generator(spec: dict, inputs: Inputs, out: Path, context: Context) -> di
     """A generator, trained on the slices of `spec['cases']` and of no other case."""
     import torch
 
-    from baselines.generator import GENERATORS, GeneratorSettings, TrainingSlices
+    from baselines.generator import GENERATORS, TrainingSlices
+    from baselines.generator_settings import settings_of_generator
     from datasets.preparation import Prepared
 
     data = Prepared(inputs["prepare"])
@@ -72,8 +73,8 @@ def fit_generator(spec: dict, inputs: Inputs, out: Path, context: Context) -> di
         prompts=data.prompts(rows), ids=data.slice_ids(rows),
     )  # fmt: skip
     GENERATORS.load(spec["generator"]).fit(
-        slices, GeneratorSettings(**spec["settings"]), seed=named_seed(spec["seed"], "generator"),
-        device=torch.device(context.device), out=out, report=context.report,
+        slices, settings_of_generator(spec["generator"], spec["settings"]), seed=named_seed(spec["seed"], "generator"),
+        device=torch.device(context.device), out=out, report=context.report, checkpoint=context.checkpoint,
     )  # fmt: skip
     return {"slices": len(rows)}
 
@@ -82,7 +83,8 @@ def synthesize(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[
     """One synthetic variant of every training slice: images.npy and masks.npy uint8 (N, S, S), in slice order."""
     import torch
 
-    from baselines.generator import GENERATORS, Conditions, SamplingSettings
+    from baselines.generator import GENERATORS, Conditions
+    from baselines.generator_settings import settings_class
     from baselines.phrases import join_phrase
     from datasets.preparation import Prepared
 
@@ -95,7 +97,7 @@ def synthesize(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[
     )  # fmt: skip
     images, masks = generator.sample(
         conditions, variant=spec["variant"], key=inputs["fit-generator"].name, batch_size=SAMPLING_BATCH,
-        sampling=SamplingSettings(**spec["sampling"]), report=context.report,
+        sampling=settings_class(spec["generator"]).sampling_from(spec["sampling"]), report=context.report,
     )  # fmt: skip
     np.save(out / "images.npy", images)
     np.save(out / "masks.npy", masks)

@@ -19,7 +19,7 @@ from benchmark.errors import InputError
 from benchmark.presets import preset
 from benchmark.protocol import PROTOCOL_NAMES, differences, named_protocol
 from benchmark.registry import check_name, did_you_mean
-from benchmark.request import Request
+from benchmark.request import Request, fitting_sets
 from benchmark.spec import DATASETS
 
 FOLDER = Path(__file__).parent / "suites"
@@ -91,7 +91,7 @@ def requests(suite: Suite, options: dict[str, Any], datasets: tuple[str, ...] = 
         found = [request for request in found if request.dataset in datasets]
     if not found:
         raise InputError(f"suite {suite.name} has no run for --dataset {', '.join(datasets)}.")
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(fitting_sets(request) for request in found))
 
 
 def scaled_patch_sizes(at_384: list[int], size: int) -> list[int]:

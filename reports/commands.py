@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from benchmark.presets import GENERATOR_NUMBERS
+from benchmark.presets import generator_numbers
 from benchmark.spec import GENERATIVE, MethodSpec, RunSpec, SourceSpec
 from reports.labels import flat, plain_value, preset_base, protocol_base
 
@@ -18,8 +18,8 @@ _BUSI_SUBSET = re.compile(r"BUSI \((malignant and benign|malignant|benign|normal
 def repeat_command(spec: RunSpec, generator_defaults: Mapping[str, Any] | None = None) -> str:
     """The call that resolves to `spec`: the nearest named protocol and preset, and `--set` where a value differs.
 
-    generator_defaults: the generator's settings at no preset, where the caller knows them; settings equal to them are
-    left out. Without them every setting that the preset does not give is written out, which is longer and as right.
+    generator_defaults: by kind, the generators' settings at no preset, where the caller knows them; settings equal to
+    them are left out. Without them every setting that the preset does not give is written out, which is longer and as right.
     """
     protocol, switches = protocol_base(spec.protocol)
     preset, numbers = preset_base(spec.preset)
@@ -57,7 +57,8 @@ def _method_words(method: MethodSpec) -> list[str]:
 
 
 def _generator_sets(method: MethodSpec, preset: str, defaults: Mapping[str, Any]) -> dict[str, Any]:
-    usual = {**flat(dict(defaults)), **flat(GENERATOR_NUMBERS.get(preset, {}).get(method.name, {}))}
+    kind = method.generator_kind
+    usual = {**flat(dict(defaults.get(kind, {}))), **flat(generator_numbers(preset, kind))}
     given = flat(method.generator or {})
     return {f"generator.{name}": value for name, value in given.items() if name not in usual or usual[name] != value}
 

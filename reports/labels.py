@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from benchmark.presets import GENERATOR_NUMBERS, PRESETS, Preset
+from benchmark.presets import PRESETS, Preset, generator_numbers
 from benchmark.protocol import PROTOCOL_NAMES, Protocol, differences
 from benchmark.spec import GENERATIVE, MethodSpec, SourceSpec, canonical
 
@@ -110,7 +110,7 @@ def _with(label: str, settings: dict[str, Any]) -> str:
 def _generator_marks(method: MethodSpec, methods: Sequence[MethodSpec], preset: Preset) -> dict[str, Any]:
     mine = flat(method.generator or {})
     alike = [flat(other.generator or {}) for other in methods if other.name == method.name]
-    usual = flat(GENERATOR_NUMBERS.get(preset.name, {}).get(method.name, {}))
+    usual = flat(generator_numbers(preset.name, method.generator_kind))
     marked = {name for name, value in mine.items() if any(other.get(name) != value for other in alike)}
     marked |= {name for name, value in usual.items() if name in mine and mine[name] != value}
     return {f"generator {name}": value for name, value in mine.items() if name in marked}

@@ -12,7 +12,7 @@ from reports.commands import repeat_command
 from reports.labels import method_labels, one_line, preset_label, protocol_label
 from tests.reports.made import MSD_PROSTATE, PHANTOM, make_record
 
-DEFAULTS = GeneratorSettings().model_dump(mode="json")
+DEFAULTS = dict.fromkeys(("emitdiff", "unconditional"), GeneratorSettings().model_dump(mode="json"))
 
 
 def with_generator(record, **changes):
@@ -58,7 +58,7 @@ def resolved(command, spec):
         with_generator(make_record("emitdiff", ratio=5, alpha=0.3, patch_size=8)),
         with_generator(make_record("emitdiff", "deepstack", preset_name="compact"), steps=800, channels=[32, 64]),
         with_generator(
-            make_record("unconditional", preset_name="compact"), sampling=DEFAULTS["sampling"] | {"steps": 4}
+            make_record("unconditional", preset_name="compact"), sampling=DEFAULTS["unconditional"]["sampling"] | {"steps": 4}
         ),
     ],
     ids=lambda spec: spec.method.label if hasattr(spec, "method") else None,

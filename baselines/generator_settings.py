@@ -1,0 +1,92 @@
+"""Which generator a method trains, and the settings class of each generator.
+
+A generator has a *kind*, its name in `GENERATORS`: usually the method's own name, else what the setting
+`generator.kind` says. Callers: request, plan, stages, reports' callers. This module imports no torch, so that settings
+can be checked before anything heavy is loaded. Not here: the numbers of the presets (benchmark/presets.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from pydantic import BaseModel
+
+from benchmark.frozen import Frozen
+from benchmark.registry import Registry, check_name
+from datasets.prompts import AUGMENTATION_PHRASES
+
+# Kind -> class of settings; every name of baselines.generator.GENERATORS stands here too.
+SETTINGS = Registry(
+    "generator",
+    {
+        "unconditional": "baselines.generator:GeneratorSettings",
+        "emitdiff": "baselines.generator:GeneratorSettings",
+    },
+)
+
+# Method -> kinds it may train; the first is its own. Others are chosen by a preset or by --set generator.kind=NAME.
+KINDS: dict[str, tuple[str, ...]] = {
+    "unconditional": ("unconditional",),
+    "emitdiff": ("emitdiff",),
+}
+
+
+class BaseSettings(Frozen):
+    """What planning asks of any generator's settings. A class of settings has a field `sampling`, a Frozen model whose
+    fields hold all that concerns samples alone; everything else belongs to the training."""
+
+    sampling: Any
+    # Switches of the protocol that the sampling settings carry, under the same names.
+    protocol_switches: ClassVar[tuple[str, ...]] = ()
+
+    def check_size(self, size: int) -> None:
+        """Raises InputError when slices of `size` pixels do not fit the network."""
+
+    def training_spec(self) -> dict[str, Any]:
+        """What decides the weights, as JSON values: part of the key of fit-generator."""
+        return self.model_dump(mode="json", exclude={"sampling"})
+
+    def sampling_spec(self, switches: Mapping[str, Any]) -> dict[str, Any]:
+        """What decides the samples of given weights, the protocol's switches included: part of the key of synthesize."""
+        own = {name: switches[name] for name in self.protocol_switches}
+        return self.sampling.model_dump(mode="json") | own
+
+    def variant_phrases(self) -> Sequence[str]:
+        """Augmentation phrases that the variants of a slice cycle through; none: every variant has the plain prompt."""
+        return ()
+
+    @classmethod
+    def sampling_from(cls, spec: Mapping[str, Any]) -> Frozen:
+        """The sampling settings that `sampling_spec` wrote."""
+        return cls.model_fields["sampling"].annotation(**spec)
+
+    @classmethod
+    def has(cls, path: Sequence[str]) -> bool:
+        """Whether there is a setting of this dotted name: ("sampling", "steps")."""
+        model: Any = cls
+        for part in path:
+            if not (isinstance(model, type) and issubclass(model, BaseModel)) or part not in model.model_fields:
+                return False
+            model = model.model_fields[part].annotation
+        return True
+
+
+def trained_phrases(count: int) -> tuple[str, ...]:
+    """The first `count` augmentation phrases."""
+    return AUGMENTATION_PHRASES[:count]
+
+
+def settings_class(kind: str) -> type[BaseSettings]:
+    """The settings of the generators of this kind. Raises InputError for an unknown kind."""
+    return SETTINGS.load(kind)
+
+
+def settings_of_generator(kind: str, values: Mapping[str, Any]) -> BaseSettings:
+    """Settings from the resolved values of a run's method."""
+    return settings_class(kind).model_validate(dict(values))
+
+
+def check_kind(method: str, kind: str) -> str:
+    """Returns `kind` if the method can train it; raises InputError otherwise."""
+    return check_name(f"generator.kind of {method}", kind, KINDS[method])
