@@ -5,21 +5,18 @@ them), fit-segmenter, predict, score. A node holds only what changes its result:
 equal keys and are computed once. Nothing here imports torch. Callers: engines, cli.
 """
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
 
-import numpy as np
-
 from baselines.generator_settings import BaseSettings, settings_of_generator
 from benchmark.errors import InputError
 from benchmark.protocol import FOREGROUND_PIXELS
-from benchmark.spec import GENERATIVE, RunSpec, digest, named_seed
+from benchmark.spec import GENERATIVE, RunSpec, digest
 from benchmark.versions import STAGE_VERSIONS
 from datasets.cases import CaseInfo
-from datasets.folds import Split, split
+from datasets.folds import Split, split, thinned
 
 
 @dataclass(frozen=True)
@@ -71,13 +68,6 @@ def split_of(run: RunSpec, cases: Sequence[CaseInfo]) -> Split:
 @lru_cache(maxsize=1024)  # thousands of runs share a few splits
 def _split(cases: tuple[CaseInfo, ...], order: str, n_folds: int, fold: int, seed: int, share: float) -> Split:
     return split(cases, order=order, n_folds=n_folds, fold=fold, seed=seed, validation_share=share)
-
-
-def thinned(train: Sequence[str], share: float, seed: int) -> list[str]:
-    """The first `share` of the training cases in a seeded order, kept in their own order; smaller shares are subsets."""
-    count = max(1, math.ceil(share * len(train) - 1e-9))
-    chosen = set(np.random.default_rng(named_seed(seed, "scarcity")).permutation(len(train))[:count].tolist())
-    return [case for position, case in enumerate(train) if position in chosen]
 
 
 def plan_run(run: RunSpec, cases: Sequence[CaseInfo], options: dict[str, Any]) -> Plan:

@@ -167,33 +167,19 @@ def predict(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[str
 
 def score(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[str, Any]:
     """One row of metrics per test case: cases.json."""
-    from benchmark.metrics import case_metrics
+    from benchmark.scoring import score_case
     from datasets.preparation import Prepared
 
     data = Prepared(inputs["prepare"])
     rows = []
     predictions = read_predictions(inputs["predict"])
     for number, (case, z, prediction) in enumerate(predictions):
-        truth, native = data.truth(case), data.case(case)
-        if z:
-            truth = truth[z]
-        else:  # no slice of the case passed the foreground rule (Q9): nothing was predicted, and the case still counts
-            prediction = np.zeros_like(truth)
-        if spec["resize_z"]:
-            prediction, truth = stretch_z(prediction, native.shape[0]), stretch_z(truth, native.shape[0])
-        metrics = case_metrics(
-            prediction, truth, native.spacing, empty_policy=spec["empty_mask"], nsd_tolerance=spec["nsd_tolerance"]
-        )
-        rows.append({"case": case, "unit": native.spacing_unit, **metrics.as_dict()})
-        context.report(number + 1, len(predictions), dice=metrics.dice)
+        native = data.case(case)
+        row = score_case(case, prediction, z, data.truth(case), native.spacing, native.spacing_unit, **spec)
+        rows.append(row)
+        context.report(number + 1, len(predictions), dice=row["dice"])
     write_json(out / "cases.json", rows)
     return {"cases": len(rows)}
-
-
-def stretch_z(volume: np.ndarray, slices: int) -> np.ndarray:
-    """(k, y, x) -> (slices, y, x) by nearest neighbour along z, as the release does (Q23)."""
-    nearest = np.minimum(((np.arange(slices) + 0.5) * len(volume) / slices).astype(int), len(volume) - 1)
-    return volume[nearest]
 
 
 def read_predictions(folder: Path) -> list[tuple[str, list[int], np.ndarray]]:

@@ -7,6 +7,7 @@ validation cases come out of the fold's training cases and never touch the test 
 
 import hashlib
 import json
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Literal
 import numpy as np
 
 from benchmark.errors import InputError
+from benchmark.spec import named_seed
 from datasets.cases import CaseInfo
 
 # Streams of random numbers that must not coincide: dealing test folds, drawing validation cases.
@@ -65,8 +67,20 @@ def split(
         "validation": tuple(case.id for case in cases if case.group in validation),
         "test": tuple(case.id for case in cases if case.group in test),
     }
-    text = json.dumps({name: sorted(ids) for name, ids in parts.items()}, sort_keys=True)
-    return Split(**parts, hash=hashlib.sha256(text.encode()).hexdigest())
+    return Split(**parts, hash=split_hash(**parts))
+
+
+def split_hash(*, train: Sequence[str], validation: Sequence[str], test: Sequence[str]) -> str:
+    """sha256 hex over the three sets, whatever the order within each."""
+    parts = {"train": sorted(train), "validation": sorted(validation), "test": sorted(test)}
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def thinned(train: Sequence[str], share: float, seed: int) -> list[str]:
+    """The first `share` of the training cases in a seeded order, kept in their own order; smaller shares are subsets."""
+    count = max(1, math.ceil(share * len(train) - 1e-9))
+    chosen = set(np.random.default_rng(named_seed(seed, "scarcity")).permutation(len(train))[:count].tolist())
+    return [case for position, case in enumerate(train) if position in chosen]
 
 
 def _strata_of_groups(cases: Sequence[CaseInfo]) -> dict[str, str]:

@@ -1,10 +1,10 @@
 """Verdicts on the paper's claims as a table and files. Callers: page."""
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
 from reports.claims import Finding, Verdict
+from reports.csv_files import write_rows
 from reports.labels import one_line, source_label
 from reports.tables import Table
 
@@ -39,14 +39,13 @@ def write_claims(verdicts: Sequence[Verdict], folder: Path) -> dict[str, Path]:
     """claims.csv, a row per claim and finding, and claims.md, a row per claim; returns {"csv", "markdown"} -> path."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = {"csv": folder / "claims.csv", "markdown": folder / "claims.md"}
-    with paths["csv"].open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(_COLUMNS)
-        for verdict in verdicts:
-            claim = verdict.claim
-            head = (claim.id, claim.where, claim.text, verdict.verdict, verdict.reason)
-            for finding in verdict.findings or (None,):
-                writer.writerow([*head, *(_finding_cells(finding) if finding else [""] * 5)])
+    rows: list[Sequence[str]] = [_COLUMNS]
+    for verdict in verdicts:
+        claim = verdict.claim
+        head = (claim.id, claim.where, claim.text, verdict.verdict, verdict.reason)
+        for finding in verdict.findings or (None,):
+            rows.append([*head, *(_finding_cells(finding) if finding else [""] * 5)])
+    write_rows(rows, paths["csv"])
     text = f"# The paper's claims\n\n{claim_table(verdicts).markdown()}\n"
     paths["markdown"].write_text(text, encoding="utf-8")
     return paths

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from reports.csv_files import write_frame
 from reports.inference import BETTER, EQUAL, OPEN, WORSE, Inference
 from reports.statistics.paired import ALPHA, MARGIN, POWER
 from reports.statistics.resampling import RESAMPLES
@@ -91,7 +92,7 @@ def noise_sentences(inference: Inference) -> list[str]:
 def write_statistics(inference: Inference, folder: Path) -> Path:
     """The statistics of every method as CSV in full precision; fractions of 1, not points."""
     path = folder / f"{inference.summary.group.slug}-statistics.csv"
-    inference.rows.assign(margin=MARGIN, best_classic=inference.best_classic).to_csv(path, index=False)
+    write_frame(inference.rows.assign(margin=MARGIN, best_classic=inference.best_classic), path)
     return path
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmark.spec import DATASETS, digest
+from reports.csv_files import write_frame
 from reports.labels import one_line
 from reports.paper_numbers import FOLDER, not_comparable, paper_method, paper_value, table2
 from reports.summaries import Summary, mean_and_sd
@@ -130,12 +131,12 @@ def write_paper_tables(summaries: Sequence[Summary], folder: Path) -> list[tuple
     first = fidelity_table()
     found = [("Table I: image fidelity", first, _write(first, "Table I: image fidelity", "table1", folder))]
     frame = pd.DataFrame(first.rows, columns=first.columns)
-    frame.to_csv(found[0][2]["csv"], index=False)
+    write_frame(frame, found[0][2]["csv"])
     for edition in editions(summaries):
         frame = edition_frame(edition)
         table = edition_table(edition, frame)
         paths = _write(table, edition.title, edition.slug, folder)
-        frame.to_csv(paths["csv"], index=False)
+        write_frame(frame, paths["csv"])
         found.append((edition.title, table, paths))
     return found
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.record import Record
+from reports.csv_files import write_frame
 from reports.groups import Group, make_groups
 from reports.labels import one_line, source_label
 from reports.load import run_frame
@@ -171,9 +172,9 @@ def write_tables(summary: Summary, folder: Path) -> dict[str, Path]:
         "rules": ", ".join(group.rules), "aggregate": spec.protocol.aggregate, "hd95": spec.protocol.hd95,
         "assd": spec.protocol.assd,
     }  # fmt: skip
-    summary.rows.assign(**context).to_csv(paths["summary"], index=False)
-    summary.cases.to_csv(paths["cases"], index=False)
-    run_frame(group.records).to_csv(paths["runs"], index=False)
+    write_frame(summary.rows.assign(**context), paths["summary"])
+    write_frame(summary.cases, paths["cases"])
+    write_frame(run_frame(group.records), paths["runs"])
     paths["markdown"] = folder / f"{group.slug}.md"
     paths["markdown"].write_text(markdown(summary), encoding="utf-8")
     return paths

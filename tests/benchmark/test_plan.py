@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from benchmark.errors import InputError
-from benchmark.plan import plan_run, thinned, unique_nodes
+from benchmark.plan import plan_run, unique_nodes
 from benchmark.request import Request, open_request, resolve
+from datasets.folds import thinned
 
 SMOKE = Request(dataset="prostate", method="none", source="phantom", sets=("phantom_cases=9",))
 

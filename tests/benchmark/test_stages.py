@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from benchmark.metrics import case_metrics
-from benchmark.stages import Context, score, stretch_z
+from benchmark.scoring import stretch_z
+from benchmark.stages import Context, score
 from datasets.preparation import Prepared, prepare
 from datasets.source import open_source
 

@@ -1,0 +1,38 @@
+"""CSV files that a spreadsheet opens without running anything.
+
+A spreadsheet takes a cell that starts with = + - or @ for a formula. Names, labels and reasons come from users, so
+such a text is written with an apostrophe in front, which spreadsheets hide; numbers are left as they are. Callers: all
+modules of reports that write CSV. Not here: what stands in the tables.
+"""
+
+import csv
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
+# A signed number, alone or with its interval or spread: "+1.9 [-0.4, 4.2]".
+_NUMBERS_ALONE = re.compile(r"[+-]?\d[\d.,e+\-\s\[\]±%()–]*", re.ASCII | re.IGNORECASE)
+
+
+def plain_cell(value: Any) -> Any:
+    """The value as it may stand in a CSV cell: a text that would be a formula gets an apostrophe in front."""
+    if not isinstance(value, str) or not value.lstrip(" ").startswith(_FORMULA_STARTS):
+        return value
+    return value if _NUMBERS_ALONE.fullmatch(value.strip()) and not value[0].isspace() else f"'{value}"
+
+
+def write_frame(frame: pd.DataFrame, path: Path) -> None:
+    """Writes a frame without its index, in full precision."""
+    text = [name for name in frame.columns if not pd.api.types.is_numeric_dtype(frame[name])]
+    safe = frame.assign(**{name: frame[name].map(plain_cell, na_action="ignore") for name in text})
+    safe.rename(columns=plain_cell).to_csv(path, index=False)
+
+
+def write_rows(rows: Iterable[Sequence[Any]], path: Path) -> None:
+    """Writes rows of cells, the heading being the first of them."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([plain_cell(cell) for cell in row] for row in rows)
