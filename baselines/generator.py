@@ -18,11 +18,13 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from baselines.generator_settings import BaseSettings, trained_phrases
+from baselines.own import own_class
 from benchmark.checkpoint import Checkpoint
 from benchmark.errors import InputError
 from benchmark.frozen import Frozen
 from benchmark.progress import Report, silent
 from benchmark.registry import Registry
+from benchmark.spec import OWN_PREFIX
 
 if TYPE_CHECKING:
     import torch
@@ -206,6 +208,11 @@ class Generator(ABC):
         """Words of `prompts` that the text encoder was not trained on, sorted; the caller tells the user. Always empty
         for a generator without text."""
         return []
+
+
+def generator_class(kind: str) -> type[Generator]:
+    """The generators of this kind, a user's own included. Raises InputError for an unknown kind."""
+    return own_class(kind).cls if kind.startswith(OWN_PREFIX) else GENERATORS.load(kind)
 
 
 def training_ids(folder: Path) -> list[str]:

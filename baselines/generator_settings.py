@@ -12,8 +12,10 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
+from baselines.own import own_class
 from benchmark.frozen import Frozen
 from benchmark.registry import Registry, check_name
+from benchmark.spec import OWN_PREFIX
 from datasets.prompts import AUGMENTATION_PHRASES
 
 # Kind -> class of settings; every name of baselines.generator.GENERATORS stands here too.
@@ -78,7 +80,9 @@ def trained_phrases(count: int) -> tuple[str, ...]:
 
 
 def settings_class(kind: str) -> type[BaseSettings]:
-    """The settings of the generators of this kind. Raises InputError for an unknown kind."""
+    """The settings of the generators of this kind, a user's own included. Raises InputError for an unknown kind."""
+    if kind.startswith(OWN_PREFIX):
+        return own_class(kind).cls.settings
     return SETTINGS.load(kind)
 
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from baselines.own import own_class
 from benchmark.console import StageProgress, err, out, print_forecast, print_table
 from benchmark.engines import ENGINES
 from benchmark.engines.options import EngineOptions, choose_device
@@ -116,10 +117,13 @@ def _finished(plans: Sequence[Plan], store: Store) -> dict[str, Record]:
 
 
 def _write_plan(store: Store, plan: Plan, location: dict) -> None:
+    own = plan.run.method.own
+    elsewhere = {own.reference: {"own": own_class(own.reference).address}} if own else {}
     for node in plan.nodes:
+        reference = node.spec.get("generator") or node.spec.get("transform")
         store.write_plan(node.key, {
             "stage": node.stage, "key": node.key, "version": node.version, "spec": node.spec, "inputs": node.inputs,
-            "location": location if node.stage == "prepare" else {},
+            "location": location if node.stage == "prepare" else elsewhere.get(reference, {}),
         })  # fmt: skip
     store.write_run(plan.run.key, {
         "key": plan.run.key, "spec": plan.run.model_dump(mode="json"),

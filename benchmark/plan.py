@@ -13,7 +13,7 @@ from typing import Any
 from baselines.generator_settings import BaseSettings, settings_of_generator
 from benchmark.errors import InputError
 from benchmark.protocol import FOREGROUND_PIXELS
-from benchmark.spec import GENERATIVE, RunSpec, digest
+from benchmark.spec import RunSpec, digest
 from benchmark.versions import STAGE_VERSIONS
 from datasets.cases import CaseInfo
 from datasets.folds import Split, split, thinned
@@ -78,7 +78,7 @@ def plan_run(run: RunSpec, cases: Sequence[CaseInfo], options: dict[str, Any]) -
     prepare = Node("prepare", _prepare_spec(run, options))
     nodes = [prepare]
     variants: list[Node] = []
-    if run.method.name in GENERATIVE and run.method.ratio:
+    if run.method.generates and run.method.ratio:
         fitted = train if run.protocol.generator_cases == "fit" else train + list(parts.validation)
         generator = Node(
             "fit-generator",
@@ -156,10 +156,12 @@ def _variant(run: RunSpec, v: int, train: list[str], foreground: int | None, pre
 def _segmenter_spec(run: RunSpec, train: list[str], parts: Split, foreground: int | None) -> dict[str, Any]:
     method, protocol, preset = run.method, run.protocol, run.preset
     transform = None if method.transform == "deepstack" and protocol.deepstack == "dropped" else method.transform
+    if method.own and method.own.kind == "transform":
+        transform = method.own.reference
     synthetic = None
-    if method.name in GENERATIVE and method.ratio:
+    if method.generates and method.ratio:
         synthetic = {"alpha": method.alpha, "pairing": protocol.pairing}
-        if method.name == "unconditional":
+        if method.joins_pairs:
             synthetic |= {"merge": "join"}
         else:
             synthetic |= {"merge": protocol.merge, "patch_size": method.patch_size}

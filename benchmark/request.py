@@ -14,11 +14,12 @@ from pydantic import ValidationError
 from baselines.architectures import check as check_architecture
 from baselines.augment import TRANSFORMS
 from baselines.generator_settings import KINDS, check_kind, settings_class
+from baselines.own import is_own, load_own, own_class
 from benchmark.errors import InputError
 from benchmark.presets import Preset, generator_numbers, preset
 from benchmark.protocol import Protocol, check_contradictions, named_protocol
 from benchmark.registry import check_name, did_you_mean
-from benchmark.spec import DATASETS, GENERATIVE, METHODS, RunSpec, SourceSpec, resolve_method
+from benchmark.spec import DATASETS, METHODS, RunSpec, SourceSpec, resolve_method
 from datasets.cases import CaseInfo
 from datasets.source import Source, SourceOptions, open_source
 
@@ -98,7 +99,9 @@ def open_request(request: Request, fingerprint_cache: Path | None) -> Opened:
 
 def resolve(request: Request, opened: Opened) -> list[RunSpec]:
     """The runs of a request: one per fold and seed. Raises InputError."""
-    check_name("method", request.method, METHODS)
+    own = load_own(request.method).spec if is_own(request.method) else None
+    if own is None:
+        check_name("method", request.method, METHODS)
     protocol, numbers, generator = settings_of(request)
     if request.transform is not None:
         check_name("transform", request.transform, TRANSFORMS)
@@ -106,11 +109,11 @@ def resolve(request: Request, opened: Opened) -> list[RunSpec]:
     if not 0 < request.training_share <= 1:
         raise InputError(f"--training-share {request.training_share:g} is outside (0, 1]; it is a share of training cases.")
     method = resolve_method(
-        request.method, numbers,
-        transform=request.transform, ratio=request.ratio, alpha=request.alpha, patch_size=request.patch_size,
+        own.name if own else request.method, numbers,
+        transform=request.transform, ratio=request.ratio, alpha=request.alpha, patch_size=request.patch_size, own=own,
     )  # fmt: skip
-    if method.name in GENERATIVE:
-        kind = generator.get("kind", method.name)
+    if method.generates:
+        kind = own.reference if own else generator.get("kind", method.name)
         settings = _validated(settings_class(kind), generator, "--set generator.")
         settings.check_size(numbers.size)
         method = method.model_copy(update={"generator": settings.model_dump(mode="json")})
@@ -129,7 +132,7 @@ def resolve(request: Request, opened: Opened) -> list[RunSpec]:
 
 def fitting_sets(request: Request) -> Request:
     """The request without those settings that only another method's generator has, as a suite of several needs it."""
-    own = KINDS.get(request.method, ())
+    own = (load_own(request.method).spec.reference,) if is_own(request.method) else KINDS.get(request.method, ())
     others = [kind for kinds in KINDS.values() for kind in kinds]
 
     def fits(text: str) -> bool:
@@ -138,9 +141,15 @@ def fitting_sets(request: Request) -> Request:
         if path == ["kind"]:
             return not own or str(_name_and_value(text)[1]) in own
         foreign = any(settings_class(kind).has(path) for kind in others)
-        return not name.startswith("generator.") or not foreign or any(settings_class(kind).has(path) for kind in own)
+        return not name.startswith("generator.") or not foreign or any(_has(kind, path) for kind in own)
 
     return replace(request, sets=tuple(text for text in request.sets if fits(text)))
+
+
+def _has(kind: str, path: Sequence[str]) -> bool:
+    """Whether generators of this kind have a setting of this name; a user's own transform has none."""
+    settings = getattr(own_class(kind).cls, "settings", None) if is_own(kind) else settings_class(kind)
+    return settings is not None and settings.has(path)
 
 
 def numbers_list(text: str, option: str) -> tuple[int, ...]:
@@ -163,6 +172,11 @@ def _name_and_value(text: str) -> tuple[str, Any]:
 
 def _generator_values(request: Request, chosen: Sequence[tuple[list[str], Any]]) -> dict[str, Any]:
     """The generator's numbers at the preset with the `chosen` ones put in; "kind" is among them if not the method's own."""
+    if is_own(request.method):
+        values: dict[str, Any] = {}
+        for path, value in chosen:
+            _put(values, path, value)
+        return values
     if request.method not in KINDS:
         return {}
     kind = request.method

@@ -29,7 +29,8 @@ SAMPLING_BATCH = 64  # samples do not depend on it
 class Context:
     """What a stage may use besides its spec and inputs; nothing here may change a result.
 
-    `location` says where a source lies on this machine: source, data_root, phantom_cases, allow_incomplete;
+    `location` says where a source lies on this machine: source, data_root, phantom_cases, allow_incomplete; or where a
+    user's own method lies: own;
     `checkpoint` is where an unfinished training keeps its state.
     """
 
@@ -62,8 +63,9 @@ def fit_generator(spec: dict, inputs: Inputs, out: Path, context: Context) -> di
     """A generator, trained on the slices of `spec['cases']` and of no other case."""
     import torch
 
-    from baselines.generator import GENERATORS, TrainingSlices
+    from baselines.generator import TrainingSlices, generator_class
     from baselines.generator_settings import settings_of_generator
+    from baselines.own import close_fit, is_own
     from datasets.preparation import Prepared
 
     data = Prepared(inputs["prepare"])
@@ -72,10 +74,12 @@ def fit_generator(spec: dict, inputs: Inputs, out: Path, context: Context) -> di
         images=data.images[rows], masks=data.masks[rows], edges=data.edges[rows],
         prompts=data.prompts(rows), ids=data.slice_ids(rows),
     )  # fmt: skip
-    GENERATORS.load(spec["generator"]).fit(
+    generator_class(spec["generator"]).fit(
         slices, settings_of_generator(spec["generator"], spec["settings"]), seed=named_seed(spec["seed"], "generator"),
         device=torch.device(context.device), out=out, report=context.report, checkpoint=context.checkpoint,
     )  # fmt: skip
+    if is_own(spec["generator"]):
+        close_fit(spec["generator"], out, slices.ids)
     return {"slices": len(rows)}
 
 
@@ -83,14 +87,15 @@ def synthesize(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[
     """One synthetic variant of every training slice: images.npy and masks.npy uint8 (N, S, S), in slice order."""
     import torch
 
-    from baselines.generator import GENERATORS, Conditions
+    from baselines.generator import Conditions, generator_class
     from baselines.generator_settings import settings_class
+    from baselines.own import check_samples, is_own
     from baselines.phrases import join_phrase
     from datasets.preparation import Prepared
 
     data = Prepared(inputs["prepare"])
     rows = data.rows(spec["cases"], spec["minimum_foreground"])
-    generator = GENERATORS.load(spec["generator"]).load(inputs["fit-generator"], torch.device(context.device))
+    generator = generator_class(spec["generator"]).load(inputs["fit-generator"], torch.device(context.device))
     conditions = Conditions(
         ids=data.slice_ids(rows), masks=data.masks[rows], edges=data.edges[rows],
         prompts=[join_phrase(prompt, spec["phrase"]) for prompt in data.prompts(rows)],
@@ -99,6 +104,8 @@ def synthesize(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[
         conditions, variant=spec["variant"], key=inputs["fit-generator"].name, batch_size=SAMPLING_BATCH,
         sampling=settings_class(spec["generator"]).sampling_from(spec["sampling"]), report=context.report,
     )  # fmt: skip
+    if is_own(spec["generator"]):
+        check_samples(spec["generator"], images, masks, conditions.masks.shape)
     np.save(out / "images.npy", images)
     np.save(out / "masks.npy", masks)
     return {"images": len(images), "unknown_words": generator.unknown_words(conditions.prompts)}
@@ -217,10 +224,11 @@ def execute(store: Store, key: str, device: str, report: Report = silent, wait: 
         inputs = {role: _input_folders(store, node, role) for role in node["inputs"]}
         checkpoint = Checkpoint(store.partial(key))
         context = Context(device, report, node["location"], checkpoint)
+        own = _own_file(node)
 
         def work(out: Path) -> dict[str, Any]:
             with Meter(device) as meter:
-                results = STAGES[stage](node["spec"], inputs, out, context)
+                results = STAGES[stage](node["spec"], inputs, out, context) | own
             cost = meter.cost()
             cost["seconds"] = round(cost["seconds"] + checkpoint.earlier_seconds, 3)
             return {
@@ -231,6 +239,18 @@ def execute(store: Store, key: str, device: str, report: Report = silent, wait: 
         store.compute(stage, key, work)
         checkpoint.clear()
     return True
+
+
+def _own_file(node: dict[str, Any]) -> dict[str, str]:
+    """Loads the user's own method that a stage needs; what the stage writes down about its file."""
+    from baselines.own import load_own
+
+    if "own" not in node["location"]:
+        return {}
+    loaded = load_own(node["location"]["own"])
+    if loaded.spec.reference not in (node["spec"].get("generator"), node["spec"].get("transform")):
+        raise InputError(f"{loaded.address} changed its name or version since the run was planned; run the same command again.")
+    return {"own_sha256": loaded.sha256}
 
 
 def _input_folders(store: Store, node: dict[str, Any], role: str) -> Path | list[Path]:

@@ -1,6 +1,7 @@
 """The command that repeats a run.
 
-Callers: page, cli. The data folder is the reader's own, so it stands as DIR; a described folder as FILE.yaml.
+Callers: page, cli. The data folder is the reader's own, so it stands as DIR; a described folder as FILE.yaml, a user's
+own method as FILE.py:CLASS.
 """
 
 import re
@@ -9,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmark.presets import generator_numbers
-from benchmark.spec import GENERATIVE, MethodSpec, RunSpec, SourceSpec
+from benchmark.spec import MethodSpec, RunSpec, SourceSpec
 from reports.labels import flat, plain_value, preset_base, protocol_base
 
 _BUSI_SUBSET = re.compile(r"BUSI \((malignant and benign|malignant|benign|normal)")
@@ -23,8 +24,8 @@ def repeat_command(spec: RunSpec, generator_defaults: Mapping[str, Any] | None =
     """
     protocol, switches = protocol_base(spec.protocol)
     preset, numbers = preset_base(spec.preset)
-    words = ["--dataset", spec.dataset, *_source_words(spec.source), "--method", spec.method.name]
-    words += _method_words(spec.method)
+    name = "FILE.py:CLASS" if spec.method.own else spec.method.name
+    words = ["--dataset", spec.dataset, *_source_words(spec.source), "--method", name, *_method_words(spec.method)]
     words += ["--architecture", spec.architecture]
     if spec.training_share != 1:
         words += ["--training-share", plain_value(spec.training_share)]
@@ -49,7 +50,7 @@ def _source_words(source: SourceSpec) -> list[str]:
 
 def _method_words(method: MethodSpec) -> list[str]:
     words = ["--transform", method.transform] if method.transform else []
-    if method.name in GENERATIVE:
+    if method.generates:
         words += ["--ratio", str(method.ratio)]
         words += ["--alpha", plain_value(method.alpha)] if method.alpha is not None else []
         words += ["--patch-size", str(method.patch_size)] if method.patch_size is not None else []

@@ -23,8 +23,9 @@ COLOURS = {
     "unconditional": "#e69f00",
     "pix2pix": "#cc79a7",
     "emitdiff": "#009e73",
+    "own": "#d55e00",
 }
-MARKERS = {"none": "s", "classic": "o", "unconditional": "^", "pix2pix": "v", "emitdiff": "D"}
+MARKERS = {"none": "s", "classic": "o", "unconditional": "^", "pix2pix": "v", "emitdiff": "D", "own": "P"}
 WIDTH_INCHES = 6.4
 DPI = 160
 KINDS = ("png", "svg", "pdf")

@@ -9,9 +9,9 @@ from typing import Any
 
 from benchmark.presets import PRESETS, Preset, generator_numbers
 from benchmark.protocol import PROTOCOL_NAMES, Protocol, differences
-from benchmark.spec import GENERATIVE, MethodSpec, SourceSpec, canonical
+from benchmark.spec import MethodSpec, SourceSpec, canonical
 
-METHOD_ORDER = ("none", "classic", "unconditional", "pix2pix", "emitdiff")
+METHOD_ORDER = ("none", "classic", "unconditional", "pix2pix", "emitdiff", "own")
 # The order of Table II; transforms that the paper lacks come last.
 TRANSFORM_ORDER = ("contrast", "gamma", "brightness", "noise", "resolution", "mirror", "rotate", "scale", "deepstack")
 
@@ -38,11 +38,12 @@ def flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def method_order(method: MethodSpec) -> tuple:
-    """Sort key: none, classic in the order of Table II, unconditional, emitdiff; then by their settings."""
+    """Sort key: none, classic in the order of Table II, unconditional, emitdiff, users' own; then by their settings."""
     transform = method.transform or ""
     rank = TRANSFORM_ORDER.index(transform) if transform in TRANSFORM_ORDER else len(TRANSFORM_ORDER)
+    own = method.own.reference if method.own else ""
     return (
-        METHOD_ORDER.index(method.name), transform != "", rank, transform, method.ratio,
+        METHOD_ORDER.index(method.name), own, transform != "", rank, transform, method.ratio,
         -1.0 if method.alpha is None else method.alpha, method.patch_size or 0, canonical(method.generator),
     )  # fmt: skip
 
@@ -62,8 +63,8 @@ def method_labels(methods: Sequence[MethodSpec], preset: Preset) -> list[str]:
 def changed_settings(method: MethodSpec, preset: Preset) -> dict[str, Any]:
     """Ratio (n), alpha and patch size where they differ from the preset's defaults; methods without them have none."""
     usual: tuple[Any, ...] = (0, None, None)
-    if method.name in GENERATIVE:
-        usual = (preset.ratio, preset.alpha, preset.patch_size if method.name == "emitdiff" else None)
+    if method.generates:
+        usual = (preset.ratio, preset.alpha, None if method.joins_pairs else preset.patch_size)
     given = {"n": method.ratio, "alpha": method.alpha, "patch": method.patch_size}
     return {name: value for (name, value), default in zip(given.items(), usual, strict=True) if value != default}
 
@@ -109,7 +110,7 @@ def _with(label: str, settings: dict[str, Any]) -> str:
 
 def _generator_marks(method: MethodSpec, methods: Sequence[MethodSpec], preset: Preset) -> dict[str, Any]:
     mine = flat(method.generator or {})
-    alike = [flat(other.generator or {}) for other in methods if other.name == method.name]
+    alike = [flat(other.generator or {}) for other in methods if (other.name, other.own) == (method.name, method.own)]
     usual = flat(generator_numbers(preset.name, method.generator_kind))
     marked = {name for name, value in mine.items() if any(other.get(name) != value for other in alike)}
     marked |= {name for name, value in usual.items() if name in mine and mine[name] != value}

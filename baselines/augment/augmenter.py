@@ -11,7 +11,10 @@ import torch
 from torch import Tensor
 
 from baselines.augment import NO_TRANSFORM, TRANSFORMS, check_transform
-from baselines.augment.base import Identity, Transform
+from baselines.augment.base import Drawn, Identity, Transform
+from baselines.own import own_class
+from benchmark.errors import InputError
+from benchmark.spec import OWN_PREFIX
 
 
 class Augmenter:
@@ -38,6 +41,26 @@ class Augmenter:
             return stretch_to_full_range(changed).to(images.dtype), masks
 
 
+class OwnTransform(Transform):
+    """A user's own transform; what it returns is checked in each step, since nobody else has tested it."""
+
+    def __init__(self, reference: str):
+        self.name, self.inner = reference.removeprefix(OWN_PREFIX), own_class(reference).cls()
+
+    def draw(self, images: Tensor, rng: torch.Generator) -> Drawn:
+        return self.inner.draw(images, rng)
+
+    def apply(self, images: Tensor, masks: Tensor, drawn: Drawn) -> tuple[Tensor, Tensor]:
+        found = self.inner.apply(images, masks, drawn)
+        for what, before, after in zip(("images", "masks"), (images, masks), found, strict=True):
+            if (before.shape, before.dtype) != (after.shape, after.dtype):
+                raise InputError(
+                    f"method {self.name} made {what} of {after.dtype} {tuple(after.shape)} from {before.dtype}"
+                    f" {tuple(before.shape)}; a transform keeps shape and type."
+                )
+        return found
+
+
 def _own_generator(rng: torch.Generator) -> torch.Generator:
     """A CPU generator that follows from the state of `rng`, which moves on by one draw. The state lies on the host even
     for a GPU generator: a number drawn there would have to be waited for, and with it all that the GPU has to do."""
@@ -54,11 +77,13 @@ def stretch_to_full_range(images: Tensor) -> Tensor:
 
 
 def make_augmenter(transform: str, *, renormalise: bool = False, dropped_deepstack: bool = False) -> Augmenter:
-    """The Augmenter of a key of TRANSFORMS, or of "none".
+    """The Augmenter of a key of TRANSFORMS, of "none", or of a user's own transform ("own:NAME@VERSION").
 
     renormalise: protocol switch of the same name (Q3). dropped_deepstack: protocol switch deepstack=dropped, under
     which "deepstack" changes nothing (Q2). Raises InputError for an unknown transform.
     """
+    if transform.startswith(OWN_PREFIX):
+        return Augmenter(OwnTransform(transform), renormalise=renormalise)
     check_transform(transform)
     if transform == NO_TRANSFORM or (transform == "deepstack" and dropped_deepstack):
         return Augmenter(Identity(), renormalise=renormalise)

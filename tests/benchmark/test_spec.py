@@ -82,7 +82,7 @@ def test_methods_take_their_defaults_from_the_preset():
         ({"name": "emitdiff", "alpha": 1.5}, "outside [0, 1]"),
         ({"name": "emitdiff", "patch_size": 7}, "does not divide"),
         ({"name": "emitdiff", "patch_size": 0}, "does not divide"),
-        ({"name": "unconditional", "patch_size": 8}, "belongs to method emitdiff"),
+        ({"name": "unconditional", "patch_size": 8}, "join whole"),
         ({"name": "none", "ratio": 3}, "leave it out"),
         ({"name": "none", "transform": "gamma"}, "--method classic"),
     ],
