@@ -228,11 +228,16 @@ def data_preview(
     allow_incomplete: Incomplete = False,
     out: Annotated[Path, typer.Option("--out", help="PNG file to write")] = Path("preview.png"),
     count: Annotated[int, typer.Option("--count", help="how many cases")] = 12,
+    edges: Annotated[bool, typer.Option("--edges", help="what each edge detector finds, instead of masks")] = False,
+    edge_weights: Annotated[str | None, typer.Option("--edge-weights", help="HED: folder, file or hub id")] = None,
+    size: Annotated[int | None, typer.Option("--size", min=16, help="side of a slice of --edges, pixels")] = None,
 ) -> None:  # fmt: skip
-    """A contact sheet of images with mask contours."""
+    """A contact sheet of images with mask contours, or of the edge detectors."""
     from benchmark.data_commands import preview_data
 
-    preview_data(dataset, source or "auto", data_root, busi_class or "malignant", allow_incomplete, out, count)
+    preview_data(
+        dataset, source or "auto", data_root, busi_class or "malignant", allow_incomplete, out, count, edges, edge_weights, size
+    )
 
 
 def _options(given: dict) -> dict:

@@ -21,7 +21,7 @@ from benchmark.forecast import forecast
 from benchmark.plan import Node, Plan, plan_run, unique_nodes
 from benchmark.record import Record
 from benchmark.registry import check_name
-from benchmark.request import Opened, Request, open_request, resolve, settings_of
+from benchmark.request import Opened, Request, edge_weights_file, open_request, resolve, settings_of
 from benchmark.settling import Settler, is_done
 from benchmark.store import Store
 from benchmark.versions import STAGE_VERSIONS
@@ -85,7 +85,7 @@ def _plans(requests: Sequence[Request], store: Store) -> tuple[list[Plan], dict[
         )  # fmt: skip
         if identity not in sources:
             sources[identity] = open_request(request, store.root / "fingerprints.json")
-        opened = sources[identity]
+        opened, weights = sources[identity], edge_weights_file(request)
         for run in resolve(request, opened):
             plan = plan_run(run, opened.cases, opened.options)
             plans.setdefault(run.key, plan)
@@ -94,7 +94,7 @@ def _plans(requests: Sequence[Request], store: Store) -> tuple[list[Plan], dict[
                 "data_root": str(request.data_root.absolute()) if request.data_root else None,
                 "phantom_cases": numbers.phantom_cases,
                 "allow_incomplete": request.allow_incomplete,
-            }
+            } | ({"edge_weights": str(weights)} if weights else {})
     return list(plans.values()), locations, {identity[0]: opened for identity, opened in sources.items()}
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from benchmark.console import out, print_table
+from benchmark.errors import InputError
 from benchmark.presets import preset
 from benchmark.registry import check_name
 from benchmark.spec import DATASETS
@@ -49,12 +50,17 @@ def verify_data(dataset: str, data_root: Path) -> int:
 
 
 def preview_data(
-    dataset: str, source: str, data_root: Path | None, busi_class: str, allow_incomplete: bool, target: Path, count: int
-) -> None:
-    """Writes a contact sheet of images with mask contours."""
-    from datasets.preview import contact_sheet
+    dataset: str, source: str, data_root: Path | None, busi_class: str, allow_incomplete: bool, target: Path, count: int,
+    edges: bool = False, edge_weights: str | None = None, size: int | None = None,
+) -> None:  # fmt: skip
+    """Writes a contact sheet of images with mask contours, or with `edges` one of the edge detectors."""
+    from datasets.hed import find_weights
+    from datasets.preview import contact_sheet, edge_sheet
     from datasets.source import SourceOptions, open_source
 
+    if not edges and (edge_weights is not None or size is not None):
+        raise InputError("--edge-weights and --size are for the sheet of edge detectors; add --edges, or leave them out.")
+    weights = None if edge_weights is None else find_weights(edge_weights)
     numbers = preset("compact")
     opened = open_source(
         dataset, source, data_root, phantom_cases=numbers.phantom_cases, phantom_size=numbers.size,
@@ -62,5 +68,8 @@ def preview_data(
     )  # fmt: skip
     for note in opened.notes:
         out.print(f"note: {note}", markup=False)
-    contact_sheet(opened, target, count)
+    if edges:
+        edge_sheet(opened, target, count, size=size or numbers.size, weights=weights)
+    else:
+        contact_sheet(opened, target, count)
     out.print(f"preview: {target}", markup=False)

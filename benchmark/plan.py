@@ -129,7 +129,7 @@ def _prepare_spec(run: RunSpec, options: dict[str, Any]) -> dict[str, Any]:
         "size": run.preset.size,
         "intensity": run.protocol.intensity,
         "edge": run.preset.edge,
-    }
+    } | ({"edge_weights": run.preset.edge_weights} if run.preset.edge_weights else {})
 
 
 def _settings(run: RunSpec) -> BaseSettings:

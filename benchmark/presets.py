@@ -7,7 +7,7 @@ number can be set alone (`--set epochs=40`, `--set generator.steps=800`). Caller
 
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_serializer
 
 from benchmark.frozen import Frozen
 from benchmark.registry import check_name
@@ -28,10 +28,18 @@ class Preset(Frozen):
     n_folds: int = Field(ge=2, description="number of cross-validation folds")
     split_seed: int = Field(ge=0, description="seed of the shuffled folds and of the validation split")
     edge: str = Field(description="edge detector of the generator's condition")
+    edge_weights: str | None = Field(None, description="sha256 of the weights of edge=hed; left out of specs otherwise")
     ratio: int = Field(ge=0, description="default synthetic variants per real slice, n")
     alpha: float = Field(ge=0, le=1, description="default share of real patches")
     patch_size: int = Field(ge=1, description="default side of a merging patch, pixels")
     nsd_tolerance: float = Field(gt=0, description="tolerance of the normalised surface Dice, in the case's unit")
+
+    @model_serializer(mode="wrap")
+    def _without_absent_weights(self, values_of) -> dict[str, Any]:
+        values = values_of(self)
+        if self.edge_weights is None:
+            values.pop("edge_weights", None)
+        return values
 
 
 _COMMON: dict[str, Any] = {

@@ -21,6 +21,8 @@ from benchmark.protocol import Protocol, check_contradictions, named_protocol
 from benchmark.registry import check_name, did_you_mean
 from benchmark.spec import DATASETS, METHODS, RunSpec, SourceSpec, resolve_method
 from datasets.cases import CaseInfo
+from datasets.edges import check_detector
+from datasets.hed import find_weights, weights_identity
 from datasets.source import Source, SourceOptions, open_source
 
 
@@ -73,11 +75,25 @@ def settings_of(request: Request) -> tuple[Protocol, Preset, dict[str, Any]]:
             known = [*Protocol.model_fields, *(n for n in Preset.model_fields if n != "name")]
             known += [f"generator.{name}" for name in _generator_fields(request.method)]
             raise InputError(f"--set {text}: unknown switch '{name}'{did_you_mean(name, known)}; known: {', '.join(known)}.")
+    weights = _edge_weights(sizes)
+    check_detector(str(sizes.get("edge", numbers.edge)), sizes.get("edge_weights"))
+    if weights is not None:
+        sizes["edge_weights"] = weights_identity(weights)
     protocol = _validated(Protocol, protocol.model_dump() | switches, "--set")
     check_contradictions(protocol)
     if protocol.intensity == "ct-window" and request.dataset != "spleen":
         raise InputError(f"switch intensity=ct-window is for CT; the images of {request.dataset} have no Hounsfield units.")
     return protocol, _validated(Preset, numbers.model_dump() | sizes, "--set"), _generator_values(request, chosen)
+
+
+def edge_weights_file(request: Request) -> Path | None:
+    """Where the weights of the request's edge detector lie; None for a detector without. Raises InputError."""
+    sets = dict(_name_and_value(text) for text in request.sets)
+    return _edge_weights(sets)
+
+
+def _edge_weights(sets: dict[str, Any]) -> Path | None:
+    return find_weights(str(sets["edge_weights"])) if sets.get("edge_weights") is not None else None
 
 
 def open_request(request: Request, fingerprint_cache: Path | None) -> Opened:

@@ -42,6 +42,8 @@ class Context:
 
 def prepare(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[str, Any]:
     """Slices, edges and truth of one source at one working size."""
+    from datasets.edges import make_detector
+    from datasets.hed import weights_identity
     from datasets.preparation import Prepared
     from datasets.preparation import prepare as write
     from datasets.source import SourceOptions, open_source
@@ -54,7 +56,11 @@ def prepare(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[str
     )  # fmt: skip
     if source.fingerprint() != spec["source"]["fingerprint"]:
         raise InputError(f"the images of {source.title} changed since the run was planned; run the same command again.")
-    write(source, out, size=spec["size"], intensity=spec["intensity"], edge=spec["edge"], report=context.report)
+    weights = Path(where["edge_weights"]) if "edge_weights" in spec else None
+    if weights and weights_identity(weights) != spec["edge_weights"]:
+        raise InputError(f"the weights {weights} changed since the run was planned; run the same command again.")
+    detector = make_detector(spec["edge"], weights, context.device)
+    write(source, out, size=spec["size"], intensity=spec["intensity"], edge=detector, report=context.report)
     done = Prepared(out)
     return {"cases": len(done.cases), "slices": len(done.images), "notes": done.notes}
 

@@ -1,20 +1,27 @@
 """Edge maps that condition a generator: detected edges of the image plus the boundary of the mask (Q18).
 
-The paper detects edges with HED, a network whose weights are not shipped here; `scharr` is the built-in substitute and
-must be declared as one. Callers: preparation. Not here: HED (a generator of preset `paper` may bring its own).
+The paper detects edges with HED, a network whose weights are not shipped here (hed.py); `scharr` is the built-in
+substitute, and every spec names its detector. Callers: preparation, preview. Not here: the HED network.
 """
+
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from scipy import ndimage
-from skimage import feature
 
 from benchmark.errors import InputError
-from benchmark.registry import Registry
+from benchmark.registry import Registry, check_name
+
+Detector = Callable[[np.ndarray], np.ndarray]  # uint8 (H, W) -> uint8 (H, W)
 
 EDGES = Registry(
     "edge detector",
     {"scharr": "datasets.edges:scharr", "sobel": "datasets.edges:sobel", "canny": "datasets.edges:canny"},
 )
+
+HED = "hed"  # needs weights
+DETECTORS = (*EDGES, HED)
 
 # Smoothing (px) before differentiation, so that speckle does not fill the map.
 _SIGMA_PX = 1.0
@@ -24,14 +31,37 @@ _KERNELS = {"scharr": np.array([3.0, 10.0, 3.0]) / 16, "sobel": np.array([1.0, 2
 _DERIVATIVE = np.array([-0.5, 0.0, 0.5])
 
 
-def edge_map(image: np.ndarray, mask: np.ndarray, detector: str = "scharr") -> np.ndarray:
+def check_detector(name: str, weights: str | None) -> None:
+    """Raises InputError for an unknown detector, for HED without weights and for weights without HED."""
+    check_name("edge detector", name, DETECTORS)
+    if (name == HED) and weights is None:
+        raise InputError(
+            "edge=hed needs weights, which are not shipped; add --set edge_weights=FOLDER (that holds ControlNetHED.pth),"
+            " or --set edge_weights=lllyasviel/Annotators to download them."
+        )
+    if name != HED and weights is not None:
+        raise InputError(f"edge_weights are for edge=hed, not for edge={name}; leave them out, or add --set edge=hed.")
+
+
+def make_detector(name: str, weights: Path | None = None, device: str = "cpu") -> Detector:
+    """The detector called `name`; HED with the weights in the file `weights`, on `device`. Raises InputError."""
+    check_detector(name, None if weights is None else str(weights))
+    if name != HED:
+        return EDGES.load(name)
+    from datasets.hed import Hed
+
+    return Hed(weights, device)
+
+
+def edge_map(image: np.ndarray, mask: np.ndarray, detector: str | Detector = "scharr") -> np.ndarray:
     """uint8 (H, W) = clip(edges of `image` + boundary of `mask`, 0, 255). image: uint8 (H, W); mask: {0, 1} (H, W).
 
     Raises InputError for an unknown detector.
     """
     if image.shape != mask.shape or image.ndim != 2:
         raise InputError(f"edge_map needs an image and a mask of one 2D shape, not {image.shape} and {mask.shape}.")
-    edges = EDGES.load(detector)(image).astype(np.uint16) + mask_boundary(mask)
+    detect = make_detector(detector) if isinstance(detector, str) else detector
+    edges = detect(image).astype(np.uint16) + mask_boundary(mask)
     return np.minimum(edges, 255).astype(np.uint8)
 
 
@@ -53,6 +83,8 @@ def sobel(image: np.ndarray) -> np.ndarray:
 
 def canny(image: np.ndarray) -> np.ndarray:
     """uint8 (H, W) in {0, 255}: thin Canny edges with hysteresis between 4 % and 10 % of the grey range."""
+    from skimage import feature
+
     found = feature.canny(image.astype(np.float32) / 255, sigma=2 * _SIGMA_PX, low_threshold=0.04, high_threshold=0.1)
     return found.astype(np.uint8) * 255
 

@@ -15,7 +15,7 @@ import numpy as np
 from benchmark.errors import InputError
 from benchmark.progress import Report, silent
 from datasets.cases import Case, some
-from datasets.edges import edge_map
+from datasets.edges import Detector, edge_map, make_detector
 from datasets.intensity import grey_rule, resize_linear, resize_nearest
 from datasets.source import Source
 
@@ -38,7 +38,7 @@ class PreparedCase:
 
 
 def prepare(
-    source: Source, out: Path, *, size: int, intensity: str, edge: str, report: Report = silent
+    source: Source, out: Path, *, size: int, intensity: str, edge: str | Detector, report: Report = silent
 ) -> None:
     """Writes all slices of `source` at size x size px into the existing, empty folder `out` (Q17, Q18).
 
@@ -46,6 +46,7 @@ def prepare(
     z index and native foreground pixels per row; cases.json: one PreparedCase per case, and notes; truth/<n>.npy: the
     native mask of case n, bit-packed. Raises InputError for a damaged or contradictory case.
     """
+    detector = make_detector(edge) if isinstance(edge, str) else edge
     (out / "truth").mkdir(parents=True)
     infos = source.cases()
     modality = source.triplet()[0]
@@ -54,7 +55,7 @@ def prepare(
     try:
         for index, info in enumerate(infos):
             case = source.load(info.id)
-            _write_slices(case, stacks, size, intensity, edge, modality)
+            _write_slices(case, stacks, size, intensity, detector, modality)
             np.save(out / "truth" / f"{index}.npy", np.packbits(case.mask), allow_pickle=False)
             depth, first = case.image.shape[0], len(rows["case"])
             rows["case"] += [index] * depth
@@ -78,7 +79,7 @@ def prepare(
 
 
 def _write_slices(
-    case: Case, stacks: dict[str, "_GrowingStack"], size: int, intensity: str, edge: str, modality: str
+    case: Case, stacks: dict[str, "_GrowingStack"], size: int, intensity: str, detector: Detector, modality: str
 ) -> None:
     to_grey = grey_rule(intensity, modality, case.image)
     for plane, mask in zip(case.image, case.mask, strict=True):
@@ -86,7 +87,7 @@ def _write_slices(
         small_mask = resize_nearest(mask, (size, size))
         stacks["images"].append(image)
         stacks["masks"].append(small_mask)
-        stacks["edges"].append(edge_map(image, small_mask, edge))
+        stacks["edges"].append(edge_map(image, small_mask, detector))
 
 
 def _write_json(path: Path, value: object) -> None:

@@ -1,4 +1,4 @@
-"""A contact sheet: cases of a source with their masks drawn in, to see at once that images and masks belong together.
+"""Contact sheets: cases of a source with their masks drawn in, and slices with what each edge detector finds there.
 
 Callers: `data preview`. Images are shown as a viewer shows them (anterior up, patient right on the left) with the
 pixels' true aspect ratio. Not here: figures of results (reports).
@@ -9,12 +9,14 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from benchmark.errors import InputError
 from benchmark.progress import Report, silent
 from datasets.cases import Case
-from datasets.intensity import grey_rule
+from datasets.edges import EDGES, HED, make_detector, mask_boundary
+from datasets.intensity import grey_rule, resize_linear, resize_nearest
 from datasets.source import Source
 
 _OUTLINE, _TEXT, _PAPER = "#ff9f1c", "#d8dee4", "#14181d"
@@ -36,7 +38,8 @@ def contact_sheet(source: Source, out: Path, n: int = 8, report: Report = silent
     slices = _SLICES if first.image.shape[0] > 1 else 1
     columns = slices if slices > 1 else _COLUMNS_2D
     rows = -(-len(chosen) * slices // columns)
-    figure, axes = _canvas(source, columns, rows, len(chosen), len(infos))
+    detail = f"{len(chosen)} of {len(infos)} cases · mask outlined · licence: {source.licence}"
+    figure, axes = _canvas(source, columns, rows, detail)
     tiles, modality = iter(axes), source.triplet()[0].upper()
     for done, info in enumerate(chosen, start=1):
         case = first if done == 1 else source.load(info.id)
@@ -47,7 +50,50 @@ def contact_sheet(source: Source, out: Path, n: int = 8, report: Report = silent
     return _save(figure, out)
 
 
-def _canvas(source: Source, columns: int, rows: int, shown: int, total: int) -> tuple[Figure, list[Axes]]:
+def edge_sheet(
+    source: Source, out: Path, n: int = 4, *, size: int, weights: Path | None = None, report: Report = silent
+) -> Path:
+    """Writes a PNG with the fullest slice of `n` cases as a generator is conditioned on it, one detector per column.
+
+    Slices are prepared at `size` px as runs prepare them; the mask boundary (Q18) stands in orange on the detected
+    edges. HED joins with its `weights`. Returns the path. Raises InputError for n below 1 and for damaged cases.
+    """
+    if n < 1:
+        raise InputError(f"a sheet of edges needs at least 1 case, not {n}.")
+    infos = source.cases()
+    chosen = [infos[place] for place in np.linspace(0, len(infos) - 1, min(n, len(infos))).round().astype(int)]
+    detectors = {name: make_detector(name) for name in EDGES} | ({HED: make_detector(HED, weights)} if weights else {})
+    figure, axes = _canvas(
+        source, len(detectors) + 1, len(chosen), f"{len(chosen)} of {len(infos)} cases at {size} px · detected edges,"
+        f" mask boundary in orange{'' if weights else ' · HED needs --edge-weights'} · licence: {source.licence}",
+    )  # fmt: skip
+    tiles, modality = iter(axes), source.triplet()[0]
+    for done, info in enumerate(chosen, start=1):
+        case = source.load(info.id)
+        z = int(np.argmax(case.mask.sum(axis=(1, 2))))
+        image = grey_rule("slice-percentile", modality, case.image)(resize_linear(case.image[z], (size, size)))
+        boundary = mask_boundary(resize_nearest(case.mask[z], (size, size)))
+        place = f" · z {z}" if len(case.mask) > 1 else ""
+        _tile(next(tiles), image, f"{info.id}{place}")
+        for name, detect in detectors.items():
+            _tile(next(tiles), _overlaid(detect(image), boundary), name)
+        report(done, len(chosen))
+    return _save(figure, out)
+
+
+def _overlaid(edges: np.ndarray, boundary: np.ndarray) -> np.ndarray:
+    """uint8 (H, W, 3): edges in grey, the boundary over them in orange, as strong as it is."""
+    share = (boundary.astype(np.float32) / 255)[..., None]
+    orange = 255 * np.array(to_rgb(_OUTLINE), np.float32)
+    return ((1 - share) * edges[..., None] + share * orange).round().astype(np.uint8)
+
+
+def _tile(axes: Axes, picture: np.ndarray, title: str) -> None:
+    axes.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    axes.set_title(title, color=_TEXT, fontsize=6.5, pad=2.5, loc="left")
+
+
+def _canvas(source: Source, columns: int, rows: int, detail: str) -> tuple[Figure, list[Axes]]:
     width, header = columns * _TILE_INCH + 0.2, 0.62
     height = rows * (_TILE_INCH + 0.2) + header
     figure = Figure(figsize=(width, height), facecolor=_PAPER)
@@ -61,7 +107,6 @@ def _canvas(source: Source, columns: int, rows: int, shown: int, total: int) -> 
         axes.set_anchor("NW")
     left, top = 0.1 / width, 1 - 0.12 / height
     figure.text(left, top, f"{source.dataset}: {source.title}", color="white", fontsize=11, weight="bold", va="top")
-    detail = f"{shown} of {total} cases · mask outlined · licence: {source.licence}"
     figure.text(left, top - 0.24 / height, detail, color=_TEXT, fontsize=7.5, va="top")
     return figure, list(grid.flat)
 

@@ -82,7 +82,7 @@ def preset_base(preset: Preset) -> tuple[str, dict[str, Any]]:
     found = []
     for name, base in named.items():
         reference = base.model_dump()
-        found.append((name, {field: value for field, value in numbers.items() if value != reference[field]}))
+        found.append((name, {field: value for field, value in numbers.items() if value != reference.get(field)}))
     return min(found, key=lambda pair: len(pair[1]))
 
 

@@ -113,3 +113,21 @@ def test_a_sheet_of_no_cases_is_refused(tmp_path):
     source = open_source("breast", "phantom", phantom_cases=2, phantom_size=48)
     with pytest.raises(InputError, match="at least 1 case"):
         contact_sheet(source, tmp_path / "sheet.png", 0)
+
+
+def test_a_sheet_of_edge_detectors(tmp_path):
+    from datasets.preview import edge_sheet
+
+    source = open_source("prostate", "phantom", phantom_cases=3, phantom_size=64)
+    path = edge_sheet(source, tmp_path / "edges.png", 2, size=64)
+    with Image.open(path) as picture:
+        pixels = np.asarray(picture.convert("RGB")).astype(int)
+    assert pixels.shape[1] > 600
+    orange = np.abs(pixels - (255, 159, 28)).sum(-1) < 30
+    assert orange.sum() > 500, "the mask boundary stands in every column but the first"
+    assert not orange[:, : pixels.shape[1] // 4 - 10].any()
+
+
+def test_options_of_the_edge_sheet_need_it(call):
+    code, _, err = call("data", "preview", "prostate", "--source", "phantom", "--size", "64")
+    assert code == 2 and "add --edges" in err
