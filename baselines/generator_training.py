@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from baselines.generator import TRAINING_IDS_FILE, GeneratorSettings, TrainingSlices
+from benchmark.microbatch import MicroBatches
 from benchmark.progress import Report
 
 _CHECK_EVERY = 10  # steps between two looks at the loss; each look waits for the GPU
@@ -30,6 +32,7 @@ class TrainingState:
     optimiser: torch.optim.Optimizer
     rng: torch.Generator
     average: list[torch.Tensor]
+    micro: MicroBatches
     step: int = 0
     curve: list[tuple[int, float, float]] = field(default_factory=list)  # (step, mean loss since the last, rate)
 
@@ -42,7 +45,8 @@ def start_training(network: nn.Module, settings: GeneratorSettings, seed: int, d
     rate, decay = settings.learning_rate, settings.weight_decay
     optimiser = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=decay, betas=(0.9, 0.95), fused=True)
     average = [weight.detach().clone() for weight in network.parameters()]
-    return TrainingState(network, optimiser, torch.Generator(device).manual_seed(seed), average)
+    rng = torch.Generator(device).manual_seed(seed)
+    return TrainingState(network, optimiser, rng, average, MicroBatches(network, [rng], settings.batch))
 
 
 def learning_rate(step: int, settings: GeneratorSettings) -> float:
@@ -64,27 +68,32 @@ def train(
     """Runs `state` to `settings.steps`; afterwards the network carries the averaged weights and is in eval mode.
 
     `loss_of_batch(rows int64 (batch,), rng)` is the loss of those training slices. Raises RuntimeError naming the first
-    step whose loss is not finite.
+    step whose loss is not finite. Where memory runs out, a batch goes through the network in parts (microbatch.py).
     """
     device = state.rng.device
     weights = list(state.network.parameters())
     losses: list[torch.Tensor] = []
+
+    def backward(rows: torch.Tensor) -> torch.Tensor:
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            loss = loss_of_batch(rows, state.rng)
+        state.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        return loss.detach()
+
     while state.step < settings.steps:
         rate = learning_rate(state.step, settings)
         for group in state.optimiser.param_groups:
             group["lr"] = rate
         rows = torch.randint(slices, (settings.batch,), generator=state.rng, device=device)
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            loss = loss_of_batch(rows, state.rng)
-        state.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        loss = state.micro.run(partial(backward, rows), state.step)
         nn.utils.clip_grad_norm_(weights, settings.gradient_clip)
         state.optimiser.step()
         state.step += 1
         # A short average at the start, or the random weights of step 0 would stay in it for long.
         decay = min(settings.ema_decay, state.step / (state.step + 10))
         torch._foreach_lerp_(state.average, [weight.detach() for weight in weights], 1 - decay)
-        losses.append(loss.detach())
+        losses.append(loss)
         if len(losses) == _CHECK_EVERY or state.step == settings.steps:
             _note_losses(state, losses, rate)
             losses.clear()
@@ -122,6 +131,7 @@ def save_fit(
     save_file(weights, out / "weights.safetensors")
     config = {"generator": name, "size": data.size, "settings": settings.model_dump(mode="json"), **more}
     (out / "config.json").write_text(json.dumps(config, indent=1))
+    state.micro.write(out)
     (out / TRAINING_IDS_FILE).write_text(json.dumps(list(data.ids)))
     with (out / "curve.csv").open("w", newline="") as file:
         csv.writer(file).writerows([("step", "loss", "learning_rate"), *state.curve])

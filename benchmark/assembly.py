@@ -5,6 +5,7 @@ record. Callers: settling. Not here: the schema (record.py).
 """
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from benchmark.curves import read_curves
@@ -51,7 +52,9 @@ def assemble(plan: Plan, store: Store, notes: tuple[str, ...] = ()) -> Record:
             "step": named_seed(seed, "segmenter", "step"),
         },
         stages=tuple(_cost(manifests[node.key], store.folder(node.stage, node.key)) for node in plan.nodes),
-        notes=(*notes, *manifests[plan.nodes[0].key]["results"]["notes"], *_case_notes(rows)),
+        notes=(
+            *notes, *manifests[plan.nodes[0].key]["results"]["notes"], *_shortage_notes(manifests.values()), *_case_notes(rows)
+        ),
         provenance=manifests[score.key]["provenance"],
     )
 
@@ -75,6 +78,21 @@ def _cost(manifest: dict, folder: Path) -> StageCost:
         peak_memory_mb=cost["peak_memory_mb"], gpu_memory_mb=cost["gpu_memory_mb"], machine=cost["machine"],
         results=manifest["results"], curve=read_curves(folder / "curve.csv"),
     )  # fmt: skip
+
+
+def _shortage_notes(manifests: Iterable[dict]) -> tuple[str, ...]:
+    """Which trainings ran short of memory, and what that changes."""
+    notes = []
+    for manifest in manifests:
+        lowered = manifest["results"].get("micro_batch")
+        if lowered:
+            batch = "batch statistics were those of the parts" if lowered["batch_statistics"] else "equal up to rounding"
+            notes.append(
+                f"Memory ran out in {manifest['stage']}: from step {lowered['since_step'] + 1} on, batches of"
+                f" {lowered['batch']} went through the network {lowered['size']} at a time, with the draws, the merging and"
+                f" the loss of the whole batch ({batch})."
+            )
+    return tuple(notes)
 
 
 def _case_notes(rows: list[dict]) -> tuple[str, ...]:

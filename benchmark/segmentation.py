@@ -9,7 +9,8 @@ Lightning Fabric carries device and precision. Not here: augmentation, merging, 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from functools import partial
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from benchmark.checkpoint import Checkpoint
+from benchmark.microbatch import MicroBatches, halving
 from benchmark.progress import Report, silent
 from benchmark.spec import named_seed
 
@@ -44,13 +46,15 @@ class Training:
 
 @dataclass
 class Fit:
-    """A finished training: the selected weights, one curve row per selection, and what was presented."""
+    """A finished training: the selected weights, one curve row per epoch, what was presented, and what was lowered where
+    memory ran out (MicroBatches.shortage)."""
 
     state: dict[str, Tensor]
     epoch: int
     curve: list[dict[str, float]] = field(default_factory=list)
     steps: int = 0
     presented: dict[str, int] = field(default_factory=lambda: {"real": 0, "synthetic": 0})
+    shortage: dict[str, Any] = field(default_factory=dict)
 
 
 def make_fabric(device: str) -> Fabric:
@@ -86,7 +90,8 @@ def fit(
 
     `select(model) -> score` is called after every `validate_every` epochs and after the last one; the first of equal
     scores wins. With `checkpoint` the whole state is saved between epochs from time to time, and a training that was
-    killed goes on from there to the same result. Raises RuntimeError, naming the step, when the loss is not finite.
+    killed goes on from there to the same result. Where memory runs out, a batch goes through the network in parts
+    (microbatch.py). Raises RuntimeError, naming the step, when the loss is not finite.
     """
     optimiser = torch.optim.AdamW(
         model.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay, fused=fabric.device.type == "cuda"
@@ -97,11 +102,20 @@ def fit(
     steps_per_epoch = math.ceil(items / training.batch_size)
     steps = steps_per_epoch * training.epochs
     result = Fit(state={}, epoch=0)
-    state = _State(model.module, optimiser.optimizer, {"order": order, "step": rng}, result)
+    drawn = {"order": order, "step": rng, "global": _global_generator(fabric.device)}
+    micro = MicroBatches(model.module, [rng, drawn["global"]], training.batch_size)
+    state = _State(model.module, optimiser.optimizer, drawn, result, micro)
     if checkpoint is not None:
         state.restore(checkpoint)
     best = max((row["dice"] for row in result.curve if "dice" in row), default=-math.inf)
     dice = next((row["dice"] for row in reversed(result.curve) if "dice" in row), float("nan"))
+
+    def step(batch: Tensor) -> tuple[Tensor, dict[str, int]]:
+        optimiser.zero_grad(set_to_none=True)
+        loss, presented = objective(model, batch, rng)
+        fabric.backward(loss)
+        return loss.detach(), presented
+
     for epoch in range(len(result.curve) + 1, training.epochs + 1):
         model.train()
         rows = torch.randperm(items, generator=order) if training.shuffle else torch.arange(items)
@@ -110,16 +124,14 @@ def fit(
             for group in optimiser.param_groups:
                 factor = learning_rate_factor(result.steps, steps, training.lr_schedule)
                 group["lr"] = training.learning_rate * factor
-            loss, presented = objective(model, batch, rng)
-            optimiser.zero_grad(set_to_none=True)
-            fabric.backward(loss)
+            loss, presented = micro.run(partial(step, batch), result.steps)
             optimiser.step()
-            losses += loss.detach()
+            losses += loss
             result.steps += 1
             for kind, count in presented.items():
                 result.presented[kind] += count
             if fabric.device.type == "cpu":  # on a GPU, reading the loss here would stall the queue
-                report(result.steps, steps, loss=float(loss.detach()), dice=dice)
+                report(result.steps, steps, loss=float(loss), dice=dice)
         mean_loss = float(losses) / steps_per_epoch
         if not math.isfinite(mean_loss):
             raise RuntimeError(f"the segmenter's loss is not finite in epoch {epoch}, by step {result.steps}")
@@ -135,6 +147,7 @@ def fit(
         report(result.steps, steps, loss=mean_loss, dice=dice)
         if checkpoint is not None and not last and checkpoint.due():
             state.save(checkpoint)
+    result.shortage = micro.shortage
     return result
 
 
@@ -146,6 +159,7 @@ class _State:
     optimiser: torch.optim.Optimizer
     generators: dict[str, torch.Generator]
     result: Fit
+    micro: MicroBatches
 
     def save(self, checkpoint: Checkpoint) -> None:
         tensors = {f"model.{name}": value for name, value in _copy(self.model).items()}
@@ -155,7 +169,7 @@ class _State:
             tensors |= {f"optimiser.{number}.{name}": value.detach().cpu() for name, value in moments.items()}
         result = self.result
         numbers = {"epoch": result.epoch, "curve": result.curve, "steps": result.steps, "presented": result.presented}
-        checkpoint.save(tensors, numbers)
+        checkpoint.save(tensors, numbers | {"micro": self.micro.state})
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Goes back to the checkpoint, if there is one."""
@@ -163,6 +177,7 @@ class _State:
         if found is None:
             return
         tensors, numbers = found
+        self.micro.state = numbers.pop("micro")
         self.model.load_state_dict(_below("model.", tensors))
         self.result.state = _below("selected.", tensors)
         for name, generator in self.generators.items():
@@ -176,20 +191,32 @@ class _State:
             setattr(self.result, name, value)
 
 
+def _global_generator(device: torch.device) -> torch.Generator:
+    """What layers such as dropout draw from."""
+    return torch.cuda.default_generators[device.index] if device.type == "cuda" else torch.default_generator
+
+
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
 @torch.inference_mode()
 def foreground_probability(model: nn.Module, images: np.ndarray, fabric: Fabric, batch_size: int = 32) -> np.ndarray:
-    """Probability of the foreground: images uint8 (N, S, S) -> float32 (N, S, S) in [0, 1]."""
+    """Probability of the foreground: images uint8 (N, S, S) -> float32 (N, S, S) in [0, 1].
+
+    Fewer than `batch_size` at once where memory runs out.
+    """
     model.eval()
     out = np.empty(images.shape, np.float32)
-    for start in range(0, len(images), batch_size):
-        batch = torch.from_numpy(np.ascontiguousarray(images[start : start + batch_size])).to(fabric.device)
-        with fabric.autocast():
-            logits = model(to_network(batch[:, None]))
-        out[start : start + batch_size] = logits.float().softmax(1)[:, 1].cpu().numpy()
+
+    def fill(at_once: int) -> None:
+        for start in range(0, len(images), at_once):
+            batch = torch.from_numpy(np.ascontiguousarray(images[start : start + at_once])).to(fabric.device)
+            with fabric.autocast():
+                logits = model(to_network(batch[:, None]))
+            out[start : start + at_once] = logits.float().softmax(1)[:, 1].cpu().numpy()
+
+    halving(batch_size, fill)
     return out
 
 

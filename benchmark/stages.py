@@ -6,6 +6,7 @@ under its lock, measures it and commits it. Versions are in versions.py; specs a
 
 import csv
 import json
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,6 +73,7 @@ def fit_generator(spec: dict, inputs: Inputs, out: Path, context: Context) -> di
     from baselines.generator import TrainingSlices, generator_class
     from baselines.generator_settings import settings_of_generator
     from baselines.own import close_fit, is_own
+    from benchmark.microbatch import read_shortage
     from datasets.preparation import Prepared
 
     data = Prepared(inputs["prepare"])
@@ -86,7 +88,7 @@ def fit_generator(spec: dict, inputs: Inputs, out: Path, context: Context) -> di
     )  # fmt: skip
     if is_own(spec["generator"]):
         close_fit(spec["generator"], out, slices.ids)
-    return {"slices": len(rows)}
+    return {"slices": len(rows), **read_shortage(out)}
 
 
 def synthesize(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[str, Any]:
@@ -97,6 +99,7 @@ def synthesize(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[
     from baselines.generator_settings import settings_class
     from baselines.own import check_samples, is_own
     from baselines.phrases import join_phrase
+    from benchmark.microbatch import halving
     from datasets.preparation import Prepared
 
     data = Prepared(inputs["prepare"])
@@ -106,10 +109,10 @@ def synthesize(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[
         ids=data.slice_ids(rows), masks=data.masks[rows], edges=data.edges[rows],
         prompts=[join_phrase(prompt, spec["phrase"]) for prompt in data.prompts(rows)],
     )  # fmt: skip
-    images, masks = generator.sample(
-        conditions, variant=spec["variant"], key=inputs["fit-generator"].name, batch_size=SAMPLING_BATCH,
+    images, masks = halving(SAMPLING_BATCH, lambda at_once: generator.sample(
+        conditions, variant=spec["variant"], key=inputs["fit-generator"].name, batch_size=at_once,
         sampling=settings_class(spec["generator"]).sampling_from(spec["sampling"]), report=context.report,
-    )  # fmt: skip
+    ))  # fmt: skip
     if is_own(spec["generator"]):
         check_samples(spec["generator"], images, masks, conditions.masks.shape)
     np.save(out / "images.npy", images)
@@ -148,7 +151,10 @@ def fit_segmenter(spec: dict, inputs: Inputs, out: Path, context: Context) -> di
         writer = csv.DictWriter(file, ["epoch", "step", "loss", "dice"], restval="")
         writer.writeheader()
         writer.writerows(fitted.curve)
-    return {"steps": fitted.steps, "presented": fitted.presented, "selected_epoch": fitted.epoch, "slices": len(rows)}
+    return {
+        "steps": fitted.steps, "presented": fitted.presented, "selected_epoch": fitted.epoch, "slices": len(rows),
+        **fitted.shortage,
+    }  # fmt: skip
 
 
 def predict(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[str, Any]:
@@ -233,6 +239,7 @@ def execute(store: Store, key: str, device: str, report: Report = silent, wait: 
         own = _own_file(node)
 
         def work(out: Path) -> dict[str, Any]:
+            _seed_the_rest(key)
             with Meter(device) as meter:
                 results = STAGES[stage](node["spec"], inputs, out, context) | own
             cost = meter.cost()
@@ -257,6 +264,16 @@ def _own_file(node: dict[str, Any]) -> dict[str, str]:
     if loaded.spec.reference not in (node["spec"].get("generator"), node["spec"].get("transform")):
         raise InputError(f"{loaded.address} changed its name or version since the run was planned; run the same command again.")
     return {"own_sha256": loaded.sha256}
+
+
+def _seed_the_rest(key: str) -> None:
+    """Gives the global generators, of which layers such as dropout draw, a state that follows from the stage alone."""
+    import torch
+
+    seed = named_seed(0, key)
+    torch.manual_seed(seed)
+    np.random.seed(seed % 2**32)
+    random.seed(seed)
 
 
 def _input_folders(store: Store, node: dict[str, Any], role: str) -> Path | list[Path]:
