@@ -134,12 +134,14 @@ def describe(name: str, size: int) -> dict[str, float]:
 def _build(name: str, size: int, seed: int) -> "nn.Module":
     import torch
 
+    from baselines.prelu import with_fast_prelu
+
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         # Not torch.manual_seed, which would also set the GPUs' generators.
         torch.default_generator.manual_seed(seed)
         if name.startswith(SMP_PREFIX):
             return _smp(*_smp_names(name))
-        return ARCHITECTURES[name][0](size)
+        return with_fast_prelu(ARCHITECTURES[name][0](size))
 
 
 def _run_without_data(network: "nn.Module", size: int):

@@ -137,4 +137,4 @@ def _kind(stage: str, spec: dict, inputs: dict, sizes: dict[str, Any], key: str)
         "predict": (),
         "score": (),
     }[stage]
-    return canonical([stage, size, *(spec[part] for part in parts), bool(spec.get("synthetic"))])
+    return canonical([stage, size, *(spec[part] for part in parts), bool(spec.get("synthetic")), spec.get("precision", "")])

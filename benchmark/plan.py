@@ -185,4 +185,4 @@ def _segmenter_spec(run: RunSpec, train: list[str], parts: Split, foreground: in
             "validate_every": preset.validate_every,
         },
         "seed": run.seed,
-    }
+    } | ({} if preset.precision == "auto" else {"precision": preset.precision})

@@ -5,7 +5,7 @@ widths. `smoke` is about a minute on a CPU, `compact` trains its generator from 
 number can be set alone (`--set epochs=40`, `--set generator.steps=800`). Callers: spec, plan. Rules are in protocol.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, model_serializer
 
@@ -33,12 +33,17 @@ class Preset(Frozen):
     alpha: float = Field(ge=0, le=1, description="default share of real patches")
     patch_size: int = Field(ge=1, description="default side of a merging patch, pixels")
     nsd_tolerance: float = Field(gt=0, description="tolerance of the normalised surface Dice, in the case's unit")
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="segmenter: number format of the network; auto = bfloat16 on a GPU that has it, else float32"
+    )
 
     @model_serializer(mode="wrap")
-    def _without_absent_weights(self, values_of) -> dict[str, Any]:
+    def _without_later_defaults(self, values_of) -> dict[str, Any]:
+        """Fields that came later are left out at their default, so that older runs keep their keys."""
         values = values_of(self)
-        if self.edge_weights is None:
-            values.pop("edge_weights", None)
+        for name, default in (("edge_weights", None), ("precision", "auto")):
+            if values.get(name) == default:
+                values.pop(name, None)
         return values
 
 

@@ -129,7 +129,7 @@ def fit_segmenter(spec: dict, inputs: Inputs, out: Path, context: Context) -> di
     from datasets.preparation import Prepared
 
     data = Prepared(inputs["prepare"])
-    fabric = make_fabric(context.device)
+    fabric = make_fabric(context.device, spec.get("precision", "auto"))
     rows = data.rows(spec["train"], spec["minimum_foreground"])
     if not data.masks[rows].any():
         raise InputError("no training slice has any foreground, so there is nothing to learn; add cases with a mask.")
@@ -153,7 +153,7 @@ def fit_segmenter(spec: dict, inputs: Inputs, out: Path, context: Context) -> di
         writer.writerows(fitted.curve)
     return {
         "steps": fitted.steps, "presented": fitted.presented, "selected_epoch": fitted.epoch, "slices": len(rows),
-        **fitted.shortage,
+        "precision": fabric.strategy.precision.precision, **fitted.shortage,
     }  # fmt: skip
 
 
@@ -166,8 +166,8 @@ def predict(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[str
     from datasets.preparation import Prepared
 
     data = Prepared(inputs["prepare"])
-    fabric = make_fabric(context.device)
     trained = json.loads((inputs["fit-segmenter"] / "manifest.json").read_text(encoding="utf-8"))
+    fabric = make_fabric(context.device, trained["spec"].get("precision", "auto"))
     model = build(trained["spec"]["architecture"], data.images.shape[-1], seed=0)
     model.load_state_dict(load_file(inputs["fit-segmenter"] / "weights.safetensors"))
     model = fabric.setup_module(model)
@@ -293,6 +293,7 @@ def _objective(spec: dict, data, rows: np.ndarray, variants: list[Path], device)
 
     from baselines import objectives
     from baselines.augment import NO_TRANSFORM, make_augmenter
+    from baselines.variants import load_variants
 
     augment = None
     if spec["transform"] is not None or spec["renormalise"]:
@@ -308,7 +309,7 @@ def _objective(spec: dict, data, rows: np.ndarray, variants: list[Path], device)
         return objectives.RealObjective(**shown)
 
     def stack(name: str):
-        return torch.from_numpy(np.stack([np.load(folder / name, allow_pickle=False) for folder in variants])).to(device)
+        return load_variants([folder / name for folder in variants], device)
 
     shown |= {
         "variants": stack("images.npy"),

@@ -128,3 +128,14 @@ def test_scarce_training_sets_are_nested():
 def test_a_fold_that_does_not_exist_is_refused():
     with pytest.raises(InputError, match="folds are 0 to 2"):
         plans(replace(SMOKE, folds=(3,)))
+
+
+def test_a_chosen_precision_is_part_of_a_run_and_an_automatic_one_of_none():
+    """Records from before the choice keep their keys."""
+    usual, automatic, half = plan("none"), plan("none", "precision=auto"), plan("none", "precision=bfloat16")
+    assert "precision" not in usual.run.preset.model_dump() and "precision" not in usual.last("fit-segmenter").spec
+    assert usual.run.key == automatic.run.key != half.run.key
+    assert key(usual, "prepare") == key(half, "prepare") and key(usual, "fit-segmenter") != key(half, "fit-segmenter")
+    assert half.last("fit-segmenter").spec["precision"] == "bfloat16"
+    with pytest.raises(InputError, match="precision=half"):
+        plan("none", "precision=half")

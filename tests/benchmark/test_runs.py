@@ -157,3 +157,11 @@ def test_a_record_file_is_plain_json_with_everything_in_it(finished):
     assert data["schema_version"] == 1
     assert data["spec"]["method"]["generator"]["steps"] == 4
     assert set(data["seeds"]) == {"split", "generator", "weights", "order", "step"}
+
+
+def test_the_precision_of_a_training_is_in_the_record(tmp_path, finished):
+    code, (half,) = run(tmp_path, tiny("none", "precision=bfloat16"))
+    results = [next(stage.results for stage in record.stages if stage.stage == "fit-segmenter") for record in
+               (half, finished[1]["none"])]  # fmt: skip
+    assert code == 0 and [result["precision"] for result in results] == ["bf16-mixed", "32-true"]
+    assert half.spec.preset.precision == "bfloat16"

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from monai.losses import DiceCELoss
 from torch import nn
 
 from baselines.objectives import JoinedPairs, MergedImages, MergedLogits, RealObjective, dice_ce
@@ -182,3 +183,30 @@ def test_probabilities_do_not_depend_on_the_batch(slices):
     images = slices["images"].numpy()
     small, large = (foreground_probability(model, images, fabric, size) for size in (3, 10))
     assert abs(small - large).max() < 1e-6
+
+
+@pytest.mark.parametrize("background", [True, False])
+def test_the_loss_is_monais(background):
+    """Values and gradients, a slice without foreground and one without background among them."""
+    rng = torch.Generator().manual_seed(0)
+    labels = (torch.rand(4, 9, 9, generator=rng) > 0.8).long()
+    labels[1], labels[2] = 0, 1
+    given = [(4 * torch.randn(4, 2, 9, 9, generator=rng)).requires_grad_()]
+    given.append(given[0].detach().clone().requires_grad_())
+    theirs = DiceCELoss(include_background=background, to_onehot_y=True, softmax=True)(given[0], labels[:, None])
+    ours = dice_ce(background)(given[1], labels)
+    theirs.backward()
+    ours.backward()
+    torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(given[1].grad, given[0].grad, rtol=1e-4, atol=1e-7)
+
+
+def test_bfloat16_is_another_number_format_and_close(slices):
+    def train(precision):
+        fabric = make_fabric("cpu", precision)
+        return fit(Tiny(), RealObjective(**slices), 10, training(epochs=5), select=None, fabric=fabric, seed=1)
+
+    exact, automatic, half = train("float32"), train("auto"), train("bfloat16")
+    assert exact.curve == automatic.curve != half.curve
+    assert half.curve[-1]["loss"] == pytest.approx(exact.curve[-1]["loss"], rel=0.05)
+    assert all(value.dtype == torch.float32 for value in half.state.values())

@@ -54,6 +54,7 @@ def resolved(command, spec):
         make_record("classic", "gamma", protocol="released", source=MSD_PROSTATE).spec,
         make_record("none", protocol=Protocol(selection="test", renormalise=True), training_share=0.25).spec,
         make_record("none", protocol=named_protocol("released").model_copy(update={"merge": "image"})).spec,
+        make_record("none", numbers={"precision": "bfloat16"}).spec,
         make_record("none", numbers={"epochs": 40, "learning_rate": 1e-5, "edge": "canny"}, architecture="unet").spec,
         with_generator(make_record("emitdiff", ratio=5, alpha=0.3, patch_size=8)),
         with_generator(make_record("emitdiff", "deepstack", preset_name="compact"), steps=800, channels=[32, 64]),
