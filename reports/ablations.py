@@ -1,7 +1,7 @@
 """Figures over one setting: ratio, alpha and patch size (as Fig. 6), networks (as Fig. 7), scarcity, and the audit.
 
 Each is drawn only where the records hold it. Bars are 95 % intervals over seeds, folds and cases; differences are
-paired by case. Callers: page. Not here: joining the runs (sweeps.py).
+paired by case. Callers: page_study, page_audits. Not here: joining the runs (sweeps.py).
 """
 
 from collections.abc import Sequence
@@ -33,13 +33,17 @@ _TITLE = {
 _GAIN = "Dice minus none, points"
 
 
-def ablation_figures(summaries: Sequence[Summary], folder: Path) -> list[Drawing]:
+def setting_figures(summaries: Sequence[Summary], folder: Path) -> list[Drawing]:
     """Every figure over a setting that the records support, in the order of the paper."""
     found = [curve_figure(curve, folder) for one in summaries for curve in curves(one) if curve.none is not None]
     found += [network_figure(family, folder) for family in families(summaries, "architecture")]
-    found += [scarcity_figure(family, folder) for family in families(summaries, "training_share")]
+    return found + [scarcity_figure(family, folder) for family in families(summaries, "training_share")]
+
+
+def audit_figures(summaries: Sequence[Summary], folder: Path) -> list[Drawing]:
+    """The audit of every family of protocols that holds rigorous and a quirk."""
     audits = (audit_family(family) for family in families(summaries, "protocol"))
-    return found + [audit_figure(family, folder) for family in audits if family]
+    return [audit_figure(family, folder) for family in audits if family]
 
 
 def curve_figure(curve: Curve, folder: Path) -> Drawing:

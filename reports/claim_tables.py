@@ -2,13 +2,18 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from benchmark.record import Record
 from reports.claims import Finding, Verdict
 from reports.csv_files import write_rows
+from reports.groups import Group
 from reports.labels import one_line, source_label
+from reports.site import group_page, run_page
 from reports.tables import Table
 
 SHOWN_FINDINGS = 3
+SHOWN_METHODS = 40
 _COLUMNS = ("id", "where", "claim", "verdict", "reason", "source", "rules", "outcome", "finding", "caveats")
 
 
@@ -33,6 +38,33 @@ def shown_findings(verdict: Verdict) -> list[str]:
     lines = [f"{_setting(finding)}: {finding.outcome}, {finding.text}" for finding in found[:SHOWN_FINDINGS]]
     more = len(found) - SHOWN_FINDINGS
     return lines + ([f"{more} more in the claims CSV"] if more > 0 else [])
+
+
+def finding_lines(verdict: Verdict) -> list[dict[str, Any]]:
+    """Every finding as its page shows it, with the runs behind it: (method, rules, its page, [(fold, seed, page)])."""
+    lines = []
+    for finding in verdict.findings:
+        group = finding.group
+        runs = [
+            {
+                "method": label,
+                "rules": ", ".join(where.rules),
+                "page": group_page(where.slug),
+                "runs": [(one.spec.fold, one.spec.seed, run_page(one.key)) for one in _done(where, label)],
+            }
+            for where, label in finding.methods[:SHOWN_METHODS]
+        ]
+        lines.append({
+            "source": source_label(group.spec.source), "synthetic": group.spec.source.synthetic,
+            "rules": ", ".join(group.rules), "page": group_page(group.slug), "outcome": finding.outcome,
+            "text": one_line(finding.text), "caveats": [one_line(caveat) for caveat in finding.caveats],
+            "methods": runs, "more": max(0, len(finding.methods) - SHOWN_METHODS),
+        })  # fmt: skip
+    return lines
+
+
+def _done(group: Group, label: str) -> tuple[Record, ...]:
+    return next(runs.done for runs in group.methods if runs.label == label)
 
 
 def write_claims(verdicts: Sequence[Verdict], folder: Path) -> dict[str, Path]:

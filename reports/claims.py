@@ -6,6 +6,7 @@ claim_tables, page. Not here: the rules (rules.py), the claims themselves (claim
 """
 
 import functools
+import inspect
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from reports.tables import absent_runs
 
 __all__ = [
     "FAILS", "HOLDS", "NOT_REPRODUCED", "NOT_TESTABLE", "OPEN", "REPRODUCED", "Claim", "Finding", "Verdict", "claims",
-    "judge",
+    "judge", "rule_text",
 ]  # fmt: skip
 
 REPRODUCED, NOT_REPRODUCED, NOT_TESTABLE = "reproduced", "not reproduced", "not testable yet"
@@ -51,12 +52,14 @@ class Finding:
     """What the records of a group say, or of a family of groups (then `group` is the usual network's).
 
     outcome: of the rule, HOLDS, FAILS or OPEN. caveats: why the outcome is no verdict on the paper; () if it is one.
+    methods: the rows that the outcome rests on, as (group, label).
     """
 
     group: Group
     outcome: str
     text: str
     caveats: tuple[str, ...]
+    methods: tuple[tuple[Group, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -113,24 +116,40 @@ def _judged(claim: Claim, findings: list[Finding]) -> Verdict:
     return Verdict(claim, NOT_TESTABLE, reason, tuple(findings))
 
 
+def rule_text(claim: Claim) -> str:
+    """The rule of a claim in words, '' where no record can tell yet."""
+    rules = {**BY_ROW} | {name: rule for name, (_, rule) in (*BY_CURVE.items(), *BY_FAMILY.items())}
+    return inspect.getdoc(rules[claim.rule]) or "" if claim.rule else ""
+
+
 def _findings(claim: Claim, summaries: Sequence[Summary]) -> Iterator[Finding]:
     mine = [summary for summary in summaries if summary.group.spec.dataset == claim.dataset]
     if claim.rule in BY_ROW:
         for summary in mine:
             if found := BY_ROW[claim.rule](summary, claim.method or ""):
-                yield Finding(summary.group, *found, _caveats(summary, _row_labels(claim, summary)))
+                labels = _row_labels(claim, summary)
+                yield Finding(summary.group, *found, _caveats(summary, labels), _methods(summary, labels))
     elif claim.rule in BY_CURVE:
         setting, rule = BY_CURVE[claim.rule]
         for curve in (curve for summary in mine for curve in curves(summary) if curve.setting == setting):
             if found := rule(curve):
-                yield Finding(curve.summary.group, *found, _caveats(curve.summary, _curve_labels(curve)))
+                labels = _curve_labels(curve)
+                yield Finding(
+                    curve.summary.group, *found, _caveats(curve.summary, labels), _methods(curve.summary, labels)
+                )
     elif claim.rule in BY_FAMILY:
         field, rule = BY_FAMILY[claim.rule]
         for family in families(mine, field):
             if found := rule(family):
                 flaws = dict.fromkeys(flaw for one in family.members for flaw in _member_flaws(one.summary))
                 usual = next(one.summary.group for one in family.members if one.value == PAPER_ARCHITECTURE)
-                yield Finding(usual, *found, (*not_comparable(usual), *flaws))
+                methods = [pair for one in family.members for pair in _methods(one.summary, _member_labels(one.summary))]
+                yield Finding(usual, *found, (*not_comparable(usual), *flaws), tuple(methods))
+
+
+def _methods(summary: Summary, labels: set[str | None]) -> tuple[tuple[Group, str], ...]:
+    """The rows of a group called `labels`, in its order."""
+    return tuple((summary.group, runs.label) for runs in summary.group.methods if runs.label in labels)
 
 
 def _row_labels(claim: Claim, summary: Summary) -> set[str | None]:
@@ -148,9 +167,13 @@ def _caveats(summary: Summary, labels: set[str | None]) -> tuple[str, ...]:
     return (*not_comparable(summary.group), *_flaws(summary, labels))
 
 
-def _member_flaws(summary: Summary) -> tuple[str, ...]:
+def _member_labels(summary: Summary) -> set[str | None]:
     ours = main_emitdiff(summary.group)
-    return _flaws(summary, {none_label(summary.group), ours.label if ours else None})
+    return {none_label(summary.group), ours.label if ours else None}
+
+
+def _member_flaws(summary: Summary) -> tuple[str, ...]:
+    return _flaws(summary, _member_labels(summary))
 
 
 def _flaws(summary: Summary, labels: set[str | None]) -> tuple[str, ...]:

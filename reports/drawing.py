@@ -1,18 +1,25 @@
-"""How every figure looks and is written: size, style, colours, and the same drawing as PNG, SVG and PDF.
+"""How every figure looks and is written: size, style, colours, and the same drawing as SVG, PNG and PDF.
 
 On white, readable in print, and told apart without colour by labels and markers. The same records give the same bytes.
-Callers: figures, ablations, rank_figures, panels.
+The SVG keeps its text as text: small, and readable by machines; PNG and PDF carry their glyphs. Callers: figures,
+ablations, rank_figures, panels, page (chooses the kinds).
 """
 
+import contextlib
+import re
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 import matplotlib as mpl
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
@@ -28,7 +35,7 @@ COLOURS = {
 MARKERS = {"none": "s", "classic": "o", "unconditional": "^", "pix2pix": "v", "emitdiff": "D", "own": "P"}
 WIDTH_INCHES = 6.4
 DPI = 160
-KINDS = ("png", "svg", "pdf")
+KINDS = ("svg", "png", "pdf")
 STYLE = {
     **sns.axes_style("ticks"),
     "font.family": "DejaVu Sans",
@@ -39,19 +46,32 @@ STYLE = {
     "ytick.labelsize": 9,
     "axes.labelpad": 6,
     "svg.hashsalt": "report",  # ids in the SVG follow from the drawing, not from a random number
+    "svg.fonttype": "none",
 }
-_METADATA = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
+_FONTS = "'DejaVu Sans', Verdana, Arial, sans-serif"  # Verdana has the widths of DejaVu, where that is not installed
+_PLACES = re.compile(r'\s(?:d|x|y|transform|points)="[^"]*"')  # where a hundredth of a point is enough
+_kinds: ContextVar[tuple[str, ...]] = ContextVar("kinds", default=KINDS)
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure on disk: one drawing as PNG, SVG and PDF, a heading, and a sentence for those who cannot see it."""
+    """A figure on disk, a heading, and a sentence for those who cannot see it. svg is always there; see `only`."""
 
-    png: Path
     svg: Path
-    pdf: Path
+    png: Path | None
+    pdf: Path | None
     title: str
     alt: str
+
+
+@contextlib.contextmanager
+def only(kinds: Sequence[str]) -> Iterator[None]:
+    """Within it, figures are written as these kinds of KINDS alone; "svg" must be among them."""
+    token = _kinds.set(tuple(kind for kind in KINDS if kind in kinds))
+    try:
+        yield
+    finally:
+        _kinds.reset(token)
 
 
 def draw(
@@ -64,18 +84,42 @@ def draw(
     """
     folder.mkdir(parents=True, exist_ok=True)
     with mpl.rc_context(STYLE):
-        layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
-        figure = Figure(figsize=(WIDTH_INCHES, height_inches), layout=layout)
+        figure = Figure(figsize=(WIDTH_INCHES, height_inches), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
         FigureCanvasAgg(figure)
         alt = plot(figure)
         text = textwrap.fill(heading, 98)
         figure.suptitle(text, x=0.012, ha="left", fontsize=9, color="0.25", parse_math=False)
-        figure.draw_without_rendering()
+        figure.get_layout_engine().execute(figure)
         figure.set_layout_engine("none")  # the layout found once holds for every file
-        paths = {kind: folder / f"{stem}.{kind}" for kind in KINDS}
+        paths = {kind: folder / f"{stem}.{kind}" if kind in _kinds.get() else None for kind in KINDS}
         for kind, path in paths.items():
-            figure.savefig(path, dpi=DPI, metadata=_METADATA[kind])
+            if path is not None:
+                _WRITERS[kind](figure, path)
     return Drawing(**paths, title=title, alt=alt)
+
+
+def _write_svg(figure: Figure, path: Path) -> None:
+    text = StringIO()
+    FigureCanvasSVG(figure).print_svg(text, metadata={"Date": None})
+    small = re.sub(r"\n\s+", "\n", text.getvalue()).replace("'DejaVu Sans'", _FONTS)
+    path.write_text(_PLACES.sub(_hundredths, small), encoding="utf-8")
+
+
+def _hundredths(found: re.Match) -> str:
+    return re.sub(r"(\.\d\d)\d+", r"\1", found[0])
+
+
+def _write_png(figure: Figure, path: Path) -> None:
+    figure.set_dpi(DPI)
+    FigureCanvasAgg(figure).print_png(path)
+
+
+def _write_pdf(figure: Figure, path: Path) -> None:
+    FigureCanvasPdf(figure).print_pdf(path, metadata={"CreationDate": None})
+
+
+# The canvases are called themselves: Figure.savefig draws each figure once more to lay it out, which is done already.
+_WRITERS = {"svg": _write_svg, "png": _write_png, "pdf": _write_pdf}
 
 
 def tidy(axes: Axes, grid: str) -> None:

@@ -1,16 +1,17 @@
 """Statistics of a group as tables and sentences. Callers: page. The numbers are those of inference.py."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from reports.csv_files import write_frame
-from reports.inference import BETTER, EQUAL, OPEN, WORSE, Inference
+from reports.inference import BETTER, EQUAL, OPEN, WORSE, Inference, Noise
 from reports.statistics.paired import ALPHA, MARGIN, POWER
 from reports.statistics.resampling import RESAMPLES
 from reports.tables import ABSENT, Table, rounded, signed
 
-_WORDS = {
+VERDICT_WORDS = {
     BETTER: "better", WORSE: "worse", EQUAL: f"equal within {100 * MARGIN:g} point", OPEN: "not told apart", "": ABSENT,
 }  # fmt: skip
 
@@ -34,7 +35,7 @@ def verdict_table(inference: Inference) -> Table:
         for name, words in against.items():
             cells[f"to {words}, points [95 % CI]"] = _interval(row, name)
             cells[f"p (Holm), {name.replace('_', ' ')}"] = p_text(row[f"{name}_p_holm"])
-            cells[f"verdict, {name.replace('_', ' ')}"] = _WORDS[row[f"{name}_verdict"]]
+            cells[f"verdict, {name.replace('_', ' ')}"] = VERDICT_WORDS[row[f"{name}_verdict"]]
         if "none" in against:
             cells["smallest detectable, points"] = rounded(row["none_detectable"], 1, 100)
         rows.append(cells)
@@ -70,13 +71,13 @@ def statistics_notes(inference: Inference) -> list[str]:
         )
     if np.isfinite(inference.friedman):
         notes.append(f"Friedman's test that all methods rank alike: p {_equal_or_below(inference.friedman)}.")
-    return notes + noise_sentences(inference)
+    return notes + noise_sentences(inference.noise)
 
 
-def noise_sentences(inference: Inference) -> list[str]:
+def noise_sentences(noises: Sequence[Noise]) -> list[str]:
     """The noise floor: what runs that should be equal differ by, beside that of the printed table."""
     found = []
-    for noise in inference.noise:
+    for noise in noises:
         size = f"{100 * noise.typical:.2f} points"
         largest = f" (root mean square of {noise.comparisons}; largest {100 * noise.largest:.2f})"
         many = largest if noise.comparisons > 1 else ""

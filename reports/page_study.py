@@ -1,58 +1,49 @@
-"""What the page shows beyond single tables: claims, the paper's tables, figures over settings, statistics of a group.
+"""Pages beyond single comparisons: claims, the paper's tables, figures over settings.
 
-Files are written on the way. Callers: page. Not here: the tables of a group (page.py), any number.
+Files they link are written on the way. Callers: page. Not here: the pages of comparisons (page_group.py) and audits
+(page_audits.py), any number.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-from reports.ablations import ablation_figures
-from reports.claim_tables import shown_findings, write_claims
-from reports.claims import NOT_REPRODUCED, NOT_TESTABLE, REPRODUCED, Verdict, judge
-from reports.drawing import Drawing
-from reports.inference import infer
-from reports.inference_tables import statistics_notes, variance_table, verdict_table, write_statistics
+from reports.ablations import setting_figures
+from reports.claim_tables import finding_lines, write_claims
+from reports.claims import NOT_REPRODUCED, NOT_TESTABLE, REPRODUCED, Verdict, judge, rule_text
+from reports.drawing import KINDS, Drawing
 from reports.labels import one_line
 from reports.paper_tables import write_paper_tables
-from reports.rank_figures import rank_figures
+from reports.site import Site, claim_page
 from reports.summaries import Summary
 from reports.sweeps import FIELDS, families
 
-_MARK = {REPRODUCED: "good", NOT_REPRODUCED: "bad", NOT_TESTABLE: "open"}
+MARK = {REPRODUCED: "good", NOT_REPRODUCED: "bad", NOT_TESTABLE: "open"}
 
 
-def study_view(summaries: Sequence[Summary], out: Path) -> dict[str, Any]:
-    """The claims, the paper's tables with their files, and the figures over settings."""
+def write_study(site: Site, summaries: Sequence[Summary]) -> dict[str, Any]:
+    """Writes the pages of the claims, of the paper's tables and of the settings; returns what the first page shows.
+
+    That is {"claims": lines of the main claims, "counts": verdict -> how many of them, "settings": number of figures}.
+    """
     verdicts = judge(summaries)
-    files = write_claims(verdicts, out / "tables")
+    files = write_claims(verdicts, site.out / "tables")
+    lines = [_claim_line(verdict) for verdict in verdicts]
+    main, minor = ([line for line in lines if line["minor"] == small] for small in (False, True))
+    counts = {name: sum(line["verdict"] == name for line in main) for name in MARK}
+    links = {name: site.link(path) for name, path in files.items()}
+    site.write("claims.html.jinja", "claims.html", claims=main, minor=minor, counts=counts, files=links)
+    for verdict, line in zip(verdicts, lines, strict=True):
+        site.write("claim.html.jinja", line["page"], claim=line, needs=verdict.claim.needs,
+                   rule=rule_text(verdict.claim), findings=finding_lines(verdict))  # fmt: skip
     tables = [
-        {"title": title, "table": table, "files": {kind: relative(path, out) for kind, path in paths.items()}}
-        for title, table, paths in write_paper_tables(summaries, out / "tables")
+        {"title": title, "table": table, "files": {kind: site.link(path) for kind, path in paths.items()}}
+        for title, table, paths in write_paper_tables(summaries, site.out / "tables")
     ]
-    return {
-        "claims": [_claim_line(verdict) for verdict in verdicts if not verdict.claim.minor],
-        "minor": [_claim_line(verdict) for verdict in verdicts if verdict.claim.minor],
-        "counts": {name: sum(one.verdict == name and not one.claim.minor for one in verdicts) for name in _MARK},
-        "claim_files": {name: relative(path, out) for name, path in files.items()},
-        "tables": tables,
-        "figures": [figure_links(drawing, out) for drawing in ablation_figures(summaries, out / "figures")],
-    }
-
-
-def statistics_view(summary: Summary, out: Path) -> dict[str, Any] | None:
-    """Tests, ties, ranks, variance and noise of a group; None where fewer than two methods are scored."""
-    inference = infer(summary)
-    if inference is None:
-        return None
-    return {
-        "verdicts": verdict_table(inference),
-        "variance": variance_table(inference),
-        "notes": statistics_notes(inference),
-        "csv": relative(write_statistics(inference, out / "tables"), out),
-        "figures": [figure_links(drawing, out) for drawing in rank_figures(inference, out / "figures")],
-    }
+    site.write("paper.html.jinja", "paper.html", tables=tables)
+    figures = [figure_links(drawing, site) for drawing in setting_figures(summaries, site.out / "figures")]
+    site.write("settings.html.jinja", "settings.html", figures=figures)
+    return {"claims": main, "counts": counts, "settings": len(figures)}
 
 
 def joined_groups(summaries: Sequence[Summary]) -> set[str]:
@@ -61,25 +52,23 @@ def joined_groups(summaries: Sequence[Summary]) -> set[str]:
     return {summary.group.id for summary in joined if len(summary.group.methods) <= 4}
 
 
-def figure_links(drawing: Drawing, out: Path) -> dict[str, str]:
-    """A figure as the template shows it: addresses of its files, its title and its text."""
-    files = {kind: relative(getattr(drawing, kind), out) for kind in ("png", "svg", "pdf")}
+def figure_links(drawing: Drawing, site: Site) -> dict[str, str]:
+    """A figure as the template shows it: addresses of its files ('' for those not written), its title and its text."""
+    paths = {kind: getattr(drawing, kind) for kind in KINDS}
+    files = {kind: site.link(path) if path else "" for kind, path in paths.items()}
     return files | {"title": drawing.title, "alt": drawing.alt}
-
-
-def relative(path: Path, out: Path) -> str:
-    """Address of a file below `out`, as the page links it."""
-    return quote(path.resolve().relative_to(out.resolve()).as_posix())
 
 
 def _claim_line(verdict: Verdict) -> dict[str, Any]:
     claim = verdict.claim
     return {
         "id": claim.id,
+        "page": claim_page(claim.id),
         "text": one_line(claim.text),
         "where": claim.where,
         "verdict": verdict.verdict,
-        "mark": _MARK[verdict.verdict],
+        "mark": MARK[verdict.verdict],
         "reason": one_line(verdict.reason),
-        "findings": shown_findings(verdict),
+        "minor": claim.minor,
+        "found": len(verdict.findings),
     }

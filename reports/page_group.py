@@ -1,0 +1,254 @@
+"""The page of one comparison: its tables, statistics, figures, pictures, splits and runs.
+
+The files it links (tables, figures) are written on the way. Callers: page. Not here: the page of a run (page_run.py),
+the leaderboard's row of it (page_board.py), any arithmetic.
+"""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from benchmark.errors import InputError
+from benchmark.protocol import Protocol, differences
+from benchmark.record import Record
+from benchmark.spec import MethodSpec, RunSpec, canonical, digest
+from reports.commands import repeat_command
+from reports.drawing import DPI
+from reports.figures import group_figures
+from reports.groups import Group
+from reports.inference import Inference
+from reports.inference_tables import statistics_notes, variance_table, verdict_table, write_statistics
+from reports.labels import flat, one_line, plain_value, preset_label, protocol_label
+from reports.load import commit_of
+from reports.marks import Mark, badges, owners
+from reports.notes import notes_on_numbers, warnings
+from reports.page_board import counts, heading
+from reports.page_study import figure_links
+from reports.panels import Panel
+from reports.paper_numbers import not_comparable
+from reports.rank_figures import rank_figures
+from reports.site import Site, group_page, run_page
+from reports.summaries import Summary
+from reports.tables import absent_runs, case_table, comparison_table, result_table, rounded, write_tables
+
+SHOWN_CASES = 100
+SHOWN_PIXELS_PER_INCH = 96
+
+
+@dataclass(frozen=True)
+class RunLine:
+    """A run as a page lists it; `key` and `page` are empty for a run that is missing."""
+
+    method: str
+    fold: int
+    seed: int
+    status: str
+    key: str
+    seconds: str
+    machine: str
+    commit: str
+    command: str
+    page: str = ""
+    dice: str = ""
+    owner: str = ""
+    badges: tuple[str, ...] = ()
+
+
+def write_group(
+    site: Site,
+    summary: Summary,
+    inference: Inference | None,
+    panels: Sequence[Panel],
+    generator_defaults: Mapping[str, Any] | None,
+    marks: Mapping[str, Mark],
+    *,
+    brief: bool,
+) -> Path:
+    """Writes the page with its tables and figures. brief: see `figures.group_figures`."""
+    group = summary.group
+    files = write_tables(summary, site.out / "tables")
+    figures = group_figures(summary, site.out / "figures", brief=brief)
+    return site.write(
+        "group.html.jinja",
+        group_page(group.slug),
+        group=group,
+        heading=heading(group),
+        facts=_facts(summary),
+        switches=_switches(group.spec.protocol),
+        numbers={name: plain_value(value) for name, value in group.spec.preset.model_dump().items()},
+        spec=canonical(group.spec.model_dump(include={"dataset", "source", "protocol", "preset"})),
+        counts=counts(group),
+        warnings=warnings(summary),
+        results=result_table(summary).without("absent runs"),
+        absent={row["method"]: text for row in summary.rows.to_dict("records") if (text := absent_runs(row))},
+        comparison=comparison_table(summary),
+        reasons=not_comparable(group),
+        notes=notes_on_numbers(summary),
+        figures=[figure_links(drawing, site) for drawing in figures],
+        statistics=_statistics(site, inference) if inference else None,
+        panels=[_panel_link(panel, f"{group.slug}-{number}", site) for number, panel in enumerate(panels)],
+        generators=_generators(group),
+        splits=_splits(group),
+        runs=run_lines(group, generator_defaults, marks),
+        cases=case_table(summary, SHOWN_CASES),
+        all_cases=len(summary.cases),
+        files={name: site.link(path) for name, path in files.items()},
+    )
+
+
+def run_lines(
+    group: Group, generator_defaults: Mapping[str, Any] | None = None, marks: Mapping[str, Mark] | None = None
+) -> list[RunLine]:
+    """Every run of a group, in the order of its table: done, failed with its reason, then missing ones."""
+    lines = []
+    for runs in group.methods:
+        for record in (*runs.done, *runs.failed):
+            lines.append(_run_line(runs.label, record, generator_defaults, marks or {}))
+        some = (*runs.done, *runs.failed)[0].spec
+        for fold, seed in runs.missing:
+            spec = some.model_copy(update={"fold": fold, "seed": seed})
+            command = repeat_command(spec, generator_defaults)
+            lines.append(RunLine(runs.label, fold, seed, "missing", "", "", "", "", command))
+    return lines
+
+
+def _run_line(
+    label: str, record: Record, generator_defaults: Mapping[str, Any] | None, marks: Mapping[str, Mark]
+) -> RunLine:
+    spec: RunSpec = record.spec
+    done = record.status == "done"
+    dice = [row.dice for row in record.cases]
+    return RunLine(
+        method=label,
+        fold=spec.fold,
+        seed=spec.seed,
+        status="done" if done else f"failed: {one_line(record.error or 'no reason recorded')}",
+        key=one_line(record.key),
+        seconds=f"{record.seconds:.1f}" if record.stages else "",
+        machine=machines(record),
+        commit=commit_text(record),
+        command=repeat_command(spec, generator_defaults),
+        page=run_page(record.key),
+        dice=rounded(sum(dice) / len(dice), 1, 100) if dice else "",
+        owner=owners([record.key], marks),
+        badges=tuple(badges([record.key], marks)),
+    )
+
+
+def machines(record: Record) -> str:
+    """The machines that computed a run's stages, each once."""
+    return one_line("; ".join(dict.fromkeys(stage.machine for stage in record.stages)))
+
+
+def commit_text(record: Record) -> str:
+    """'1234567890ab (dirty)', '' where none is recorded."""
+    commit, dirty = commit_of(record)
+    return f"{one_line(commit)[:12]}{' (dirty)' if dirty else ''}" if commit else ""
+
+
+def split_id(record: Record) -> str:
+    """Name of a run's split on the page of its comparison; '' for a record without one."""
+    return f"split-{record.spec.fold}-{one_line(record.split.hash)[:12].replace(' ', '-')}" if record.split else ""
+
+
+def method_id(method: MethodSpec) -> str:
+    """Name of a method's settings on the page of its comparison."""
+    return f"method-{digest(method.model_dump())[:10]}"
+
+
+def _generators(group: Group) -> list[dict[str, Any]]:
+    """The settings of every generator of the group, by method."""
+    return [
+        {
+            "id": method_id(runs.method),
+            "label": runs.label,
+            "settings": {name: plain_value(value) for name, value in flat(runs.method.generator).items()},
+        }
+        for runs in group.methods
+        if runs.method.generator
+    ]
+
+
+def _splits(group: Group) -> list[dict[str, Any]]:
+    """Every split of the group once, with its cases by part."""
+    found: dict[str, Record] = {}
+    for record in sorted(group.records, key=lambda one: (one.spec.fold, one.status != "done")):
+        if record.split:
+            found.setdefault(split_id(record), record)
+    parts = ("train", "validation", "test")
+    return [
+        {
+            "id": name,
+            "fold": record.spec.fold,
+            "hash": one_line(record.split.hash),
+            "parts": {part: [one_line(case) for case in getattr(record.split, part)] for part in parts},
+        }
+        for name, record in found.items()
+    ]
+
+
+def _statistics(site: Site, inference: Inference) -> dict[str, Any]:
+    """Tests, ties, ranks, variance and noise of the group."""
+    return {
+        "verdicts": verdict_table(inference),
+        "variance": variance_table(inference),
+        "notes": statistics_notes(inference),
+        "csv": site.link(write_statistics(inference, site.out / "tables")),
+        "figures": [figure_links(drawing, site) for drawing in rank_figures(inference, site.out / "figures")],
+    }
+
+
+def _facts(summary: Summary) -> dict[str, str]:
+    """The group's settings under the names readers look for."""
+    group, spec = summary.group, summary.group.spec
+    share = {} if spec.training_share == 1 else {"training cases": f"{100 * spec.training_share:g} % of each fold's"}
+    cases = summary.cases.drop_duplicates(["fold", "case"])
+    fingerprint = one_line(spec.source.fingerprint)[:12]
+    return {
+        "source": f"{one_line(spec.source.title)} ({spec.source.kind}), fingerprint {fingerprint}",
+        "licence": one_line(spec.source.licence),
+        "architecture": one_line(spec.architecture),
+        "protocol": protocol_label(spec.protocol),
+        "preset": f"{preset_label(spec.preset)}: {spec.preset.size} px, {spec.preset.epochs} epochs",
+        **share,
+        "folds and seeds": f"{spec.preset.n_folds} folds, seed {', '.join(str(seed) for seed in group.seeds)}",
+        "test cases": f"{len(cases)}",
+    }
+
+
+def _switches(protocol: Protocol) -> list[dict[str, str]]:
+    """The protocol's switches that are not those of `rigorous`: name, value, the usual value, meaning."""
+    usual = Protocol().model_dump()
+    return [
+        {
+            "name": name,
+            "value": plain_value(value),
+            "usual": plain_value(usual[name]),
+            "meaning": Protocol.model_fields[name].description or "",
+        }
+        for name, value in differences(protocol).items()
+    ]
+
+
+def _panel_link(panel: Panel, name: str, site: Site) -> dict[str, Any]:
+    """Where the page finds a panel's picture, copied into its folder if it lies elsewhere, and its width."""
+    try:
+        with Image.open(panel.path) as picture:
+            width = picture.width
+    except OSError as error:
+        raise InputError(f"panel {panel.path} is missing or not a picture ({error}); draw it again.") from error
+    path = panel.path
+    if not path.resolve().is_relative_to(site.out.resolve()):
+        path = site.out / "panels" / f"{name}{panel.path.suffix.lower()}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(panel.path, path)
+    return {
+        "path": site.link(path),
+        "width": round(width * SHOWN_PIXELS_PER_INCH / DPI),
+        "title": one_line(panel.title),
+        "caption": one_line(panel.caption),
+    }
