@@ -152,11 +152,14 @@ def gc(
 def report(
     store: StoreFolder = STORE,
     out: Annotated[Path, typer.Option("--out", help="folder of the page, tables and figures")] = Path("report"),
+    figures: Annotated[
+        str, typer.Option("--figures", help="all: SVG, PNG, PDF; page: SVG; auto: all below 200 records")
+    ] = "auto",
 ) -> None:
-    """Tables, figures and an HTML page from the records of a store."""
+    """Tables, figures and HTML pages from the records of a store."""
     from benchmark.commands import write_report
 
-    _finish(write_report(store, out))
+    _finish(write_report(store, out, figures))
 
 
 @app.command()

@@ -214,20 +214,21 @@ def _exit_code(records: list[Record], absent: int, failures: dict[str, "Failure"
     return 2 if only_input and all(record.status == "failed" for record in records) else 1
 
 
-def write_report(store_folder: Path, folder: Path) -> int:
-    """Builds the page and prints its path."""
+def write_report(store_folder: Path, folder: Path, figures: str = "auto") -> int:
+    """Builds the page and prints its path. figures: "all", "page" or "auto" (see `reports.page.build`)."""
     from baselines.generator_settings import SETTINGS, settings_class
     from benchmark.gallery import panels
     from reports.load import load_records
-    from reports.page import build
+    from reports.page import FIGURES, build
 
+    check_name("choice of --figures", figures, FIGURES)
     store = Store(store_folder, write=False)
     loaded = load_records([store.root / "records"] if (store.root / "records").is_dir() else [])
     if not loaded.records:
         raise InputError(f"the store {store.root} holds no records yet; start a run with `python cli.py run`, then report.")
     pictures = panels(store, loaded.records, folder)
     defaults = {kind: settings_class(kind)().model_dump(mode="json") for kind in SETTINGS}
-    page = build(loaded.records, loaded.problems, folder, pictures, defaults)
+    page = build(loaded.records, loaded.problems, folder, pictures, defaults, figures=figures)
     for problem in loaded.problems:
         err.print(f"left out: {problem}", markup=False)
     out.print(f"report: {page}", markup=False)

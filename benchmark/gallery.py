@@ -20,13 +20,15 @@ from reports.summaries import summarise
 
 SHOWN_SLICES = 4
 SHOWN_VARIANTS = 4
+MOST_GROUPS = 6  # pictures are large; those of the comparisons with most methods tell most
 
 
 def panels(store: Store, records: Sequence[Record], out: Path) -> dict[str, list[Panel]]:
     """Panels by group, written below out/panels."""
     stages = {run["key"]: run["stages"] for run in store.runs()}
     found: dict[str, list[Panel]] = {}
-    for group in make_groups(records):
+    held = [group for group in make_groups(records) if any(record.key in stages for record in group.records)]
+    for group in sorted(held, key=lambda group: -len(group.methods))[:MOST_GROUPS]:
         name = group_id(group.spec)
         made = [
             _samples(store, group, stages, out / "panels" / f"{name}-emitdiff.png"),

@@ -29,8 +29,10 @@ from reports.parallel import in_order
 from reports.site import Site
 from reports.summaries import Summary, summarise
 
-# From so many records on, figures are written as SVG alone unless asked for, and the work is spread over processes.
+# From so many records on, figures are written as SVG alone unless asked for, tables of cases are compressed, and the work
+# is spread over processes.
 LARGE = 200
+FIGURES = ("auto", "all", "page")
 
 
 @dataclass(frozen=True)
@@ -43,13 +45,14 @@ class _Work:
     panels: Mapping[str, Sequence[Panel]]
     generator_defaults: Mapping[str, Any] | None
     marks: Mapping[str, Mark]
+    large: bool
 
     def group(self, number: int) -> Comparison:
         """Writes the pages of a comparison and its runs; returns its part of the leaderboard."""
         summary = self.summaries[number]
         group, inference = summary.group, infer(summary)
         write_group(self.site, summary, inference, self.panels.get(group.id, ()), self.generator_defaults, self.marks,
-                    brief=group.id in self.brief)  # fmt: skip
+                    brief=group.id in self.brief, large=self.large)  # fmt: skip
         write_runs(self.site, group, self.generator_defaults, self.marks)
         return comparison(summary, inference, self.marks, _rank(group))
 
@@ -76,17 +79,18 @@ def build(
     groups, panels = make_groups(records), dict(panels or {})
     if unknown := sorted(set(panels) - {group.id for group in groups}):
         raise ValueError(f"panels for groups that no record belongs to: {', '.join(unknown)}")
-    site = Site(out)
-    kinds = KINDS if figures == "all" or (figures == "auto" and len(records) < LARGE) else ("svg",)
+    site, large = Site(out), len(records) >= LARGE
+    kinds = KINDS if figures == "all" or (figures == "auto" and not large) else ("svg",)
     summaries = tuple(summarise(group) for group in groups)
-    work = _Work(site, summaries, frozenset(joined_groups(summaries)), panels, generator_defaults, marks or {})
+    brief = frozenset(joined_groups(summaries))
+    work = _Work(site, summaries, brief, panels, generator_defaults, marks or {}, large)
     write_protocol(site)
     # The longest first: what stands for the whole study, then the comparisons by their number of runs.
     order = sorted(range(len(groups)), key=lambda number: -len(groups[number].records))
     tasks = [lambda: write_study(site, summaries), lambda: write_audits(site, summaries)]
     tasks += [lambda number=number: work.group(number) for number in order]
     with only(kinds):
-        study, audits, *found = in_order(lambda place: tasks[place](), len(tasks), workers=None if len(records) >= LARGE else 1)
+        study, audits, *found = in_order(lambda place: tasks[place](), len(tasks), workers=None if large else 1)
     comparisons = [one for _, one in sorted(zip(order, found, strict=True))] if found else []
     return site.write(
         "index.html.jinja",

@@ -35,7 +35,7 @@ from reports.site import Site, group_page, run_page
 from reports.summaries import Summary
 from reports.tables import absent_runs, case_table, comparison_table, result_table, rounded, write_tables
 
-SHOWN_CASES = 100
+SHOWN_CASES, SHOWN_CASES_OF_MANY = 100, 30
 SHOWN_PIXELS_PER_INCH = 96
 
 
@@ -67,11 +67,12 @@ def write_group(
     marks: Mapping[str, Mark],
     *,
     brief: bool,
+    large: bool,
 ) -> Path:
-    """Writes the page with its tables and figures. brief: see `figures.group_figures`."""
+    """Writes the page with its tables and figures. brief: see `figures.group_figures`; large: files are kept small."""
     group = summary.group
-    files = write_tables(summary, site.out / "tables")
-    figures = group_figures(summary, site.out / "figures", brief=brief)
+    files = write_tables(summary, site.out / "tables", packed=large)
+    figures = [] if brief and large else group_figures(summary, site.out / "figures", brief=brief)
     return site.write(
         "group.html.jinja",
         group_page(group.slug),
@@ -89,12 +90,13 @@ def write_group(
         reasons=not_comparable(group),
         notes=notes_on_numbers(summary),
         figures=[figure_links(drawing, site) for drawing in figures],
+        joined=brief,
         statistics=_statistics(site, inference) if inference else None,
         panels=[_panel_link(panel, f"{group.slug}-{number}", site) for number, panel in enumerate(panels)],
         generators=_generators(group),
         splits=_splits(group),
         runs=run_lines(group, generator_defaults, marks),
-        cases=case_table(summary, SHOWN_CASES),
+        cases=case_table(summary, SHOWN_CASES_OF_MANY if large else SHOWN_CASES),
         all_cases=len(summary.cases),
         files={name: site.link(path) for name, path in files.items()},
     )

@@ -55,8 +55,8 @@ def quirks() -> list[tuple[str, ...]]:
     """The rows of paper/QUIRKS.md: number, what the release does, what follows, what this project does."""
     rows = []
     for line in QUIRKS.read_text(encoding="utf-8").splitlines():
-        cells = [cell.strip().replace("`", "") for cell in line.strip().strip("|").split(" | ")]
-        if re.fullmatch(r"Q\d+", cells[0].strip()) and len(cells) == 4:
+        cells = [cell.strip().replace("`", "") for cell in line.strip().strip("|").split("|")]
+        if re.fullmatch(r"Q\d+", cells[0]):
             rows.append(tuple(cells))
     return rows
 

@@ -1,7 +1,7 @@
 """The page of one run: its numbers, cases with the worst first, curves, settings, budget, costs, provenance, command.
 
-What runs of a comparison share (protocol, preset, source, splits, a generator's settings) stands on the comparison's page and is linked, so
-that the pages of thousands of runs stay small. Callers: page. Not here: any mean over runs.
+What runs of a comparison share (protocol, preset, source, splits, settings of a generator) stands on the comparison's
+page and is linked, so that the pages of thousands of runs stay small. Callers: page. Not here: any mean over runs.
 """
 
 from collections.abc import Mapping, Sequence

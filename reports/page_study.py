@@ -5,7 +5,6 @@ Files they link are written on the way. Callers: page. Not here: the pages of co
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from reports.ablations import setting_figures

@@ -158,14 +158,17 @@ def run_table(records: Sequence[Record]) -> list[dict[str, str]]:
     return rows
 
 
-def write_tables(summary: Summary, folder: Path) -> dict[str, Path]:
+def write_tables(summary: Summary, folder: Path, *, packed: bool = False) -> dict[str, Path]:
     """Writes the group's summary, case and run tables as CSV in full precision and the rounded tables as Markdown.
 
-    Returns {"summary", "cases", "runs", "markdown"} -> path, all inside `folder`, which is made if absent.
+    Returns {"summary", "cases", "runs", "markdown"} -> path, all inside `folder`, which is made if absent. packed: the
+    case table, the one that grows with everything, is compressed (.csv.gz).
     """
     group, spec = summary.group, summary.group.spec
     folder.mkdir(parents=True, exist_ok=True)
     paths = {name: folder / f"{group.slug}-{name}.csv" for name in ("summary", "cases", "runs")}
+    if packed:
+        paths["cases"] = paths["cases"].with_suffix(".csv.gz")
     context = {
         "dataset": spec.dataset, "source": spec.source.title, "source_kind": spec.source.kind,
         "synthetic": spec.source.synthetic, "architecture": spec.architecture, "training_share": spec.training_share,

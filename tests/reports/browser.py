@@ -7,6 +7,7 @@
 """
 
 import base64
+import fcntl
 import json
 import os
 import select
@@ -35,7 +36,7 @@ class Browser:
         self._read, outward = os.pipe()
 
         def wire() -> None:  # the protocol's pipes are file descriptors 3 and 4 of the child
-            ends = os.dup(inward), os.dup(outward)
+            ends = [fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (inward, outward)]
             os.dup2(ends[0], 3)
             os.dup2(ends[1], 4)
 
@@ -72,8 +73,8 @@ class Browser:
     def open(self, page: Path, anchor: str = "") -> None:
         """Loads a file, waits until all of it is there, and until the page's script has run."""
         self._loaded = False
-        self.call("Page.navigate", url=page.resolve().as_uri() + anchor)
-        self._wait(lambda: self._loaded)
+        found = self.call("Page.navigate", url=page.resolve().as_uri() + anchor)
+        self._wait(lambda: self._loaded or "loaderId" not in found)  # an anchor of the same page loads nothing
         deadline = time.monotonic() + PATIENCE
         while not self.run("document.documentElement.dataset.ready === 'yes'"):
             assert time.monotonic() < deadline, f"{page.name}: its script did not finish: {self.problems}"
