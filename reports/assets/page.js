@@ -15,7 +15,7 @@
     const label = box.getAttribute("aria-label");
     const board = table.hasAttribute("data-board");
     const long = rows > PAGE;
-    const plain = [...table.tHead.rows[0].cells].flatMap((cell, place) => (cell.hasAttribute("data-plain") ? [place] : []));
+    const marked = (name) => [...table.tHead.rows[0].cells].flatMap((cell, place) => (cell.hasAttribute(name) ? [place] : []));
     const api = new window.DataTable(table, {
       autoWidth: false,
       order: [],
@@ -23,7 +23,10 @@
       paging: long,
       pageLength: PAGE,
       lengthMenu: [PAGE, 500, { label: "all", value: -1 }],
-      columnDefs: [{ targets: plain, orderable: false, searchable: false }],
+      columnDefs: [
+        { targets: marked("data-plain"), orderable: false, searchable: false },
+        { targets: marked("data-high"), orderSequence: ["desc", "asc", ""] },
+      ],
       layout: {
         topStart: null,
         topEnd: board || rows < 12 ? null : "search",

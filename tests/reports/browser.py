@@ -75,9 +75,13 @@ class Browser:
         self._loaded = False
         found = self.call("Page.navigate", url=page.resolve().as_uri() + anchor)
         self._wait(lambda: self._loaded or "loaderId" not in found)  # an anchor of the same page loads nothing
+        self.until("document.documentElement.dataset.ready === 'yes'")
+
+    def until(self, script: str) -> None:
+        """Waits until an expression is true in the page."""
         deadline = time.monotonic() + PATIENCE
-        while not self.run("document.documentElement.dataset.ready === 'yes'"):
-            assert time.monotonic() < deadline, f"{page.name}: its script did not finish: {self.problems}"
+        while not self.run(script):
+            assert time.monotonic() < deadline, f"never true: {script}; {self.problems}"
             time.sleep(0.02)
 
     def run(self, script: str) -> Any:
