@@ -33,6 +33,7 @@ GENERATORS = Registry(
     "generator",
     {
         "unconditional": "baselines.unconditional:UnconditionalDiffusion",
+        "pix2pix": "baselines.pix2pix:Pix2Pix",
         "emitdiff": "baselines.emitdiff:EmitDiff",
     },
 )

@@ -23,6 +23,7 @@ SETTINGS = Registry(
     "generator",
     {
         "unconditional": "baselines.generator:GeneratorSettings",
+        "pix2pix": "baselines.pix2pix_settings:Pix2PixSettings",
         "emitdiff": "baselines.generator:GeneratorSettings",
     },
 )
@@ -30,6 +31,7 @@ SETTINGS = Registry(
 # Method -> kinds it may train; the first is its own. Others are chosen by a preset or by --set generator.kind=NAME.
 KINDS: dict[str, tuple[str, ...]] = {
     "unconditional": ("unconditional",),
+    "pix2pix": ("pix2pix",),
     "emitdiff": ("emitdiff",),
 }
 

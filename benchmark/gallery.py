@@ -18,6 +18,7 @@ from reports.groups import Group, group_id, make_groups
 from reports.panels import Panel, choose_cases, prediction_panel, synthesis_panel, transform_sheet
 from reports.summaries import summarise
 
+FROM_EDGES = ("pix2pix", "emitdiff")  # generators whose samples are made from the edges of a slice
 SHOWN_SLICES = 4
 SHOWN_VARIANTS = 4
 MOST_GROUPS = 6  # pictures are large; those of the comparisons with most methods tell most
@@ -31,7 +32,7 @@ def panels(store: Store, records: Sequence[Record], out: Path) -> dict[str, list
     for group in sorted(held, key=lambda group: -len(group.methods))[:MOST_GROUPS]:
         name = group_id(group.spec)
         made = [
-            _samples(store, group, stages, out / "panels" / f"{name}-emitdiff.png"),
+            *(_samples(store, group, stages, out / "panels" / f"{name}-{method}.png", method) for method in FROM_EDGES),
             _pairs(store, group, stages, out / "panels" / f"{name}-unconditional.png"),
             _predictions(store, group, stages, out / "panels" / f"{name}-predictions.png"),
             _transforms(store, group, stages, out / "panels" / f"{name}-transforms.png"),
@@ -66,8 +67,8 @@ def _telling_rows(data: Prepared, cases: Sequence[str], rows: np.ndarray) -> np.
     return np.array([np.flatnonzero(owner == case)[np.argmax(area[owner == case])] for case in dict.fromkeys(chosen)])
 
 
-def _samples(store: Store, group: Group, stages: dict, out: Path) -> Panel | None:
-    record = _first_run(store, group, stages, "emitdiff", ("prepare", "synthesize"))
+def _samples(store: Store, group: Group, stages: dict, out: Path, method: str) -> Panel | None:
+    record = _first_run(store, group, stages, method, ("prepare", "synthesize"))
     if record is None:
         return None
     folders = _folders(store, stages[record.key], "synthesize")[:SHOWN_VARIANTS]
@@ -75,6 +76,7 @@ def _samples(store: Store, group: Group, stages: dict, out: Path) -> Panel | Non
     places = _telling_rows(data, record.split.train, rows)
     variants = np.stack([np.load(folder / "images.npy", mmap_mode="r")[places] for folder in folders], axis=1)
     phrases = [store.manifest("synthesize", folder.name)["spec"]["phrase"] for folder in folders]
+    phrases = [phrase or f"variant {number + 1}" for number, phrase in enumerate(phrases)]
     synthesis_panel(
         {
             "images": data.images[rows[places]], "masks": data.masks[rows[places]], "edges": data.edges[rows[places]],
@@ -83,7 +85,7 @@ def _samples(store: Store, group: Group, stages: dict, out: Path) -> Panel | Non
         out,
     )  # fmt: skip
     return Panel(
-        out, "Synthetic variants of emitdiff",
+        out, f"Synthetic variants of {method}",
         "Training slices of one fold with their mask, the edge map that conditions the generator, and variants by phrase.",
     )  # fmt: skip
 

@@ -75,11 +75,16 @@ _COMPACT: dict[str, Any] = {
     "sampling": {"steps": 12, "edge_dropout": 0.2},
 }  # fmt: skip
 
+_PIX2PIX_COMPACT: dict[str, Any] = {
+    "channels": [64, 128, 256, 512, 512], "discriminator_channels": [64, 128, 256], "dropout_layers": 3, "steps": 6000,
+    "batch": 16, "learning_rate": 2e-4, "rotation_degrees": 10.0, "scale_range": [0.85, 1.1],
+}  # fmt: skip
+
 # What a generator's settings are at a preset, by kind of generator; what is absent has the default of its class, which
 # for those trained from scratch (baselines/generator.py) are the smoke preset's.
 GENERATOR_NUMBERS: dict[str, dict[str, dict[str, Any]]] = {
-    "smoke": {"emitdiff": {"steps": 450}, "unconditional": {}},
-    "compact": {"emitdiff": _COMPACT, "unconditional": _COMPACT},
+    "smoke": {"emitdiff": {"steps": 450}, "unconditional": {}, "pix2pix": {}},
+    "compact": {"emitdiff": _COMPACT, "unconditional": _COMPACT, "pix2pix": _PIX2PIX_COMPACT},
 }
 
 

@@ -17,8 +17,8 @@ from benchmark.protocol import Protocol
 from benchmark.registry import check_name
 
 DATASETS = ("prostate", "spleen", "breast")
-METHODS = ("none", "classic", "unconditional", "emitdiff")
-GENERATIVE = ("unconditional", "emitdiff")
+METHODS = ("none", "classic", "unconditional", "pix2pix", "emitdiff")
+GENERATIVE = ("unconditional", "pix2pix", "emitdiff")
 OWN = "own"  # name of every method of a user's
 OWN_PREFIX = "own:"
 
@@ -68,7 +68,7 @@ class OwnMethod(Frozen):
 class MethodSpec(Frozen):
     """A method with its own settings; those that a method does not have are None or 0."""
 
-    name: Literal["none", "classic", "unconditional", "emitdiff", "own"]
+    name: Literal["none", "classic", "unconditional", "pix2pix", "emitdiff", "own"]
     transform: str | None = Field(None, description="classic transform, alone or on top of a generative method")
     ratio: int = Field(0, ge=0, description="synthetic variants per real slice, n")
     alpha: float | None = Field(None, ge=0, le=1, description="share of real patches (of real loss: unconditional)")
@@ -164,7 +164,7 @@ def resolve_method(
     if name not in GENERATIVE and not (own and own.kind == "generator"):
         for option, value in (("--ratio", ratio), ("--alpha", alpha), ("--patch-size", patch_size)):
             if value is not None:
-                raise InputError(f"{option} belongs to the methods {' and '.join(GENERATIVE)}, not to '{name}'; leave it out.")
+                raise InputError(f"{option} belongs to the methods {', '.join(GENERATIVE)}, not to '{name}'; leave it out.")
     if own and own.kind == "transform":
         if transform is not None:
             raise InputError(f"method '{own.name}' is a transform itself and takes no --transform; leave it out.")
