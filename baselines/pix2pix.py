@@ -6,6 +6,7 @@ is the published method, not a defect of this one. Callers: the stages fit-gener
 networks (pix2pix_networks.py).
 """
 
+import csv
 import json
 import math
 from collections.abc import Sequence
@@ -15,11 +16,12 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from safetensors.torch import save_file
 from torch import nn
 
 from baselines.diffusion import addressed
-from baselines.generator import Conditions, Generator, TrainingSlices
-from baselines.generator_training import restore, save_fit, seeded
+from baselines.generator import TRAINING_IDS_FILE, Conditions, Generator, TrainingSlices
+from baselines.generator_training import restore, seeded
 from baselines.pix2pix_networks import PatchDiscriminator, UNetGenerator
 from baselines.pix2pix_settings import Pix2PixSampling, Pix2PixSettings
 from baselines.slice_augmentation import random_geometry
@@ -155,6 +157,17 @@ def _checked_mean(losses: list[torch.Tensor], step: int, saved: int) -> float:
     return sum(values) / len(values)
 
 
+def _write(name: str, state: _Training, data: TrainingSlices, settings: Pix2PixSettings, out: Path) -> None:
+    """Fills the folder of a fit; the discriminator has served."""
+    out.mkdir(parents=True, exist_ok=True)
+    save_file({key: tensor.contiguous().cpu() for key, tensor in state.network.state_dict().items()}, out / "weights.safetensors")
+    config = {"generator": name, "size": data.size, "settings": settings.model_dump(mode="json")}
+    (out / "config.json").write_text(json.dumps(config, indent=1))
+    (out / TRAINING_IDS_FILE).write_text(json.dumps(list(data.ids)))
+    with (out / "curve.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("step", "loss", "learning_rate"), *state.curve])
+
+
 class Pix2Pix(Generator):
     """Edge map to image; the mask of a sample is that of its slice."""
 
@@ -179,7 +192,7 @@ class Pix2Pix(Generator):
         planes = torch.from_numpy(np.stack([data.images, data.edges], axis=1)).to(device)
         state = _start(settings, data.size, seed, device)
         _train(state, planes, settings, report, checkpoint)
-        save_fit(cls.name, state, data, settings, {}, out)
+        _write(cls.name, state, data, settings, out)
 
     @classmethod
     def load(cls, folder: Path, device: torch.device) -> "Pix2Pix":
