@@ -25,7 +25,7 @@ data_app = typer.Typer(no_args_is_help=True, help="Sources of images: list, fetc
 app.add_typer(data_app, name="data")
 
 Dataset = Annotated[str | None, typer.Option("--dataset", help="prostate, spleen or breast")]
-Method = Annotated[str, typer.Option("--method", help="none, classic, unconditional, pix2pix, emitdiff, or your own: FILE.py:Class")]
+Method = Annotated[str, typer.Option("--method", help="none, classic, unconditional, pix2pix, emitdiff, or FILE.py:Class")]
 Transform = Annotated[str | None, typer.Option("--transform", help="classic transform, alone or on top of a method")]
 Architecture = Annotated[str | None, typer.Option("--architecture", help="attention-unet (default), unet, ...")]
 Ratio = Annotated[int | None, typer.Option("--ratio", help="synthetic variants per real slice")]

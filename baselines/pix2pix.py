@@ -160,7 +160,8 @@ def _checked_mean(losses: list[torch.Tensor], step: int, saved: int) -> float:
 def _write(name: str, state: _Training, data: TrainingSlices, settings: Pix2PixSettings, out: Path) -> None:
     """Fills the folder of a fit; the discriminator has served."""
     out.mkdir(parents=True, exist_ok=True)
-    save_file({key: tensor.contiguous().cpu() for key, tensor in state.network.state_dict().items()}, out / "weights.safetensors")
+    weights = {key: tensor.contiguous().cpu() for key, tensor in state.network.state_dict().items()}
+    save_file(weights, out / "weights.safetensors")
     config = {"generator": name, "size": data.size, "settings": settings.model_dump(mode="json")}
     (out / "config.json").write_text(json.dumps(config, indent=1))
     (out / TRAINING_IDS_FILE).write_text(json.dumps(list(data.ids)))
