@@ -1,7 +1,8 @@
 """Named grids of runs in YAML: reading, checking (with line numbers) and crossing them into requests.
 
 A suite file holds `about`, `hardware`, `expected` (texts) and `runs`, a list of entries. An entry gives the options of
-`run` by their names; a list is crossed with all other lists. Three keys are short for many values:
+`run` by their names; a list is crossed with all other lists. A `data_root` in an entry is a folder below the one that
+the command line names, so that a suite can take each dataset from a source of its own. Three keys are short for many:
     folds: all                 every fold of the preset
     patch_size_at_384: [...]   the paper's patch sizes, scaled to the preset's size (the nearest divisor of it)
     towards: released          the base protocol, then each differing switch alone, then that protocol whole
@@ -75,6 +76,8 @@ def requests(suite: Suite, options: dict[str, Any], datasets: tuple[str, ...] = 
     found: list[Request] = []
     for entry in suite.entries:
         values = {**entry, **options}
+        if "data_root" in entry:
+            values["data_root"] = options.get("data_root", Path()) / str(entry["data_root"])
         sets = tuple(values.pop("sets", ()))
         base = Request(dataset="", method="", sets=sets)
         walk = _protocol_steps(values.pop("towards", None), values.get("protocol", base.protocol), sets)

@@ -1,5 +1,7 @@
 """Suites: every built-in one resolves, grids cross, and a wrong key is named with its line."""
 
+from pathlib import Path
+
 import pytest
 
 from benchmark.errors import InputError
@@ -88,3 +90,20 @@ def test_an_unknown_suite_and_an_absent_file():
         load_suite("tabel2")
     with pytest.raises(InputError, match="cannot be read"):
         load_suite("nowhere.yaml")
+
+
+def test_the_published_suite_takes_each_dataset_from_its_own_folder():
+    found = requests(load_suite("published"), {"data_root": Path("real")})
+    roots = {(request.dataset, request.source, request.data_root) for request in found}
+    assert roots == {("prostate", "msd", Path("real/promise12")), ("breast", "busi", Path("real/busi"))}
+    assert {(request.preset, request.folds, request.seeds) for request in found} == {("compact", None, (0, 1, 2))}
+    labels = {(request.dataset, request.method, request.transform) for request in found}
+    assert len(labels) == 2 * (1 + 9 + 2 + 1) and len({request.ratio for request in found}) == 1 + 8
+    assert requests(load_suite("published"), {})[0].data_root == Path("promise12")
+
+
+@pytest.mark.data
+def test_the_published_suite_plans_on_the_real_images(data_root, call):
+    code, shown, _ = call("suite", "published", "--data-root", data_root, "--dry-run")
+    assert code == 0 and "405 runs, 0 of them done" in shown
+    assert "prostate: PROMISE12" in shown and "breast: BUSI" in shown
