@@ -119,7 +119,7 @@ def _judged(claim: Claim, findings: list[Finding]) -> Verdict:
 def rule_text(claim: Claim) -> str:
     """The rule of a claim in words, '' where no record can tell yet."""
     rules = {**BY_ROW} | {name: rule for name, (_, rule) in (*BY_CURVE.items(), *BY_FAMILY.items())}
-    return inspect.getdoc(rules[claim.rule]) or "" if claim.rule else ""
+    return (inspect.getdoc(rules[claim.rule]) or "").replace("`", "") if claim.rule else ""
 
 
 def _findings(claim: Claim, summaries: Sequence[Summary]) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ import numpy as np
 from reports.groups import Group, MethodRuns
 from reports.inference import Inference
 from reports.inference_tables import VERDICT_WORDS
-from reports.labels import one_line, preset_label, protocol_label
+from reports.labels import changed_settings, one_line, preset_label, protocol_label
 from reports.marks import Mark, badges, owners
 from reports.notes import warnings
 from reports.site import group_page
@@ -33,6 +33,7 @@ class Row:
 
     method: str
     family: str
+    usual: bool  # at its preset's settings, so that it is ranked; the others form curves
     owner: str
     badges: tuple[str, ...]
     dice: str
@@ -89,6 +90,16 @@ class Board:
     def owned(self) -> bool:
         """Whether any row was submitted by somebody."""
         return any(row.owner for one in self.comparisons for row in one.rows)
+
+    @property
+    def swept(self) -> bool:
+        """Whether some rows are at other settings than their preset's, and some are not."""
+        return len({row.usual for one in self.comparisons for row in one.rows}) == 2
+
+    @property
+    def doubtful(self) -> list[Comparison]:
+        """The comparisons with warnings."""
+        return [one for one in self.comparisons if one.warnings]
 
     def bar(self, row: Row) -> dict[str, float] | None:
         """A row's interval in the units of its drawing, 0 to 100 with 50 for no difference; None where it has none."""
@@ -176,6 +187,7 @@ def _row(
     return Row(
         method=runs.label,
         family=runs.method.name,
+        usual=not changed_settings(runs.method, summary.group.spec.preset),
         owner=owners(keys, marks),
         badges=tuple(badges(keys, marks)),
         dice=spread(row["dice_mean"], row["dice_sd"], 1, 100),

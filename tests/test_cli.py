@@ -203,7 +203,7 @@ def test_run_status_stage_verify_and_report(call, tmp_path):
     assert code == 0 and "already in the store" in out
     code, out, _ = call("report", "--store", "s", "--out", "page")
     assert code == 0 and (tmp_path / "page" / "index.html").is_file()
-    assert record["key"][:8] in (tmp_path / "page" / "index.html").read_text()
+    assert (tmp_path / "page" / "runs" / f"{record['key'][:20]}.html").is_file()
     assert len(list((tmp_path / "page" / "panels").glob("*.png"))) >= 2
     code, out, _ = call("verify", "--store", "s")
     assert code == 0 and "0 damaged" in out

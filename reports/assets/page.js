@@ -58,7 +58,7 @@
     const places = [...table.tHead.rows[0].cells].flatMap((cell, place) => (inComparison.includes(cell.textContent.trim()) ? [place] : []));
     api.search.fixed("chosen", (text, data, index) => {
       const held = api.row(index).node().dataset;
-      return ["comparison", "family", "state"].every((name) => !chosen[name].value || held[name] === chosen[name].value);
+      return ["comparison", "family", "setting", "state"].every((name) => !chosen[name].value || held[name] === chosen[name].value);
     });
     const draw = () => {
       api.columns(places).visible(!chosen.comparison.value, false); /* inside one comparison they are all the same */
