@@ -1,11 +1,12 @@
 """Training curves of a stage, thinned to what a record can carry.
 
 A stage that trains writes curve.csv: a column `step` (optimiser steps) and columns of numbers, empty where nothing was
-measured. Callers: assembly. Not here: writing curves (the trainings do), drawing them (reports).
+measured. Callers: assembly, reports. Not here: writing curves (the trainings do), drawing them.
 """
 
 import csv
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 SHOWN = ("loss", "dice")
@@ -34,7 +35,7 @@ def read_curves(path: Path, points: int = POINTS) -> dict[str, Curve]:
     return {name: thinned(pairs, points) for name, pairs in finite.items() if pairs}
 
 
-def thinned(pairs: list[tuple[float, float]], points: int = POINTS) -> Curve:
+def thinned(pairs: Sequence[tuple[float, float]], points: int = POINTS) -> Curve:
     """At most `points` of the pairs, evenly chosen, the first and the last kept; values to five significant digits."""
     if len(pairs) > points:
         last = len(pairs) - 1

@@ -19,7 +19,7 @@ from benchmark.spec import MethodSpec, RunSpec, canonical, digest
 from reports.commands import repeat_command
 from reports.drawing import DPI
 from reports.figures import group_figures
-from reports.groups import Group
+from reports.groups import Group, MethodRuns
 from reports.inference import Inference
 from reports.inference_tables import statistics_notes, variance_table, verdict_table, write_statistics
 from reports.labels import flat, one_line, plain_value, preset_label, protocol_label
@@ -157,21 +157,24 @@ def split_id(record: Record) -> str:
     return f"split-{record.spec.fold}-{one_line(record.split.hash)[:12].replace(' ', '-')}" if record.split else ""
 
 
-def method_id(method: MethodSpec) -> str:
-    """Name of a method's settings on the page of its comparison."""
-    return f"method-{digest(method.model_dump())[:10]}"
+def generator_id(method: MethodSpec) -> str:
+    """Name of a generator's settings on the page of its comparison, '' for a method without a generator."""
+    return f"generator-{digest(method.generator)[:10]}" if method.generator else ""
 
 
 def _generators(group: Group) -> list[dict[str, Any]]:
-    """The settings of every generator of the group, by method."""
+    """The settings of every generator of the group once, with the methods that share it."""
+    found: dict[str, list[MethodRuns]] = {}
+    for runs in group.methods:
+        if runs.method.generator:
+            found.setdefault(generator_id(runs.method), []).append(runs)
     return [
         {
-            "id": method_id(runs.method),
-            "label": runs.label,
-            "settings": {name: plain_value(value) for name, value in flat(runs.method.generator).items()},
+            "id": name,
+            "labels": [runs.label for runs in sharing],
+            "settings": {key: plain_value(value) for key, value in flat(sharing[0].method.generator).items()},
         }
-        for runs in group.methods
-        if runs.method.generator
+        for name, sharing in found.items()
     ]
 
 

@@ -10,18 +10,20 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from benchmark.curves import thinned
 from benchmark.record import CaseRow, Record, StageCost
 from reports.commands import repeat_command
 from reports.groups import Group
 from reports.labels import one_line, plain_value, source_label
 from reports.marks import Mark, badges
 from reports.page_board import heading
-from reports.page_group import commit_text, machines, method_id, split_id
+from reports.page_group import commit_text, generator_id, machines, split_id
 from reports.site import Site, group_page, run_page
 from reports.summaries import headline_columns
 from reports.tables import ABSENT, rounded, spread
 
 SHOWN_CASES = 500
+SHOWN_POINTS = 24
 _DECIMALS = {"mm": 2, "voxel": 2, "px": 1}
 _WIDTH, _HEIGHT = 300, 90
 
@@ -62,7 +64,7 @@ def _write_run(
         unit=unit_of(record.cases),
         curves=[curve for stage in record.stages for curve in stage_curves(stage)],
         settings=_settings(record),
-        generator=method_id(spec.method) if spec.method.generator else "",
+        generator=generator_id(spec.method),
         split=_split(record),
         stages=_stages(record),
         provenance=_provenance(record),
@@ -102,6 +104,7 @@ def stage_curves(stage: StageCost) -> list[dict[str, Any]]:
     for name, pairs in stage.curve.items():
         if len(pairs) < 2:
             continue
+        pairs = thinned(pairs, SHOWN_POINTS)
         steps, values = zip(*pairs, strict=True)
         low, high = min(values), max(values)
         wide, tall = max(steps[-1] - steps[0], 1e-12), max(high - low, 1e-12)
