@@ -66,4 +66,4 @@ def smallest_detectable(standard_error: float, n: int, alpha: float = ALPHA, pow
     if n < 2 or not np.isfinite(standard_error):
         return float("nan")
     effect = TTestPower().solve_power(nobs=n, alpha=alpha, power=power, alternative="two-sided")
-    return float(effect * standard_error * np.sqrt(n))
+    return float(np.ravel(effect)[0] * standard_error * np.sqrt(n))  # statsmodels gives an array of one for some n

@@ -7,7 +7,15 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import ttost_paired
 
-from reports.statistics.paired import equivalence, holm, signed_rank, smallest_detectable, spread_ratio
+from reports.statistics.paired import (
+    ALPHA,
+    POWER,
+    equivalence,
+    holm,
+    signed_rank,
+    smallest_detectable,
+    spread_ratio,
+)
 
 REPETITIONS = 2_000
 
@@ -90,3 +98,11 @@ def test_pairwise_signed_rank_is_that_of_scikit_posthocs():
     found = pairwise(values)
     off = ~np.eye(5, dtype=bool)
     np.testing.assert_allclose(found[off], reference[off], rtol=1e-6)
+
+
+@pytest.mark.parametrize("n", [2, 3, 32, 119, 120, 121, 147, 500])
+def test_the_smallest_detectable_difference_has_the_stated_power_at_every_number_of_cases(n):
+    effect = smallest_detectable(1.0, n)  # in standard errors of the mean difference
+    critical = stats.t.ppf(1 - ALPHA / 2, n - 1)
+    power = stats.nct.sf(critical, n - 1, effect) + stats.nct.cdf(-critical, n - 1, effect)
+    assert isinstance(effect, float) and power == pytest.approx(POWER, abs=1e-4)
