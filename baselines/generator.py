@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -35,6 +35,7 @@ GENERATORS = Registry(
         "unconditional": "baselines.unconditional:UnconditionalDiffusion",
         "pix2pix": "baselines.pix2pix:Pix2Pix",
         "emitdiff": "baselines.emitdiff:EmitDiff",
+        "stable-diffusion": "baselines.stable.generator:StableDiffusion",
     },
 )
 
@@ -189,6 +190,10 @@ class Generator(ABC):
     @abstractmethod
     def load(cls, folder: Path, device: torch.device) -> Generator:
         """The generator that `fit` left in `folder`."""
+
+    def locate(self, location: Mapping[str, Any]) -> None:
+        """Tells where parts lie that are not in the folder, as `BaseSettings.pinned` found them; most have none."""
+        self.location = dict(location)
 
     @abstractmethod
     def sample(

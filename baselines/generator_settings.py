@@ -7,7 +7,8 @@ can be checked before anything heavy is loaded. Not here: the numbers of the pre
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import BaseModel
@@ -25,6 +26,7 @@ SETTINGS = Registry(
         "unconditional": "baselines.generator:GeneratorSettings",
         "pix2pix": "baselines.pix2pix_settings:Pix2PixSettings",
         "emitdiff": "baselines.generator:GeneratorSettings",
+        "stable-diffusion": "baselines.stable.settings:StableSettings",
     },
 )
 
@@ -32,7 +34,7 @@ SETTINGS = Registry(
 KINDS: dict[str, tuple[str, ...]] = {
     "unconditional": ("unconditional",),
     "pix2pix": ("pix2pix",),
-    "emitdiff": ("emitdiff",),
+    "emitdiff": ("emitdiff", "stable-diffusion"),
 }
 
 
@@ -46,6 +48,21 @@ class BaseSettings(Frozen):
 
     def check_size(self, size: int) -> None:
         """Raises InputError when slices of `size` pixels do not fit the network."""
+
+    def pinned(self, cache: Path | None) -> tuple[BaseSettings, dict[str, Any]]:
+        """Settings that name weights and images by what they are, and where they lie on this machine (no part of a key).
+
+        `cache` is a file of known digests. Raises InputError for what is not there or cannot be used.
+        """
+        return self, {}
+
+    def at(self, location: Mapping[str, Any], pretrained: Path | None = None) -> BaseSettings:
+        """The settings as a stage uses them, with the location that `pinned` gave and the folder of a pretrain stage."""
+        return self
+
+    def pretraining_spec(self) -> dict[str, Any] | None:
+        """What decides the weights of a pre-training that all folds and seeds share; None without one."""
+        return None
 
     def training_spec(self) -> dict[str, Any]:
         """What decides the weights, as JSON values: part of the key of fit-generator."""
@@ -64,6 +81,28 @@ class BaseSettings(Frozen):
     def sampling_from(cls, spec: Mapping[str, Any]) -> Frozen:
         """The sampling settings that `sampling_spec` wrote."""
         return cls.model_fields["sampling"].annotation(**spec)
+
+    @classmethod
+    def fetch(cls, location: Mapping[str, Any], say: Callable[[str], None]) -> None:
+        """Gets what `location` names and this machine lacks, before anything is computed; `say` tells of a download.
+
+        Raises InputError for what cannot be had or cannot be used.
+        """
+
+    @classmethod
+    def described(cls, location: Mapping[str, Any]) -> list[str]:
+        """Sentences on what `location` names, for the user who is about to start a run."""
+        return []
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """Dotted names of all settings: "steps", "sampling.steps"."""
+        found = []
+        for name, field in cls.model_fields.items():
+            inner = field.annotation if isinstance(field.annotation, type) else None
+            nested = inner.model_fields if inner and issubclass(inner, BaseModel) else {}
+            found += [f"{name}.{below}" for below in nested] or [name]
+        return found
 
     @classmethod
     def has(cls, path: Sequence[str]) -> bool:

@@ -15,6 +15,7 @@ from benchmark.record import Budget, CaseRow, Record, StageCost
 from benchmark.record import Split as RecordSplit
 from benchmark.spec import named_seed
 from benchmark.store import Store
+from benchmark.substitutions import substitutions
 
 
 def assemble(plan: Plan, store: Store, notes: tuple[str, ...] = ()) -> Record:
@@ -55,13 +56,17 @@ def assemble(plan: Plan, store: Store, notes: tuple[str, ...] = ()) -> Record:
         notes=(
             *notes, *manifests[plan.nodes[0].key]["results"]["notes"], *_shortage_notes(manifests.values()), *_case_notes(rows)
         ),
+        substitutions=substitutions(plan.run),
         provenance=manifests[score.key]["provenance"],
     )
 
 
 def failed(plan: Plan, error: str) -> Record:
     """The record of a run of which a stage failed: a row of the report, with its reason."""
-    return Record(key=plan.run.key, status="failed", error=error, spec=plan.run, split=_split(plan, ()))
+    return Record(
+        key=plan.run.key, status="failed", error=error, spec=plan.run, split=_split(plan, ()),
+        substitutions=substitutions(plan.run),
+    )  # fmt: skip
 
 
 def _split(plan: Plan, seen: tuple[str, ...]) -> RecordSplit:

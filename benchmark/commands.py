@@ -19,9 +19,10 @@ from benchmark.engines.options import EngineOptions, choose_device
 from benchmark.errors import InputError
 from benchmark.forecast import forecast
 from benchmark.plan import Node, Plan, plan_run, unique_nodes
+from benchmark.pretrained import described_weights, fetch_weights, hub_weights
 from benchmark.record import Record
 from benchmark.registry import check_name
-from benchmark.request import Opened, Request, edge_weights_file, open_request, resolve, settings_of
+from benchmark.request import Opened, Request, edge_weights_file, generator_location, open_request, resolve, settings_of
 from benchmark.settling import Settler, is_done
 from benchmark.store import Store
 from benchmark.versions import STAGE_VERSIONS
@@ -50,6 +51,8 @@ def run_requests(
     if title:
         out.print(title, markup=False)
     _print_sources(opened)
+    for line in described_weights(plans, locations):
+        out.print(f"weights of {line}", markup=False)
     records = {} if force else _finished(plans, store)
     outstanding = [plan for plan in plans if plan.run.key not in records]
     if dry_run:
@@ -57,9 +60,12 @@ def run_requests(
         print_forecast(forecast(unique_nodes(plans), store), len(plans), len(records), free)
         return 0
     device = device if engine == "ray" else choose_device(device)
-    for plan in outstanding:
-        _write_plan(store, plan, locations[plan.nodes[0].key])
     nodes = unique_nodes(outstanding)
+    if engine != "ray":  # there each node of the cluster gets them
+        wanted = [node for node in nodes if force or not store.has(node.stage, node.key)]
+        fetch_weights(wanted, locations, lambda text: out.print(text, markup=False))
+    for plan in outstanding:
+        _write_plan(store, plan, locations)
     _forget(store, nodes, force)
     settler = Settler(outstanding, store, {plan.run.key: tuple(opened[plan.run.dataset].source.notes) for plan in outstanding})
     failures = _compute(nodes, store, device, engine, replace(options, on_done=settler.done))
@@ -74,7 +80,7 @@ def run_requests(
 
 
 def _plans(requests: Sequence[Request], store: Store) -> tuple[list[Plan], dict[str, dict], dict[str, Opened]]:
-    """Plans without repetition, where each prepare stage finds its source, and the sources by dataset."""
+    """Plans without repetition, where stages find what lies outside the store (by key), and the sources by dataset."""
     sources: dict[tuple, Opened] = {}
     plans: dict[str, Plan] = {}
     locations: dict[str, dict] = {}
@@ -85,7 +91,9 @@ def _plans(requests: Sequence[Request], store: Store) -> tuple[list[Plan], dict[
         )  # fmt: skip
         if identity not in sources:
             sources[identity] = open_request(request, store.root / "fingerprints.json")
-        opened, weights = sources[identity], edge_weights_file(request)
+        opened, edge_weights = sources[identity], edge_weights_file(request)
+        edges = {"edge_weights": str(edge_weights)} if edge_weights else {}
+        weights = generator_location(request, opened.cache)
         for run in resolve(request, opened):
             plan = plan_run(run, opened.cases, opened.options)
             plans.setdefault(run.key, plan)
@@ -94,7 +102,8 @@ def _plans(requests: Sequence[Request], store: Store) -> tuple[list[Plan], dict[
                 "data_root": str(request.data_root.absolute()) if request.data_root else None,
                 "phantom_cases": numbers.phantom_cases,
                 "allow_incomplete": request.allow_incomplete,
-            } | ({"edge_weights": str(weights)} if weights else {})
+            } | edges
+            locations |= {node.key: weights | edges for node in plan.nodes if weights and "generator" in node.spec}
     return list(plans.values()), locations, {identity[0]: opened for identity, opened in sources.items()}
 
 
@@ -116,14 +125,14 @@ def _finished(plans: Sequence[Plan], store: Store) -> dict[str, Record]:
     return found
 
 
-def _write_plan(store: Store, plan: Plan, location: dict) -> None:
+def _write_plan(store: Store, plan: Plan, locations: dict[str, dict]) -> None:
     own = plan.run.method.own
     elsewhere = {own.reference: {"own": own_class(own.reference).address}} if own else {}
     for node in plan.nodes:
         reference = node.spec.get("generator") or node.spec.get("transform")
         store.write_plan(node.key, {
             "stage": node.stage, "key": node.key, "version": node.version, "spec": node.spec, "inputs": node.inputs,
-            "location": location if node.stage == "prepare" else elsewhere.get(reference, {}),
+            "location": locations.get(node.key) or elsewhere.get(reference, {}),
         })  # fmt: skip
     store.write_run(plan.run.key, {
         "key": plan.run.key, "spec": plan.run.model_dump(mode="json"),
@@ -278,7 +287,8 @@ def print_doctor(store_folder: Path) -> int:
         ("python", sys.version.split()[0]), *packages().items(), ("cpu", cpu_name()), ("threads", torch.get_num_threads()),
         ("gpu", torch.cuda.get_device_name() if cuda else "none found"),
         ("commit", f"{git['commit'] or 'no git checkout'}{' (with changes)' if git['dirty'] else ''}"),
-        ("default preset", default_preset("auto")), ("store", f"{store_folder} ({_store_state(store_folder)})"),
+        ("default preset", default_preset("auto")), ("weights of preset paper", "; ".join(hub_weights())),
+        ("store", f"{store_folder} ({_store_state(store_folder)})"),
     ]  # fmt: skip
     print_table("doctor", ("what", "found"), rows)
     sizes = []

@@ -79,6 +79,7 @@ def describe(node: "Node") -> str:
     spec = node.spec
     detail = {
         "prepare": lambda: f"{spec['dataset']} at {spec['size']} px",
+        "pretrain": lambda: f"{spec['generator']} at {spec['size']} px",
         "fit-generator": lambda: f"{spec['generator']}, {len(spec['cases'])} cases",
         "synthesize": lambda: f"{spec['generator']}, variant {spec['variant'] + 1}",
         "fit-segmenter": lambda: f"{spec['architecture']}, {_shown(spec)}",

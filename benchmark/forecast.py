@@ -131,6 +131,7 @@ def _kind(stage: str, spec: dict, inputs: dict, sizes: dict[str, Any], key: str)
         sizes[key] = size
     parts = {
         "prepare": ("dataset", "source"),
+        "pretrain": ("generator", "settings"),
         "fit-generator": ("generator", "settings"),
         "synthesize": ("generator", "sampling"),
         "fit-segmenter": ("architecture", "training"),

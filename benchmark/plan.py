@@ -1,7 +1,8 @@
 """Runs -> one deduplicated graph of stages.
 
-Six stages, in order: prepare, fit-generator, synthesize (one stage per variant, so that ratio n uses the first n of
-them), fit-segmenter, predict, score. A node holds only what changes its result: equal nodes of different runs have
+The stages, in order: prepare, pretrain (only where the generator's settings ask for it; all folds and seeds share it),
+fit-generator, synthesize (one stage per variant, so that ratio n uses the first n of them), fit-segmenter, predict,
+score. A node holds only what changes its result: equal nodes of different runs have
 equal keys and are computed once. Nothing here imports torch. Callers: engines, cli.
 """
 
@@ -80,19 +81,21 @@ def plan_run(run: RunSpec, cases: Sequence[CaseInfo], options: dict[str, Any]) -
     variants: list[Node] = []
     if run.method.generates and run.method.ratio:
         fitted = train if run.protocol.generator_cases == "fit" else train + list(parts.validation)
+        settings = _settings(run)
+        pretrain = _pretrain(run, settings)
         generator = Node(
             "fit-generator",
             {
                 "generator": run.method.generator_kind,
-                "settings": _settings(run).training_spec(),
+                "settings": settings.training_spec(),
                 "cases": fitted,
                 "minimum_foreground": foreground,
                 "seed": run.seed,
             },
-            {"prepare": prepare.key},
+            {"prepare": prepare.key} | {node.stage: node.key for node in pretrain},
         )
         variants = [_variant(run, v, train, foreground, prepare, generator) for v in range(run.method.ratio)]
-        nodes += [generator, *variants]
+        nodes += [*pretrain, generator, *variants]
     segmenter = Node(
         "fit-segmenter",
         _segmenter_spec(run, train, parts, foreground),
@@ -134,6 +137,16 @@ def _prepare_spec(run: RunSpec, options: dict[str, Any]) -> dict[str, Any]:
 
 def _settings(run: RunSpec) -> BaseSettings:
     return settings_of_generator(run.method.generator_kind, run.method.generator or {})
+
+
+def _pretrain(run: RunSpec, settings: BaseSettings) -> list[Node]:
+    """The stage that pre-trains the generator, if there is one; it knows no fold and no seed of the run."""
+    spec = settings.pretraining_spec()
+    if spec is None:
+        return []
+    numbers = {"size": run.preset.size, "edge": run.preset.edge, "seed": run.preset.split_seed}
+    numbers |= {"edge_weights": run.preset.edge_weights} if run.preset.edge_weights else {}
+    return [Node("pretrain", {"generator": run.method.generator_kind, "settings": spec, **numbers})]
 
 
 def _variant(run: RunSpec, v: int, train: list[str], foreground: int | None, prepare: Node, generator: Node) -> Node:

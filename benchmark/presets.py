@@ -1,8 +1,9 @@
 """How big a run is: one table of numbers per preset.
 
 A preset fixes everything that costs time and is no rule of the comparison: sizes, epochs, batch sizes, generator
-widths. `smoke` is about a minute on a CPU, `compact` trains its generator from scratch in minutes on one GPU. Each
-number can be set alone (`--set epochs=40`, `--set generator.steps=800`). Callers: spec, plan. Rules are in protocol.
+widths. `smoke` is about a minute on a CPU, `compact` trains its generator from scratch in minutes on one GPU, `paper`
+fine-tunes Stable Diffusion at the paper's size. Each number can be set alone (`--set epochs=40`,
+`--set generator.steps=800`). Callers: spec, plan. Rules are in protocol.
 """
 
 from typing import Any, Literal
@@ -67,6 +68,11 @@ PRESETS: dict[str, Preset] = {
         name="compact", size=128, phantom_cases=24, epochs=60, batch_size=8, validate_every=2, ratio=10, patch_size=32,
         **_COMMON,
     ),
+    # III-D, IV-B, Q14 to Q17. The release selects after every epoch.
+    "paper": Preset(
+        name="paper", size=384, phantom_cases=24, epochs=100, batch_size=8, validate_every=1, ratio=50, patch_size=64,
+        **_COMMON,
+    ),
 }  # fmt: skip
 
 _COMPACT: dict[str, Any] = {
@@ -80,17 +86,63 @@ _PIX2PIX_COMPACT: dict[str, Any] = {
     "batch": 16, "learning_rate": 2e-4, "rotation_degrees": 10.0, "scale_range": [0.85, 1.1],
 }  # fmt: skip
 
+# The paper says nothing of an unconditional model; this one is ours, trained from scratch like that of `compact`, on a
+# 48 x 48 grid. `emitdiff` stands here for --set generator.kind=emitdiff, the same model with text and edges.
+_FROM_SCRATCH_AT_384: dict[str, Any] = _COMPACT | {
+    "unshuffle": 8, "channels": [128, 256, 384], "steps": 20000, "learning_rate": 3e-4,
+}  # fmt: skip
+
+# No RadImageNet weights exist (Q33); a ControlNet trained on HED edges of natural images stands in for that training,
+# which at the paper's learning rate of 1e-6 a fine-tuning cannot make up for.
+_STABLE: dict[str, Any] = {
+    "controlnet": "lllyasviel/sd-controlnet-hed", "epochs": 100, "batch": 48, "learning_rate": 1e-6,  # III-C
+    "sampling": {"sampler": "dpm-solver++", "steps": 20, "guidance_scale": 7.5},
+}  # fmt: skip
+_RELEASED_SAMPLING = {"sampler": "ddim", "steps": 20, "guidance_scale": 9.0}  # Q12
+
 # What a generator's settings are at a preset, by kind of generator; what is absent has the default of its class, which
 # for those trained from scratch (baselines/generator.py) are the smoke preset's.
 GENERATOR_NUMBERS: dict[str, dict[str, dict[str, Any]]] = {
-    "smoke": {"emitdiff": {"steps": 450}, "unconditional": {}, "pix2pix": {}},
-    "compact": {"emitdiff": _COMPACT, "unconditional": _COMPACT, "pix2pix": _PIX2PIX_COMPACT},
+    "smoke": {
+        "emitdiff": {"steps": 450}, "unconditional": {}, "pix2pix": {}, "stable-diffusion": _STABLE | {"epochs": 1},
+    },
+    "compact": {
+        "emitdiff": _COMPACT, "unconditional": _COMPACT, "pix2pix": _PIX2PIX_COMPACT,
+        "stable-diffusion": _STABLE | {"epochs": 20},
+    },
+    "paper": {
+        "emitdiff": _FROM_SCRATCH_AT_384, "unconditional": _FROM_SCRATCH_AT_384, "pix2pix": _PIX2PIX_COMPACT,
+        "stable-diffusion": _STABLE,
+    },
+}  # fmt: skip
+
+# Numbers of the generator that a protocol has of its own at preset `paper`, by kind; the paper names no sampler.
+_OF_PROTOCOL: dict[str, dict[str, dict[str, Any]]] = {
+    "paper": {"stable-diffusion": {"sampling": _RELEASED_SAMPLING}},
+    "released": {"stable-diffusion": {"epochs": 400, "batch": 32, "sampling": _RELEASED_SAMPLING}},  # Q13
 }
+_RELEASED_BREAST_EPOCHS = 1600  # Q27
+
+# The generator that a method trains at a preset where that is not the one of the method's own name.
+_KINDS: dict[str, dict[str, str]] = {"paper": {"emitdiff": "stable-diffusion"}}
 
 
-def generator_numbers(preset_name: str, kind: str) -> dict[str, Any]:
-    """Settings of the generators of this kind at a preset; an unknown preset (of an old record) has none."""
-    return GENERATOR_NUMBERS.get(preset_name, {}).get(kind, {})
+def generator_numbers(preset_name: str, kind: str, protocol: str = "rigorous", dataset: str = "") -> dict[str, Any]:
+    """Settings of the generators of this kind at a preset; an unknown preset (of an old record) has none.
+
+    At preset `paper` the named protocols `paper` and `released` have numbers of their own (Q12, Q13, Q27).
+    """
+    numbers = dict(GENERATOR_NUMBERS.get(preset_name, {}).get(kind, {}))
+    if preset_name == "paper":
+        numbers |= _OF_PROTOCOL.get(protocol, {}).get(kind, {})
+        if (protocol, kind, dataset) == ("released", "stable-diffusion", "breast"):
+            numbers["epochs"] = _RELEASED_BREAST_EPOCHS
+    return numbers
+
+
+def default_kind(preset_name: str, method: str) -> str:
+    """The generator that a method trains at a preset: its own, or at preset `paper` Stable Diffusion for emitdiff."""
+    return _KINDS.get(preset_name, {}).get(method, method)
 
 
 def preset(name: str) -> Preset:

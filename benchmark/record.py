@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError
 from benchmark.errors import InputError
 from benchmark.frozen import Frozen
 from benchmark.spec import RunSpec
+from benchmark.substitutions import Substitution
 
 SCHEMA = 1
 METRICS = ("dice", "precision", "recall", "hd95", "hd95_max", "assd", "assd_mean", "nsd", "volume_difference")
@@ -87,6 +88,7 @@ class Record(Frozen):
     seeds: dict[str, int] = Field(default_factory=dict)
     stages: tuple[StageCost, ...] = ()
     notes: tuple[str, ...] = ()
+    substitutions: tuple[Substitution, ...] = Field((), description="what is not the paper's; records of old have none")
     provenance: dict[str, Any] = Field(default_factory=dict)
 
     @property

@@ -13,10 +13,10 @@ from pydantic import ValidationError
 
 from baselines.architectures import check as check_architecture
 from baselines.augment import TRANSFORMS
-from baselines.generator_settings import KINDS, check_kind, settings_class
+from baselines.generator_settings import KINDS, BaseSettings, check_kind, settings_class
 from baselines.own import is_own, load_own, own_class
 from benchmark.errors import InputError
-from benchmark.presets import Preset, generator_numbers, preset
+from benchmark.presets import Preset, default_kind, generator_numbers, preset
 from benchmark.protocol import Protocol, check_contradictions, named_protocol
 from benchmark.registry import check_name, did_you_mean
 from benchmark.spec import DATASETS, METHODS, RunSpec, SourceSpec, resolve_method
@@ -57,6 +57,7 @@ class Opened:
     spec: SourceSpec
     cases: list[CaseInfo]
     options: dict[str, Any]
+    cache: Path | None = None  # of known digests
 
 
 def settings_of(request: Request) -> tuple[Protocol, Preset, dict[str, Any]]:
@@ -110,7 +111,7 @@ def open_request(request: Request, fingerprint_cache: Path | None) -> Opened:
         synthetic=source.kind == "phantom",
     )  # fmt: skip
     content = {"busi_class": request.busi_class} if source.kind == "busi" else {}
-    return Opened(source, spec, source.cases(), content)
+    return Opened(source, spec, source.cases(), content, fingerprint_cache)
 
 
 def resolve(request: Request, opened: Opened) -> list[RunSpec]:
@@ -129,9 +130,7 @@ def resolve(request: Request, opened: Opened) -> list[RunSpec]:
         transform=request.transform, ratio=request.ratio, alpha=request.alpha, patch_size=request.patch_size, own=own,
     )  # fmt: skip
     if method.generates:
-        kind = own.reference if own else generator.get("kind", method.name)
-        settings = _validated(settings_class(kind), generator, "--set generator.")
-        settings.check_size(numbers.size)
+        settings, _ = _pinned_settings(request, own.reference if own else None, opened.cache)
         method = method.model_copy(update={"generator": settings.model_dump(mode="json")})
     folds = range(numbers.n_folds) if request.folds is None else request.folds
     common = {
@@ -144,6 +143,21 @@ def resolve(request: Request, opened: Opened) -> list[RunSpec]:
     if any(seed < 0 for seed in request.seeds):
         raise InputError("--seeds holds a negative seed; give numbers from 0.")
     return [RunSpec(fold=fold, seed=seed, **common) for seed in request.seeds for fold in folds]
+
+
+def generator_location(request: Request, cache: Path | None) -> dict[str, Any]:
+    """Where the weights and images of the request's generator lie on this machine; {} for most. Raises InputError."""
+    if request.method not in KINDS:
+        return {}
+    return _pinned_settings(request, None, cache)[1]
+
+
+def _pinned_settings(request: Request, own: str | None, cache: Path | None) -> tuple[BaseSettings, dict[str, Any]]:
+    _, numbers, generator = settings_of(request)
+    kind = own or generator.get("kind", request.method)
+    settings = _validated(settings_class(kind), generator, "--set generator.")
+    settings.check_size(numbers.size)
+    return settings.pinned(cache)
 
 
 def fitting_sets(request: Request) -> Request:
@@ -195,10 +209,11 @@ def _generator_values(request: Request, chosen: Sequence[tuple[list[str], Any]])
         return values
     if request.method not in KINDS:
         return {}
-    kind = request.method
+    kind = default_kind(request.preset, request.method)
     for path, value in chosen:
         kind = check_kind(request.method, str(value)) if path == ["kind"] else kind
-    values = dict(generator_numbers(request.preset, kind)) | ({} if kind == request.method else {"kind": kind})
+    values = generator_numbers(request.preset, kind, request.protocol, request.dataset)
+    values |= {} if kind == request.method else {"kind": kind}
     for path, value in chosen:
         if path != ["kind"]:
             _put(values, path, value)
@@ -227,5 +242,7 @@ def _validated(model, values: dict[str, Any], option: str):
         name = ".".join(str(part) for part in first["loc"])
         hint = ""
         if first["type"] == "extra_forbidden":
-            hint = did_you_mean(name, model.model_fields)
-        raise InputError(f"{option} {name}={first['input']}: {first['msg'].lower()}{hint}.") from None
+            known = model.names() if issubclass(model, BaseSettings) else model.model_fields
+            hint = did_you_mean(name, known)
+        option = option if option.endswith(".") else f"{option} "
+        raise InputError(f"{option}{name}={first['input']}: {first['msg'].lower()}{hint}.") from None

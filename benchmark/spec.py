@@ -21,6 +21,7 @@ METHODS = ("none", "classic", "unconditional", "pix2pix", "emitdiff")
 GENERATIVE = ("unconditional", "pix2pix", "emitdiff")
 OWN = "own"  # name of every method of a user's
 OWN_PREFIX = "own:"
+LOCAL = "local"  # in a spec, what stands for a folder of somebody's machine
 
 
 class SourceSpec(Frozen):

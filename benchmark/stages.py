@@ -1,4 +1,4 @@
-"""The six stages: each reads the folders of its inputs and writes its own.
+"""The stages: each reads the folders of its inputs and writes its own.
 
 A stage function takes (spec, inputs, out, context) and returns the numbers it wants in its manifest. `execute` runs one
 under its lock, measures it and commits it. Versions are in versions.py; specs are made by plan.py. Callers: engines.
@@ -31,7 +31,7 @@ class Context:
     """What a stage may use besides its spec and inputs; nothing here may change a result.
 
     `location` says where a source lies on this machine: source, data_root, phantom_cases, allow_incomplete; or where a
-    user's own method lies: own;
+    user's own method lies: own; or where the weights and images of a generator do (`BaseSettings.pinned`);
     `checkpoint` is where an unfinished training keeps its state.
     """
 
@@ -44,7 +44,6 @@ class Context:
 def prepare(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[str, Any]:
     """Slices, edges and truth of one source at one working size."""
     from datasets.edges import make_detector
-    from datasets.hed import weights_identity
     from datasets.preparation import Prepared
     from datasets.preparation import prepare as write
     from datasets.source import SourceOptions, open_source
@@ -57,13 +56,40 @@ def prepare(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[str
     )  # fmt: skip
     if source.fingerprint() != spec["source"]["fingerprint"]:
         raise InputError(f"the images of {source.title} changed since the run was planned; run the same command again.")
-    weights = Path(where["edge_weights"]) if "edge_weights" in spec else None
-    if weights and weights_identity(weights) != spec["edge_weights"]:
-        raise InputError(f"the weights {weights} changed since the run was planned; run the same command again.")
-    detector = make_detector(spec["edge"], weights, context.device)
+    detector = make_detector(spec["edge"], _edge_weights(spec, where), context.device)
     write(source, out, size=spec["size"], intensity=spec["intensity"], edge=detector, report=context.report)
     done = Prepared(out)
     return {"cases": len(done.cases), "slices": len(done.images), "notes": done.notes}
+
+
+def _edge_weights(spec: dict, location: dict[str, Any]) -> Path | None:
+    """The file of the edge detector's weights, if it has any. Raises InputError where it is another than planned."""
+    from datasets.hed import weights_identity
+
+    if "edge_weights" not in spec:
+        return None
+    weights = Path(location["edge_weights"])
+    if weights_identity(weights) != spec["edge_weights"]:
+        raise InputError(f"the weights {weights} changed since the run was planned; run the same command again.")
+    return weights
+
+
+def pretrain(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[str, Any]:
+    """A generator, trained on a folder of labelled images that belongs to no data set of the benchmark."""
+    import torch
+
+    from baselines.generator import generator_class
+    from baselines.generator_settings import settings_of_generator
+    from benchmark.microbatch import read_shortage
+
+    settings = settings_of_generator(spec["generator"], spec["settings"]).at(context.location)
+    edge_weights = _edge_weights(spec, context.location)
+    count = generator_class(spec["generator"]).pretrain(
+        settings, size=spec["size"], edge=(spec["edge"], edge_weights, context.device),
+        seed=named_seed(spec["seed"], "pretraining"), device=torch.device(context.device), out=out,
+        report=context.report, checkpoint=context.checkpoint,
+    )  # fmt: skip
+    return {"images": count, **read_shortage(out)}
 
 
 def fit_generator(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[str, Any]:
@@ -82,8 +108,9 @@ def fit_generator(spec: dict, inputs: Inputs, out: Path, context: Context) -> di
         images=data.images[rows], masks=data.masks[rows], edges=data.edges[rows],
         prompts=data.prompts(rows), ids=data.slice_ids(rows),
     )  # fmt: skip
+    settings = settings_of_generator(spec["generator"], spec["settings"]).at(context.location, inputs.get("pretrain"))
     generator_class(spec["generator"]).fit(
-        slices, settings_of_generator(spec["generator"], spec["settings"]), seed=named_seed(spec["seed"], "generator"),
+        slices, settings, seed=named_seed(spec["seed"], "generator"),
         device=torch.device(context.device), out=out, report=context.report, checkpoint=context.checkpoint,
     )  # fmt: skip
     if is_own(spec["generator"]):
@@ -105,6 +132,7 @@ def synthesize(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[
     data = Prepared(inputs["prepare"])
     rows = data.rows(spec["cases"], spec["minimum_foreground"])
     generator = generator_class(spec["generator"]).load(inputs["fit-generator"], torch.device(context.device))
+    generator.locate(context.location)
     conditions = Conditions(
         ids=data.slice_ids(rows), masks=data.masks[rows], edges=data.edges[rows],
         prompts=[join_phrase(prompt, spec["phrase"]) for prompt in data.prompts(rows)],
@@ -213,6 +241,7 @@ def read_predictions(folder: Path) -> list[tuple[str, list[int], np.ndarray]]:
 
 STAGES: dict[str, Callable[[dict, Inputs, Path, Context], dict[str, Any]]] = {
     "prepare": prepare,
+    "pretrain": pretrain,
     "fit-generator": fit_generator,
     "synthesize": synthesize,
     "fit-segmenter": fit_segmenter,

@@ -2,6 +2,7 @@
 
 STAGE_VERSIONS = {
     "prepare": 1,
+    "pretrain": 1,
     "fit-generator": 1,
     "synthesize": 1,
     "fit-segmenter": 1,

@@ -9,9 +9,8 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from benchmark.presets import generator_numbers
-from benchmark.spec import MethodSpec, RunSpec, SourceSpec
-from reports.labels import flat, plain_value, preset_base, protocol_base
+from benchmark.spec import LOCAL, MethodSpec, RunSpec, SourceSpec
+from reports.labels import flat, plain_value, preset_base, protocol_base, usual_numbers
 
 _BUSI_SUBSET = re.compile(r"BUSI \((malignant and benign|malignant|benign|normal)")
 
@@ -30,7 +29,7 @@ def repeat_command(spec: RunSpec, generator_defaults: Mapping[str, Any] | None =
     if spec.training_share != 1:
         words += ["--training-share", plain_value(spec.training_share)]
     words += ["--fold", str(spec.fold), "--seeds", str(spec.seed), "--protocol", protocol, "--preset", preset]
-    sets = {**switches, **numbers, **_generator_sets(spec.method, preset, generator_defaults or {})}
+    sets = {**switches, **numbers, **_generator_sets(spec, preset, protocol, generator_defaults or {})}
     for name, value in sets.items():
         words += ["--set", f"{name}={plain_value(value)}"]
     return "python cli.py run " + " ".join(_quoted(word) for word in words)
@@ -57,10 +56,15 @@ def _method_words(method: MethodSpec) -> list[str]:
     return words
 
 
-def _generator_sets(method: MethodSpec, preset: str, defaults: Mapping[str, Any]) -> dict[str, Any]:
+def _generator_sets(spec: RunSpec, preset: str, protocol: str, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    method = spec.method
     kind = method.generator_kind
-    usual = {**flat(dict(defaults.get(kind, {}))), **flat(generator_numbers(preset, kind))}
+    usual = flat(dict(defaults.get(kind, {}))) | usual_numbers(method, preset, protocol, spec.dataset)
     given = flat(method.generator or {})
+    if given and not method.own:
+        given["kind"] = kind
+    # Weights in a folder are named by what they are; where they lie is the reader's affair.
+    given = {name: "DIR" if value == LOCAL else value for name, value in given.items()}
     return {f"generator.{name}": value for name, value in given.items() if name not in usual or usual[name] != value}
 
 

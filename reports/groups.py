@@ -99,7 +99,7 @@ def _group(name: str, records: list[Record]) -> Group:
         by_method[canonical(record.spec.method.model_dump())].append(record)
     rows = sorted(by_method.values(), key=lambda row: method_order(row[0].spec.method))
     spec = rows[0][0].spec
-    labels = method_labels([row[0].spec.method for row in rows], spec.preset)
+    labels = method_labels([row[0].spec.method for row in rows], spec.preset, spec.protocol, spec.dataset)
     methods = tuple(_method_runs(row, label, seeds) for row, label in zip(rows, labels, strict=True))
     return Group(name, spec, seeds, methods, contradicting)
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from benchmark.presets import PRESETS, Preset, generator_numbers
+from benchmark.presets import PRESETS, Preset, default_kind, generator_numbers
 from benchmark.protocol import PROTOCOL_NAMES, Protocol, differences
 from benchmark.spec import MethodSpec, SourceSpec, canonical
 
@@ -48,15 +48,18 @@ def method_order(method: MethodSpec) -> tuple:
     )  # fmt: skip
 
 
-def method_labels(methods: Sequence[MethodSpec], preset: Preset) -> list[str]:
+def method_labels(
+    methods: Sequence[MethodSpec], preset: Preset, protocol: Protocol = Protocol(), dataset: str = ""
+) -> list[str]:
     """One label per method, distinct within a table: 'emitdiff (n = 5, alpha = 0.3)'.
 
     Settings are named where they differ from the preset's default; a setting of the generator also where the methods
     of the table differ among themselves.
     """
     return [
-        _with(method.label, changed_settings(method, preset) | _generator_marks(method, methods, preset))
+        _with(method.label, changed_settings(method, preset) | _generator_marks(method, methods, usual))
         for method in methods
+        for usual in [usual_numbers(method, preset.name, protocol_base(protocol)[0], dataset)]
     ]
 
 
@@ -108,10 +111,19 @@ def _with(label: str, settings: dict[str, Any]) -> str:
     return one_line(f"{label} ({shown})" if shown else label)
 
 
-def _generator_marks(method: MethodSpec, methods: Sequence[MethodSpec], preset: Preset) -> dict[str, Any]:
-    mine = flat(method.generator or {})
-    alike = [flat(other.generator or {}) for other in methods if (other.name, other.own) == (method.name, method.own)]
-    usual = flat(generator_numbers(preset.name, method.generator_kind))
+def usual_numbers(method: MethodSpec, preset: str, protocol: str, dataset: str) -> dict[str, Any]:
+    """The generator's settings that follow from preset and protocol, with dotted names, and its usual kind."""
+    numbers = flat(generator_numbers(preset, method.generator_kind, protocol, dataset))
+    return numbers | {"kind": default_kind(preset, method.name)}
+
+
+def _generator_marks(method: MethodSpec, methods: Sequence[MethodSpec], usual: dict[str, Any]) -> dict[str, Any]:
+    if not method.generator:
+        return {}
+    mine = flat(method.generator) | ({} if method.own else {"kind": method.generator_kind})
+    same = (method.name, method.own, method.generator_kind)
+    alike = [other for other in methods if (other.name, other.own, other.generator_kind) == same]
+    alike = [{"kind": other.generator_kind, **flat(other.generator or {})} for other in alike]
     marked = {name for name, value in mine.items() if any(other.get(name) != value for other in alike)}
     marked |= {name for name, value in usual.items() if name in mine and mine[name] != value}
     return {f"generator {name}": value for name, value in mine.items() if name in marked}

@@ -23,6 +23,7 @@ from reports.groups import Group, MethodRuns
 from reports.inference import Inference
 from reports.inference_tables import statistics_notes, variance_table, verdict_table, write_statistics
 from reports.labels import flat, one_line, plain_value, preset_label, protocol_label
+from reports.ledger import ledger_rows
 from reports.load import commit_of
 from reports.marks import Mark, badges, owners
 from reports.notes import notes_on_numbers, warnings
@@ -89,6 +90,7 @@ def write_group(
         comparison=comparison_table(summary),
         reasons=not_comparable(group),
         notes=notes_on_numbers(summary),
+        ledger=ledger_rows(group),
         figures=[figure_links(drawing, site) for drawing in figures],
         joined=brief,
         statistics=_statistics(site, inference) if inference else None,

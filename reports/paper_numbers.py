@@ -10,15 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from benchmark.presets import PRESETS, Preset
+from benchmark.presets import PRESETS, Preset, default_kind
 from benchmark.spec import MethodSpec
+from benchmark.substitutions import PAPER_SOURCES
 from reports.groups import Group
 from reports.labels import changed_settings, one_line, preset_base
 
 FOLDER = Path(__file__).parent / "paper"
 BASELINE = "Baseline"
-# Our sources that are the paper's own images. Its 147 breast images are not named, so none of ours can be (Q30).
-PAPER_SOURCES = {"prostate": "MSD Task05_Prostate", "spleen": "MSD Task09_Spleen"}
 PAPER_ARCHITECTURE = "attention-unet"
 _METHODS = {("none", None): BASELINE, ("emitdiff", None): "DiffBoost", ("classic", "deepstack"): "DeepStack"} | {
     ("classic", name): f"Random{name.capitalize()}"
@@ -56,7 +55,10 @@ def paper_cases(dataset: str) -> int:
 
 def paper_method(method: MethodSpec, preset: Preset) -> str | None:
     """The paper's name of a method; None for one that Table II lacks, and for settings that are not the preset's."""
-    return None if changed_settings(method, preset) else _METHODS.get((method.name, method.transform))
+    other_generator = method.generator and method.generator_kind != default_kind(preset.name, method.name)
+    if changed_settings(method, preset) or other_generator:
+        return None
+    return _METHODS.get((method.name, method.transform))
 
 
 def paper_value(dataset: str, name: str | None, metric: str) -> PaperValue | None:

@@ -13,6 +13,7 @@ from benchmark.record import Record
 from reports.csv_files import write_frame
 from reports.groups import Group, make_groups
 from reports.labels import one_line, source_label
+from reports.ledger import ledger_notes
 from reports.load import run_frame
 from reports.notes import notes_on_numbers
 from reports.paper_numbers import not_comparable
@@ -185,7 +186,7 @@ def write_tables(summary: Summary, folder: Path, *, packed: bool = False) -> dic
 
 def markdown(summary: Summary) -> str:
     """The group's two tables with a heading and the notes on their numbers."""
-    notes = "\n".join(f"- {markdown_text(note)}" for note in notes_on_numbers(summary))
+    notes = "\n".join(f"- {markdown_text(note)}" for note in [*notes_on_numbers(summary), *ledger_notes(summary.group)])
     tables = f"{result_table(summary).markdown()}\n\n{comparison_table(summary).markdown()}"
     return f"# {markdown_text(summary.group.title)}\n\n{tables}\n\n{notes}\n"
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmark.presets import preset
 from benchmark.protocol import Protocol, differences, named_protocol
 from benchmark.record import Record
 from benchmark.spec import RunSpec, SourceSpec, digest
@@ -95,10 +96,12 @@ def table2(dataset: str = "prostate", seeds: int = 3, **options: Any) -> list[Re
 
 
 def settings(seeds: int = 3, **options: Any) -> list[Record]:
-    """The suites ratio, alpha and patch."""
-    swept = [{"ratio": ratio} for ratio in (0, 3, 5, 20, 30, 40, 50)]
+    """The suites ratio, alpha and patch, without the preset's own values, which `table2` has."""
+    numbers = preset(options.get("preset_name", "compact"))
+    patches = (1, 4, 8, 16, 32, 64, 128) if numbers.size == 128 else (1, 32, 64, 96, 128, 384)
+    swept = [{"ratio": ratio} for ratio in (0, 3, 5, 10, 20, 30, 40, 50) if ratio != numbers.ratio]
     swept += [{"alpha": alpha} for alpha in (0.0, 0.2, 0.3, 0.4, 0.5, 0.8, 1.0)]
-    swept += [{"patch_size": patch} for patch in (1, 4, 8, 16, 64, 128)]
+    swept += [{"patch_size": patch} for patch in patches if patch != numbers.patch_size]
     return [study_record("emitdiff", **one, **cell, **options) for one in swept for cell in cells(seeds=seeds)]
 
 

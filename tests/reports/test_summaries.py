@@ -185,14 +185,14 @@ def test_only_the_paper_s_own_images_and_size_are_comparable():
     def reasons(**options):
         return "; ".join(not_comparable(one_group([make_record(**options)])))
 
-    paper = {"source": MSD_PROSTATE, "numbers": {"name": "paper"}}
+    paper = {"source": MSD_PROSTATE, "preset_name": "paper"}
     whole = make_record(**paper, rows={f"case {number}": 0.5 for number in range(30)})  # and 2 of training
     assert not_comparable(one_group([whole])) == ()
     assert "3 cases, not 32" in reasons(**paper, rows={"a": 0.5})
-    assert "source is phantom" in reasons(numbers={"name": "paper"})
+    assert "source is phantom" in reasons(preset_name="paper")
     assert "not MSD Task05_Prostate" in reasons(source=MSD_PROSTATE.model_copy(update={"title": "PROMISE12"}))
     assert "preset is smoke" in reasons(source=MSD_PROSTATE)
     assert "architecture is unet" in reasons(**paper, architecture="unet")
     assert "50 % of the training cases" in reasons(**paper, training_share=0.5)
     breast = MSD_PROSTATE.model_copy(update={"kind": "busi", "title": "BUSI (malignant)"})
-    assert "does not name its breast images" in reasons(source=breast, dataset="breast", numbers={"name": "paper"})
+    assert "does not name its breast images" in reasons(source=breast, dataset="breast", preset_name="paper")

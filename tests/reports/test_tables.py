@@ -44,7 +44,7 @@ def test_comparison_stands_beside_the_paper_and_says_when_it_must_not():
     assert (emitdiff["gain, %"], emitdiff["paired cases"]) == ("+30.0", "2")
     assert emitdiff["paper (not comparable): gain, %"] == "+7.8"
     assert emitdiff["paper (not comparable): Dice, %"] == "84.6 ± 6.7"
-    whole = make_record(source=MSD_PROSTATE, numbers={"name": "paper"}, rows={f"{n}": 0.5 for n in range(30)})
+    whole = make_record(source=MSD_PROSTATE, preset_name="paper", rows={f"{n}": 0.5 for n in range(30)})
     assert "paper: Dice, %" in comparison_table(summary_of([whole])).columns
 
 

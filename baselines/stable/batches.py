@@ -1,0 +1,138 @@
+"""What a training step is shown: slices, moved at random together with their edges, their noise, timestep and text.
+
+All that is drawn for a slice comes from its address - seed, step, place in the batch - so that neither the size of a
+micro-batch, nor the number of GPUs, nor a restart changes what any step sees. Callers: training. Not here: the loss.
+"""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from baselines.generator import TrainingSlices
+from baselines.slice_augmentation import random_geometry
+from baselines.stable.pretraining_folder import LabelledImages, read_image
+from baselines.stable.settings import StableSettings
+from benchmark.spec import named_seed
+from datasets.edges import Detector, edge_map, make_detector
+
+_READERS = 8  # threads that prepare the next micro-batch
+
+
+class Slices(Protocol):
+    """Training images by number: `prompts` are the distinct prompts; `in_memory`: few enough to keep their latents."""
+
+    prompts: Sequence[str]
+    in_memory: bool
+
+    def __len__(self) -> int: ...
+
+    def read(self, number: int) -> tuple[np.ndarray, int]:
+        """(image and edge map uint8 (2, S, S), number of its prompt)."""
+        ...
+
+
+class FoldSlices:
+    """The training slices of one fold, in memory."""
+
+    in_memory = True
+
+    def __init__(self, data: TrainingSlices):
+        self.prompts = list(dict.fromkeys(data.prompts))
+        self._planes = np.stack([data.images, data.edges], axis=1)
+        self._prompt = [self.prompts.index(prompt) for prompt in data.prompts]
+
+    def __len__(self) -> int:
+        return len(self._prompt)
+
+    def read(self, number: int) -> tuple[np.ndarray, int]:
+        return self._planes[number], self._prompt[number]
+
+
+class FolderSlices:
+    """The images of pre-training, read when they are needed; they have no mask, so the edges are those of the image."""
+
+    in_memory = False
+
+    def __init__(self, images: LabelledImages, size: int, edge: tuple[str, Path | None, str]):
+        """`edge`: detector, its weights and device, as for `make_detector`."""
+        self.prompts = list(images.prompts)
+        self._images, self._size, self._edge = images, size, edge
+        self._no_mask = np.zeros((size, size), np.uint8)
+
+    def __len__(self) -> int:
+        return len(self._images.files)
+
+    @cached_property
+    def _detector(self) -> Detector:
+        return make_detector(*self._edge)  # made where it is used: a network is not sent to other processes
+
+    def read(self, number: int) -> tuple[np.ndarray, int]:
+        image = read_image(self._images.files[number], self._size)
+        return np.stack([image, edge_map(image, self._no_mask, self._detector)]), self._images.prompt_of_image[number]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """B slices of one step, float32 on the CPU: `images`, `edges` (B,1,S,S) in [0,1]; `noise` and `posterior`, standard
+    normal (B,4,H,W), of the diffusion and of the VAE; `timesteps` and `text` int64 (B,), text 0 = the empty prompt;
+    `numbers`: which slices."""
+
+    numbers: tuple[int, ...]
+    images: torch.Tensor
+    edges: torch.Tensor
+    noise: torch.Tensor
+    posterior: torch.Tensor
+    timesteps: torch.Tensor
+    text: torch.Tensor
+
+
+def epoch_order(count: int, seed: int, epoch: int) -> list[int]:
+    """The slices of an epoch, shuffled; `epoch` counts from 0."""
+    return torch.randperm(count, generator=torch.Generator().manual_seed(named_seed(seed, "order", epoch))).tolist()
+
+
+def is_still(settings: StableSettings) -> bool:
+    """Whether training shows every slice as it is, so that it need be encoded only once."""
+    return not settings.rotation_degrees and settings.scale_range == (1.0, 1.0) and not settings.flip_probability
+
+
+class Drawer:
+    """Draws the slices of a step; `latent` (C, H, W) is the shape of one slice's latents."""
+
+    def __init__(self, slices: Slices, settings: StableSettings, latent: tuple[int, ...], timesteps: int, seed: int):
+        self.slices, self.settings, self.latent, self.timesteps, self.seed = slices, settings, latent, timesteps, seed
+
+    def one(self, number: int, step: int, place: int) -> tuple:
+        """Everything about the slice at `place` of the batch of `step`."""
+        rng = torch.Generator().manual_seed(named_seed(self.seed, "slice", step, place))
+        noise, posterior = torch.randn(2, *self.latent, generator=rng)
+        timestep = int(torch.randint(self.timesteps, (), generator=rng))
+        dropped = float(torch.rand((), generator=rng)) < self.settings.prompt_dropout
+        planes, prompt = self.slices.read(number)
+        planes = torch.from_numpy(np.array(planes, np.float32))[None] / 255
+        if not is_still(self.settings):
+            planes = random_geometry(planes, self.settings, rng)
+        return planes[0], noise, posterior, timestep, 0 if dropped else 1 + prompt
+
+    def batches(self, share: Sequence[tuple[int, int]], step: int, size: int) -> Iterator[Drawn]:
+        """`share` - (place, slice number) pairs - in micro-batches of `size`, the next one made while one is used."""
+        parts = [share[first : first + size] for first in range(0, len(share), size)]
+        with ThreadPoolExecutor(_READERS) as pool:
+            waiting = [self._ordered(pool, part, step) for part in parts[:1]]
+            for place, part in enumerate(parts):
+                waiting += [self._ordered(pool, later, step) for later in parts[place + 1 : place + 2]]
+                planes, noise, posterior, timesteps, text = zip(*(one.result() for one in waiting.pop(0)), strict=True)
+                stacked = torch.stack(planes)
+                yield Drawn(
+                    tuple(number for _, number in part), stacked[:, :1], stacked[:, 1:], torch.stack(noise),
+                    torch.stack(posterior), torch.tensor(timesteps), torch.tensor(text),
+                )  # fmt: skip
+
+    def _ordered(self, pool: ThreadPoolExecutor, part: Sequence[tuple[int, int]], step: int) -> list:
+        return [pool.submit(self.one, number, step, place) for place, number in part]

@@ -1,0 +1,232 @@
+"""EMIT-Diff as the paper has it: Stable Diffusion with a ControlNet on the edge map, fine-tuned on the fold's slices.
+
+Latent diffusion with CLIP text and classifier-free guidance against a fixed negative prompt; the grey image is the mean
+of the three output channels (III-A). Callers: the stages pretrain, fit-generator and synthesize. Not here: the
+from-scratch generator of the smaller presets (baselines/emitdiff.py).
+"""
+
+import csv
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, UniPCMultistepScheduler
+
+from baselines import diffusion
+from baselines.generator import TRAINING_IDS_FILE, Conditions, Generator, TrainingSlices
+from baselines.slice_augmentation import addressed_edge_dropout
+from baselines.stable import pretraining_folder, training, weights
+from baselines.stable.batches import FolderSlices, FoldSlices
+from baselines.stable.parts import Denoiser, Parts, embed, encode, load_parts
+from baselines.stable.settings import StableSampling, StableSettings
+from benchmark.checkpoint import Checkpoint
+from benchmark.errors import InputError
+from benchmark.microbatch import is_out_of_memory
+from benchmark.progress import Report, silent
+
+_SAMPLERS = {"ddim": DDIMScheduler, "dpm-solver++": DPMSolverMultistepScheduler, "unipc": UniPCMultistepScheduler}
+
+
+class StableDiffusion(Generator):
+    """Stable Diffusion + ControlNet; the mask of a sample is that of its slice."""
+
+    name = "stable-diffusion"
+
+    def __init__(self, folder: Path, settings: StableSettings, size: int, device: torch.device):
+        self.folder, self.settings, self.size, self.device = folder, settings, size, device
+        self._parts: Parts | None = None
+
+    @classmethod
+    def fit(
+        cls,
+        data: TrainingSlices,
+        settings: StableSettings,
+        *,
+        seed: int,
+        device: torch.device,
+        out: Path,
+        report: Report = silent,
+        checkpoint: Checkpoint | None = None,
+    ) -> None:
+        _check(settings, data.size)
+        pretrained = settings.location.get("pretrained")
+        job = training.Job(
+            FoldSlices(data), data.size, settings, settings.location, Path(pretrained) if pretrained else None, seed,
+            out, checkpoint,
+        )  # fmt: skip
+        curve = training.run(job, device, report)
+        _save_fit(out, settings, data.size, curve)
+        (out / TRAINING_IDS_FILE).write_text(json.dumps(list(data.ids)))
+
+    @classmethod
+    def pretrain(
+        cls,
+        settings: StableSettings,
+        *,
+        size: int,
+        edge: tuple[str, Path | None, str],
+        seed: int,
+        device: torch.device,
+        out: Path,
+        report: Report = silent,
+        checkpoint: Checkpoint | None = None,
+    ) -> int:
+        """Trains on the folder of labelled images and leaves the same as `fit` does; returns the number of images.
+
+        `edge`: detector, its weights and device, as for `datasets.edges.make_detector`.
+        """
+        images = pretraining_folder.listed(settings.location["pretraining"])
+        _check(settings, size)
+        own = settings.as_pretraining()
+        job = training.Job(FolderSlices(images, size, edge), size, own, settings.location, None, seed, out, checkpoint)
+        _save_fit(out, settings, size, training.run(job, device, report))
+        return len(images.files)
+
+    @classmethod
+    def load(cls, folder: Path, device: torch.device) -> "StableDiffusion":
+        config = json.loads((folder / "config.json").read_text())
+        return cls(folder, StableSettings(**config["settings"]), config["size"], device)
+
+    def locate(self, location: Mapping[str, Any]) -> None:
+        super().locate(location)
+        self.settings = self.settings.at(location)
+
+    @torch.inference_mode()
+    def sample(
+        self,
+        conditions: Conditions,
+        *,
+        variant: int,
+        key: str,
+        batch_size: int,
+        sampling: StableSampling | None = None,
+        report: Report = silent,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        sampling = sampling or self.settings.sampling
+        parts = self._loaded(sampling.compile)
+        texts = embed(parts, conditions.prompts, sampling.text_mix)
+        negative = encode(parts, [sampling.negative_prompt])[0]
+        images = np.empty(conditions.masks.shape, np.uint8)
+        for first in range(0, len(images), batch_size):
+            rows = slice(first, first + batch_size)
+            text = torch.stack([texts[prompt] for prompt in conditions.prompts[rows]])
+            try:
+                latents = self._denoise(parts, conditions, rows, text, negative, variant, key, sampling)
+                images[rows] = _decode(parts, latents)
+            except (RuntimeError, MemoryError) as error:
+                if batch_size > 1 or not is_out_of_memory(error):
+                    raise  # the stage tries again with smaller batches
+                raise InputError(
+                    f"the memory does not hold one slice of {self.size} pixels while sampling; choose a smaller size or a"
+                    " GPU with more memory."
+                ) from error
+            report(min(first + batch_size, len(images)), len(images))
+        return images, np.array(conditions.masks)
+
+    def _loaded(self, compiled: bool) -> Parts:
+        """The model on the device: on a GPU in bfloat16, channels last; compiled on demand."""
+        if self._parts is None:
+            parts = load_parts(_location(self.settings), self.folder)
+            parts.denoiser.requires_grad_(False)
+            parts.text_encoder.to(self.device)
+            for module in (parts.vae, parts.denoiser):
+                module.to(self.device)
+                if self.device.type == "cuda":
+                    module.to(dtype=torch.bfloat16, memory_format=torch.channels_last)
+            if compiled:
+                parts.denoiser.compile()
+            self._parts = parts
+        return self._parts
+
+    def _denoise(
+        self,
+        parts: Parts,
+        conditions: Conditions,
+        rows: slice,
+        text: torch.Tensor,
+        negative: torch.Tensor,
+        variant: int,
+        key: str,
+        sampling: StableSampling,
+    ) -> torch.Tensor:
+        """Latents (B,4,H,W) float32 of the slices `rows`, from the noise of their addresses; no noise on the way (eta 0)."""
+        side = self.size // parts.latent_factor
+        shape = (parts.vae.config.latent_channels, side, side)
+        latents = diffusion.starting_noise(key, conditions.ids[rows], variant, shape, sampling.noise, self.device)
+        predict = _guided(parts.denoiser, self._edges(conditions, rows, variant, key, sampling), text, negative, sampling)
+        sampler = make_sampler(sampling, parts)
+        sampler.set_timesteps(sampling.steps, device=self.device)
+        latents = latents * sampler.init_noise_sigma
+        for timestep in sampler.timesteps:
+            predicted = predict(sampler.scale_model_input(latents, timestep), timestep.expand(len(latents)))
+            latents = sampler.step(predicted.float(), timestep, latents, return_dict=False)[0]
+        return latents
+
+    def _edges(self, conditions: Conditions, rows: slice, variant: int, key: str, sampling: StableSampling) -> torch.Tensor:
+        """Edge maps (B,3,S,S) in [0,1]."""
+        masks = torch.from_numpy(np.array(conditions.masks[rows, None], np.float32, order="C"))
+        edges = torch.from_numpy(np.array(conditions.edges[rows, None], np.float32, order="C")) / 255
+        if sampling.edge_dropout:
+            draws = [diffusion.addressed(key, slice_id, variant, "edges") for slice_id in conditions.ids[rows]]
+            edges = addressed_edge_dropout(edges, masks, sampling.edge_dropout, draws)
+        return edges.to(self.device).expand(-1, 3, -1, -1)
+
+
+def make_sampler(sampling: StableSampling, parts: Parts):
+    """A fresh scheduler with the betas of the model's own; it keeps state, so one per batch."""
+    kind = _SAMPLERS[sampling.sampler]
+    more = {"clip_sample": False, "set_alpha_to_one": False} if kind is DDIMScheduler else {}
+    return kind.from_config(parts.schedule.config, **more)
+
+
+def _guided(
+    denoiser: Denoiser, edges: torch.Tensor, text: torch.Tensor, negative: torch.Tensor, sampling: StableSampling
+) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+    """Prediction with classifier-free guidance away from the negative prompt; scale 1 is one pass."""
+    dtype = denoiser.unet.dtype
+    edges, text = edges.to(dtype), text.to(dtype)
+    scale = sampling.guidance_scale
+    if scale > 1:
+        edges, text = torch.cat([edges, edges]), torch.cat([negative.to(dtype).expand_as(text), text])
+
+    def predict(latents: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
+        latents = latents.to(dtype)
+        if scale == 1:
+            return denoiser(latents, timesteps, text, edges, sampling.control_scale)
+        both = denoiser(torch.cat([latents, latents]), timesteps.repeat(2), text, edges, sampling.control_scale)
+        without, with_text = both.float().chunk(2)
+        return without + scale * (with_text - without)
+
+    return predict
+
+
+def _decode(parts: Parts, latents: torch.Tensor) -> np.ndarray:
+    """uint8 (B, S, S): the mean over the three channels of the decoded image (III-A)."""
+    images = parts.vae.decode((latents / parts.vae.config.scaling_factor).to(parts.vae.dtype), return_dict=False)[0]
+    grey = (images.float() * 0.5 + 0.5).clamp(0, 1).mean(dim=1)
+    return diffusion.to_uint8(grey)
+
+
+def _location(settings: StableSettings) -> dict[str, Any]:
+    """Where the weights lie; settings that name hub ids need no location."""
+    if settings.location.get("base"):
+        return settings.location
+    return settings.pinned(None)[1]
+
+
+def _check(settings: StableSettings, size: int) -> None:
+    """Raises InputError, before any training, for slices that do not fit the model."""
+    base = weights.fetched("base", settings.location["base"])
+    weights.check_size(size, weights.check_base(base))
+
+
+def _save_fit(out: Path, settings: StableSettings, size: int, curve: Sequence[Sequence[float]]) -> None:
+    """Writes config.json and curve.csv beside the weights."""
+    out.mkdir(parents=True, exist_ok=True)
+    config = {"generator": StableDiffusion.name, "size": size, "settings": settings.model_dump(mode="json")}
+    (out / "config.json").write_text(json.dumps(config, indent=1))
+    with (out / "curve.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("step", "loss", "learning_rate"), *curve])

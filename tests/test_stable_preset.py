@@ -1,0 +1,182 @@
+"""The preset `paper` from the command line: its numbers, and whole runs on a tiny Stable Diffusion model in a folder."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmark.assembly import assemble
+from benchmark.errors import InputError
+from benchmark.plan import plan_run
+from benchmark.request import Opened, Request, open_request, resolve
+from benchmark.spec import SourceSpec
+from benchmark.store import Store
+from benchmark.substitutions import substitutions
+from tests.baselines.tiny_stable import save_base, save_controlnet
+
+PAPER = Request(dataset="prostate", method="emitdiff", source="phantom", preset="paper")
+SOURCE = SourceSpec(kind="phantom", title="phantom", licence="", fingerprint="0" * 64, synthetic=True)
+OPENED = Opened(None, SOURCE, [], {})
+
+
+def generator(**changes):
+    (run,) = resolve(replace(PAPER, **changes), OPENED)
+    return run, run.method.generator
+
+
+def test_the_preset_has_the_papers_numbers():
+    run, numbers = generator()
+    assert (run.preset.size, run.preset.epochs, run.preset.batch_size, run.preset.learning_rate) == (384, 100, 8, 1e-3)
+    assert (run.method.ratio, run.method.alpha, run.method.patch_size) == (50, 0.6, 64)
+    assert numbers["kind"] == "stable-diffusion"
+    assert (numbers["epochs"], numbers["batch"], numbers["learning_rate"]) == (100, 48, 1e-6)
+    assert (numbers["rotation_degrees"], numbers["scale_range"]) == (20.0, [0.75, 1.05])
+
+
+@pytest.mark.parametrize(("dataset", "epochs"), [("prostate", 400), ("spleen", 400), ("breast", 1600)])
+def test_the_released_protocol_has_the_releases_numbers(dataset, epochs):
+    run, numbers = generator(protocol="released", dataset=dataset)
+    assert (numbers["epochs"], numbers["batch"]) == (epochs, 32)  # Q13, Q27
+    sampling = numbers["sampling"]
+    assert (sampling["sampler"], sampling["steps"], sampling["guidance_scale"]) == ("ddim", 20, 9.0)  # Q12
+    node = next(n for n in plan_of(run).nodes if n.stage == "synthesize")
+    assert node.spec["sampling"]["text_mix"] == "weighted"
+    assert node.spec["sampling"]["noise"] == "shared"  # Q26
+    _, own = generator(protocol="released", dataset=dataset, sets=("generator.epochs=7",))
+    assert own["epochs"] == 7
+
+
+def plan_of(run):
+    source = open_request(replace(PAPER, dataset=run.dataset, sets=("size=64",), patch_size=16), None)
+    return plan_run(run, source.cases, source.options)
+
+
+def test_other_methods_train_from_scratch_at_this_size():
+    run, numbers = generator(method="unconditional")
+    assert run.method.generator_kind == "unconditional"
+    assert numbers["unshuffle"] == 8
+    run, _ = generator(sets=("generator.kind=emitdiff",))
+    assert run.method.generator_kind == "emitdiff"
+    assert {entry.part for entry in substitutions(run)} >= {"generator", "text encoder", "pre-training"}
+
+
+def test_only_the_paper_has_its_own_images_and_edges():
+    msd = SourceSpec(kind="msd", title="MSD Task05_Prostate", licence="", fingerprint="1" * 64, synthetic=False)
+    (run,) = resolve(PAPER, Opened(None, msd, [], {}))
+    ledger = {entry.part: entry for entry in substitutions(run)}
+    assert "images" not in ledger
+    assert "generator" not in ledger, "Stable Diffusion 1.5 itself"
+    assert "lllyasviel/sd-controlnet-hed at commit" in ledger["pre-training"].used
+    assert "Q33" in ledger["pre-training"].why
+    assert "Q18" in ledger["edge detector"].why or run.preset.edge == "hed"
+    (none,) = resolve(replace(PAPER, method="none"), Opened(None, msd, [], {}))
+    assert substitutions(none) == ()
+    (breast,) = resolve(replace(PAPER, dataset="breast", method="none"), Opened(None, msd, [], {}))
+    assert ["Q30" in entry.why for entry in substitutions(breast)] == [True]
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("weights")
+    save_base(folder / "base")
+    save_controlnet(folder / "control")
+    rng = np.random.default_rng(0)
+    for place in ("CT/lung/nodule", "MR/brain/normal"):
+        (folder / "images" / place).mkdir(parents=True)
+        for number in range(3):
+            image = Image.fromarray(rng.integers(0, 255, (40, 40), dtype=np.uint8))
+            image.save(folder / "images" / place / f"{number}.png")
+    return folder
+
+
+SMALL = (
+    "size=64", "phantom_cases=4", "n_folds=2", "epochs=1", "validation_share=0.4", "generator.epochs=1",
+    "generator.batch=16", "generator.sampling.steps=2", "generator.pretraining_batch=4",
+)  # fmt: skip
+
+
+def words(weights, *sets, folds="0", dataset="prostate"):
+    given = (f"generator.base={weights / 'base'}", f"generator.controlnet={weights / 'control'}", *SMALL, *sets)
+    return [
+        "run", "--dataset", dataset, "--source", "phantom", "--method", "emitdiff", "--preset", "paper", "--ratio", 2,
+        "--patch-size", 16, "--architecture", "unet", "--store", "store", "--fold", folds,
+        *(word for text in given for word in ("--set", text)),
+    ]  # fmt: skip
+
+
+def records(folder):
+    return [json.loads(path.read_text()) for path in sorted((folder / "store" / "records").glob("*.json"))]
+
+
+def test_a_whole_run_with_pre_training_leaves_records_a_ledger_and_a_report(call, weights, tmp_path):
+    pretraining = f"generator.pretraining={weights / 'images'}"
+    code, out, err = call(*words(weights, pretraining, folds="0,1"))
+    assert code == 0, err
+    found = records(tmp_path)
+    assert [record["status"] for record in found] == ["done", "done"]
+    stages = [{stage["stage"]: stage for stage in record["stages"]} for record in found]
+    assert stages[0]["pretrain"]["key"] == stages[1]["pretrain"]["key"], "one pre-training for both folds"
+    assert stages[0]["pretrain"]["results"]["images"] == 6
+    assert stages[0]["fit-generator"]["key"] != stages[1]["fit-generator"]["key"]
+    ledger = {entry["part"]: entry["used"] for entry in found[0]["substitutions"]}
+    assert ledger["generator"].startswith("a local folder (sha256:")
+    assert ledger["pre-training"].startswith("a folder of labelled images (sha256:")
+    everything = [path for top in ("stages", "records", "runs") for path in (tmp_path / "store" / top).rglob("*.json")]
+    assert not [path for path in everything if str(weights) in path.read_text()], "no folder of this machine in results"
+
+    again, _, _ = call(*words(weights, pretraining, "generator.micro_batch=1", folds="0,1"))
+    assert again == 0
+    assert records(tmp_path) == found, "another micro-batch is the same run"
+
+    assert call("report", "--store", "store", "--out", "page")[0] == 0
+    page = "".join(path.read_text() for path in (tmp_path / "page").rglob("*.html"))
+    assert "substitutions for what is the paper" in page
+    assert "RadImageNet" in page
+    assert "generator.base=DIR" in page
+
+
+def test_a_generator_that_saw_a_test_case_is_refused(call, weights, tmp_path):
+    assert call(*words(weights))[0] == 0
+    store = Store(tmp_path / "store")
+    request = replace(
+        PAPER, ratio=2, patch_size=16, architecture="unet",
+        sets=(f"generator.base={weights / 'base'}", f"generator.controlnet={weights / 'control'}", *SMALL),
+    )  # fmt: skip
+    opened = open_request(request, None)
+    plan = plan_run(resolve(request, opened)[0], opened.cases, opened.options)
+    assert assemble(plan, store).status == "done"
+    seen = replace(plan, split=replace(plan.split, test=(*plan.split.test, plan.split.train[0])))
+    with pytest.raises(InputError, match=f"trained on test cases of fold 0: {plan.split.train[0]}"):
+        assemble(seen, store)
+
+
+def test_other_weights_are_another_run_and_the_same_elsewhere_are_not(call, weights, tmp_path):
+    code, _, err = call(*words(weights))
+    assert code == 0, err
+    first = records(tmp_path)
+    moved = tmp_path / "moved"
+    moved.symlink_to(weights)
+    assert call(*words(moved))[0] == 0
+    assert records(tmp_path) == first
+    assert call(*words(weights, "generator.controlnet="))[0] == 0
+    assert len(records(tmp_path)) == 2
+
+
+@pytest.mark.parametrize(
+    ("sets", "message"),
+    [
+        (("generator.base=/nowhere/at/all",), "generator.base=/nowhere/at/all: there is no such folder"),
+        (("size=72",), "need a multiple of 16; set size=64 or 80"),
+        (("generator.guidance=3",), "did you mean 'sampling.guidance_scale'"),
+        (("generator.unet=frozen",), "generator.unet=frozen"),
+        (("generator.pretraining=/nowhere/at/all",), "generator.pretraining=/nowhere/at/all"),
+    ],
+)
+def test_bad_settings_are_one_sentence(call, weights, sets, message, tmp_path):
+    code, _, err = call(*words(weights, *sets))
+    assert code == 2
+    assert message in err
+    assert "Traceback" not in err
+    assert not list((tmp_path / "store").glob("stages/*"))
