@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,8 @@ def run(job: Job, device: torch.device, report: Report = silent, processes: int 
     listener = threading.Thread(target=_listen, args=(progress, report), daemon=True)
     listener.start()
     try:
-        return fabric.launch(_train_one_of_several, job, progress)
+        # Bound here, not handed over as arguments: Fabric walks through those and cannot bear a frozen dataclass.
+        return fabric.launch(partial(_train_one_of_several, job=job, progress=progress))
     finally:
         progress.put(None)
         listener.join()

@@ -232,7 +232,6 @@ def test_latents_are_encoded_once_where_no_slice_moves(settings, tmp_path, monke
     assert sum(seen) == 36
 
 
-@pytest.mark.slow
 def test_two_processes_train_the_same_weights_as_one(settings, tmp_path):
     chosen = settings(epochs=3, batch=5)  # 12 slices: batches of 5, 5 and 2
     job = training.Job(FoldSlices(disc_slices()), SIZE, chosen, chosen.location, None, 0, tmp_path / "one", None)
