@@ -48,6 +48,9 @@ Workers = Annotated[int | None, typer.Option("--workers", min=1, help="stages at
 Address = Annotated[str | None, typer.Option("--address", help="Ray cluster, or auto [default: this machine]")]
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="also try stages that failed for good in an earlier call")]
 MaxFailures = Annotated[int | None, typer.Option("--max-failures", min=1, help="start nothing new after so many failed stages")]
+Deterministic = Annotated[bool, typer.Option("--deterministic", help="the same bits every time; slower on a GPU")]
+Logger = Annotated[str, typer.Option("--logger", help="curves of trainings: tensorboard, csv or none")]
+Repeat = Annotated[int, typer.Option("--repeat", min=1, help="compute everything so often, and show how far it differs")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="print runs, stages and a forecast; compute nothing")]
 Force = Annotated[list[str] | None, typer.Option("--force", help="compute a stage again, by its name")]
 SavePredictions = Annotated[Path | None, typer.Option("--save-predictions", help="also write masks as NIfTI or PNG here")]
@@ -68,16 +71,22 @@ def run(
     data_root: DataRoot = None, busi_class: BusiClass = None, allow_incomplete: Incomplete = False,
     store: StoreFolder = STORE, device: Device = "auto", engine: Engine = "inline", workers: Workers = None,
     address: Address = None, retry_failed: RetryFailed = False, max_failures: MaxFailures = None, dry_run: DryRun = False,
-    force: Force = None, save_predictions: SavePredictions = None,
+    force: Force = None, deterministic: Deterministic = False, repeat: Repeat = 1, logger: Logger = "tensorboard",
+    save_predictions: SavePredictions = None,
 ) -> None:  # fmt: skip
     """One method on one dataset: all folds (or --fold 0) and seeds."""
     from benchmark.commands import run_requests
+    from benchmark.repeats import repeated
     from benchmark.request import Request
 
     engine_options = _engine_options(locals())
     options = _options(locals())
     request = Request(dataset=dataset, method=method, folds=options.pop("folds", None), **options)
-    _finish(run_requests([request], store, device, engine, dry_run, force or [], save_predictions, options=engine_options))
+
+    def compute(folder: Path) -> int:
+        return run_requests([request], folder, device, engine, dry_run, force or [], save_predictions, options=engine_options)
+
+    _finish(repeated(compute, store, repeat, dry_run))
 
 
 @app.command()
@@ -90,9 +99,11 @@ def suite(
     busi_class: BusiClass = None, allow_incomplete: Incomplete = False, store: StoreFolder = STORE,
     device: Device = "auto", engine: Engine = "inline", workers: Workers = None, address: Address = None,
     retry_failed: RetryFailed = False, max_failures: MaxFailures = None, dry_run: DryRun = False, force: Force = None,
+    deterministic: Deterministic = False, repeat: Repeat = 1, logger: Logger = "tensorboard",
 ) -> None:  # fmt: skip
     """A named grid of runs; options given here win over those of the suite."""
     from benchmark.commands import run_requests
+    from benchmark.repeats import repeated
     from benchmark.suite import load_suite, requests, scaling_notes
 
     engine_options = _engine_options(locals())
@@ -102,7 +113,11 @@ def suite(
         options.pop("preset")  # the suite names its own
     found = requests(chosen, options, tuple(dataset.split(",")) if dataset else ())
     title = "\n  note: ".join([f"suite {chosen.name}: {chosen.about}", *scaling_notes(chosen, options)])
-    _finish(run_requests(found, store, device, engine, dry_run, force or [], None, title, engine_options))
+
+    def compute(folder: Path) -> int:
+        return run_requests(found, folder, device, engine, dry_run, force or [], None, title, engine_options)
+
+    _finish(repeated(compute, store, repeat, dry_run))
 
 
 @app.command()
@@ -119,14 +134,15 @@ def status(
 @app.command()
 def stage(
     keys: Annotated[list[str], typer.Argument(help="keys of stages, or their first letters")],
-    store: StoreFolder = STORE, device: Device = "auto",
+    store: StoreFolder = STORE, device: Device = "auto", deterministic: Deterministic = False, logger: Logger = "tensorboard",
     as_json: Annotated[bool, typer.Option("--json", help="how it ended, as one line of JSON")] = False,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="do not wait for another process that computes it")] = False,
 ) -> None:  # fmt: skip
     """Computes single stages of a plan, as every engine does."""
+    from benchmark.execution import Execution
     from benchmark.store_commands import run_stages
 
-    _finish(run_stages(keys, store, device, as_json, not no_wait))
+    _finish(run_stages(keys, store, Execution(device, deterministic, logger), as_json, not no_wait))
 
 
 @app.command()
@@ -271,7 +287,8 @@ def _engine_options(given: dict):
 
     if given["address"] is not None and given["engine"] != "ray":
         raise InputError(f"--address is for --engine ray, not for {given['engine']}; leave it out, or add --engine ray.")
-    return EngineOptions(given["workers"], given["address"], given["max_failures"], given["retry_failed"])
+    names = "workers", "address", "max_failures", "deterministic", "logger"
+    return EngineOptions(retry=given["retry_failed"], **{name: given[name] for name in names})
 
 
 def _finish(code: int) -> None:

@@ -31,6 +31,10 @@ class Checkpoint:
         self.earlier_seconds = 0.0
         self._start = self._last = time.perf_counter()
 
+    def exists(self) -> bool:
+        """Whether an earlier attempt left one, whole or not."""
+        return (self.folder / INDEX).exists()
+
     def due(self) -> bool:
         return time.perf_counter() - self._last >= self.every_seconds
 

@@ -22,6 +22,7 @@ from benchmark.plan import Node, Plan, plan_run, unique_nodes
 from benchmark.pretrained import described_weights, fetch_weights, hub_weights
 from benchmark.record import Record
 from benchmark.registry import check_name
+from benchmark.repeats import print_reused
 from benchmark.request import Opened, Request, edge_weights_file, generator_location, open_request, resolve, settings_of
 from benchmark.settling import Settler, is_done
 from benchmark.store import Store
@@ -67,6 +68,7 @@ def run_requests(
     for plan in outstanding:
         _write_plan(store, plan, locations)
     _forget(store, nodes, force)
+    print_reused(unique_nodes(plans), store, options)
     settler = Settler(outstanding, store, {plan.run.key: tuple(opened[plan.run.dataset].source.notes) for plan in outstanding})
     failures = _compute(nodes, store, device, engine, replace(options, on_done=settler.done))
     settler.fail(failures)

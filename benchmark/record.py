@@ -50,6 +50,7 @@ class StageCost(Frozen):
     peak_memory_mb: float
     gpu_memory_mb: float = 0.0
     machine: str = Field(description="CPU or GPU that computed it")
+    deterministic: bool = Field(False, description="torch used deterministic algorithms alone")
     results: dict[str, Any] = Field(default_factory=dict, description="numbers the stage reports about itself")
     curve: dict[str, tuple[tuple[float, float], ...]] = Field(
         default_factory=dict, description="of a training, thinned: name ('loss', 'dice') -> (optimiser step, value) pairs"
@@ -74,8 +75,16 @@ class Budget(Frozen):
     synthetic_presentations: int
 
 
+class Repeat(Frozen):
+    """The Dice of the run's cases, in the record's order, when all its stages were computed once more (`--repeat`)."""
+
+    machine: str
+    deterministic: bool = Field(description="torch used deterministic algorithms alone in every stage")
+    dice: tuple[float, ...]
+
+
 class Record(Frozen):
-    """One run, done or failed."""
+    """One run, done or failed. `repeats` are the same spec with the same seeds: what differs between them is noise."""
 
     schema_version: int = SCHEMA
     key: str
@@ -90,6 +99,7 @@ class Record(Frozen):
     notes: tuple[str, ...] = ()
     substitutions: tuple[Substitution, ...] = Field((), description="what is not the paper's; records of old have none")
     provenance: dict[str, Any] = Field(default_factory=dict)
+    repeats: tuple[Repeat, ...] = ()
 
     @property
     def seconds(self) -> float:

@@ -8,6 +8,7 @@ import csv
 import json
 import random
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,10 @@ from typing import Any
 import numpy as np
 
 from benchmark.checkpoint import Checkpoint
+from benchmark.curve_loggers import TRAININGS, curve_folder, with_curves
+from benchmark.determinism import deterministic
 from benchmark.errors import InputError
+from benchmark.execution import Execution
 from benchmark.files import write_json
 from benchmark.progress import Report, silent
 from benchmark.provenance import Meter, machine_name, provenance
@@ -250,7 +254,7 @@ STAGES: dict[str, Callable[[dict, Inputs, Path, Context], dict[str, Any]]] = {
 }
 
 
-def execute(store: Store, key: str, device: str, report: Report = silent, wait: bool = True) -> bool:
+def execute(store: Store, key: str, how: Execution, report: Report = silent, wait: bool = True) -> bool:
     """Computes the stage whose plan the store holds under `key`, unless it is there. True if it was computed now.
 
     Every file of every input is checked against its sha256 before it is used. Raises DamagedStage for an input that
@@ -264,19 +268,19 @@ def execute(store: Store, key: str, device: str, report: Report = silent, wait: 
             return False
         inputs = {role: _input_folders(store, node, role) for role in node["inputs"]}
         checkpoint = Checkpoint(store.partial(key))
-        context = Context(device, report, node["location"], checkpoint)
-        own = _own_file(node)
 
         def work(out: Path) -> dict[str, Any]:
             _seed_the_rest(key)
-            with Meter(device) as meter:
-                results = STAGES[stage](node["spec"], inputs, out, context) | own
-            cost = meter.cost()
-            cost["seconds"] = round(cost["seconds"] + checkpoint.earlier_seconds, 3)
-            return {
-                "version": node["version"], "spec": node["spec"], "inputs": node["inputs"], "results": results,
-                "cost": {**cost, "machine": machine_name(device)}, "provenance": provenance(device),
-            }  # fmt: skip
+            with deterministic(how.deterministic), _curves(store, node, how, report, checkpoint) as told:
+                context = Context(how.device, told, node["location"], checkpoint)
+                with Meter(how.device) as meter:
+                    results = STAGES[stage](node["spec"], inputs, out, context)
+                cost = meter.cost()
+                cost["seconds"] = round(cost["seconds"] + checkpoint.earlier_seconds, 3)
+                return {
+                    "version": node["version"], "spec": node["spec"], "inputs": node["inputs"], "results": results,
+                    "cost": {**cost, "machine": machine_name(how.device)}, "provenance": provenance(how.device),
+                }  # fmt: skip
 
         store.compute(stage, key, work)
         checkpoint.clear()
@@ -293,6 +297,14 @@ def _own_file(node: dict[str, Any]) -> dict[str, str]:
     if loaded.spec.reference not in (node["spec"].get("generator"), node["spec"].get("transform")):
         raise InputError(f"{loaded.address} changed its name or version since the run was planned; run the same command again.")
     return {"own_sha256": loaded.sha256}
+
+
+def _curves(store: Store, node: dict[str, Any], how: Execution, report: Report, checkpoint: Checkpoint):
+    """A block that gives a Report, which also writes the curves of a training."""
+    if how.logger == "none" or node["stage"] not in TRAININGS:
+        return nullcontext(report)
+    folder = curve_folder(store.root, how.logger, node["stage"], node["spec"], node["key"])
+    return with_curves(report, how.logger, folder, node["spec"], checkpoint.exists())
 
 
 def _seed_the_rest(key: str) -> None:

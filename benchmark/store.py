@@ -8,6 +8,7 @@ Layout of a store:
     failures/<key>.json      why a stage failed the last time
     logs/<stage>-<key>.log   what a stage said, with the traceback of its failure
     partial/<key>/           the state of a training that was interrupted
+    tensorboard/ csv/        curves of trainings, by stage
     locks/ tmp/
 
 A stage is computed in tmp/, flushed to disk and renamed into place, so that a folder under stages/ is complete by

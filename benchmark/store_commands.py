@@ -6,12 +6,14 @@ Callers: cli. Not here: computing runs (commands.py), drawing (console.py).
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.console import StageProgress, duration, err, out, print_table, size
 from benchmark.engines.options import choose_device
 from benchmark.errors import InputError
+from benchmark.execution import Execution
 from benchmark.files import read_json
 from benchmark.plan import Node
 from benchmark.store import DamagedStage, Store
@@ -25,22 +27,22 @@ _STATES = ("failed", "running", "waiting", "done")  # in the order of the table
 _COLUMNS = ("run", "dataset", "source", "method", "architecture", "fold>", "seed>", "state", "stages")
 
 
-def run_stages(keys: Sequence[str], store_folder: Path, device: str, as_json: bool = False, wait: bool = True) -> int:
+def run_stages(keys: Sequence[str], store_folder: Path, how: Execution, as_json: bool = False, wait: bool = True) -> int:
     """Computes the stages called by key; inputs must be there. With `as_json` the last line is the outcome of the last one."""
     from benchmark.engines.attempt import attempt
     from benchmark.progress import silent
 
-    store, device = Store(store_folder), choose_device(device)
+    store, how = Store(store_folder), replace(how, device=choose_device(how.device))
     code = 0
     for prefix in keys:
         plan = store.find_plan(prefix)
         node = Node(plan["stage"], plan["spec"], plan["inputs"])
         if as_json:
-            outcome = attempt(store, node.stage, plan["key"], device, silent, wait)
+            outcome = attempt(store, node.stage, plan["key"], how, silent, wait)
             print(json.dumps({"outcome": outcome.as_dict()}), flush=True)
         else:
             with StageProgress(1) as progress, progress.stage(node) as report:
-                outcome = attempt(store, node.stage, plan["key"], device, report, wait)
+                outcome = attempt(store, node.stage, plan["key"], how, report, wait)
             _print_outcome(node, outcome)
         if outcome.kind not in ("computed", "present"):
             code = 1

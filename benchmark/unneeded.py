@@ -7,6 +7,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmark.curve_loggers import KEY_LETTERS
+from benchmark.execution import LOGGERS
 from benchmark.files import folder_bytes, read_json
 from benchmark.store import StageBusy, Store
 
@@ -38,6 +40,10 @@ def unneeded(store: Store) -> list[Unneeded]:
     for path in sorted((store.root / "partial").glob("*")):
         if path.name not in needed and not store.is_locked(path.name):
             found.append(Unneeded("state of an interrupted training", path, folder_bytes(path)))
+    short = {key[:KEY_LETTERS] for key in needed}
+    for path in sorted(path for logger in LOGGERS for path in (store.root / logger).glob("*/*")):
+        if path.name.rpartition("-")[2] not in short:
+            found.append(Unneeded("curves of a training", path, folder_bytes(path)))
     for name in BOOKKEEPING:
         for path in sorted((store.root / name).iterdir()):
             if path.name.partition(".")[0] not in needed:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from benchmark.record import Record
 from reports.groups import Group
 from reports.labels import changed_settings
 from reports.statistics.paired import ALPHA, MARGIN, equivalence, holm, signed_rank, smallest_detectable
@@ -105,7 +106,8 @@ def verdict(difference: Interval, inner: Interval, p_adjusted: float, p_equal: f
 
 
 def noise_floor(summary: Summary) -> tuple[Noise, ...]:
-    """Runs of the group that should be equal: the no-ops of Q2 and Q3 against `none`, and seeds against each other."""
+    """Runs of the group that should be equal: the no-ops of Q2 and Q3 against `none`, repeats of one run, and seeds against
+    each other."""
     group, cells = summary.group, summary.dice.cells
     found = []
     for transform, words in _no_ops(group).items():
@@ -113,12 +115,19 @@ def noise_floor(summary: Summary) -> tuple[Noise, ...]:
         if label in cells.labels and base in cells.labels and len(differences := cells.differences(label, base)):
             size = abs(float(differences.mean()))
             found.append(Noise(words, 1, size, size))
-    pairs = np.concatenate([seed_differences(cells.of_method(label)) for label in cells.labels] or [[]])
-    if len(pairs):
-        size = np.abs(pairs)
-        typical, largest = float(np.sqrt((size**2).mean())), float(size.max())
-        found.append(Noise("one seed against another, same method", len(pairs), typical, largest))
+    repeats = [_repeat_differences(record) for runs in group.methods for record in runs.done if record.repeats]
+    seeds = [seed_differences(cells.of_method(label)) for label in cells.labels]
+    for words, differences in (("the same run computed again, same seed", repeats),
+                               ("one seed against another, same method", seeds)):  # fmt: skip
+        size = np.abs(np.concatenate(differences or [[]]))
+        if len(size):
+            found.append(Noise(words, len(size), float(np.sqrt((size**2).mean())), float(size.max())))
     return tuple(found)
+
+
+def _repeat_differences(record: Record) -> np.ndarray:
+    """The mean difference in Dice of every pair of a run and its repeats (`--repeat`)."""
+    return seed_differences(np.array([[row.dice for row in record.cases], *(repeat.dice for repeat in record.repeats)]))
 
 
 def _apart(dice: Bootstrap, labels: tuple[str, ...]) -> np.ndarray:

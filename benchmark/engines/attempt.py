@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, TextIO
 
 from benchmark.errors import InputError
+from benchmark.execution import Execution
 from benchmark.progress import Report
 from benchmark.stages import execute
 from benchmark.store import DamagedStage, StageBusy, Store, StoreUnusable
@@ -50,19 +51,19 @@ class Outcome:
         return cls(**data | {"damaged": tuple(data["damaged"]) if data["damaged"] else None})
 
 
-def attempt(store: Store, stage: str, key: str, device: str, report: Report, wait: bool = True) -> Outcome:
+def attempt(store: Store, stage: str, key: str, how: Execution, report: Report, wait: bool = True) -> Outcome:
     """Tries to compute a stage whose plan the store holds; never raises for what the stage does."""
     try:
-        with _log(store, stage, key, device) as log:
-            return _attempt(store, stage, key, device, _logged(report, log), wait, log)
+        with _log(store, stage, key, how.device) as log:
+            return _attempt(store, stage, key, how, _logged(report, log), wait, log)
     except StoreUnusable as error:
         return Outcome("unusable", str(error), by_input=True)
 
 
-def _attempt(store: Store, stage: str, key: str, device: str, report: Report, wait: bool, log: TextIO) -> Outcome:
+def _attempt(store: Store, stage: str, key: str, how: Execution, report: Report, wait: bool, log: TextIO) -> Outcome:
     start = time.perf_counter()
     try:
-        computed = execute(store, key, device, report, wait)
+        computed = execute(store, key, how, report, wait)
     except StageBusy:
         return Outcome("busy")
     except DamagedStage as error:

@@ -16,11 +16,12 @@ from benchmark.store import Store
 def run(nodes: Iterable[Node], store: Store, device: str, watch: Watch, options: EngineOptions) -> dict[str, Failure]:
     """Computes `nodes`, whose plans the store holds, inputs first; returns the failures by key."""
     agenda = Agenda(nodes, store, options.on_done, options.max_failures, options.retry)
+    how = options.execution(device)
     while taken := agenda.take():
         node, wait = taken
         try:
             with watch(node) as report:
-                if not agenda.settle(node, attempt(store, node.stage, node.key, device, report, wait)):
+                if not agenda.settle(node, attempt(store, node.stage, node.key, how, report, wait)):
                     raise StageFailed
         except StageFailed:
             continue

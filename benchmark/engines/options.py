@@ -4,17 +4,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from benchmark.errors import InputError
+from benchmark.execution import Execution
 from benchmark.plan import Node
 from benchmark.registry import check_name
 
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """How to run stages; nothing here changes a result.
+    """How to run stages; nothing here enters a key.
 
     workers: stages at once (None: one per GPU, or one on a CPU; with ray: what the cluster holds); address: of a Ray
     cluster; max_failures: start nothing new after so many failed stages; retry: also try what failed for good before;
-    on_done: called after each stage, one call at a time.
+    on_done: called after each stage, one call at a time; deterministic, logger: see Execution.
     """
 
     workers: int | None = None
@@ -22,6 +23,12 @@ class EngineOptions:
     max_failures: int | None = None
     retry: bool = True
     on_done: Callable[[Node], None] = lambda node: None
+    deterministic: bool = False
+    logger: str = "none"
+
+    def execution(self, device: str) -> Execution:
+        """How every stage is computed on `device`."""
+        return Execution(device, self.deterministic, self.logger)
 
 
 def choose_device(name: str) -> str:

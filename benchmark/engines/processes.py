@@ -14,11 +14,13 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 
 from benchmark.engines.agenda import Agenda, Failure, StageFailed, Watch
 from benchmark.engines.attempt import Outcome
 from benchmark.engines.options import EngineOptions
+from benchmark.execution import Execution
 from benchmark.plan import Node
 from benchmark.progress import Report
 from benchmark.store import Store
@@ -32,7 +34,8 @@ def run(nodes: Iterable[Node], store: Store, device: str, watch: Watch, options:
     agenda = Agenda(nodes, store, options.on_done, options.max_failures, options.retry)
     gpus = _visible_gpus() if device.startswith("cuda") else []
     count = options.workers or max(1, len(gpus))
-    workers = [_Worker(store, device, gpus[number % len(gpus)] if gpus else None) for number in range(count)]
+    how = options.execution(device)
+    workers = [_Worker(store, how, gpus[number % len(gpus)] if gpus else None) for number in range(count)]
     with ThreadPoolExecutor(count) as threads:
         try:
             for finished in [threads.submit(_serve, worker, agenda, watch) for worker in workers]:
@@ -59,8 +62,8 @@ def _serve(worker: "_Worker", agenda: Agenda, watch: Watch) -> None:
 class _Worker:
     """A worker process, started when it is first needed and again after it died. `gpu`: its CUDA_VISIBLE_DEVICES."""
 
-    def __init__(self, store: Store, device: str, gpu: str | None):
-        self._arguments = [str(store.root.absolute()), device]
+    def __init__(self, store: Store, how: Execution, gpu: str | None):
+        self._arguments = [str(store.root.absolute()), json.dumps(asdict(how))]
         self._gpu, self._stopped = gpu, False
         self._process: subprocess.Popen[str] | None = None
 

@@ -39,7 +39,7 @@ def run(nodes: Iterable[Node], store: Store, device: str, watch: Watch, options:
         if device == "auto":
             device = "cuda" if resources.get("GPU", 0) >= 1 else "cpu"
         compute, slots = _task(ray, resources, device, options.workers)
-        arguments = ["--store", str(store.root.absolute()), "--device", device, "--json"]
+        arguments = ["--store", str(store.root.absolute()), *options.execution(device).words(), "--json"]
         running: dict[Any, tuple[Node, contextlib.ExitStack]] = {}
         try:
             while True:

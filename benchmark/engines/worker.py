@@ -1,10 +1,11 @@
 """A worker of the processes engine: computes one stage after the other, as it is told, and ends with its program.
 
-    python -m benchmark.engines.worker STORE DEVICE
+    python -m benchmark.engines.worker STORE EXECUTION
 
-Reads lines {"stage", "key", "wait"} from standard input; writes lines {"report": [done, total, numbers]} and, per
-stage, {"outcome": ...} to standard output. What libraries print goes to the log of the stage. When standard input
-closes - the program ended, or was killed - the worker ends at once, in the middle of a stage too.
+EXECUTION is an Execution as JSON. Reads lines {"stage", "key", "wait"} from standard input; writes lines
+{"report": [done, total, numbers]} and, per stage, {"outcome": ...} to standard output. What libraries print goes to the
+log of the stage. When standard input closes - the program ended, or was killed - the worker ends at once, in the middle
+of a stage too.
 """
 
 import json
@@ -16,24 +17,25 @@ import time
 from pathlib import Path
 
 from benchmark.engines.attempt import Outcome, attempt
+from benchmark.execution import Execution
 from benchmark.store import Store
 
 REPORTS_PER_SECOND = 5.0
 
 
-def main(root: str, device: str) -> None:
+def main(root: str, execution: str) -> None:
     """Works until standard input closes."""
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     tasks: queue.Queue[dict] = queue.Queue()
     threading.Thread(target=_listen, args=(tasks,), daemon=True).start()
-    store = Store(Path(root))
+    store, how = Store(Path(root)), Execution(**json.loads(execution))
     while True:
         task = tasks.get()
-        print(json.dumps({"outcome": _work(store, device, task, answers).as_dict()}), file=answers)
+        print(json.dumps({"outcome": _work(store, how, task, answers).as_dict()}), file=answers)
 
 
-def _work(store: Store, device: str, task: dict, answers) -> Outcome:
+def _work(store: Store, how: Execution, task: dict, answers) -> Outcome:
     last = 0.0
 
     def report(done: int, total: int, **numbers: float) -> None:
@@ -48,7 +50,7 @@ def _work(store: Store, device: str, task: dict, answers) -> Outcome:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
         try:
-            return attempt(store, task["stage"], task["key"], device, report, task["wait"])
+            return attempt(store, task["stage"], task["key"], how, report, task["wait"])
         finally:
             for target, kept in enumerate(before, start=1):
                 os.dup2(kept, target)

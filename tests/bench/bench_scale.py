@@ -1,10 +1,12 @@
-"""Time of planning, walking, `status`, forecast and collecting garbage on stores of 1,000, 3,000 and 10,000 runs.
+"""Time of planning, walking, `status`, forecast, collecting garbage and `report` on 1,000, 3,000 and 10,000 runs.
 
     python -m tests.bench.bench_scale [RUNS ...]
 
 The runs differ by method, transform, patch size, fold and seed, as suites do; every finished run has a record of 40
-case rows and all its manifests, made by this program without computing anything. Prints one row per size, and the
-overhead of the harness per stage: empty stages through the inline engine, with the time that fsync takes of it.
+case rows and a training curve, and all its manifests, made by this program without computing anything. `report` is a
+process of its own over the records alone (no pictures of stages), with its seconds, start included, and its peak memory.
+Prints one row per size, and the overhead of the harness per stage: empty stages through the inline engine, with the
+time that fsync takes of it.
 """
 
 import io
@@ -12,16 +14,20 @@ import json
 import os
 import resource
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
 from contextlib import redirect_stdout
 from pathlib import Path
 
+import numpy as np
+
 from benchmark import console, store_commands
 from benchmark.commands import _finished, _plans, run_requests
 from benchmark.engines import attempt, inline
 from benchmark.engines.options import EngineOptions
+from benchmark.execution import Execution
 from benchmark.plan import unique_nodes
 from benchmark.progress import silent
 from benchmark.record import METRICS
@@ -29,7 +35,9 @@ from benchmark.request import Request
 from benchmark.settling import Settler
 from benchmark.store import Store
 
+ROOT = Path(__file__).resolve().parents[2]
 CASES = 40
+EPOCHS = 60
 SETS = ("phantom_cases=120",)  # a third of them tests: 40 rows a record
 TRANSFORMS = ("contrast", "gamma", "brightness", "noise", "resolution", "mirror", "rotate", "scale", "deepstack")
 
@@ -49,15 +57,15 @@ def fill(store: Store, plans: list, locations: dict) -> None:
     """Writes the manifests, plans, runs and records that computing would have left, without waiting for the disk."""
     from benchmark.commands import _write_plan
 
-    rows = [
-        {"case": f"case_{number:02d}", "unit": "mm", **dict.fromkeys(METRICS, 0.5 + number / 1000), "truth_voxels": 100,
-         "prediction_voxels": 90, "missed": False, "empty_truth": False} for number in range(CASES)
-    ]  # fmt: skip
     results = {"fit-segmenter": {"steps": 1, "presented": {"real": 1, "synthetic": 0}}, "prepare": {"notes": []}}
 
     def work(node):
         def write(folder: Path) -> dict:
+            rows = _rows(node.key) if node.stage == "score" else []
             (folder / ("cases.json" if node.stage == "score" else "artefact.json")).write_text(json.dumps(rows))
+            if node.stage == "fit-segmenter":
+                lines = [f"{epoch},{10 * epoch},{1 / epoch},{1 - 1 / (1 + epoch)}" for epoch in range(1, EPOCHS + 1)]
+                (folder / "curve.csv").write_text("\n".join(["epoch,step,loss,dice", *lines]) + "\n")
             cost = {"seconds": 1.0, "peak_memory_mb": 500.0, "gpu_memory_mb": 0.0, "machine": "made"}
             return {
                 "version": node.version, "spec": node.spec, "inputs": node.inputs, "cost": cost, "provenance": {"made": True},
@@ -71,6 +79,31 @@ def fill(store: Store, plans: list, locations: dict) -> None:
     for node in unique_nodes(plans):
         store.compute(node.stage, node.key, work(node))
     Settler(plans, store, {plan.run.key: () for plan in plans})
+
+
+def _rows(key: str) -> list[dict]:
+    """Case rows that differ from run to run."""
+    values = np.random.default_rng(int(key[:8], 16)).uniform(0.5, 0.95, (CASES, len(METRICS))).round(6)
+    return [
+        {"case": f"case_{number:02d}", "unit": "mm", **dict(zip(METRICS, map(float, values[number]), strict=True)),
+         "truth_voxels": 100, "prediction_voxels": 90, "missed": False, "empty_truth": False} for number in range(CASES)
+    ]  # fmt: skip
+
+
+def report(store: Store, folder: Path) -> tuple[float, float]:
+    """Seconds and peak GB of `cli.py report` over the records of a store, as a process of its own."""
+    alone = folder / "records-alone"
+    shutil.copytree(store.root / "records", alone / "records")
+    words = [sys.executable, "cli.py", "report", "--store", str(alone), "--out", str(folder / "page")]
+    start = time.perf_counter()
+    process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL)
+    _, code, used = os.wait4(process.pid, 0)
+    process.returncode = code
+    assert code == 0, code
+    seconds = time.perf_counter() - start
+    shutil.rmtree(alone)
+    shutil.rmtree(folder / "page")
+    return seconds, used.ru_maxrss / 2**20
 
 
 def timed(work) -> tuple[float, object]:
@@ -104,10 +137,11 @@ def measure(runs: int, folder: Path) -> None:
     status = quiet(lambda: store_commands.print_status(store.root))
     garbage = quiet(lambda: store_commands.collect_garbage(store.root, False))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    seconds, memory = report(store, folder)
     print(
         f"{len(plans):6d} runs  {len(unique_nodes(plans)):6d} stages  plan {planning:5.2f} s  read records {reading:5.2f} s"
         f"  walk {walk:5.2f} s  --dry-run {dry:5.2f} s  status {status:5.2f} s  gc {garbage:5.2f} s  (made in {filling:.0f} s)"
-        f"  peak {peak:.2f} GB", flush=True,
+        f"  peak {peak:.2f} GB  report {seconds:.1f} s {memory:.2f} GB", flush=True,
     )  # fmt: skip
     shutil.rmtree(store.root)
 
@@ -125,7 +159,7 @@ def overhead(folder: Path, stages: int = 200) -> None:
         plan = {"stage": node.stage, "key": node.key, "version": 1, "spec": node.spec, "inputs": {}, "location": {}}
         store.write_plan(node.key, plan)
     real.STAGES["score"] = lambda spec, inputs, out, context: (out / "a.json").write_text("{}") and {}
-    attempt.attempt(store, nodes[0].stage, nodes[0].key, "cpu", silent)  # imports torch, asks git once
+    attempt.attempt(store, nodes[0].stage, nodes[0].key, Execution(), silent)  # imports torch, asks git once
     waited = [0.0]
     fsync = os.fsync
 

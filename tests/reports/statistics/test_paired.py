@@ -90,6 +90,12 @@ def test_the_smallest_detectable_difference_is_found_with_the_stated_power():
     assert np.isnan(smallest_detectable(0.01, 1))
 
 
+def test_the_smallest_detectable_difference_shrinks_with_more_cases():
+    """Over the sizes at which statsmodels changes its solver."""
+    found = [smallest_detectable(0.04 / np.sqrt(n), n) for n in range(20, 400, 20)]
+    assert all(isinstance(value, float) for value in found) and found == sorted(found, reverse=True)
+
+
 def test_pairwise_signed_rank_is_that_of_scikit_posthocs():
     from reports.statistics.ties import pairwise
 
