@@ -81,7 +81,8 @@ def _cost(manifest: dict, folder: Path) -> StageCost:
     return StageCost(
         stage=manifest["stage"], key=manifest["key"], version=manifest["version"], seconds=cost["seconds"],
         peak_memory_mb=cost["peak_memory_mb"], gpu_memory_mb=cost["gpu_memory_mb"], machine=cost["machine"],
-        deterministic=manifest["provenance"].get("deterministic", False), results=manifest["results"], curve=read_curves(folder / "curve.csv"),
+        deterministic=manifest["provenance"].get("deterministic", False), results=manifest["results"],
+        curve=read_curves(folder / "curve.csv"),
     )  # fmt: skip
 
 

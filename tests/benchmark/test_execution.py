@@ -11,6 +11,7 @@ from benchmark import stages
 from benchmark.commands import run_requests
 from benchmark.determinism import deterministic
 from benchmark.engines.options import EngineOptions
+from benchmark.errors import InputError
 from benchmark.execution import Execution
 from benchmark.plan import Node
 from benchmark.record import Repeat
@@ -65,7 +66,7 @@ def test_determinism_reaches_worker_processes_and_single_stages(tmp_path):
 
 def test_an_execution_crosses_a_command_line():
     assert Execution("cuda", True, "csv").words() == ["--device", "cuda", "--logger", "csv", "--deterministic"]
-    with pytest.raises(ValueError, match="unknown logger 'tensorbord' \\(did you mean 'tensorboard'"):
+    with pytest.raises(InputError, match="unknown logger 'tensorbord' \\(did you mean 'tensorboard'"):
         Execution("cpu", logger="tensorbord")
 
 
