@@ -1,29 +1,45 @@
 """Starts the program, or a worker of an engine, with one stage that kills its process.
 
-    python -m tests.faulty STAGE FLAG TIMES cli|worker ARGUMENTS...
+    python -m tests.faulty STAGE[:mid] FLAG TIMES cli|worker ARGUMENTS...
 
 The stage does its work and then kills its process before the result is moved into place, TIMES times: the file FLAG
-counts. The product knows nothing of this.
+counts. With `:mid` a training saves its state whenever it may and is killed by its first word after that. The product
+knows nothing of this.
 """
 
 import os
 import signal
 import sys
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from benchmark import stages
 
 
 def main(stage: str, flag: str, times: str, entry: str, *arguments: str) -> None:
+    stage, _, middle = stage.partition(":")
     real, count = stages.STAGES[stage], Path(flag)
 
-    def dies(spec, inputs, out, context):
-        results = real(spec, inputs, out, context)
+    def kill() -> None:
         killed = int(count.read_text()) if count.exists() else 0
         if killed < int(times):
             count.write_text(str(killed + 1))
             os.kill(os.getpid(), signal.SIGKILL)
+
+    def dies(spec, inputs, out, context):
+        if middle:
+            def report(done, total, **numbers):
+                if context.checkpoint.exists():
+                    kill()
+
+            return real(spec, inputs, out, replace(context, report=report))
+        results = real(spec, inputs, out, context)
+        kill()
         return results
+
+    if middle:
+        stages.Checkpoint = partial(stages.Checkpoint, every_seconds=0)
 
     stages.STAGES[stage] = dies
     if entry == "cli":

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.checkpoint import Checkpoint
 from benchmark.commands import run_requests, write_report
 from benchmark.engines import attempt, processes, ray_engine
 from benchmark.engines.options import EngineOptions
@@ -93,7 +94,9 @@ def half(whole, tmp_path):
 
 def test_kill_9_of_the_program_in_each_stage(whole, suite, tmp_path):
     store, kept = tmp_path / "store", {}
-    for stage in STAGE_VERSIONS:
+    present = {stage for stage, _ in Store(whole).all_stages()}
+    assert {stage for stage in STAGE_VERSIONS if stage not in present} <= {"pretrain"}  # of the preset paper alone
+    for stage in (stage for stage in STAGE_VERSIONS if stage in present):
         died = program(store, suite, start=("-m", "tests.faulty", stage, str(tmp_path / stage), "1", "cli"))
         said, _ = died.communicate(timeout=120)
         assert died.returncode == -9, said
@@ -102,6 +105,22 @@ def test_kill_9_of_the_program_in_each_stage(whole, suite, tmp_path):
     assert run(store) == 0
     assert kept.items() <= computed(store).items() and not list((store / "tmp").iterdir())
     assert content(store) == content(whole)
+
+
+def test_kill_9_in_the_middle_of_a_training_goes_on_from_its_checkpoint(whole, half, suite, tmp_path, monkeypatch):
+    shutil.rmtree(half / "stages" / "fit-segmenter")
+    kept = computed(half)
+    died = program(half, suite, start=("-m", "tests.faulty", "fit-segmenter:mid", str(tmp_path / "flag"), "1", "cli"))
+    said, _ = died.communicate(timeout=120)
+    assert died.returncode == -9, said
+    assert len(list((half / "partial").iterdir())) == 1
+    found = []
+    real = Checkpoint.load
+    monkeypatch.setattr(Checkpoint, "load", lambda self: found.append(real(self)) or found[-1])
+    assert run(half) == 0
+    assert sorted(one is not None for one in found) == [False, True]  # one training went on, the other had not begun
+    assert kept.items() <= computed(half).items() and not list((half / "partial").iterdir())
+    assert content(half) == content(whole)
 
 
 def test_kill_9_of_a_worker_costs_one_stage(whole, tmp_path, monkeypatch):
