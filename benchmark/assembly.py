@@ -7,12 +7,16 @@ record. Callers: settling. Not here: the schema (record.py).
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
 
+from benchmark.audit import read_audit
 from benchmark.curves import read_curves
 from benchmark.errors import InputError
+from benchmark.leaks import refuse_leaks
 from benchmark.plan import Plan
 from benchmark.record import Budget, CaseRow, Record, StageCost
 from benchmark.record import Split as RecordSplit
+from benchmark.sample_record import Samples
 from benchmark.spec import named_seed
 from benchmark.store import Store
 from benchmark.substitutions import substitutions
@@ -30,6 +34,9 @@ def assemble(plan: Plan, store: Store, notes: tuple[str, ...] = ()) -> Record:
     fitted = manifests[plan.last("fit-segmenter").key]["results"]
     generator = plan.last("fit-generator")
     seen = tuple(generator.spec["cases"]) if generator else ()
+    refuse_leaks(
+        (store.folder(node.stage, node.key) for node in plan.nodes if node.stage == "synthesize"), plan.split.test
+    )
     leaked = sorted(set(seen) & set(plan.split.test))
     if leaked:
         raise InputError(f"the generator was trained on test cases of fold {plan.run.fold}: {', '.join(leaked)}.")
@@ -52,12 +59,16 @@ def assemble(plan: Plan, store: Store, notes: tuple[str, ...] = ()) -> Record:
             "order": named_seed(seed, "segmenter", "order"),
             "step": named_seed(seed, "segmenter", "step"),
         },
-        stages=tuple(_cost(manifests[node.key], store.folder(node.stage, node.key)) for node in plan.nodes),
+        stages=tuple(
+            _cost(manifests[node.key], store.folder(node.stage, node.key), "audit" if node.key in plan.audit_only else "run")
+            for node in plan.nodes
+        ),
         notes=(
             *notes, *manifests[plan.nodes[0].key]["results"]["notes"], *_shortage_notes(manifests.values()), *_case_notes(rows)
         ),
         substitutions=substitutions(plan.run),
         provenance=manifests[score.key]["provenance"],
+        samples=_samples(plan, store),
     )
 
 
@@ -76,11 +87,19 @@ def _split(plan: Plan, seen: tuple[str, ...]) -> RecordSplit:
     )
 
 
-def _cost(manifest: dict, folder: Path) -> StageCost:
+def _samples(plan: Plan, store: Store) -> Samples | None:
+    judged = plan.last("audit")
+    if judged is None:
+        return None
+    store.check("audit", judged.key)
+    return read_audit(store.folder("audit", judged.key))
+
+
+def _cost(manifest: dict, folder: Path, purpose: Literal["run", "audit"]) -> StageCost:
     cost = manifest["cost"]
     return StageCost(
         stage=manifest["stage"], key=manifest["key"], version=manifest["version"], seconds=cost["seconds"],
-        peak_memory_mb=cost["peak_memory_mb"], gpu_memory_mb=cost["gpu_memory_mb"], machine=cost["machine"],
+        peak_memory_mb=cost["peak_memory_mb"], gpu_memory_mb=cost["gpu_memory_mb"], machine=cost["machine"], purpose=purpose,
         deterministic=manifest["provenance"].get("deterministic", False), results=manifest["results"],
         curve=read_curves(folder / "curve.csv"),
     )  # fmt: skip

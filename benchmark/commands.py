@@ -130,11 +130,12 @@ def _finished(plans: Sequence[Plan], store: Store) -> dict[str, Record]:
 def _write_plan(store: Store, plan: Plan, locations: dict[str, dict]) -> None:
     own = plan.run.method.own
     elsewhere = {own.reference: {"own": own_class(own.reference).address}} if own else {}
+    tested = {"fit-segmenter": {"test": list(plan.split.test)}}  # for the check of leaks; no result depends on it
     for node in plan.nodes:
         reference = node.spec.get("generator") or node.spec.get("transform")
         store.write_plan(node.key, {
             "stage": node.stage, "key": node.key, "version": node.version, "spec": node.spec, "inputs": node.inputs,
-            "location": locations.get(node.key) or elsewhere.get(reference, {}),
+            "location": (locations.get(node.key) or elsewhere.get(reference, {})) | tested.get(node.stage, {}),
         })  # fmt: skip
     store.write_run(plan.run.key, {
         "key": plan.run.key, "spec": plan.run.model_dump(mode="json"),

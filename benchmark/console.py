@@ -82,6 +82,7 @@ def describe(node: "Node") -> str:
         "pretrain": lambda: f"{spec['generator']} at {spec['size']} px",
         "fit-generator": lambda: f"{spec['generator']}, {len(spec['cases'])} cases",
         "synthesize": lambda: f"{spec['generator']}, variant {spec['variant'] + 1}",
+        "audit": lambda: f"{spec['generator']}, {spec['variants']} variants",
         "fit-segmenter": lambda: f"{spec['architecture']}, {_shown(spec)}",
         "predict": lambda: f"{len(spec['cases'])} cases",
         "score": lambda: "",

@@ -135,6 +135,7 @@ def _kind(stage: str, spec: dict, inputs: dict, sizes: dict[str, Any], key: str)
         "fit-generator": ("generator", "settings"),
         "synthesize": ("generator", "sampling"),
         "fit-segmenter": ("architecture", "training"),
+        "audit": ("generator", "variants"),
         "predict": (),
         "score": (),
     }[stage]

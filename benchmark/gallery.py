@@ -47,6 +47,13 @@ def _folders(store: Store, stages: list[dict], stage: str) -> list[Path]:
     return [store.folder(stage, key) for key in keys if store.has(stage, key)]
 
 
+def _variants(store: Store, stages: list[dict]) -> list[Path]:
+    """Folders of a run's variants of its training slices; those that only an audit looks at are left out."""
+    spec = store.manifest("fit-segmenter", [s["key"] for s in stages if s["stage"] == "fit-segmenter"][-1])["spec"]
+    folders = _folders(store, stages, "synthesize")
+    return [folder for folder in folders if store.manifest("synthesize", folder.name)["spec"]["cases"] == spec["train"]]
+
+
 def _first_run(store: Store, group: Group, stages: dict, method: str, needs: Sequence[str]) -> Record | None:
     """The first done run of a method whose stages called `needs` are in the store."""
     for runs in group.methods:
@@ -71,7 +78,7 @@ def _samples(store: Store, group: Group, stages: dict, out: Path, method: str) -
     record = _first_run(store, group, stages, method, ("prepare", "synthesize"))
     if record is None:
         return None
-    folders = _folders(store, stages[record.key], "synthesize")[:SHOWN_VARIANTS]
+    folders = _variants(store, stages[record.key])[:SHOWN_VARIANTS]
     data, rows = _training_rows(store, stages[record.key], record)
     places = _telling_rows(data, record.split.train, rows)
     variants = np.stack([np.load(folder / "images.npy", mmap_mode="r")[places] for folder in folders], axis=1)
@@ -94,7 +101,7 @@ def _pairs(store: Store, group: Group, stages: dict, out: Path) -> Panel | None:
     record = _first_run(store, group, stages, "unconditional", ("prepare", "synthesize"))
     if record is None:
         return None
-    folder = _folders(store, stages[record.key], "synthesize")[0]
+    folder = _variants(store, stages[record.key])[0]
     images, masks = (np.load(folder / name, mmap_mode="r") for name in ("images.npy", "masks.npy"))
     data, rows = _training_rows(store, stages[record.key], record)
     place = _telling_rows(data, record.split.train[:1], rows)[0]

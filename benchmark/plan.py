@@ -1,8 +1,9 @@
 """Runs -> one deduplicated graph of stages.
 
 The stages, in order: prepare, pretrain (only where the generator's settings ask for it; all folds and seeds share it),
-fit-generator, synthesize (one stage per variant, so that ratio n uses the first n of them), fit-segmenter, predict,
-score. A node holds only what changes its result: equal nodes of different runs have
+fit-generator, synthesize (one stage per variant, so that ratio n uses the first n of them), audit (only where samples
+are audited or filtered; it needs the segmenter of method `none`, and samples from the test cases' edges), fit-segmenter,
+predict, score. A node holds only what changes its result: equal nodes of different runs have
 equal keys and are computed once. Nothing here imports torch. Callers: engines, cli.
 """
 
@@ -12,9 +13,10 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from baselines.generator_settings import BaseSettings, settings_of_generator
+from benchmark.audit import HELD_OUT_VARIANTS
 from benchmark.errors import InputError
 from benchmark.protocol import FOREGROUND_PIXELS
-from benchmark.spec import RunSpec, digest
+from benchmark.spec import MethodSpec, RunSpec, digest
 from benchmark.versions import STAGE_VERSIONS
 from datasets.cases import CaseInfo
 from datasets.folds import Split, split, thinned
@@ -52,6 +54,7 @@ class Plan:
     run: RunSpec
     split: Split
     nodes: tuple[Node, ...]
+    audit_only: frozenset[str] = frozenset()  # keys of the stages that judge the samples
 
     def last(self, stage: str) -> Node | None:
         found = [node for node in self.nodes if node.stage == stage]
@@ -79,6 +82,7 @@ def plan_run(run: RunSpec, cases: Sequence[CaseInfo], options: dict[str, Any]) -
     prepare = Node("prepare", _prepare_spec(run, options))
     nodes = [prepare]
     variants: list[Node] = []
+    checks: list[Node] = []
     if run.method.generates and run.method.ratio:
         fitted = train if run.protocol.generator_cases == "fit" else train + list(parts.validation)
         settings = _settings(run)
@@ -96,10 +100,14 @@ def plan_run(run: RunSpec, cases: Sequence[CaseInfo], options: dict[str, Any]) -
         )
         variants = [_variant(run, v, train, foreground, prepare, generator) for v in range(run.method.ratio)]
         nodes += [*pretrain, generator, *variants]
+        if run.audit or run.method.minimum_agreement is not None:
+            checks = _audit_nodes(run, train, parts, foreground, prepare, generator, variants)
+            nodes += checks
     segmenter = Node(
         "fit-segmenter",
         _segmenter_spec(run, train, parts, foreground),
-        {"prepare": prepare.key, "synthesize": [node.key for node in variants]},
+        {"prepare": prepare.key, "synthesize": [node.key for node in variants]}
+        | ({"audit": checks[-1].key} if run.method.minimum_agreement is not None and checks else {}),
     )
     predict = Node(
         "predict",
@@ -116,7 +124,7 @@ def plan_run(run: RunSpec, cases: Sequence[CaseInfo], options: dict[str, Any]) -
         {"prepare": prepare.key, "predict": predict.key},
     )
     used = Split(train=tuple(train), validation=parts.validation, test=parts.test, hash=parts.hash)
-    return Plan(run, used, (*nodes, segmenter, predict, score))
+    return Plan(run, used, (*nodes, segmenter, predict, score), frozenset(node.key for node in checks))
 
 
 def unique_nodes(plans: Iterable[Plan]) -> list[Node]:
@@ -166,6 +174,38 @@ def _variant(run: RunSpec, v: int, train: list[str], foreground: int | None, pre
     )
 
 
+def _audit_nodes(
+    run: RunSpec, train: list[str], parts: Split, foreground: int | None, prepare: Node, generator: Node, variants: list[Node]
+) -> list[Node]:
+    """Samples from the test cases' edges with the plain prompt, the segmenter of method `none`, and the audit, last."""
+    held_out = []
+    if not run.method.joins_pairs:  # such samples are made from no slice, so that none of them is held out
+        for v in range(HELD_OUT_VARIANTS):
+            like = _variant(run, v, list(parts.test), foreground, prepare, generator)
+            held_out.append(Node("synthesize", like.spec | {"phrase": ""}, like.inputs))
+    plain = run.model_copy(update={"method": MethodSpec(name="none")})
+    segmenter = Node(
+        "fit-segmenter", _segmenter_spec(plain, train, parts, foreground), {"prepare": prepare.key, "synthesize": []}
+    )
+    judged = Node(
+        "audit",
+        {
+            "generator": run.method.generator_kind,
+            "cases": train,
+            "held_out": list(parts.test),
+            "validation": list(parts.validation),
+            "variants": len(variants),
+            "paired": run.method.joins_pairs,
+            "minimum_foreground": foreground,
+        },
+        {
+            "prepare": prepare.key, "synthesize": [node.key for node in (*variants, *held_out)],
+            "fit-segmenter": segmenter.key,
+        },
+    )  # fmt: skip
+    return [*held_out, segmenter, judged]
+
+
 def _segmenter_spec(run: RunSpec, train: list[str], parts: Split, foreground: int | None) -> dict[str, Any]:
     method, protocol, preset = run.method, run.protocol, run.preset
     transform = None if method.transform == "deepstack" and protocol.deepstack == "dropped" else method.transform
@@ -178,6 +218,8 @@ def _segmenter_spec(run: RunSpec, train: list[str], parts: Split, foreground: in
             synthetic |= {"merge": "join"}
         else:
             synthetic |= {"merge": protocol.merge, "patch_size": method.patch_size}
+        if method.minimum_agreement is not None:
+            synthetic |= {"minimum_agreement": method.minimum_agreement}
     selection_cases = {"validation": list(parts.validation), "test": list(parts.test), "last": []}[protocol.selection]
     return {
         "architecture": run.architecture,

@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError
 
 from benchmark.errors import InputError
 from benchmark.frozen import Frozen
+from benchmark.sample_record import Samples
 from benchmark.spec import RunSpec
 from benchmark.substitutions import Substitution
 
@@ -51,6 +52,7 @@ class StageCost(Frozen):
     gpu_memory_mb: float = 0.0
     machine: str = Field(description="CPU or GPU that computed it")
     deterministic: bool = Field(False, description="torch used deterministic algorithms alone")
+    purpose: Literal["run", "audit"] = Field("run", description="audit: computed to judge the samples, not to make the result")
     results: dict[str, Any] = Field(default_factory=dict, description="numbers the stage reports about itself")
     curve: dict[str, tuple[tuple[float, float], ...]] = Field(
         default_factory=dict, description="of a training, thinned: name ('loss', 'dice') -> (optimiser step, value) pairs"
@@ -100,6 +102,7 @@ class Record(Frozen):
     substitutions: tuple[Substitution, ...] = Field((), description="what is not the paper's; records of old have none")
     provenance: dict[str, Any] = Field(default_factory=dict)
     repeats: tuple[Repeat, ...] = ()
+    samples: Samples | None = Field(None, description="the audit of the synthetic images, where one was asked for")
 
     @property
     def seconds(self) -> float:

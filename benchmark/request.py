@@ -25,6 +25,8 @@ from datasets.edges import check_detector
 from datasets.hed import find_weights, weights_identity
 from datasets.source import Source, SourceOptions, open_source
 
+SAMPLE_RULES = ("audit", "filter")  # of --set, beside switches, numbers and the generator's settings
+
 
 @dataclass(frozen=True)
 class Request:
@@ -72,8 +74,8 @@ def settings_of(request: Request) -> tuple[Protocol, Preset, dict[str, Any]]:
             sizes[name] = value
         elif name.startswith("generator."):
             chosen.append((name.removeprefix("generator.").split("."), value))
-        else:
-            known = [*Protocol.model_fields, *(n for n in Preset.model_fields if n != "name")]
+        elif name not in SAMPLE_RULES:
+            known = [*SAMPLE_RULES, *Protocol.model_fields, *(n for n in Preset.model_fields if n != "name")]
             known += [f"generator.{name}" for name in _generator_fields(request.method)]
             raise InputError(f"--set {text}: unknown switch '{name}'{did_you_mean(name, known)}; known: {', '.join(known)}.")
     weights = _edge_weights(sizes)
@@ -95,6 +97,27 @@ def edge_weights_file(request: Request) -> Path | None:
 
 def _edge_weights(sets: dict[str, Any]) -> Path | None:
     return find_weights(str(sets["edge_weights"])) if sets.get("edge_weights") is not None else None
+
+
+def sample_rules(request: Request) -> tuple[bool, float | None]:
+    """(whether samples are audited, the least label agreement of those that are used). Raises InputError.
+
+    `--set audit=true` and `--set filter=agreement:0.7`; methods without a generator have neither.
+    """
+    given = {name: value for name, value in map(_name_and_value, request.sets) if name in SAMPLE_RULES}
+    audit, rule = given.get("audit", False), given.get("filter")
+    if not isinstance(audit, bool):
+        raise InputError(f"--set audit={audit}: give true or false.")
+    if rule is None or rule == "none":
+        return audit, None
+    kind, _, number = str(rule).partition(":")
+    try:
+        minimum = float(number)
+    except ValueError:
+        minimum = -1.0
+    if kind != "agreement" or not 0 <= minimum <= 1:
+        raise InputError(f"--set filter={rule}: give agreement:NUMBER with a Dice between 0 and 1, such as agreement:0.7.")
+    return audit, minimum
 
 
 def open_request(request: Request, fingerprint_cache: Path | None) -> Opened:
@@ -120,6 +143,7 @@ def resolve(request: Request, opened: Opened) -> list[RunSpec]:
     if own is None:
         check_name("method", request.method, METHODS)
     protocol, numbers, generator = settings_of(request)
+    audit, minimum = sample_rules(request)
     if request.transform is not None:
         check_name("transform", request.transform, TRANSFORMS)
     check_architecture(request.architecture, numbers.size)
@@ -131,11 +155,14 @@ def resolve(request: Request, opened: Opened) -> list[RunSpec]:
     )  # fmt: skip
     if method.generates:
         settings, _ = _pinned_settings(request, own.reference if own else None, opened.cache)
-        method = method.model_copy(update={"generator": settings.model_dump(mode="json")})
+        method = method.model_copy(update={"generator": settings.model_dump(mode="json"), "minimum_agreement": minimum})
+    elif minimum is not None:
+        raise InputError(f"--set filter drops synthetic samples, and method '{method.name}' has none; leave it out.")
+    audit = audit and bool(method.generates and method.ratio)
     folds = range(numbers.n_folds) if request.folds is None else request.folds
     common = {
         "dataset": request.dataset, "source": opened.spec, "method": method, "architecture": request.architecture,
-        "training_share": request.training_share, "protocol": protocol, "preset": numbers,
+        "training_share": request.training_share, "protocol": protocol, "preset": numbers, "audit": audit,
     }  # fmt: skip
     for fold in folds:
         if not 0 <= fold < numbers.n_folds:
@@ -167,6 +194,8 @@ def fitting_sets(request: Request) -> Request:
 
     def fits(text: str) -> bool:
         name = text.partition("=")[0].strip()
+        if name == "filter":
+            return bool(own)
         path = name.removeprefix("generator.").split(".")
         if path == ["kind"]:
             return not own or str(_name_and_value(text)[1]) in own

@@ -75,6 +75,9 @@ class MethodSpec(Frozen):
     alpha: float | None = Field(None, ge=0, le=1, description="share of real patches (of real loss: unconditional)")
     patch_size: int | None = Field(None, ge=1, description="side of a merging patch, pixels")
     generator: dict[str, Any] | None = Field(None, description="all settings of the generator, resolved")
+    minimum_agreement: float | None = Field(
+        None, ge=0, le=1, description="samples whose label agreement lies below it are dropped; left out if none are"
+    )
     own: OwnMethod | None = Field(None, description="of a user's own method; left out of specs and keys otherwise")
 
     @model_validator(mode="after")
@@ -84,10 +87,11 @@ class MethodSpec(Frozen):
         return self
 
     @model_serializer(mode="wrap")
-    def _without_absent_own(self, values_of) -> dict[str, Any]:
+    def _without_absent_fields(self, values_of) -> dict[str, Any]:
         values = values_of(self)
-        if self.own is None:
-            values.pop("own", None)
+        for name in ("own", "minimum_agreement"):
+            if getattr(self, name) is None:
+                values.pop(name, None)
         return values
 
     @property
@@ -126,6 +130,14 @@ class RunSpec(Frozen):
     training_share: float = Field(1.0, gt=0, le=1, description="share of the fold's training cases in use (scarcity)")
     protocol: Protocol
     preset: Preset
+    audit: bool = Field(False, description="the record carries an audit of the samples; left out of specs and keys if not")
+
+    @model_serializer(mode="wrap")
+    def _without_absent_audit(self, values_of) -> dict[str, Any]:
+        values = values_of(self)
+        if not self.audit:
+            values.pop("audit", None)
+        return values
 
     @property
     def key(self) -> str:

@@ -15,12 +15,14 @@ from typing import Any
 
 import numpy as np
 
+from benchmark.audit import AGREEMENT_FILE, audit
 from benchmark.checkpoint import Checkpoint
 from benchmark.curve_loggers import TRAININGS, curve_folder, with_curves
 from benchmark.determinism import deterministic
 from benchmark.errors import InputError
 from benchmark.execution import Execution
 from benchmark.files import write_json
+from benchmark.leaks import IDS_FILE, refuse_leaks
 from benchmark.progress import Report, silent
 from benchmark.provenance import Meter, machine_name, provenance
 from benchmark.spec import named_seed
@@ -126,7 +128,7 @@ def synthesize(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[
     """One synthetic variant of every training slice: images.npy and masks.npy uint8 (N, S, S), in slice order."""
     import torch
 
-    from baselines.generator import Conditions, generator_class
+    from baselines.generator import Conditions, generator_class, training_ids
     from baselines.generator_settings import settings_class
     from baselines.own import check_samples, is_own
     from baselines.phrases import join_phrase
@@ -149,6 +151,7 @@ def synthesize(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[
         check_samples(spec["generator"], images, masks, conditions.masks.shape)
     np.save(out / "images.npy", images)
     np.save(out / "masks.npy", masks)
+    write_json(out / IDS_FILE, training_ids(inputs["fit-generator"]))
     return {"images": len(images), "unknown_words": generator.unknown_words(conditions.prompts)}
 
 
@@ -165,7 +168,8 @@ def fit_segmenter(spec: dict, inputs: Inputs, out: Path, context: Context) -> di
     rows = data.rows(spec["train"], spec["minimum_foreground"])
     if not data.masks[rows].any():
         raise InputError("no training slice has any foreground, so there is nothing to learn; add cases with a mask.")
-    objective = _objective(spec, data, rows, inputs["synthesize"], fabric.device)
+    refuse_leaks(inputs["synthesize"], context.location.get("test", ()))
+    objective, counts = _objective(spec, data, rows, inputs, fabric.device)
     held_out = data.rows(spec["select_on"], spec["minimum_foreground"])
 
     def select(model) -> float:
@@ -184,7 +188,7 @@ def fit_segmenter(spec: dict, inputs: Inputs, out: Path, context: Context) -> di
         writer.writeheader()
         writer.writerows(fitted.curve)
     return {
-        "steps": fitted.steps, "presented": fitted.presented, "selected_epoch": fitted.epoch, "slices": len(rows),
+        "steps": fitted.steps, "presented": fitted.presented, "selected_epoch": fitted.epoch, "slices": len(rows), **counts,
         "precision": fabric.strategy.precision.precision, **fitted.shortage,
     }  # fmt: skip
 
@@ -248,6 +252,7 @@ STAGES: dict[str, Callable[[dict, Inputs, Path, Context], dict[str, Any]]] = {
     "pretrain": pretrain,
     "fit-generator": fit_generator,
     "synthesize": synthesize,
+    "audit": audit,
     "fit-segmenter": fit_segmenter,
     "predict": predict,
     "score": score,
@@ -328,12 +333,13 @@ def _input_folders(store: Store, node: dict[str, Any], role: str) -> Path | list
     return store.folder(role, keys)
 
 
-def _objective(spec: dict, data, rows: np.ndarray, variants: list[Path], device):
-    """The objective that the spec's method stands for, with all its images on the device."""
+def _objective(spec: dict, data, rows: np.ndarray, inputs: Inputs, device):
+    """The objective that the spec's method stands for, with all its images on the device; and what a filter dropped."""
     import torch
 
     from baselines import objectives
     from baselines.augment import NO_TRANSFORM, make_augmenter
+    from baselines.sample_filter import SampleFilter
     from baselines.variants import load_variants
 
     augment = None
@@ -347,10 +353,15 @@ def _objective(spec: dict, data, rows: np.ndarray, variants: list[Path], device)
     }
     synthetic = spec["synthetic"]
     if synthetic is None:
-        return objectives.RealObjective(**shown)
+        return objectives.RealObjective(**shown), {}
+    chosen = None
+    if "minimum_agreement" in synthetic:
+        agreement = np.load(inputs["audit"] / AGREEMENT_FILE, allow_pickle=False)
+        chosen = SampleFilter(agreement, synthetic["minimum_agreement"], device)
 
     def stack(name: str):
-        return load_variants([folder / name for folder in variants], device)
+        variants = load_variants([folder / name for folder in inputs["synthesize"]], device)
+        return variants if chosen is None else chosen.over(variants, shown[name.removesuffix(".npy")])
 
     shown |= {
         "variants": stack("images.npy"),
@@ -358,6 +369,6 @@ def _objective(spec: dict, data, rows: np.ndarray, variants: list[Path], device)
         "all_variants": synthetic["pairing"] == "all",
     }
     if synthetic["merge"] == "join":
-        return objectives.JoinedPairs(**shown, variant_masks=stack("masks.npy"))
+        return objectives.JoinedPairs(**shown, variant_masks=stack("masks.npy")), chosen.counts if chosen else {}
     kind = objectives.MergedImages if synthetic["merge"] == "image" else objectives.MergedLogits
-    return kind(**shown, patch_size=synthetic["patch_size"])
+    return kind(**shown, patch_size=synthetic["patch_size"]), chosen.counts if chosen else {}

@@ -78,7 +78,8 @@ def requests(suite: Suite, options: dict[str, Any], datasets: tuple[str, ...] = 
         values = {**entry, **options}
         if "data_root" in entry:
             values["data_root"] = options.get("data_root", Path()) / str(entry["data_root"])
-        sets = tuple(values.pop("sets", ()))
+        sets = (*entry.get("sets", ()), *options.get("sets", ()))  # of two values of one setting the later one counts
+        values.pop("sets", None)
         base = Request(dataset="", method="", sets=sets)
         walk = _protocol_steps(values.pop("towards", None), values.get("protocol", base.protocol), sets)
         at_384 = values.pop("patch_size_at_384", None)
@@ -108,7 +109,7 @@ def scaling_notes(suite: Suite, options: dict[str, Any]) -> list[str]:
     notes = []
     for entry in suite.entries:
         at_384 = entry.get("patch_size_at_384")
-        size = _size(options.get("preset", entry.get("preset", "smoke")), tuple(options.get("sets", entry.get("sets", ()))))
+        size = _size(options.get("preset", entry.get("preset", "smoke")), (*entry.get("sets", ()), *options.get("sets", ())))
         if at_384 and "patch_size" not in options and size != PAPER_SIZE:
             scaled = ", ".join(map(str, scaled_patch_sizes(at_384, size)))
             notes.append(

@@ -30,6 +30,9 @@ def repeat_command(spec: RunSpec, generator_defaults: Mapping[str, Any] | None =
         words += ["--training-share", plain_value(spec.training_share)]
     words += ["--fold", str(spec.fold), "--seeds", str(spec.seed), "--protocol", protocol, "--preset", preset]
     sets = {**switches, **numbers, **_generator_sets(spec, preset, protocol, generator_defaults or {})}
+    if spec.method.minimum_agreement is not None:
+        sets["filter"] = f"agreement:{spec.method.minimum_agreement:g}"
+    sets |= {"audit": True} if spec.audit else {}
     for name, value in sets.items():
         words += ["--set", f"{name}={plain_value(value)}"]
     return "python cli.py run " + " ".join(_quoted(word) for word in words)

@@ -105,10 +105,10 @@ def _group(name: str, records: list[Record]) -> Group:
 
 
 def _one_per_cell(records: list[Record]) -> tuple[list[Record], tuple[str, ...]]:
-    """One record per method, fold and seed, done before failed; and the keys of others that hold other case rows."""
+    """One record per method, fold and seed, done and audited ones first; and the keys of others that hold other case rows."""
     cells: dict[tuple, Record] = {}
     contradicting = []
-    for record in sorted(records, key=lambda record: record.status != "done"):
+    for record in sorted(records, key=lambda record: (record.status != "done", record.samples is None)):
         cell = (canonical(record.spec.method.model_dump()), record.spec.fold, record.spec.seed)
         kept = cells.setdefault(cell, record)
         if record.status == "done" and record.cases != kept.cases:

@@ -68,8 +68,9 @@ def changed_settings(method: MethodSpec, preset: Preset) -> dict[str, Any]:
     usual: tuple[Any, ...] = (0, None, None)
     if method.generates:
         usual = (preset.ratio, preset.alpha, None if method.joins_pairs else preset.patch_size)
+    dropped = {"least agreement": method.minimum_agreement} if method.minimum_agreement is not None else {}
     given = {"n": method.ratio, "alpha": method.alpha, "patch": method.patch_size}
-    return {name: value for (name, value), default in zip(given.items(), usual, strict=True) if value != default}
+    return {name: value for (name, value), default in zip(given.items(), usual, strict=True) if value != default} | dropped
 
 
 def protocol_base(protocol: Protocol) -> tuple[str, dict[str, Any]]:

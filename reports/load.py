@@ -103,8 +103,8 @@ def _run_row(record: Record) -> dict[str, Any]:
 
 
 def stage_seconds(record: Record, stages: Sequence[str]) -> float:
-    """Seconds of the named stages of a run, as they took when they were computed."""
-    return sum(stage.seconds for stage in record.stages if stage.stage in stages)
+    """Seconds of the named stages of a run, as they took when they were computed; those that only audit are left out."""
+    return sum(stage.seconds for stage in record.stages if stage.stage in stages and stage.purpose == "run")
 
 
 def commit_of(record: Record) -> tuple[str | None, bool]:

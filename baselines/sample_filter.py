@@ -1,0 +1,54 @@
+"""Samples that do not show their label are left out of the training (`--set filter=agreement:0.7`).
+
+A dropped variant's place is taken by the kept variants of the same slice in turn, so that a filtered training has as
+many steps and presentations as an unfiltered one; a slice that keeps none is trained on its real image alone. Samples
+of slices without a label are kept: agreement has no meaning there. Callers: the fit-segmenter stage. Not here: the
+agreement itself (the audit stage measures it).
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+class SampleFilter:
+    """Which variant stands in each place: `agreement` float (n, N), nan = kept, and the least that is kept.
+
+    counts: offered, kept and dropped samples, and slices_real_only, those that keep none.
+    """
+
+    def __init__(self, agreement: np.ndarray, minimum: float, device: torch.device):
+        kept = ~(agreement < minimum)
+        places = np.tile(np.arange(len(kept))[:, None], (1, kept.shape[1]))
+        for row in np.flatnonzero(~kept.all(0) & kept.any(0)):
+            left, dropped = np.flatnonzero(kept[:, row]), np.flatnonzero(~kept[:, row])
+            # From a variant that differs between slices, so that none is favoured overall.
+            places[dropped, row] = left[(np.arange(len(dropped)) + row) % len(left)]
+        self.places = torch.from_numpy(places).to(device)
+        self.real_only = torch.from_numpy(~kept.any(0)).to(device)
+        self.counts = {
+            "offered": int(kept.size), "kept": int(kept.sum()), "dropped": int((~kept).sum()),
+            "slices_real_only": int((~kept.any(0)).sum()),
+        }  # fmt: skip
+
+    def over(self, variants: Any, real: Tensor) -> "FilteredVariants":
+        """`variants` (a tensor or mapped, see variants.py) through this filter; `real` uint8 (N, S, S), the slices' own."""
+        return FilteredVariants(self, variants, real)
+
+
+class FilteredVariants:
+    """Answers `variants[variant, rows]` as the variants below it do."""
+
+    def __init__(self, chosen: SampleFilter, variants: Any, real: Tensor):
+        self._chosen, self._variants, self._real = chosen, variants, real
+
+    def __len__(self) -> int:
+        return len(self._variants)
+
+    def __getitem__(self, which: tuple[Tensor, Tensor]) -> Tensor:
+        """(variant int64 (B,), rows int64 (B,)) -> uint8 (B, S, S)."""
+        variant, rows = which
+        made = self._variants[self._chosen.places[variant, rows], rows]
+        return torch.where(self._chosen.real_only[rows, None, None], self._real[rows], made)

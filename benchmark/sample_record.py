@@ -1,0 +1,83 @@
+"""What a record says of a run's synthetic images: fidelity, diversity, label agreement, memorisation.
+
+One row per case and part, never one per image, so that records stay small; histograms hold the distributions that
+figures show. Parts:
+    "training"   the samples that augment the training, made from training slices, with their phrases
+    "held-out"   samples made from the edges and labels of the fold's TEST cases with the plain prompt; they train
+                 nothing. Fidelity there cannot be flattered by memorisation, so that Table I is read from this part
+The paper does not say which images its Table I was measured on. Callers: record, the audit stage. Not here: how the
+numbers are computed (baselines/fidelity.py, baselines/sample_audit.py).
+"""
+
+from typing import Literal
+
+from pydantic import Field
+
+from benchmark.frozen import Frozen
+
+TRAINING, HELD_OUT = "training", "held-out"
+AGREEMENT_BINS = 20  # over [0, 1]
+DISTANCE_BINS = 30  # over [0, LARGEST_DISTANCE], the last one holds all above
+LARGEST_DISTANCE = 1.5
+
+
+class SampleRow(Frozen):
+    """Samples of the slices of one case: means over its images, with their SD (n) where a table needs it.
+
+    None where a number has no meaning: fidelity of samples without a source image (method unconditional), diversity of
+    a single variant, agreement where no slice has a label.
+    """
+
+    case: str
+    part: Literal["training", "held-out"]
+    slices: int = Field(ge=1)
+    images: int = Field(ge=1, description="samples that the fidelity numbers are means of")
+    mae: float | None = None
+    mae_sd: float | None = None
+    mse: float | None = None
+    mse_sd: float | None = None
+    rmse: float | None = None
+    rmse_sd: float | None = None
+    ssim: float | None = None
+    ssim_sd: float | None = None
+    ms_ssim: float | None = None
+    ms_ssim_sd: float | None = None
+    diversity: float | None = Field(None, description="mean over pairs of variants of 1 - MS-SSIM")
+    pixel_sd: float | None = Field(None, description="SD over variants, mean over pixels, grey range 0-1")
+    agreement: float | None = Field(None, description="Dice of the segmenter's mask with the label, mean over labelled slices")
+    agreement_volume: float | None = Field(None, description="the same over the case's slices together, mean over variants")
+    real_agreement: float | None = Field(None, description="agreement of the real images of the same slices")
+    real_agreement_volume: float | None = None
+    own_distance: float | None = Field(None, description="distance to the source image")
+    nearest: float | None = Field(None, description="distance to the nearest training slice of another case")
+    real_nearest: float | None = Field(None, description="the same for the real images of the slices")
+    copied: float | None = Field(None, description="share of samples nearer to a training slice than copy_threshold")
+
+
+class Samples(Frozen):
+    """The audit of one run's samples."""
+
+    generator: str
+    segmenter: str = Field(description="key of the fit-segmenter stage that judged, of method none")
+    paired: bool = Field(description="samples bring their own masks and have no source image")
+    variants: int = Field(ge=1, description="variants per training slice whose agreement was measured: all of them")
+    measured_variants: int = Field(ge=1, description="of these, those of all other numbers: the first ones")
+    held_out_variants: int = Field(ge=0)
+    ms_ssim_scales: int = Field(ge=1)
+    reference_dice: float | None = Field(None, description="volume Dice of the segmenter on its real validation cases")
+    copy_threshold: float = Field(description="99 % of real training slices are farther from any slice of another case")
+    frechet: dict[str, float] = Field(
+        default_factory=dict,
+        description="Frechet distance on the segmenter's deepest features (no FID): 'training' and 'held-out' samples to"
+        " the real slices of that part, and 'real', held-out to training slices",
+    )
+    rows: tuple[SampleRow, ...]
+    agreement_histogram: dict[str, tuple[int, ...]] = Field(description="labelled samples per bin, by part")
+    distance_histogram: dict[str, tuple[int, ...]] = Field(
+        description="distance to the nearest training slice of another case, by part and 'real training', 'real held-out'"
+    )
+
+    def share_below(self, threshold: float, part: str = TRAINING) -> float | None:
+        """Share of labelled samples whose agreement lies below `threshold`, a multiple of 1 / AGREEMENT_BINS."""
+        counts = self.agreement_histogram.get(part, ())
+        return sum(counts[: round(threshold * AGREEMENT_BINS)]) / sum(counts) if sum(counts) else None

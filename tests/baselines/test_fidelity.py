@@ -1,0 +1,80 @@
+"""Fidelity and diversity against scikit-image, torchmetrics and answers known beforehand."""
+
+import numpy as np
+import pytest
+import torch
+
+from baselines.fidelity import FIDELITY, diversity, image_metrics, ms_ssim_betas
+
+
+def pictures(count=3, size=64, seed=0):
+    """Smooth random grey images, uint8."""
+    from scipy.ndimage import gaussian_filter
+
+    noise = np.random.default_rng(seed).normal(size=(count, size, size))
+    smooth = np.stack([gaussian_filter(one, 3) for one in noise])
+    return (127 + 900 * smooth).clip(0, 255).astype(np.uint8)
+
+
+def test_an_image_is_itself():
+    found = image_metrics(pictures(), pictures())
+    assert set(found) == set(FIDELITY)
+    for name in ("mae", "mse", "rmse"):
+        assert np.all(found[name] == 0)
+    for name in ("ssim", "ms_ssim"):
+        assert found[name] == pytest.approx(1, abs=1e-5)
+
+
+def test_errors_are_in_grey_range_one_and_per_image():
+    real = np.full((2, 64, 64), 51, np.uint8)
+    made = np.stack([np.full((64, 64), 102, np.uint8), np.full((64, 64), 0, np.uint8)])
+    made[1, :32] = 51
+    found = image_metrics(made, real)
+    assert found["mae"] == pytest.approx([0.2, 0.1])
+    assert found["mse"] == pytest.approx([0.04, 0.02])
+    assert found["rmse"] == pytest.approx([0.2, 0.02**0.5])
+
+
+def test_ssim_is_that_of_scikit_image():
+    from skimage.metrics import structural_similarity
+
+    """But for the border: scikit-image leaves 5 px of it out, torchmetrics mirrors the image there."""
+    real, made = pictures(size=320), pictures(size=320, seed=1)
+    made = ((made.astype(int) + 2 * real) // 3).astype(np.uint8)
+    wanted = [
+        structural_similarity(a, b, data_range=255, gaussian_weights=True, sigma=1.5, use_sample_covariance=False)
+        for a, b in zip(made, real, strict=True)
+    ]
+    found = image_metrics(made, real)["ssim"]
+    assert found == pytest.approx(wanted, abs=6e-3)
+    assert 0.1 < found.min() < 0.95
+
+
+def test_ms_ssim_is_that_of_torchmetrics_at_the_papers_size():
+    """At 384 px: five scales with the weights of Wang et al., torchmetrics' own default."""
+    from torchmetrics.functional.image import multiscale_structural_similarity_index_measure as theirs
+
+    real, made = pictures(2, 384), pictures(2, 384, seed=1)
+    made = ((made.astype(int) + real) // 2).astype(np.uint8)
+    tensors = [torch.from_numpy(stack[:, None] / np.float32(255)) for stack in (made, real)]
+    wanted = theirs(*tensors, data_range=1.0, reduction="none").numpy()
+    assert image_metrics(made, real)["ms_ssim"] == pytest.approx(wanted, abs=1e-3)
+
+
+@pytest.mark.parametrize(("size", "scales"), [(16, 1), (32, 2), (64, 3), (128, 4), (175, 4), (176, 5), (384, 5)])
+def test_the_coarsest_scale_holds_the_window(size, scales):
+    betas = ms_ssim_betas(size)
+    assert len(betas) == scales and sum(betas) == pytest.approx(1)
+    assert size // 2 ** (scales - 1) >= 11
+    real = pictures(1, size)
+    assert image_metrics(real, real)["ms_ssim"] == pytest.approx([1.0], abs=1e-5)
+
+
+def test_alike_variants_have_no_diversity_and_unlike_ones_some():
+    alike = diversity(np.stack([pictures()] * 3))
+    assert alike["diversity"] == pytest.approx(0, abs=1e-5) and np.all(alike["pixel_sd"] == 0)
+    near = diversity(np.stack([pictures(), np.clip(pictures().astype(int) + 5, 0, 255).astype(np.uint8)]))
+    far = diversity(np.stack([pictures(), pictures(seed=1)]))
+    assert np.all(near["diversity"] < 0.02) and np.all(far["diversity"] > 0.3)
+    flat = diversity(np.stack([np.full((1, 32, 32), level, np.uint8) for level in (0, 51)]))
+    assert flat["pixel_sd"] == pytest.approx(0.2 / 2**0.5)
