@@ -273,13 +273,14 @@ def execute(store: Store, key: str, how: Execution, report: Report = silent, wai
             return False
         inputs = {role: _input_folders(store, node, role) for role in node["inputs"]}
         checkpoint = Checkpoint(store.partial(key))
+        own = _own_file(node)
 
         def work(out: Path) -> dict[str, Any]:
             _seed_the_rest(key)
             with deterministic(how.deterministic), _curves(store, node, how, report, checkpoint) as told:
                 context = Context(how.device, told, node["location"], checkpoint)
                 with Meter(how.device) as meter:
-                    results = STAGES[stage](node["spec"], inputs, out, context)
+                    results = STAGES[stage](node["spec"], inputs, out, context) | own
                 cost = meter.cost()
                 cost["seconds"] = round(cost["seconds"] + checkpoint.earlier_seconds, 3)
                 return {

@@ -148,7 +148,7 @@ def test_a_generator_that_saw_a_test_case_is_refused(call, weights, tmp_path):
     plan = plan_run(resolve(request, opened)[0], opened.cases, opened.options)
     assert assemble(plan, store).status == "done"
     seen = replace(plan, split=replace(plan.split, test=(*plan.split.test, plan.split.train[0])))
-    with pytest.raises(InputError, match=f"trained on test cases of fold 0: {plan.split.train[0]}"):
+    with pytest.raises(InputError, match=rf"trained on 1 of the test cases \({plan.split.train[0]}\)"):
         assemble(seen, store)
 
 

@@ -24,7 +24,8 @@ from benchmark.versions import STAGE_VERSIONS
 from tests.runs import TINY, tiny
 
 ROOT = Path(__file__).resolve().parents[2]
-REQUESTS = (tiny("none"), tiny("emitdiff"))
+AUDITED = "audit=true"  # so that every stage is there; method none has no samples to audit
+REQUESTS = (tiny("none"), tiny("emitdiff", AUDITED))
 SUITE = f"""
 runs:
   - dataset: prostate
@@ -32,7 +33,7 @@ runs:
     source: phantom
     architecture: unet
     folds: 0
-    sets: {json.dumps(TINY)}
+    sets: {json.dumps([*TINY, AUDITED])}
 """
 COSTS = ("seconds", "peak_memory_mb", "gpu_memory_mb", "machine")
 
@@ -221,7 +222,8 @@ def _times_computed(store: Path) -> dict[str, int]:
 )
 def test_a_damaged_artefact_is_noticed_before_it_is_used(whole, half, stage, name, damage):
     if stage == "synthesize":
-        shutil.rmtree(half / "stages" / "fit-segmenter")  # else nobody reads the variants again
+        for reader in ("fit-segmenter", "audit"):  # else nobody reads the variants again
+            shutil.rmtree(half / "stages" / reader)
     before = computed(half)
     target = sorted((half / "stages" / stage).glob(f"*/{name}"))[0]
     _damage(target, damage)
