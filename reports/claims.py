@@ -19,7 +19,8 @@ from reports.groups import Group
 from reports.labels import protocol_base
 from reports.notes import defects
 from reports.paper_numbers import BASELINE, PAPER_ARCHITECTURE, not_comparable, paper_gain_percent, paper_value
-from reports.rules import BY_CURVE, BY_FAMILY, BY_ROW, FAILS, HOLDS, OPEN, label_of
+from reports.rules import BY_CURVE, BY_FAMILY, BY_ROW, FAILS, HOLDS, ON_SAMPLES, OPEN, label_of, nearness_labels
+from reports.sample_numbers import absent_audits, fidelity_caveats
 from reports.summaries import Summary, none_label
 from reports.sweeps import Curve, curves, families, main_emitdiff
 from reports.tables import absent_runs
@@ -128,7 +129,8 @@ def _findings(claim: Claim, summaries: Sequence[Summary]) -> Iterator[Finding]:
         for summary in mine:
             if found := BY_ROW[claim.rule](summary, claim.method or ""):
                 labels = _row_labels(claim, summary)
-                yield Finding(summary.group, *found, _caveats(summary, labels), _methods(summary, labels))
+                caveats = _sample_caveats(summary, labels) if claim.rule in ON_SAMPLES else _caveats(summary, labels)
+                yield Finding(summary.group, *found, caveats, _methods(summary, labels))
     elif claim.rule in BY_CURVE:
         setting, rule = BY_CURVE[claim.rule]
         for curve in (curve for summary in mine for curve in curves(summary) if curve.setting == setting):
@@ -153,7 +155,9 @@ def _methods(summary: Summary, labels: set[str | None]) -> tuple[tuple[Group, st
 
 
 def _row_labels(claim: Claim, summary: Summary) -> set[str | None]:
-    """The methods that a claim on rows of Table II rests on: the row and none, or the whole table."""
+    """The methods that a claim rests on: both generators of Table I, a row of Table II and none, or the whole table."""
+    if claim.rule in ON_SAMPLES:
+        return set(nearness_labels(summary))
     if claim.rule in ("gain", "smaller_sd"):
         return {label_of(summary, claim.method or ""), none_label(summary.group)}
     return set(summary.labels)
@@ -165,6 +169,15 @@ def _curve_labels(curve: Curve) -> set[str | None]:
 
 def _caveats(summary: Summary, labels: set[str | None]) -> tuple[str, ...]:
     return (*not_comparable(summary.group), *_flaws(summary, labels))
+
+
+def _sample_caveats(summary: Summary, labels: set[str | None]) -> tuple[str, ...]:
+    """What forbids a verdict on Table I: also edges and generators that are not the paper's, and runs without an audit."""
+    methods = [runs for runs in summary.group.methods if runs.label in labels]
+    rows = {row["method"]: row for row in summary.rows.to_dict("records")}
+    absent = [f"{runs.label}: {text}" for runs in methods if (text := absent_audits(runs, rows[runs.label]))]
+    sound = (sentence.rstrip(".") for sentence in defects(summary.group))
+    return (*fidelity_caveats(summary.group, methods), *absent, *sound)
 
 
 def _member_labels(summary: Summary) -> set[str | None]:

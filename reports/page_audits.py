@@ -13,6 +13,7 @@ from reports.ablations import audit_figures
 from reports.inference import noise_floor
 from reports.inference_tables import noise_sentences
 from reports.page_board import heading
+from reports.page_samples import samples_view
 from reports.page_study import figure_links
 from reports.site import Site, group_page
 from reports.summaries import Summary
@@ -46,7 +47,15 @@ def noise_block(site: Site, summaries: Sequence[Summary]) -> Block | None:
     return Block("noise", "The noise floor", "audit_noise.html.jinja", {"groups": found}) if found else None
 
 
-BLOCKS: tuple[Callable[[Site, Sequence[Summary]], Block | None], ...] = (quirks_block, noise_block)
+def samples_block(site: Site, summaries: Sequence[Summary]) -> Block | None:
+    """Diversity, label agreement and memorisation of audited synthetic images, by comparison."""
+    view = samples_view(site, summaries)
+    return Block("samples", "Synthetic images before they are used", "audit_samples.html.jinja", view) if view else None
+
+
+BLOCKS: tuple[Callable[[Site, Sequence[Summary]], Block | None], ...] = (
+    samples_block, quirks_block, noise_block,
+)  # fmt: skip
 
 
 def write_audits(site: Site, summaries: Sequence[Summary]) -> int:

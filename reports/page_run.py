@@ -18,6 +18,7 @@ from reports.labels import one_line, plain_value, source_label
 from reports.marks import Mark, badges
 from reports.page_board import heading
 from reports.page_group import commit_text, generator_id, machines, split_id
+from reports.page_samples import run_samples
 from reports.site import Site, group_page, run_page
 from reports.summaries import headline_columns
 from reports.tables import ABSENT, rounded, spread
@@ -67,6 +68,7 @@ def _write_run(
         generator=generator_id(spec.method),
         split=_split(record),
         stages=_stages(record),
+        samples=run_samples(record),
         provenance=_provenance(record),
         notes=[one_line(note) for note in record.notes],
         command=repeat_command(spec, generator_defaults),

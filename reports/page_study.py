@@ -36,9 +36,10 @@ def write_study(site: Site, summaries: Sequence[Summary]) -> dict[str, Any]:
         site.write("claim.html.jinja", line["page"], claim=line, needs=verdict.claim.needs,
                    rule=rule_text(verdict.claim), findings=finding_lines(verdict))  # fmt: skip
     tables = [
-        {"title": title, "table": table, "files": {kind: site.link(path) for kind, path in paths.items()}}
-        for title, table, paths in write_paper_tables(summaries, site.out / "tables")
-    ]
+        {"title": one.title, "table": one.table, "notes": one.notes,
+         "files": {kind: site.link(path) for kind, path in one.files.items()}}
+        for one in write_paper_tables(summaries, site.out / "tables")
+    ]  # fmt: skip
     site.write("paper.html.jinja", "paper.html", tables=tables)
     figures = [figure_links(drawing, site) for drawing in setting_figures(summaries, site.out / "figures")]
     site.write("settings.html.jinja", "settings.html", figures=figures)

@@ -1,10 +1,9 @@
 """Tables I and II in the paper's shape, ours beside the printed values: CSV in full precision, Markdown, LaTeX.
 
-A table II is one edition: all datasets under one protocol, preset, network and training share, real and synthetic
-images apart. Callers: page. Not here: the tables of a group (tables.py).
+A table I is one group. A table II is one edition: all datasets under one protocol, preset, network and training share,
+real and synthetic images apart. Callers: page. Not here: the tables of a group (tables.py), Table I (sample_tables.py).
 """
 
-import csv
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +14,9 @@ import pandas as pd
 from benchmark.spec import DATASETS, digest
 from reports.csv_files import write_frame
 from reports.labels import one_line
-from reports.paper_numbers import FOLDER, not_comparable, paper_method, paper_value, table2
+from reports.paper_numbers import not_comparable, paper_method, paper_value, table2
+from reports.sample_numbers import audited
+from reports.sample_tables import fidelity_frame, fidelity_notes, fidelity_table, printed_table
 from reports.summaries import Summary, mean_and_sd
 from reports.tables import ABSENT, Table, absent_runs, markdown_text, spread
 
@@ -111,44 +112,44 @@ def edition_table(edition: Edition, frame: pd.DataFrame | None = None) -> Table:
     return Table.of(rows)
 
 
-def fidelity_table() -> Table:
-    """Table I as printed; ours stands as not available, since no record holds image fidelity."""
-    with (FOLDER / "table1.csv").open(encoding="utf-8", newline="") as file:
-        printed = list(csv.DictReader(file))
-    names = {"mae": "MAE", "mse": "MSE", "rmse": "RMSE", "ssim": "SSIM", "ms_ssim": "MS-SSIM"}
-    rows = []
-    for generator in dict.fromkeys(row["generator"] for row in printed):
-        mine = {names[row["metric"]]: row for row in printed if row["generator"] == generator}
-        rows.append({"generator": generator, "from": "ours", **dict.fromkeys(mine, "not available yet")})
-        cells = {name: spread(float(row["mean"]), float(row["std"]), 4) for name, row in mine.items()}
-        rows.append({"generator": generator, "from": "paper", **cells})
-    return Table.of(rows)
+@dataclass(frozen=True)
+class PaperTable:
+    """A table of the paper on disk: its title, what readers see, {"csv", "md", "tex"} -> path, and how to read it."""
+
+    title: str
+    table: Table
+    files: dict[str, Path]
+    notes: tuple[str, ...] = ()
 
 
-def write_paper_tables(summaries: Sequence[Summary], folder: Path) -> list[tuple[str, Table, dict[str, Path]]]:
-    """Writes Table I and every Table II; returns (title, table, {"csv", "md", "tex"} -> path) of each."""
+def write_paper_tables(summaries: Sequence[Summary], folder: Path) -> list[PaperTable]:
+    """Writes the Table I of every audited group, or the printed one alone, and every Table II."""
     folder.mkdir(parents=True, exist_ok=True)
-    first = fidelity_table()
-    found = [("Table I: image fidelity", first, _write(first, "Table I: image fidelity", "table1", folder))]
-    frame = pd.DataFrame(first.rows, columns=first.columns)
-    write_frame(frame, found[0][2]["csv"])
+    found = []
+    for samples in audited(summaries):
+        title, notes = f"Table I, ours: {samples.group.title}", tuple(fidelity_notes(samples))
+        table = fidelity_table(samples)
+        found.append(_written(title, table, fidelity_frame(samples), f"table1-{samples.group.slug}", folder, notes))
+    if not found:
+        table = printed_table()
+        notes = ("No run was audited yet: python cli.py suite table1 does it.",)
+        frame = pd.DataFrame(table.rows, columns=table.columns)
+        found.append(_written("Table I: image fidelity", table, frame, "table1", folder, notes))
     for edition in editions(summaries):
         frame = edition_frame(edition)
-        table = edition_table(edition, frame)
-        paths = _write(table, edition.title, edition.slug, folder)
-        write_frame(frame, paths["csv"])
-        found.append((edition.title, table, paths))
+        found.append(_written(edition.title, edition_table(edition, frame), frame, edition.slug, folder))
     return found
 
 
 def latex(table: Table, caption: str) -> str:
-    """A booktabs table; needs \\usepackage{booktabs}. A rule parts the blocks where the second column changes."""
+    """A booktabs table; needs \\usepackage{booktabs}. A rule parts the blocks where dataset or generator changes."""
     head = " & ".join(map(latex_text, table.columns))
+    block = next((place for place, name in enumerate(table.columns) if name in ("dataset", "generator")), None)
     lines, before = [], None
     for row in table.rows:
-        if before is not None and row[1] != before and table.columns[1] == "dataset":
+        if block is not None and before not in (None, row[block]):
             lines.append(r"\midrule")
-        before = row[1]
+        before = row[block or 0]
         lines.append(" & ".join(map(latex_text, row)) + r" \\")
     return "\n".join([
         r"\begin{table}", r"\centering\scriptsize", rf"\caption{{{latex_text(caption)}}}",
@@ -162,11 +163,16 @@ def latex_text(text: str) -> str:
     return "".join(_LATEX.get(letter, "\\" + letter if letter in "&%$#_{}" else letter) for letter in one_line(text))
 
 
-def _write(table: Table, title: str, stem: str, folder: Path) -> dict[str, Path]:
+def _written(
+    title: str, table: Table, frame: pd.DataFrame, stem: str, folder: Path, notes: tuple[str, ...] = ()
+) -> PaperTable:
     paths = {kind: folder / f"{stem}.{kind}" for kind in ("csv", "md", "tex")}
-    paths["md"].write_text(f"# {markdown_text(title)}\n\n{table.markdown()}\n", encoding="utf-8")
+    under = "".join(f"- {markdown_text(note)}\n" for note in notes)
+    text = f"# {markdown_text(title)}\n\n{table.markdown()}\n" + (f"\n{under}" if under else "")
+    paths["md"].write_text(text, encoding="utf-8")
     paths["tex"].write_text(latex(table, title), encoding="utf-8")
-    return paths
+    write_frame(frame, paths["csv"])
+    return PaperTable(title, table, paths, notes)
 
 
 def _printed_rows(dataset: str) -> list[str]:

@@ -9,9 +9,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from benchmark.sample_record import HELD_OUT
 from reports.paper_numbers import paper_gain_percent, paper_method
+from reports.sample_numbers import ERRORS, FIDELITY, MEASURES, audited, usual_runs
+from reports.statistics.cells import Cells
 from reports.statistics.paired import ALPHA, MARGIN, spread_ratio
-from reports.statistics.resampling import Interval
+from reports.statistics.resampling import Bootstrap, Interval
 from reports.summaries import Summary, none_label
 from reports.sweeps import Curve, Family, Point
 
@@ -87,6 +90,30 @@ def smaller_sd(summary: Summary, name: str) -> Outcome | None:
     return (HOLDS if ratio < 1 else FAILS), text
 
 
+def nearer_images(summary: Summary, name: str) -> Outcome | None:
+    """The five measures of Table I, emitdiff minus pix2pix, by case, on samples made from held-out cases.
+
+    Holds if all five intervals lie on the near side of 0 (errors below, SSIM and MS-SSIM above), fails if one lies on the
+    far side. The size of the printed differences is not asked for. None unless both were audited at their preset's settings.
+    """
+    pair = nearness_labels(summary)
+    samples = next(iter(audited([summary])), None)
+    if samples is None or len(pair) < 2 or any(samples.of(label, HELD_OUT).empty for label in pair):
+        return None
+    ours, theirs = pair
+    held_out, ends, words = samples.rows[samples.rows["part"] == HELD_OUT], [], []
+    for metric in FIDELITY:
+        found = Bootstrap(Cells.of(held_out, metric, pair)).interval(ours, theirs)
+        words.append(f"{MEASURES[metric]} {found.mean:+.3f} [{found.low:+.3f}, {found.high:+.3f}]")
+        ends.append((-found.high, -found.low) if metric in ERRORS else (found.low, found.high))
+    if not np.isfinite(ends).all():
+        return None
+    text = f"{ours} minus {theirs} on {found.n} held-out cases: {', '.join(words)}"
+    if all(low > 0 for low, _ in ends):
+        return HOLDS, text
+    return (FAILS if any(high < 0 for _, high in ends) else OPEN), text
+
+
 def ratio_plateau(curve: Curve) -> Outcome | None:
     """n = 10 gains over n = 0, and every larger n lies within the margin of it."""
     zero, ten = curve.at(0), curve.at(10)
@@ -143,7 +170,9 @@ def architectures(family: Family) -> Outcome | None:
 
 BY_ROW: dict[str, Callable[[Summary, str], Outcome | None]] = {
     "gain": gain, "best": best, "smaller_sd": smaller_sd, "no_better_than_single": no_better_than_single,
+    "nearer_images": nearer_images,
 }  # fmt: skip
+ON_SAMPLES = ("nearer_images",)  # these read audits of synthetic images, the others scores of cases
 BY_CURVE: dict[str, tuple[str, Callable[[Curve], Outcome | None]]] = {
     "ratio_plateau": ("ratio", ratio_plateau), "alpha_plateau": ("alpha", alpha_plateau),
     "middle_patch": ("patch_size", middle_patch),
@@ -154,6 +183,12 @@ BY_FAMILY = {"architectures": ("architecture", architectures)}
 def label_of(summary: Summary, name: str) -> str | None:
     """The group's scored method that the paper calls `name`."""
     return _table_rows(summary).get(name)
+
+
+def nearness_labels(summary: Summary) -> tuple[str, ...]:
+    """Labels of emitdiff and of pix2pix at their preset's settings, those that were run."""
+    found = (usual_runs(summary.group, name) for name in ("emitdiff", "pix2pix"))
+    return tuple(runs.label for runs in found if runs)
 
 
 def _table_rows(summary: Summary) -> dict[str, str]:

@@ -27,6 +27,7 @@ POLICY = (
 FOLDERS = ("assets", "tables", "figures", "groups", "runs", "claims")
 _TEXT_COLUMNS = (
     "seeds", "remark", "method", "case", "ties", "dataset", "from", "absent runs", "stage", "machine", "key", "quirk",
+    "samples",
 )  # fmt: skip
 _EXPORT = re.compile(r"export\s*\{([^}]*)\}\s*;?")
 _LICENCE = "/*! Bundled license information:"

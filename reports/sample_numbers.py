@@ -1,0 +1,225 @@
+"""The audits of a group's synthetic images in numbers: fidelity, diversity, label agreement, memorisation.
+
+Everything comes from `Record.samples`. A case's value is its mean over the runs that hold it: over seeds, and in the
+training part over folds too, for a case trains the generators of all folds but its own. Callers: sample_tables,
+sample_figures, page_samples, rules. Not here: rounding, layout, how the measures are computed (baselines/fidelity.py,
+baselines/sample_audit.py).
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from benchmark.presets import default_kind
+from benchmark.record import Record
+from benchmark.sample_record import HELD_OUT, LARGEST_DISTANCE, TRAINING, SampleRow, Samples
+from reports.groups import Group, MethodRuns
+from reports.labels import changed_settings, flat, one_line, protocol_base, usual_numbers
+from reports.paper_numbers import not_comparable
+from reports.summaries import Summary
+from reports.tables import absent_runs
+
+MEASURES = {"mae": "MAE", "mse": "MSE", "rmse": "RMSE", "ssim": "SSIM", "ms_ssim": "MS-SSIM"}
+FIDELITY = tuple(MEASURES)
+ERRORS = ("mae", "mse", "rmse")  # smaller is nearer; the other two grow with likeness
+PARTS = (HELD_OUT, TRAINING)
+LOW_AGREEMENT = 0.7  # samples below it are counted
+LEAST_OF_REFERENCE = 0.85  # of the segmenter's own Dice: what label agreement should reach
+MOST_COPIED = 0.05  # 1 % is what real slices of other cases have by the threshold's definition
+WEAK_JUDGE = 0.5
+_ROW_FIELDS = tuple(SampleRow.model_fields)
+
+
+@dataclass(frozen=True)
+class AuditedSamples:
+    """The audited runs of a group. rows: one row per run, part and case: method (label), fold, seed and the SampleRow."""
+
+    summary: Summary
+    rows: pd.DataFrame
+
+    @property
+    def group(self) -> Group:
+        return self.summary.group
+
+    @property
+    def methods(self) -> list[MethodRuns]:
+        """Those with an audited run, in the order of the table."""
+        there = set(self.rows["method"])
+        return [runs for runs in self.group.methods if runs.label in there]
+
+    def of(self, label: str, part: str) -> pd.DataFrame:
+        return self.rows[(self.rows["method"] == label) & (self.rows["part"] == part)]
+
+    def case_means(self, label: str, part: str, names: Sequence[str]) -> pd.DataFrame:
+        """One row per case of a part, its columns averaged over the runs that hold the case."""
+        return self.of(label, part).groupby("case", sort=True)[list(names)].mean()
+
+    def mean(self, label: str, part: str, name: str) -> float:
+        """Mean over cases; nan where no case has the number."""
+        return float(self.case_means(label, part, [name])[name].mean())
+
+    def over_images(self, label: str, part: str, name: str) -> tuple[float, float]:
+        """Mean and SD (n - 1) over all images, put together from those of the cases."""
+        found = self.of(label, part).dropna(subset=[name])
+        count, means, sds = (found[column].to_numpy(float) for column in ("images", name, f"{name}_sd"))
+        total = count.sum()
+        if total < 1:
+            return float("nan"), float("nan")
+        mean = float((count * means).sum() / total)
+        squares = float((count * (sds**2 + (means - mean) ** 2)).sum())
+        return mean, float(np.sqrt(squares / (total - 1))) if total > 1 else float("nan")
+
+    def histogram(self, label: str, kind: str, part: str) -> np.ndarray:
+        """Counts of all runs of a method together; kind: "agreement" or "distance" (parts also "real ...")."""
+        found = [getattr(one.samples, f"{kind}_histogram").get(part, ()) for one in audited_runs(self.runs(label))]
+        found = [np.array(counts) for counts in found if counts]
+        return np.sum(found, axis=0) if found else np.zeros(0, int)
+
+    def share_below(self, label: str, threshold: float, part: str) -> float:
+        """Share of the labelled samples of all runs whose agreement is below a threshold; nan where there is none."""
+        found = [(one.samples.share_below(threshold, part), sum(one.samples.agreement_histogram.get(part, ())))
+                 for one in audited_runs(self.runs(label))]  # fmt: skip
+        total = sum(count for _, count in found)
+        return sum(share * count for share, count in found if count) / total if total else float("nan")
+
+    def run_mean(self, label: str, number: Callable[[Samples], float | None]) -> float:
+        """Mean over runs of a number that a run has once; nan where none has it."""
+        found = [value for one in audited_runs(self.runs(label)) if (value := number(one.samples)) is not None]
+        return float(np.mean(found)) if found else float("nan")
+
+    def real_copied(self, label: str, part: str) -> float:
+        """About which share of the real slices of a part counts as copied, over all runs."""
+        return self.run_mean(label, lambda one: _share_nearer(one, f"real {part}"))
+
+    def by_case(self) -> pd.DataFrame:
+        """The rows with the names of the group and the numbers that each run has once (`run_...`)."""
+        runs = {(runs.label, one.spec.fold, one.spec.seed): one for runs in self.methods for one in audited_runs(runs)}
+        found = [runs[key] for key in zip(self.rows["method"], self.rows["fold"], self.rows["seed"], strict=True)]
+        pairs = [(one.samples, part) for one, part in zip(found, self.rows["part"], strict=True)]
+        return self.rows.assign(
+            dataset=self.group.spec.dataset, source=one_line(self.group.spec.source.title), rules=", ".join(self.group.rules),
+            run_reference_dice=[one.reference_dice for one, _ in pairs],
+            run_copy_threshold=[one.copy_threshold for one, _ in pairs],
+            run_share_below=[one.share_below(LOW_AGREEMENT, part) for one, part in pairs],
+            run_frechet=[one.frechet.get(part) for one, part in pairs],
+            run_frechet_real=[one.frechet.get("real") for one, _ in pairs], record=[one.key for one in found],
+        )  # fmt: skip
+
+    def runs(self, label: str) -> MethodRuns:
+        return next(runs for runs in self.group.methods if runs.label == label)
+
+
+def audited(summaries: Iterable[Summary]) -> list[AuditedSamples]:
+    """The groups that hold an audited run, in their order."""
+    found = []
+    for summary in summaries:
+        rows = [row for runs in summary.group.methods for one in audited_runs(runs) for row in _rows(runs.label, one)]
+        if rows:
+            found.append(AuditedSamples(summary, _frame(rows)))
+    return found
+
+
+def audited_runs(runs: MethodRuns) -> list[Record]:
+    return [record for record in runs.done if record.samples]
+
+
+def absent_audits(runs: MethodRuns, row: dict) -> str:
+    """'missing fold 2 seed 0; not audited: fold 1 seed 0', '' where every run is there and audited. row: of the summary."""
+    without = [f"fold {one.spec.fold} seed {one.spec.seed}" for one in runs.done if not one.samples]
+    return "; ".join(part for part in (absent_runs(row), f"not audited: {', '.join(without)}" if without else "") if part)
+
+
+def fidelity_caveats(group: Group, methods: Iterable[MethodRuns]) -> tuple[str, ...]:
+    """Why fidelity of these methods may not be held against Table I; () if nothing speaks against it."""
+    found = list(not_comparable(group))
+    if group.spec.preset.edge != "hed":
+        found.append(f"edges are {one_line(group.spec.preset.edge)}, not HED")
+    return (*found, *filter(None, (_other_generator(runs, group) for runs in methods)))
+
+
+def _other_generator(runs: MethodRuns, group: Group) -> str:
+    """Which settings of the generator are not the preset's."""
+    method, preset = runs.method, group.spec.preset
+    if method.name not in ("pix2pix", "emitdiff") or not method.generator:
+        return ""
+    usual = usual_numbers(method, preset.name, protocol_base(group.spec.protocol)[0], group.spec.dataset)
+    mine = flat(method.generator) | {"kind": method.generator_kind}
+    changed = [name for name, value in usual.items() if name in mine and mine[name] != value]
+    return f"{one_line(runs.label)}: generator with other {', '.join(changed)} than the preset's" if changed else ""
+
+
+def usual_runs(group: Group, name: str) -> MethodRuns | None:
+    """The method called `name` as its preset has it: no transform, and its ratio, merging and kind of generator."""
+    preset = group.spec.preset
+    for runs in group.methods:
+        method = runs.method
+        other = method.generator and method.generator_kind != default_kind(preset.name, name)
+        if method.name == name and not (method.transform or changed_settings(method, preset) or other):
+            return runs
+    return None
+
+
+def sample_means(record: Record) -> dict[str, dict[str, float]]:
+    """Per part of a run's audit: every number of its rows, averaged over cases; `images` is their sum."""
+    frame = _frame(_rows("", record))
+    numbers = [name for name in _ROW_FIELDS if name not in ("case", "part")]
+    found = {}
+    for part in PARTS:
+        mine = frame.loc[frame["part"] == part, numbers]
+        if len(mine):
+            found[part] = mine.mean().to_dict() | {"images": float(mine["images"].sum())}
+    return found
+
+
+def sample_warnings(record: Record) -> list[str]:
+    """What speaks against using a run's samples: labels they do not show, and images they repeat; [] for sound ones."""
+    samples = record.samples
+    if samples is None:
+        return []
+    found, reference = [], samples.reference_dice
+    if reference is not None and reference < WEAK_JUDGE:
+        found.append(
+            f"The segmenter that judges has a Dice of {reference:.2f} on its own validation cases: too low for its agreement"
+            " to mean much."
+        )
+    for part, means in sample_means(record).items():
+        # Pairs have no cases of their own: theirs is the mean over slices. The same segmenter finds this much on real images
+        # of the held-out slices; of training slices it finds too much, having been trained on them.
+        agreement = means["agreement" if samples.paired else "agreement_volume"]
+        reached = means["real_agreement_volume"] if part == HELD_OUT else reference
+        if reached and agreement < LEAST_OF_REFERENCE * reached:
+            where = "real images of these cases" if part == HELD_OUT else "real validation cases"
+            found.append(
+                f"Label agreement of the {part} samples is {agreement:.2f}, {agreement / reached:.2f} of the segmenter's"
+                f" {reached:.2f} on {where} ({LEAST_OF_REFERENCE:g} is asked for): many do not show their label."
+            )
+        # Samples made from a training slice lie near it by construction; all others must not.
+        copied, real = means["copied"], _share_nearer(samples, f"real {part}")
+        if (samples.paired or part == HELD_OUT) and copied > max(MOST_COPIED, 2 * real):
+            found.append(
+                f"{100 * copied:.0f} % of the {part} samples count as copied (nearer to a training slice than 99 % of real ones"
+                f" are to another case's), of real slices about {100 * real:.0f} %: memorisation, or images without detail."
+            )
+    return found
+
+
+def _share_nearer(samples: Samples, part: str) -> float:
+    """Share of a distance histogram below the copy threshold, spread evenly inside a bin; 0 for an empty one."""
+    counts = np.array(samples.distance_histogram.get(part, ()))
+    if not counts.sum():
+        return 0.0
+    edges = np.linspace(0, LARGEST_DISTANCE, len(counts) + 1)
+    return float(np.interp(samples.copy_threshold, edges, np.concatenate([[0], np.cumsum(counts)])) / counts.sum())
+
+
+def _rows(label: str, record: Record) -> list[tuple]:
+    spec = record.spec
+    return [(label, spec.fold, spec.seed, *(getattr(row, name) for name in _ROW_FIELDS)) for row in record.samples.rows]
+
+
+def _frame(rows: Sequence[tuple]) -> pd.DataFrame:
+    """Numbers are float64 with nan for what has no meaning."""
+    frame = pd.DataFrame(rows, columns=["method", "fold", "seed", *_ROW_FIELDS])
+    return frame.astype({name: float for name in _ROW_FIELDS if name not in ("case", "part", "slices", "images")})
