@@ -7,25 +7,28 @@ import datetime
 import json
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from baselines.own import own_class
-from benchmark.console import StageProgress, err, out, print_forecast, print_table
+from benchmark.console import err, out, print_forecast, print_table
 from benchmark.engines import ENGINES
 from benchmark.engines.options import EngineOptions, choose_device
 from benchmark.errors import InputError
 from benchmark.forecast import forecast
+from benchmark.live import StageProgress
 from benchmark.plan import Node, Plan, plan_run, unique_nodes
 from benchmark.pretrained import described_weights, fetch_weights, hub_weights
+from benchmark.provenance import machine_name
 from benchmark.record import Record
 from benchmark.registry import check_name
 from benchmark.repeats import print_reused
 from benchmark.request import Opened, Request, edge_weights_file, generator_location, open_request, resolve, settings_of
 from benchmark.settling import Settler, is_done
 from benchmark.store import Store
+from benchmark.time_left import TimeLeft
 from benchmark.versions import STAGE_VERSIONS
 
 if TYPE_CHECKING:
@@ -58,7 +61,7 @@ def run_requests(
     outstanding = [plan for plan in plans if plan.run.key not in records]
     if dry_run:
         free = shutil.disk_usage(store.root).free
-        print_forecast(forecast(unique_nodes(plans), store), len(plans), len(records), free)
+        print_forecast(forecast(plans, store), len(plans), len(records), free, options.workers or 1)
         return 0
     device = device if engine == "ray" else choose_device(device)
     nodes = unique_nodes(outstanding)
@@ -70,7 +73,11 @@ def run_requests(
     _forget(store, nodes, force)
     print_reused(unique_nodes(plans), store, options)
     settler = Settler(outstanding, store, {plan.run.key: tuple(opened[plan.run.dataset].source.notes) for plan in outstanding})
-    failures = _compute(nodes, store, device, engine, replace(options, on_done=settler.done))
+
+    def runs_done() -> tuple[int, int]:
+        return len(records) + len(settler.records), len(plans)
+
+    failures = _compute(nodes, store, device, engine, replace(options, on_done=settler.done), runs_done)
     settler.fail(failures)
     records |= settler.records
     finished = [plan for plan in plans if plan.run.key in records]
@@ -152,11 +159,14 @@ def _forget(store: Store, nodes: Iterable[Node], force: Sequence[str]) -> None:
             store.remove(node.stage, node.key)
 
 
-def _compute(nodes: list[Node], store: Store, device: str, engine: str, options: EngineOptions) -> dict[str, "Failure"]:
+def _compute(
+    nodes: list[Node], store: Store, device: str, engine: str, options: EngineOptions, runs: Callable[[], tuple[int, int]]
+) -> dict[str, "Failure"]:
     todo = sum(not store.has(node.stage, node.key) for node in nodes)
     if not todo:
         return {}
-    with StageProgress(todo) as progress:
+    left = TimeLeft(nodes, store, None if device == "auto" else machine_name(device))
+    with StageProgress(todo, left, runs) as progress:
         return ENGINES.load(engine)(nodes, store, device, progress.stage, options)
 
 

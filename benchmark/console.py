@@ -1,100 +1,22 @@
-"""What the terminal shows: progress of stages, tables at the end. The only module that prints.
+"""What the terminal shows: tables, forecasts, sizes and durations. With live.py the only module that prints.
 
-On a terminal, two bars: all stages, and the stage at work with its step, loss, Dice and time left. Elsewhere (a log
-file, CI), one line per finished stage. Callers: cli. Not here: what a record or a forecast means.
+Callers: cli. Not here: the stages at work (live.py), what a record or a forecast means.
 """
 
-import contextlib
 import sys
-import threading
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
-
-from benchmark.progress import Report
 
 if TYPE_CHECKING:
     from benchmark.forecast import Forecast
-    from benchmark.plan import Node
 
 # A log file has no width of its own; 120 columns keep tables whole there.
 WIDTH = None if sys.stdout.isatty() else 120
 out = Console(highlight=False, width=WIDTH)
 err = Console(stderr=True, highlight=False, width=WIDTH, soft_wrap=True)
-
-
-class StageProgress:
-    """Draws the stages of one call, several at once. `with StageProgress(todo) as watch: engine(..., watch.stage)`."""
-
-    def __init__(self, todo: int):
-        self.todo = todo
-        self.done = 0
-        self.live = out.is_terminal
-        self._lock = threading.Lock()
-        self._bars = Progress(
-            TextColumn("{task.description}", table_column=None), BarColumn(bar_width=24), MofNCompleteColumn(),
-            TextColumn("{task.fields[numbers]}"), TimeRemainingColumn(compact=True), console=out, transient=True,
-        )  # fmt: skip
-
-    def __enter__(self) -> "StageProgress":
-        if self.live:
-            self._bars.start()
-            self._all = self._bars.add_task("stages", total=self.todo, numbers="")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.live:
-            self._bars.stop()
-
-    @contextlib.contextmanager
-    def stage(self, node: "Node") -> Iterator[Report]:
-        """Shows one stage while the block computes it; a block that raises leaves no line."""
-        title, start = describe(node), time.perf_counter()
-        if not self.live:
-            yield lambda done, total, **numbers: None
-        else:
-            task = self._bars.add_task(title, total=None, numbers="")
-
-            def report(done: int, total: int, **numbers: float) -> None:
-                shown = "  ".join(f"{name} {value:.3f}" for name, value in numbers.items() if value == value)
-                self._bars.update(task, completed=done, total=total, numbers=shown)
-
-            try:
-                yield report
-                self._bars.advance(self._all)
-            finally:
-                self._bars.remove_task(task)
-        took = time.perf_counter() - start
-        with self._lock:
-            self.done += 1
-            out.print(f"[{self.done}/{self.todo}] {title}: {took:.1f} s", markup=False, soft_wrap=True)
-
-
-def describe(node: "Node") -> str:
-    """A stage in a few words: 'fit-segmenter attention-unet 3f2a91bc'."""
-    spec = node.spec
-    detail = {
-        "prepare": lambda: f"{spec['dataset']} at {spec['size']} px",
-        "pretrain": lambda: f"{spec['generator']} at {spec['size']} px",
-        "fit-generator": lambda: f"{spec['generator']}, {len(spec['cases'])} cases",
-        "synthesize": lambda: f"{spec['generator']}, variant {spec['variant'] + 1}",
-        "audit": lambda: f"{spec['generator']}, {spec['variants']} variants",
-        "fit-segmenter": lambda: f"{spec['architecture']}, {_shown(spec)}",
-        "predict": lambda: f"{len(spec['cases'])} cases",
-        "score": lambda: "",
-    }[node.stage]()
-    return " ".join(part for part in (node.stage, detail, f"({node.key[:8]})") if part)
-
-
-def _shown(spec: dict) -> str:
-    parts = [spec["transform"]] if spec["transform"] else []
-    if spec["synthetic"]:
-        parts.append(f"synthetic joined by {spec['synthetic']['merge']}")
-    return " + ".join(parts) or "real slices alone"
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], caption: str = "") -> None:
@@ -107,41 +29,65 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
     out.print(table)
 
 
-def print_forecast(rows: Sequence["Forecast"], runs: int, already: int, free_bytes: int) -> None:
-    """What `--dry-run` says: per stage what is to do, its time on every machine that measured it, disk and memory."""
-    machines = list(dict.fromkeys(machine for row in rows for machine in row.seconds))
-    body = []
-    for row in rows:
-        times = [_time(row, machine) for machine in machines] or [_time(row, "")]
-        body.append((
-            row.stage, row.total, row.cached, row.todo, *times, size(row.disk_bytes) if row.known else "-",
-            size(row.memory_mb * 2**20) if row.known else "-", size(row.gpu_memory_mb * 2**20) if row.gpu_memory_mb else "-",
-        ))  # fmt: skip
-    columns = [f"time on {machine}>" for machine in machines] or ["time>"]
-    print_table(
-        f"{runs} runs, {already} of them done",
-        ("stage", "stages>", "cached>", "to do>", *columns, "disk>", "memory>", "GPU memory>"), body,
-    )  # fmt: skip
-    unknown = sum(row.todo - row.known for row in rows)
-    rest = f", plus {unknown} stages of kinds that this store has never measured" if unknown else ""
+def print_forecast(rows: Sequence["Forecast"], runs: int, already: int, free_bytes: int, workers: int) -> None:
+    """What `--dry-run` says: per stage what is to do, and on every machine that measured such stages what that costs."""
+    body = [
+        (row.stage, row.total, row.shared, row.cached, row.todo, size(row.disk_bytes) if row.known else "-") for row in rows
+    ]
+    print_table(f"{runs} runs, {already} of them done", ("stage", "stages>", "shared>", "cached>", "to do>", "disk>"), body)
+    machines = list(dict.fromkeys(machine for row in rows for machine in row.costs))
     for machine in machines:
-        foreign = sum(row.known - row.measured[machine] for row in rows)
-        apart = f", plus {foreign} stages measured on other machines alone" if foreign else ""
-        total = duration(sum(row.seconds[machine] for row in rows))
-        out.print(f"Forecast on {machine}, one stage at a time: {total}{apart}{rest}.", markup=False)
-    if not machines:
-        out.print("Forecast: unknown, no such stage was measured in this store." if unknown else "Forecast: nothing to do.")
+        _print_costs(rows, machine, workers)
+    todo, unknown = sum(row.todo for row in rows), sum(row.todo - row.known for row in rows)
+    if not todo:
+        out.print("Nothing to compute.")
+    elif not machines:
+        out.print("Forecast: unknown, no such stage was measured in this store.")
+    elif unknown:
+        out.print(f"Not in the forecast: {unknown} stages of kinds that were never measured in this store.")
+    _print_spared(rows)
     disk = sum(row.disk_bytes for row in rows)
     if disk:
         out.print(f"Disk: {size(disk)} more; {size(free_bytes)} are free where the store lies.")
 
 
-def _time(row: "Forecast", machine: str) -> str:
-    measured = row.measured.get(machine, 0)
-    if not row.todo:
-        return "-"
-    unmeasured = f"{row.todo - measured} never measured" if measured < row.todo else ""
-    return " + ".join(part for part in (unmeasured, duration(row.seconds[machine]) if measured else "") if part)
+def _print_costs(rows: Sequence["Forecast"], machine: str, workers: int) -> None:
+    """One machine's table: the outstanding stages of measured kinds, their time and the largest memory of any one."""
+    body = []
+    for row in (row for row in rows if row.todo):
+        cost = row.costs.get(machine)
+        if cost is None:
+            body.append((row.stage, row.todo, "never measured", "", "", ""))
+            continue
+        unmeasured = f" + {row.todo - cost.stages} never measured" if cost.stages < row.todo else ""
+        each, gpu = cost.seconds / cost.stages, size(cost.gpu_memory_mb * 2**20) if cost.gpu_memory_mb else "-"
+        body.append((
+            row.stage, row.todo, duration(each), f"{duration(cost.seconds)}{unmeasured}", size(cost.memory_mb * 2**20), gpu,
+        ))  # fmt: skip
+    costs = [row.costs[machine] for row in rows if machine in row.costs]
+    seconds = sum(cost.seconds for cost in costs)
+    most = max(size(cost.memory_mb * 2**20) for cost in costs if cost.memory_mb == max(one.memory_mb for one in costs))
+    at_once = f"; {workers} at once: {duration(seconds / workers)} at best and {workers} x {most}" if workers > 1 else ""
+    print_table(
+        f"Forecast on {machine}", ("stage", "to do>", "each>", "time>", "memory>", "GPU memory>"), body,
+        f"One stage at a time: {duration(seconds)}{at_once}.",
+    )  # fmt: skip
+
+
+def _print_spared(rows: Sequence["Forecast"]) -> None:
+    """How many stages serve several runs, and what computing them for each run alone would cost."""
+    spared = sum(row.spared for row in rows)
+    if not spared:
+        return
+    seconds: dict[str, float] = {}
+    for row in rows:
+        for machine, cost in row.spared_costs.items():
+            seconds[machine] = seconds.get(machine, 0.0) + cost.seconds
+    measured = " and ".join(f"{duration(value)} on {machine}" for machine, value in seconds.items())
+    out.print(
+        f"Shared: {sum(row.shared for row in rows)} stages serve more than one run; that saves {spared} computations"
+        + (f", {measured}." if measured else "."), markup=False,
+    )  # fmt: skip
 
 
 def size(count: float) -> str:
@@ -153,7 +99,9 @@ def size(count: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """'48 s', '12 min', '3.5 h'."""
+    """'0.02 s', '48 s', '12 min', '3.5 h'."""
+    if 0 < seconds < 1:
+        return f"{seconds:.1g} s"
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

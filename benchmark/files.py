@@ -14,15 +14,16 @@ from typing import Any
 PROBE_BYTES = 1 << 18
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Writes JSON so that a reader sees the old file or the new one, never a part."""
+def write_json(path: Path, value: Any, durable: bool = True) -> None:
+    """Writes JSON so that a reader sees the old file or the new one, never a part. `durable`: a power cut does not lose it."""
     text = json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n"
     handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(name, path)
     except BaseException:
         Path(name).unlink(missing_ok=True)

@@ -1,17 +1,17 @@
 """What outstanding stages will cost - time, disk, memory - from the measured cost of stages like them.
 
 Stages are alike if they do the same work on the same number of pixels: same stage, size, generator settings, network
-and epochs. Times are kept apart by machine. A kind that was never measured is said to be unknown; it is not guessed.
-Callers: cli (`--dry-run`).
+and epochs. Times and memory are kept apart by machine. A kind that was never measured is said to be unknown; it is not
+guessed. Callers: commands (`--dry-run`), time_left.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from benchmark.plan import Node
+from benchmark.plan import Node, Plan, unique_nodes
 from benchmark.spec import canonical
 from benchmark.store import DamagedStage, Store
 
@@ -19,77 +19,100 @@ SAMPLES = 20  # manifests read per kind: more do not make a mean better
 
 
 @dataclass(frozen=True)
-class Forecast:
-    """Outstanding stages of one name.
+class MachineCost:
+    """What stages cost on one machine: their number, seconds together, and the largest peak of any one in MB."""
 
-    known: those of a kind that was measured; measured and seconds: their number and seconds by machine; disk_bytes: of
-    all known ones together; memory_mb, gpu_memory_mb: the largest peak of any one.
-    """
-
-    stage: str
-    total: int
-    cached: int
-    todo: int
-    known: int
-    measured: dict[str, int]
-    seconds: dict[str, float]
-    disk_bytes: float
+    stages: int
+    seconds: float
     memory_mb: float
     gpu_memory_mb: float
 
 
 @dataclass(frozen=True)
-class _Cost:
-    """Mean cost of one kind; seconds by machine."""
+class Forecast:
+    """The stages of one name.
 
-    seconds: dict[str, float]
+    total: each once; shared: those that serve more than one run; spared: how many more there were if every run computed
+    its own; known: the outstanding ones of a kind that was measured; disk_bytes: of these together; costs: of these, by
+    machine; spared_costs: of what sharing spares, by machine.
+    """
+
+    stage: str
+    total: int
+    shared: int
+    spared: int
+    cached: int
+    todo: int
+    known: int
     disk_bytes: float
-    memory_mb: float
-    gpu_memory_mb: float
+    costs: dict[str, MachineCost]
+    spared_costs: dict[str, MachineCost]
 
 
-def forecast(nodes: Iterable[Node], store: Store) -> list[Forecast]:
+@dataclass(frozen=True)
+class KindCost:
+    """Mean cost of one kind of stage: of one such stage by machine, and its bytes on disk."""
+
+    machines: dict[str, MachineCost]
+    disk_bytes: float
+
+
+def forecast(plans: Sequence[Plan], store: Store) -> list[Forecast]:
     """One row per stage name, in the order of the graph."""
-    sizes: dict[str, Any] = {}
-    rows: dict[str, list[tuple[bool, str]]] = defaultdict(list)
-    samples: dict[str, list[str]] = defaultdict(list)
+    uses = Counter(key for plan in plans for key in {node.key for node in plan.nodes})
+    nodes = unique_nodes(plans)
+    kinds = kinds_of(nodes)
+    there = {node.key for node in nodes if store.has(node.stage, node.key)}
+    costs = measured_costs(store, nodes, kinds, there)
+    rows: dict[str, list[str]] = defaultdict(list)
     for node in nodes:
-        kind = _kind(node.stage, node.spec, node.inputs, sizes, node.key)
-        done = store.has(node.stage, node.key)
-        rows[node.stage].append((done, kind))
-        if done:
-            samples[kind].append(node.key)
-    outstanding = {stage: {kind for done, kind in found if not done} for stage, found in rows.items()}
-    costs = _costs(store, outstanding, samples)
-    return [_row(stage, found, costs) for stage, found in rows.items()]
+        rows[node.stage].append(node.key)
+    return [_row(stage, keys, kinds, uses, there, costs) for stage, keys in rows.items()]
 
 
-def _row(stage: str, found: list[tuple[bool, str]], costs: dict[str, _Cost]) -> Forecast:
-    todo = Counter(kind for done, kind in found if not done)
+def _row(
+    stage: str, keys: list[str], kinds: Mapping[str, str], uses: Mapping[str, int], there: Set[str],
+    costs: Mapping[str, KindCost],
+) -> Forecast:  # fmt: skip
+    todo = Counter(kinds[key] for key in keys if key not in there)
+    spared = Counter(dict.fromkeys(todo, 0))
+    for key in keys:
+        spared[kinds[key]] += uses[key] - 1
     known = {kind: count for kind, count in todo.items() if kind in costs}
-    measured: Counter[str] = Counter()
-    seconds: dict[str, float] = defaultdict(float)
-    for machine in dict.fromkeys(machine for cost in costs.values() for machine in cost.seconds):
-        measured[machine], seconds[machine] = 0, 0.0
-        for kind, count in known.items():
-            if machine in costs[kind].seconds:
-                measured[machine] += count
-                seconds[machine] += count * costs[kind].seconds[machine]
     return Forecast(
-        stage, len(found), sum(done for done, _ in found), todo.total(), sum(known.values()), dict(measured), dict(seconds),
-        sum(count * costs[kind].disk_bytes for kind, count in known.items()),
-        max((costs[kind].memory_mb for kind in known), default=0.0),
-        max((costs[kind].gpu_memory_mb for kind in known), default=0.0),
+        stage, len(keys), sum(uses[key] > 1 for key in keys), spared.total(), sum(key in there for key in keys),
+        todo.total(), sum(known.values()), sum(count * costs[kind].disk_bytes for kind, count in known.items()),
+        _by_machine(todo, costs), _by_machine(spared, costs),
     )  # fmt: skip
 
 
-def _costs(store: Store, outstanding: dict[str, set[str]], samples: dict[str, list[str]]) -> dict[str, _Cost]:
-    """The measured cost of the outstanding kinds: from the same plan's own stages, else from the rest of the store."""
+def _by_machine(counts: Mapping[str, int], costs: Mapping[str, KindCost]) -> dict[str, MachineCost]:
+    """The cost of so many stages of each kind, on every machine that measured any of these kinds."""
+    found: dict[str, list[tuple[int, MachineCost]]] = defaultdict(list)
+    for kind, count in counts.items():
+        for machine, cost in costs[kind].machines.items() if kind in costs and count else ():
+            found[machine].append((count, cost))
+    return {
+        machine: MachineCost(
+            sum(count for count, _ in pairs), sum(count * cost.seconds for count, cost in pairs),
+            max(cost.memory_mb for _, cost in pairs), max(cost.gpu_memory_mb for _, cost in pairs),
+        )
+        for machine, pairs in found.items()
+    }  # fmt: skip
+
+
+def measured_costs(
+    store: Store, nodes: Iterable[Node], kinds: Mapping[str, str], there: Set[str]
+) -> dict[str, KindCost]:
+    """The measured cost of every kind: from the finished ones of `nodes`, else from the rest of the store."""
     found: dict[str, list[dict]] = defaultdict(list)
-    for stage, kinds in outstanding.items():
-        for kind in kinds & samples.keys():
-            found[kind] = [m for key in samples[kind][:SAMPLES] if (m := _manifest(store, stage, key))]
-    wanted = {stage: kinds - found.keys() for stage, kinds in outstanding.items()}
+    wanted: dict[str, set[str]] = defaultdict(set)
+    for node in nodes:
+        kind = kinds[node.key]
+        wanted[node.stage].add(kind)
+        if node.key in there and len(found[kind]) < SAMPLES and (manifest := _manifest(store, node.stage, node.key)):
+            found[kind].append(manifest)
+    wanted = {stage: {kind for kind in names if not found[kind]} for stage, names in wanted.items()}
     if any(wanted.values()):
         sizes: dict[str, Any] = {}
         for stage, key in sorted(store.all_stages(), key=lambda pair: pair[0] != "prepare"):
@@ -104,16 +127,20 @@ def _costs(store: Store, outstanding: dict[str, set[str]], samples: dict[str, li
     return {kind: _mean(manifests) for kind, manifests in found.items() if manifests}
 
 
-def _mean(manifests: list[dict]) -> _Cost:
-    seconds: dict[str, list[float]] = defaultdict(list)
+def _mean(manifests: list[dict]) -> KindCost:
+    costs: dict[str, list[dict]] = defaultdict(list)
     for manifest in manifests:
-        seconds[manifest["cost"]["machine"]].append(manifest["cost"]["seconds"])
-    return _Cost(
-        seconds={machine: fmean(values) for machine, values in seconds.items()},
-        disk_bytes=fmean(sum(entry["bytes"] for entry in manifest["files"].values()) for manifest in manifests),
-        memory_mb=max(manifest["cost"]["peak_memory_mb"] for manifest in manifests),
-        gpu_memory_mb=max(manifest["cost"]["gpu_memory_mb"] for manifest in manifests),
-    )
+        costs[manifest["cost"]["machine"]].append(manifest["cost"])
+    return KindCost(
+        {
+            machine: MachineCost(
+                1, fmean(cost["seconds"] for cost in those), max(cost["peak_memory_mb"] for cost in those),
+                max(cost["gpu_memory_mb"] for cost in those),
+            )
+            for machine, those in costs.items()
+        },
+        fmean(sum(entry["bytes"] for entry in manifest["files"].values()) for manifest in manifests),
+    )  # fmt: skip
 
 
 def _manifest(store: Store, stage: str, key: str) -> dict | None:
@@ -122,6 +149,12 @@ def _manifest(store: Store, stage: str, key: str) -> dict | None:
         return store.manifest(stage, key)
     except DamagedStage:
         return None
+
+
+def kinds_of(nodes: Iterable[Node]) -> dict[str, str]:
+    """The kind of each of `nodes`, inputs first, by key."""
+    sizes: dict[str, Any] = {}
+    return {node.key: _kind(node.stage, node.spec, node.inputs, sizes, node.key) for node in nodes}
 
 
 def _kind(stage: str, spec: dict, inputs: dict, sizes: dict[str, Any], key: str) -> str:

@@ -7,6 +7,7 @@ Layout of a store:
     records/<run key>.json   its result
     failures/<key>.json      why a stage failed the last time
     logs/<stage>-<key>.log   what a stage said, with the traceback of its failure
+    progress/<key>.json      how far a running stage is, for whoever looks on
     partial/<key>/           the state of a training that was interrupted
     tensorboard/ csv/        curves of trainings, by stage
     locks/ tmp/
@@ -18,6 +19,7 @@ NIfTI and safetensors are written; nothing is ever unpickled. Nothing depends on
 
 import contextlib
 import errno
+import math
 import os
 import shutil
 import tempfile
@@ -34,7 +36,7 @@ from benchmark.spec import digest
 
 MANIFEST = "manifest.json"
 MANIFEST_FIELDS = {"stage", "key", "version", "spec", "inputs", "results", "cost", "provenance", "files"}
-FOLDERS = ("stages", "plan", "runs", "records", "failures", "locks", "tmp", "logs")
+FOLDERS = ("stages", "plan", "runs", "records", "failures", "locks", "tmp", "logs", "progress")
 
 
 class StoreUnusable(InputError):
@@ -251,6 +253,20 @@ class Store:
         """Where an unfinished training keeps its state."""
         return self.root / "partial" / key
 
+    def write_progress(self, key: str, done: int, total: int, numbers: dict[str, float]) -> None:
+        """Notes how far a running stage is. It is a view: a disk that is full, or a power cut, may lose it."""
+        numbers = {name: float(value) for name, value in numbers.items() if math.isfinite(value)}
+        with contextlib.suppress(OSError):
+            write_json(self._progress_path(key), {"done": done, "total": total, "numbers": numbers}, durable=False)
+
+    def progress(self, key: str) -> dict[str, Any] | None:
+        """What write_progress noted last; None before, and after the stage ended."""
+        return _read_or_none(self._progress_path(key))
+
+    def clear_progress(self, key: str) -> None:
+        with contextlib.suppress(OSError):
+            self._progress_path(key).unlink(missing_ok=True)
+
     def log_path(self, stage: str, key: str) -> Path:
         return self.root / "logs" / f"{stage}-{key[:12]}.log"
 
@@ -274,6 +290,9 @@ class Store:
     def _write(self, path: Path, value: Any) -> None:
         with self.explained("to write"):
             write_json(path, value)
+
+    def _progress_path(self, key: str) -> Path:
+        return self.root / "progress" / f"{key}.json"
 
     def _temporary(self, stage: str, key: str) -> Path:
         return Path(tempfile.mkdtemp(prefix=f"{stage}-{key}-", dir=self.root / "tmp"))

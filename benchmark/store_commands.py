@@ -6,15 +6,16 @@ Callers: cli. Not here: computing runs (commands.py), drawing (console.py).
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.console import StageProgress, duration, err, out, print_table, size
+from benchmark.console import duration, err, out, print_table, size
 from benchmark.engines.options import choose_device
 from benchmark.errors import InputError
 from benchmark.execution import Execution
 from benchmark.files import read_json
+from benchmark.live import StageProgress
 from benchmark.plan import Node
 from benchmark.store import DamagedStage, Store
 from benchmark.unneeded import remove, unneeded
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
 SHOWN_RUNS = 60  # a longer list is summed up, unless asked for
 _STATES = ("failed", "running", "waiting", "done")  # in the order of the table
-_COLUMNS = ("run", "dataset", "source", "method", "architecture", "fold>", "seed>", "state", "stages")
+_ABOUT = ("dataset", "source", "method", "architecture", "fold>", "seed>")
+SHOWN_KEYS = 6
 
 
 def run_stages(keys: Sequence[str], store_folder: Path, how: Execution, as_json: bool = False, wait: bool = True) -> int:
@@ -63,54 +65,95 @@ def _print_outcome(node: Node, outcome: "Outcome") -> None:
         err.print(f"failed: {title}: {outcome.error}\n{outcome.trace}", markup=False)
 
 
+@dataclass(frozen=True)
+class _RunState:
+    """A run as `status` shows it. about: dataset, source, method, architecture, fold, seed; detail: why, or how far."""
+
+    key: str
+    about: tuple[object, ...]
+    state: str
+    stages: str
+    detail: str = ""
+
+
 def print_status(store_folder: Path, everything: bool = False) -> int:
     """One row per run that was ever asked for; of a long list the failed and running ones, and a summary."""
     store = Store(store_folder, write=False)
     failures = store.failures()
-    rows = [_status_row(store, run, failures) for run in store.runs()]
-    if not rows:
+    runs = [_run_state(store, run, failures) for run in store.runs()]
+    if not runs:
         out.print(f"the store {store.root} holds no runs yet; start one with `python cli.py run`.", markup=False)
         return 0
-    rows.sort(key=lambda row: (_STATES.index(row[7]), *map(str, row[1:7])))
-    counts = Counter(row[7] for row in rows)
-    shown = rows
-    if len(rows) > SHOWN_RUNS and not everything:
-        groups = Counter((row[1], row[2], row[3], row[7]) for row in rows)
+    runs.sort(key=lambda run: (_STATES.index(run.state), *map(str, run.about)))
+    counts = Counter(run.state for run in runs)
+    shown = runs
+    if len(runs) > SHOWN_RUNS and not everything:
+        groups = Counter((*run.about[:3], run.state) for run in runs)
         summary = [(*group, number) for group, number in groups.items()]
         print_table(f"runs in {store.root}", ("dataset", "source", "method", "state", "runs>"), summary)
-        shown = [row for row in rows if row[7] in ("failed", "running")][:SHOWN_RUNS]
+        shown = [run for run in runs if run.state in ("failed", "running")][:SHOWN_RUNS]
     if shown:
-        print_table(f"runs in {store.root}", _COLUMNS, shown)
-    if len(shown) < len(rows):
-        out.print(f"{len(shown)} of {len(rows)} runs listed; all of them with --all.")
+        _print_runs(shown, str(store.root))
+    if len(shown) < len(runs):
+        out.print(f"{len(shown)} of {len(runs)} runs listed; all of them with --all.")
     out.print(", ".join(f"{counts[state]} {state}" for state in ("done", "running", "waiting", "failed")))
     return 0
 
 
-def _status_row(store: Store, run: dict[str, Any], failures: dict[str, dict]) -> tuple:
+def _print_runs(runs: Sequence[_RunState], root: str) -> None:
+    """A table of what differs between the runs, and below it, once each, what their stages say."""
+    columns = list(zip(*(run.about for run in runs), strict=True))
+    same = [str(values[0]) for values, name in zip(columns, _ABOUT, strict=True) if _is_common(values, name)]
+    kept = [place for place, name in enumerate(_ABOUT) if not _is_common(columns[place], name)]
+    rows = [(run.key[:8], *(run.about[place] for place in kept), run.state, run.stages) for run in runs]
+    title = f"runs in {root}" + (f": {', '.join(same)}" if same else "")
+    print_table(title, ("run", *(_ABOUT[place] for place in kept), "state", "stages"), rows)
+    details: dict[tuple[str, str], list[str]] = {}
+    for run in runs:
+        if run.detail:
+            details.setdefault((run.state, run.detail), []).append(run.key[:8])
+    for (state, detail), keys in details.items():
+        more = f" and {len(keys) - SHOWN_KEYS} more" if len(keys) > SHOWN_KEYS else ""
+        out.print(f"{state}: {detail} (run{'s' * (len(keys) > 1)} {', '.join(keys[:SHOWN_KEYS])}{more})", markup=False)
+
+
+def _is_common(values: Sequence[object], name: str) -> bool:
+    return name in ("dataset", "source", "architecture") and len(set(values)) == 1
+
+
+def _run_state(store: Store, run: dict[str, Any], failures: dict[str, dict]) -> _RunState:
     spec = run["spec"]
     method = spec["method"]["name"] + (f" {spec['method']['transform']}" if spec["method"]["transform"] else "")
-    state, detail = _state(store, run, failures)
-    source = spec["source"]["title"]
-    return run["key"][:8], spec["dataset"], source, method, spec["architecture"], spec["fold"], spec["seed"], state, detail
+    about = spec["dataset"], spec["source"]["title"], method, spec["architecture"], spec["fold"], spec["seed"]
+    return _RunState(run["key"], about, *_state(store, run, failures))
 
 
-def _state(store: Store, run: dict[str, Any], failures: dict[str, dict]) -> tuple[str, str]:
+def _state(store: Store, run: dict[str, Any], failures: dict[str, dict]) -> tuple[str, str, str]:
+    """(state, stages that are there and how long they took, what the stage at work or the failed one says)."""
     stages = run["stages"]
     total = len(stages)
     record = _plain_record(store, run["key"])
     queued = [stage for stage in stages if stage["key"] in failures]
     if record is not None and record["status"] == "done" and not queued:
-        return "done", f"{total}/{total}, {duration(sum(stage['seconds'] for stage in record['stages']))}"
+        return "done", f"{total}/{total}, {duration(sum(stage['seconds'] for stage in record['stages']))}", ""
     missing = [stage for stage in stages if not store.has(stage["stage"], stage["key"])]
     progress = f"{total - len(missing)}/{total}"
     for stage in missing:
         if store.is_locked(stage["key"]):
-            return "running", f"{progress}, now {stage['stage']}"
+            return "running", progress, f"{stage['stage']} {stage['key'][:8]}{_how_far(store, stage['key'])}"
     for stage in missing:
         if stage["key"] in failures:
-            return "failed", f"{progress}, {stage['stage']}: {failures[stage['key']]['error']}"
-    return "waiting", progress
+            return "failed", progress, f"{stage['stage']} {stage['key'][:8]}: {failures[stage['key']]['error']}"
+    return "waiting", progress, ""
+
+
+def _how_far(store: Store, key: str) -> str:
+    """' 40/112, loss 0.801', as the running stage noted it last; '' before its first note."""
+    found = store.progress(key)
+    if found is None:
+        return ""
+    numbers = "".join(f", {name} {value:.3f}" for name, value in found["numbers"].items())
+    return f" {found['done']}/{found['total']}{numbers}"
 
 
 def _plain_record(store: Store, key: str) -> dict[str, Any] | None:

@@ -40,6 +40,9 @@ def unneeded(store: Store) -> list[Unneeded]:
     for path in sorted((store.root / "partial").glob("*")):
         if path.name not in needed and not store.is_locked(path.name):
             found.append(Unneeded("state of an interrupted training", path, folder_bytes(path)))
+    for path in sorted((store.root / "progress").glob("*.json")):
+        if not store.is_locked(path.stem):
+            found.append(Unneeded("progress of a stage that was killed", path, path.stat().st_size))
     short = {key[:KEY_LETTERS] for key in needed}
     for path in sorted(path for logger in LOGGERS for path in (store.root / logger).glob("*/*")):
         if path.name.rpartition("-")[2] not in short:

@@ -102,7 +102,7 @@ def test_another_datasets_package_is_noticed(tmp_path):
 
 @pytest.mark.parametrize("words", [PROSTATE, ("suite", "smoke", "--device", "cpu")])
 def test_engine_options_reach_the_engine(call, monkeypatch, words):
-    def stop(nodes, store, device, engine, options):
+    def stop(nodes, store, device, engine, options, runs):
         raise InputError(f"{engine} {options.workers} {options.max_failures} {options.retry}")
 
     monkeypatch.setattr("benchmark.commands._compute", stop)

@@ -21,6 +21,7 @@ from benchmark.stages import execute
 from benchmark.store import DamagedStage, StageBusy, Store, StoreUnusable
 
 LOG_SECONDS = 30.0  # between two lines of progress in a log
+PROGRESS_SECONDS = 1.0  # between two notes of progress in the store
 ERROR_LETTERS = 200
 
 
@@ -55,9 +56,12 @@ def attempt(store: Store, stage: str, key: str, how: Execution, report: Report, 
     """Tries to compute a stage whose plan the store holds; never raises for what the stage does."""
     try:
         with _log(store, stage, key, how.device) as log:
-            return _attempt(store, stage, key, how, _logged(report, log), wait, log)
+            outcome = _attempt(store, stage, key, how, _noted(report, log, store, key), wait, log)
     except StoreUnusable as error:
-        return Outcome("unusable", str(error), by_input=True)
+        outcome = Outcome("unusable", str(error), by_input=True)
+    if outcome.kind not in ("busy", "present"):  # then the note is another process's
+        store.clear_progress(key)
+    return outcome
 
 
 def _attempt(store: Store, stage: str, key: str, how: Execution, report: Report, wait: bool, log: TextIO) -> Outcome:
@@ -101,16 +105,20 @@ def _open(path: Path) -> TextIO:
     return path.open("a", encoding="utf-8", buffering=1)
 
 
-def _logged(report: Report, log: TextIO) -> Report:
-    """A Report that also writes a line to the log now and then."""
-    last = time.monotonic()
+def _noted(report: Report, log: TextIO, store: Store, key: str) -> Report:
+    """A Report that now and then also notes the progress in the store, and writes a line to the log."""
+    logged = noted = time.monotonic()
 
-    def both(done: int, total: int, **fields: float) -> None:
-        nonlocal last
+    def all_three(done: int, total: int, **fields: float) -> None:
+        nonlocal logged, noted
         report(done, total, **fields)
-        if time.monotonic() - last >= LOG_SECONDS:
-            last = time.monotonic()
+        now = time.monotonic()
+        if now - noted >= PROGRESS_SECONDS:
+            noted = now
+            store.write_progress(key, done, total, fields)
+        if now - logged >= LOG_SECONDS:
+            logged = now
             numbers = "  ".join(f"{name} {value:.4g}" for name, value in fields.items())
             log.write(f"{done}/{total}  {numbers}\n")
 
-    return both
+    return all_three

@@ -20,11 +20,13 @@ from benchmark.engines.options import EngineOptions
 from benchmark.engines.processes import describe_death
 from benchmark.errors import InputError
 from benchmark.plan import Node
+from benchmark.progress import Report
 from benchmark.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "cli.py", "stage"]
 LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"  # Ray's name for it; "0" keeps it off the network on every system
+PROGRESS_SECONDS = 1.0  # between two looks at how far the running stages are
 LOST_MACHINES = 5  # how often a task is run again because its machine went away
 
 
@@ -40,22 +42,24 @@ def run(nodes: Iterable[Node], store: Store, device: str, watch: Watch, options:
             device = "cuda" if resources.get("GPU", 0) >= 1 else "cpu"
         compute, slots = _task(ray, resources, device, options.workers)
         arguments = ["--store", str(store.root.absolute()), *options.execution(device).words(), "--json"]
-        running: dict[Any, tuple[Node, contextlib.ExitStack]] = {}
+        running: dict[Any, tuple[Node, contextlib.ExitStack, Report]] = {}
         try:
             while True:
                 while len(running) < slots and (taken := agenda.take(block=False)):
                     node, wait = taken
                     shown = contextlib.ExitStack()
-                    shown.enter_context(watch(node))
+                    report = shown.enter_context(watch(node))
                     words = [*COMMAND, node.key, *arguments, *([] if wait else ["--no-wait"])]
-                    running[compute.remote(words, str(ROOT))] = node, shown
+                    running[compute.remote(words, str(ROOT))] = node, shown, report
                 if not running:
                     return agenda.failures
-                (task, *_), _ = ray.wait(list(running))
-                node, shown = running.pop(task)
-                with contextlib.suppress(StageFailed), shown:
-                    if not agenda.settle(node, _outcome(ray, task)):
-                        raise StageFailed
+                ended, _ = ray.wait(list(running), timeout=PROGRESS_SECONDS)
+                for task in ended:
+                    node, shown, _ = running.pop(task)
+                    with contextlib.suppress(StageFailed), shown:
+                        if not agenda.settle(node, _outcome(ray, task)):
+                            raise StageFailed
+                _show_progress(store, running.values())
         finally:
             for task in running:
                 ray.cancel(task, force=True)
@@ -84,6 +88,13 @@ def _cluster(options: EngineOptions):
         yield ray
     finally:
         ray.shutdown()
+
+
+def _show_progress(store: Store, running: Iterable[tuple[Node, Any, Report]]) -> None:
+    """Passes on how far the running stages are; wherever they run, the store is all that is shared with them."""
+    for node, _, report in running:
+        if found := store.progress(node.key):
+            report(found["done"], found["total"], **found["numbers"])
 
 
 def _task(ray, resources: dict[str, float], device: str, workers: int | None) -> tuple[Any, int]:
