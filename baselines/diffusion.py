@@ -146,7 +146,7 @@ def sample_grid(
     Every step works on each sample alone, so a batch changes a sample only by the rounding of its matrix products.
     """
     sampler = make_sampler(settings, prediction, noise.device)
-    grid = noise * sampler.init_noise_sigma
+    grid = noise * sampler.init_noise_sigma * settings.noise_scale
     for timestep in sampler.timesteps:
         predicted = denoise(sampler.scale_model_input(grid, timestep), timestep.expand(grid.shape[0]))
         grid = sampler.step(predicted, timestep, grid, return_dict=False)[0]

@@ -14,11 +14,18 @@ import torch
 from diffusers import ControlNetModel, UNet2DConditionModel
 from torch import nn
 
-from baselines import diffusion
-from baselines.generator import Conditions, Generator, GeneratorSettings, SamplingSettings, TrainingSlices
+from baselines import diffusion, style
+from baselines.generator import (
+    Conditions,
+    Generator,
+    GeneratorSettings,
+    SamplingSettings,
+    TrainingSlices,
+    training_ids,
+)
 from baselines.generator_training import read_config, restore, save_fit, seeded, start_training, train
 from baselines.phrases import apply_changes, change_table, join_phrase
-from baselines.slice_augmentation import addressed_edge_dropout, random_edge_dropout, random_geometry
+from baselines.slice_augmentation import addressed_edges, random_edges, random_geometry
 from baselines.text import STYLE, TextEncoder, Vocabulary, embed
 from benchmark.checkpoint import Checkpoint
 from benchmark.progress import Report, silent
@@ -26,9 +33,12 @@ from datasets.prompts import AUGMENTATION_PHRASES
 
 
 class EmitDiffNetwork(nn.Module):
-    """UNet, ControlNet and text encoder of one generator: noisy grid + timestep + edge grid + text -> prediction."""
+    """UNet, ControlNet and text encoder of one generator: noisy grid + timestep + edge grid + text -> prediction.
 
-    def __init__(self, settings: GeneratorSettings, size: int, vocabulary: Vocabulary):
+    With style (style.py) it also keeps the statistics of its `slices` training slices, in their order.
+    """
+
+    def __init__(self, settings: GeneratorSettings, size: int, vocabulary: Vocabulary, slices: int):
         super().__init__()
         self.settings = settings
         planes, levels = settings.unshuffle**2, len(settings.channels)
@@ -49,10 +59,13 @@ class EmitDiffNetwork(nn.Module):
             # The mean of the words also joins the time embedding, which reaches every block: brightness and sharpness
             # concern the whole image, and attention alone conveyed nothing of them within 450 steps.
             class_embed_type="projection",
-            projection_class_embeddings_input_dim=settings.text_width,
+            projection_class_embeddings_input_dim=settings.text_width + style.WIDTH * settings.style,
         )
         positions = diffusion.position_planes(size // settings.unshuffle)
         self.register_buffer("positions", positions, persistent=False)
+        if settings.style:
+            self.register_buffer("styles", torch.zeros(slices, style.WIDTH - 1))
+            self.register_buffer("style_scale", torch.ones(2, style.WIDTH - 1))
         self.control = ControlNetModel.from_unet(
             self.unet,
             conditioning_channels=planes + positions.shape[1],
@@ -65,11 +78,11 @@ class EmitDiffNetwork(nn.Module):
             layer.reset_parameters()
 
     def forward(
-        self, grid: torch.Tensor, timesteps: torch.Tensor, edges: torch.Tensor, text: torch.Tensor
+        self, grid: torch.Tensor, timesteps: torch.Tensor, edges: torch.Tensor, text: torch.Tensor, styles: torch.Tensor
     ) -> torch.Tensor:
-        """grid, edges (B, planes, H, W), timesteps (B,), text (B, L, width) -> prediction like grid."""
+        """grid, edges (B, planes, H, W), timesteps (B,), text (B, L, width), styles (B, W or 0) -> prediction like grid."""
         condition = torch.cat([edges, self.positions.expand(len(edges), -1, -1, -1)], dim=1)
-        whole = text.mean(dim=1)
+        whole = torch.cat([text.mean(dim=1), styles], dim=1)
         down, middle = self.control(
             grid, timesteps, text, controlnet_cond=condition, class_labels=whole, return_dict=False
         )
@@ -98,24 +111,35 @@ class _TrainingBatches:
         self.prompt_of_slice = torch.tensor([distinct.index(prompt) for prompt in data.prompts], device=device)
         texts = [join_phrase(prompt, phrase) for prompt in distinct for phrase in ("", *phrases)]
         self.tokens = vocabulary.encode(["", STYLE, *texts]).to(device)
+        if self.settings.style:
+            parts = (part.float() / 255 for part in self.planes[:, :1].split(64))
+            network.styles.copy_(torch.cat([style.statistics(part) for part in parts]))
+            network.style_scale.copy_(style.scale_of(network.styles))
 
     def loss(self, rows: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
         """Scalar loss of the slices `rows` (B,)."""
         settings = self.settings
-        images, masks, edges = random_geometry(self.planes[rows].float() / 255, settings, rng).split(1, dim=1)
-        masks = masks.round()
-        edges = random_edge_dropout(edges, masks, settings.edge_dropout, rng)
+        images, masks, edges = random_edges(random_geometry(self.planes[rows].float() / 255, settings, rng), settings, rng)
+        images, styles = self._draw_style(images, rng)
         phrase, tokens = self._draw_text(rows, rng)
         images = apply_changes(images, self.changes[phrase], rng)
         text = self.network.text(tokens)
         control = diffusion.to_grid(edges, settings.unshuffle)
 
         def denoise(noisy: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
-            return self.network(noisy, timesteps, control, text)
+            return self.network(noisy, timesteps, control, text, styles)
 
         grid = diffusion.to_grid(images, settings.unshuffle)
         importance = diffusion.organ_importance(masks, settings)
         return diffusion.denoising_loss(denoise, grid, importance, self.shares, settings, rng)
+
+    def _draw_style(self, images: torch.Tensor, rng: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        """The images, some with another intensity, and what the network is told of their style, (B, WIDTH or 0)."""
+        if not self.settings.style:
+            return images, images.new_zeros(len(images), 0)
+        images = style.jittered(images, self.settings.style_jitter, rng)
+        known = torch.rand(len(images), generator=rng, device=images.device) >= self.settings.style_dropout
+        return images, style.encoded(style.statistics(images), self.network.style_scale, known.float())
 
     def _draw_text(self, rows: torch.Tensor, rng: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         """A phrase number (B,) per slice, 0 = none, and the tokens (B, L): its prompt, style words, or nothing."""
@@ -135,8 +159,8 @@ class EmitDiff(Generator):
 
     name = "emitdiff"
 
-    def __init__(self, network: EmitDiffNetwork, vocabulary: Vocabulary, device: torch.device):
-        self.network, self.vocabulary, self.device = network, vocabulary, device
+    def __init__(self, network: EmitDiffNetwork, vocabulary: Vocabulary, ids: Sequence[str], device: torch.device):
+        self.network, self.vocabulary, self.ids, self.device = network, vocabulary, list(ids), device
 
     @classmethod
     def fit(
@@ -153,17 +177,19 @@ class EmitDiff(Generator):
         settings.check_size(data.size)
         phrases = AUGMENTATION_PHRASES[: settings.phrases]
         vocabulary = Vocabulary.of([STYLE, *(join_phrase(p, f) for p in set(data.prompts) for f in ("", *phrases))])
-        network = seeded(lambda: EmitDiffNetwork(settings, data.size, vocabulary), seed)
+        network = seeded(lambda: EmitDiffNetwork(settings, data.size, vocabulary, len(data.ids)), seed)
         state = start_training(network, settings, seed, device)
         batches = _TrainingBatches(network, vocabulary, data, device)
-        train(state, batches.loss, len(data.ids), settings, report)
+        train(state, batches.loss, len(data.ids), settings, report, checkpoint)
         save_fit(cls.name, state, data, settings, {"words": vocabulary.known, "prompt_length": vocabulary.length}, out)
 
     @classmethod
     def load(cls, folder: Path, device: torch.device) -> "EmitDiff":
         config, settings = read_config(folder)
         vocabulary = Vocabulary(config["words"], config["prompt_length"])
-        return cls(restore(EmitDiffNetwork(settings, config["size"], vocabulary), folder, device), vocabulary, device)
+        ids = training_ids(folder)
+        network = EmitDiffNetwork(settings, config["size"], vocabulary, len(ids))
+        return cls(restore(network, folder, device), vocabulary, ids, device)
 
     def unknown_words(self, prompts: Sequence[str]) -> list[str]:
         return self.vocabulary.unknown(prompts)
@@ -188,7 +214,8 @@ class EmitDiff(Generator):
             text = torch.stack([texts[prompt] for prompt in conditions.prompts[rows]])
             ids, shape = conditions.ids[rows], edges.shape[1:]
             noise = diffusion.starting_noise(key, ids, variant, shape, sampling.noise, self.device)
-            denoise = self._guided(edges, text, texts[""].expand_as(text), sampling.guidance_scale)
+            styles = self._styles(ids, variant, key, sampling.style)
+            denoise = self._guided(edges, text, texts[""].expand_as(text), styles, sampling.guidance_scale)
             grid = diffusion.sample_grid(denoise, noise, self.network.settings.prediction, sampling)
             images[rows] = diffusion.to_uint8(diffusion.from_grid(grid, self.network.settings.unshuffle))[:, 0]
             report(min(first + batch_size, len(images)), len(images))
@@ -200,20 +227,40 @@ class EmitDiff(Generator):
         # The stacks may be read-only memory maps or views; torch wants a copy of its own.
         masks = torch.from_numpy(np.array(conditions.masks[rows, None], np.float32, order="C"))
         edges = torch.from_numpy(np.array(conditions.edges[rows, None], np.float32, order="C")) / 255
-        draws = [diffusion.addressed(key, slice_id, variant, "edges") for slice_id in conditions.ids[rows]]
-        edges = addressed_edge_dropout(edges, masks, sampling.edge_dropout, draws)
+
+        def draws(purpose: str) -> list[np.random.Generator]:
+            return [diffusion.addressed(key, slice_id, variant, purpose) for slice_id in conditions.ids[rows]]
+
+        edges = addressed_edges(edges, masks, sampling, draws)
         return diffusion.to_grid(edges.to(self.device), self.network.settings.unshuffle)
 
+    def _styles(self, ids: Sequence[str], variant: int, key: str, chosen: str) -> torch.Tensor:
+        """What the network is told of the style of each sample, (B, WIDTH or 0).
+
+        Only styles of training slices are known: a slice that is none of them has no style of its own to be told.
+        """
+        network = self.network
+        if not network.settings.style:
+            return torch.zeros(len(ids), 0, device=self.device)
+        if chosen == "other":
+            draws = [diffusion.addressed(key, slice_id, variant, "style") for slice_id in ids]
+            rows = style.rows_of_other_cases(ids, self.ids, draws)
+        else:
+            own = {slice_id: row for row, slice_id in enumerate(self.ids)} if chosen == "own" else {}
+            rows = [own.get(slice_id, -1) for slice_id in ids]
+        places = torch.tensor(rows, device=self.device)
+        return style.encoded(network.styles[places], network.style_scale, (places >= 0).float())
+
     def _guided(
-        self, edges: torch.Tensor, text: torch.Tensor, no_text: torch.Tensor, scale: float
+        self, edges: torch.Tensor, text: torch.Tensor, no_text: torch.Tensor, styles: torch.Tensor, scale: float
     ) -> diffusion.Denoise:
         """Prediction with classifier-free guidance: `scale` times the way from no text to the text; 1 is one pass."""
         if scale == 1:
-            return lambda grid, timesteps: self.network(grid, timesteps, edges, text)
-        edges, text = torch.cat([edges, edges]), torch.cat([no_text, text])
+            return lambda grid, timesteps: self.network(grid, timesteps, edges, text, styles)
+        edges, text, styles = torch.cat([edges, edges]), torch.cat([no_text, text]), torch.cat([styles, styles])
 
         def denoise(grid: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
-            both = self.network(torch.cat([grid, grid]), torch.cat([timesteps, timesteps]), edges, text)
+            both = self.network(torch.cat([grid, grid]), torch.cat([timesteps, timesteps]), edges, text, styles)
             without, with_text = both.chunk(2)
             return without + scale * (with_text - without)
 

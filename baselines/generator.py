@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, model_serializer, model_validator
 
 from baselines.generator_settings import BaseSettings, trained_phrases
 from baselines.own import own_class
@@ -40,6 +40,7 @@ GENERATORS = Registry(
 )
 
 TRAINING_IDS_FILE = "training_ids.json"
+LARGEST_WARP = 0.06  # of the side: farther, and what lies beside the mask boundary would fold
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,11 @@ def _check_same_slices(ids: Sequence[str], prompts: Sequence[str], *stacks: np.n
         )
 
 
+def _without_defaults(values: dict[str, Any], model: type[Frozen], later: Sequence[str]) -> dict[str, Any]:
+    """Without those fields, come later than the others, that have their default: so older runs keep their keys."""
+    return {k: v for k, v in values.items() if k not in later or v != model.model_fields[k].default}
+
+
 class SamplingSettings(Frozen):
     """How a fitted generator is sampled; no part of the training depends on these."""
 
@@ -99,7 +105,18 @@ class SamplingSettings(Frozen):
     guidance_scale: float = Field(1.5, ge=1, description="classifier-free guidance; 1 = none (Q12: 9)")
     text_mix: Literal["plain", "weighted"] = Field("plain", description="embedding of the prompt, or the mix of Q12")
     noise: Literal["address", "shared"] = Field("address", description="noise per slice, or per variant only (Q26)")
-    edge_dropout: float = Field(0.1, ge=0, le=1, description="share of image-edge patches dropped")
+    # What makes the variants of a slice differ; the mask boundary always stays (slice_augmentation.py, style.py).
+    edge_dropout: float = Field(0.1, ge=0, le=1, description="share of image-edge patches dropped; 1 = mask boundary only")
+    edge_thinning: float = Field(0.0, ge=0, le=1, description="largest share of edge pixels dropped, the weakest first")
+    edge_warp: float = Field(0.0, ge=0, le=LARGEST_WARP, description="largest shift of image edges, as a share of the side")
+    style: Literal["own", "other", "none"] = Field(
+        "own", description="intensity and texture of the slice itself, of a training slice of another case, or unspecified"
+    )
+    noise_scale: float = Field(1.0, ge=0, le=1, description="SD of the starting noise; below 1: smoother, more alike")
+
+    @model_serializer(mode="wrap")
+    def _without_later_defaults(self, values_of) -> dict[str, Any]:
+        return _without_defaults(values_of(self), type(self), ("edge_thinning", "edge_warp", "style", "noise_scale"))
 
 
 class GeneratorSettings(BaseSettings):
@@ -137,6 +154,13 @@ class GeneratorSettings(BaseSettings):
     prompt_dropout: float = Field(0.1, ge=0, le=1, description="share of empty prompts, for guidance")
     style_share: float = Field(0.05, ge=0, le=1, description="share of prompts replaced by the style words of Q12")
     edge_dropout: float = Field(0.15, ge=0, le=1, description="largest share of image-edge patches dropped")
+    edge_thinning: float = Field(0.0, ge=0, le=1, description="largest share of edge pixels dropped, the weakest first")
+    edge_warp: float = Field(
+        0.0, ge=0, le=LARGEST_WARP, description="largest shift of image and edges together, as a share of the side"
+    )
+    style: bool = Field(False, description="tell the network intensity and texture of the slice, for sampling.style")
+    style_dropout: float = Field(0.2, ge=0, le=1, description="share of slices whose style is not told")
+    style_jitter: float = Field(0.5, ge=0, le=1, description="share of slices with a random intensity, which the style tells")
     # Sampling.
     sampling: SamplingSettings = SamplingSettings()
 
@@ -148,7 +172,18 @@ class GeneratorSettings(BaseSettings):
             raise ValueError(f"channels {self.channels} must be multiples of norm_groups and of heads")
         if not 0 < self.scale_range[0] <= self.scale_range[1]:
             raise ValueError(f"scale_range {self.scale_range} must be positive and ascending")
+        if self.sampling.style == "other" and not self.style:
+            raise ValueError("sampling.style=other needs a generator that is trained with style=true")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_later_defaults(self, values_of) -> dict[str, Any]:
+        later = ("edge_thinning", "edge_warp", "style", "style_dropout", "style_jitter")
+        return _without_defaults(values_of(self), type(self), later)
+
+    def held_out_sampling(self, spec: Mapping[str, Any]) -> dict[str, Any]:
+        """Another case's style would only make a sample less like its slice."""
+        return {name: value for name, value in spec.items() if (name, value) != ("style", "other")}
 
     def variant_phrases(self) -> tuple[str, ...]:
         return trained_phrases(self.phrases)  # others would be unknown words to the generator

@@ -73,6 +73,10 @@ class BaseSettings(Frozen):
         own = {name: switches[name] for name in self.protocol_switches}
         return self.sampling.model_dump(mode="json") | own
 
+    def held_out_sampling(self, spec: Mapping[str, Any]) -> dict[str, Any]:
+        """`sampling_spec` for samples that are compared with the held-out slices they were made from (audit)."""
+        return dict(spec)
+
     def variant_phrases(self) -> Sequence[str]:
         """Augmentation phrases that the variants of a slice cycle through; none: every variant has the plain prompt."""
         return ()

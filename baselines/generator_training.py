@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from baselines.generator import TRAINING_IDS_FILE, GeneratorSettings, TrainingSlices
+from benchmark.checkpoint import Checkpoint
 from benchmark.microbatch import MicroBatches
 from benchmark.progress import Report
 
@@ -26,7 +27,7 @@ Network = TypeVar("Network", bound=nn.Module)
 
 @dataclass
 class TrainingState:
-    """Everything that training changes: saving and restoring this object is all that resuming would need."""
+    """Everything that training changes; `save` and `restore` are all that resuming needs."""
 
     network: nn.Module
     optimiser: torch.optim.Optimizer
@@ -35,6 +36,37 @@ class TrainingState:
     micro: MicroBatches
     step: int = 0
     curve: list[tuple[int, float, float]] = field(default_factory=list)  # (step, mean loss since the last, rate)
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        tensors = {"rng": self.rng.get_state()}
+        tensors |= {f"network.{name}": value for name, value in self.network.state_dict().items()}
+        tensors |= {f"average.{number}": value for number, value in enumerate(self.average)}
+        for number, moments in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{number}.{name}": value for name, value in moments.items()}
+        copies = {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors.items()}
+        checkpoint.save(copies, {"step": self.step, "curve": self.curve, "micro": self.micro.state})
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Goes back to the checkpoint, if there is one."""
+        found = checkpoint.load()
+        if found is None:
+            return
+        tensors, numbers = found
+        self.network.load_state_dict(_below("network.", tensors))
+        for number, averaged in enumerate(self.average):
+            averaged.copy_(tensors[f"average.{number}"])
+        moments: dict[int, dict[str, torch.Tensor]] = {}
+        for path, value in _below("optimiser.", tensors).items():
+            number, name = path.split(".", 1)
+            moments.setdefault(int(number), {})[name] = value
+        self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": moments})
+        self.rng.set_state(tensors["rng"])
+        self.step, self.micro.state = numbers["step"], numbers["micro"]
+        self.curve = [tuple(row) for row in numbers["curve"]]
+
+
+def _below(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
 def start_training(network: nn.Module, settings: GeneratorSettings, seed: int, device: torch.device) -> TrainingState:
@@ -64,15 +96,20 @@ def train(
     slices: int,
     settings: GeneratorSettings,
     report: Report,
+    checkpoint: Checkpoint | None = None,
 ) -> None:
     """Runs `state` to `settings.steps`; afterwards the network carries the averaged weights and is in eval mode.
 
-    `loss_of_batch(rows int64 (batch,), rng)` is the loss of those training slices. Raises RuntimeError naming the first
-    step whose loss is not finite. Where memory runs out, a batch goes through the network in parts (microbatch.py).
+    `loss_of_batch(rows int64 (batch,), rng)` is the loss of those training slices. With `checkpoint` the state is saved
+    from time to time, and a training that was killed goes on from there to the same weights. Raises RuntimeError naming
+    the first step whose loss is not finite, and the last checkpoint. Where memory runs out, a batch goes through the network in parts (microbatch.py).
     """
     device = state.rng.device
     weights = list(state.network.parameters())
     losses: list[torch.Tensor] = []
+    if checkpoint is not None:
+        state.restore(checkpoint)
+    saved = state.step
 
     def backward(rows: torch.Tensor) -> torch.Tensor:
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
@@ -95,8 +132,11 @@ def train(
         torch._foreach_lerp_(state.average, [weight.detach() for weight in weights], 1 - decay)
         losses.append(loss)
         if len(losses) == _CHECK_EVERY or state.step == settings.steps:
-            _note_losses(state, losses, rate)
+            _note_losses(state, losses, rate, saved)
             losses.clear()
+            if checkpoint is not None and state.step < settings.steps and checkpoint.due():
+                state.save(checkpoint)
+                saved = state.step
             report(state.step, settings.steps, loss=state.curve[-1][1])
     with torch.no_grad():
         for weight, averaged in zip(weights, state.average, strict=True):
@@ -104,13 +144,14 @@ def train(
     state.network.eval()
 
 
-def _note_losses(state: TrainingState, losses: list[torch.Tensor], rate: float) -> None:
+def _note_losses(state: TrainingState, losses: list[torch.Tensor], rate: float, saved: int) -> None:
     values = torch.stack(losses).tolist()
     for offset, value in enumerate(values, start=1 - len(values)):
         if not math.isfinite(value):
+            last = f"the last good checkpoint is that of step {saved}" if saved else "no checkpoint was saved before"
             raise RuntimeError(
-                f"the loss of the generator is {value} at step {state.step + offset}; lower the learning rate"
-                f" (now {rate:.2g})."
+                f"the loss of the generator is {value} at step {state.step + offset}; {last}; lower"
+                f" generator.learning_rate (now {rate:.2g})."
             )
     state.curve.append((state.step, sum(values) / len(values), rate))
 

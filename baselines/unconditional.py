@@ -78,7 +78,7 @@ class UnconditionalDiffusion(Generator):
             importance = diffusion.organ_importance(planes[:, 1:], settings).repeat(1, 2, 1, 1)
             return diffusion.denoising_loss(network, grid, importance, shares, settings, rng)
 
-        train(state, loss, len(data.ids), settings, report)
+        train(state, loss, len(data.ids), settings, report, checkpoint)
         save_fit(cls.name, state, data, settings, {}, out)
 
     @classmethod

@@ -177,12 +177,13 @@ def _variant(run: RunSpec, v: int, train: list[str], foreground: int | None, pre
 def _audit_nodes(
     run: RunSpec, train: list[str], parts: Split, foreground: int | None, prepare: Node, generator: Node, variants: list[Node]
 ) -> list[Node]:
-    """Samples from the test cases' edges with the plain prompt, the segmenter of method `none`, and the audit, last."""
+    """Samples from the test cases' edges with the plain prompt and no other case's style, the segmenter of method `none`, and the audit, last."""
     held_out = []
     if not run.method.joins_pairs:  # such samples are made from no slice, so that none of them is held out
         for v in range(HELD_OUT_VARIANTS):
             like = _variant(run, v, list(parts.test), foreground, prepare, generator)
-            held_out.append(Node("synthesize", like.spec | {"phrase": ""}, like.inputs))
+            faithful = {"phrase": "", "sampling": _settings(run).held_out_sampling(like.spec["sampling"])}
+            held_out.append(Node("synthesize", like.spec | faithful, like.inputs))
     plain = run.model_copy(update={"method": MethodSpec(name="none")})
     segmenter = Node(
         "fit-segmenter", _segmenter_spec(plain, train, parts, foreground), {"prepare": prepare.key, "synthesize": []}
