@@ -102,7 +102,8 @@ def train(
 
     `loss_of_batch(rows int64 (batch,), rng)` is the loss of those training slices. With `checkpoint` the state is saved
     from time to time, and a training that was killed goes on from there to the same weights. Raises RuntimeError naming
-    the first step whose loss is not finite, and the last checkpoint. Where memory runs out, a batch goes through the network in parts (microbatch.py).
+    the first step whose loss is not finite, and the last checkpoint. Where memory runs out, a batch goes through the
+    network in parts (microbatch.py).
     """
     device = state.rng.device
     weights = list(state.network.parameters())

@@ -177,7 +177,8 @@ def _variant(run: RunSpec, v: int, train: list[str], foreground: int | None, pre
 def _audit_nodes(
     run: RunSpec, train: list[str], parts: Split, foreground: int | None, prepare: Node, generator: Node, variants: list[Node]
 ) -> list[Node]:
-    """Samples from the test cases' edges with the plain prompt and no other case's style, the segmenter of method `none`, and the audit, last."""
+    """Samples from the test cases' edges with the plain prompt and no other case's style; the segmenter of method `none`;
+    and the audit, last."""
     held_out = []
     if not run.method.joins_pairs:  # such samples are made from no slice, so that none of them is held out
         for v in range(HELD_OUT_VARIANTS):

@@ -29,7 +29,6 @@ from benchmark.spec import named_seed
 from benchmark.store import Store
 
 Inputs = dict[str, Any]  # role -> folder, or list of folders
-SAMPLING_BATCH = 64  # samples do not depend on it
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class Context:
 
     `location` says where a source lies on this machine: source, data_root, phantom_cases, allow_incomplete; or where a
     user's own method lies: own; or where the weights and images of a generator do (`BaseSettings.pinned`);
-    `checkpoint` is where an unfinished training keeps its state.
+    `checkpoint` is where an unfinished training or sampling keeps its state.
     """
 
     device: str = "cpu"
@@ -132,7 +131,7 @@ def synthesize(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[
     from baselines.generator_settings import settings_class
     from baselines.own import check_samples, is_own
     from baselines.phrases import join_phrase
-    from benchmark.microbatch import halving
+    from benchmark.sampling import sample_all
     from datasets.preparation import Prepared
 
     data = Prepared(inputs["prepare"])
@@ -143,12 +142,16 @@ def synthesize(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[
         ids=data.slice_ids(rows), masks=data.masks[rows], edges=data.edges[rows],
         prompts=[join_phrase(prompt, spec["phrase"]) for prompt in data.prompts(rows)],
     )  # fmt: skip
-    images, masks = halving(SAMPLING_BATCH, lambda at_once: generator.sample(
-        conditions, variant=spec["variant"], key=inputs["fit-generator"].name, batch_size=at_once,
-        sampling=settings_class(spec["generator"]).sampling_from(spec["sampling"]), report=context.report,
-    ))  # fmt: skip
-    if is_own(spec["generator"]):
-        check_samples(spec["generator"], images, masks, conditions.masks.shape)
+
+    def check(*batch) -> None:
+        if is_own(spec["generator"]):
+            check_samples(spec["generator"], *batch)
+
+    images, masks = sample_all(
+        generator, conditions, variant=spec["variant"], key=inputs["fit-generator"].name,
+        sampling=settings_class(spec["generator"]).sampling_from(spec["sampling"]), check=check, report=context.report,
+        checkpoint=context.checkpoint,
+    )  # fmt: skip
     np.save(out / "images.npy", images)
     np.save(out / "masks.npy", masks)
     write_json(out / IDS_FILE, training_ids(inputs["fit-generator"]))

@@ -15,7 +15,9 @@ from baselines.generator import (
     TrainingSlices,
     training_ids,
 )
+from benchmark.checkpoint import Checkpoint
 from benchmark.errors import InputError
+from benchmark.progress import silent
 from datasets.edges import edge_map
 
 NAMES = ["unconditional", "emitdiff"]  # those trained from scratch by diffusion
@@ -25,6 +27,14 @@ PROMPT = "MRI, prostate, whole gland"
 SETTINGS = GeneratorSettings(
     unshuffle=2, channels=(16, 16), text_width=16, steps=150, learning_rate=5e-3, phrases=4, phrase_share=0.6
 )
+
+OLDER_SETTINGS = """{"unshuffle": 4, "channels": [32, 64], "layers": 1, "attention": "middle", "heads": 2, "norm_groups": 8,
+"text_width": 32, "steps": 450, "batch": 8, "learning_rate": 0.005, "warmup_share": 0.05, "weight_decay": 0.01,
+"gradient_clip": 1.0, "ema_decay": 0.98, "prediction": "sample", "min_snr_gamma": 1.0, "organ_weight": 4.0,
+"snr_floor": 1.0, "noise_focus": 2.0, "flip_probability": 0.5, "rotation_degrees": 0.0, "scale_range": [1.0, 1.0],
+"phrases": 8, "phrase_share": 0.3, "prompt_dropout": 0.1, "style_share": 0.05, "edge_dropout": 0.15, "sampling":
+{"sampler": "dpm-solver++", "steps": 6, "guidance_scale": 1.5, "text_mix": "plain", "noise": "address",
+"edge_dropout": 0.1}}"""
 
 
 def disc_slices(count=24, seed=0):
@@ -104,6 +114,77 @@ def test_the_same_seed_trains_the_same_weights(name, tmp_path):
     weights = [(tmp_path / folder / "weights.safetensors").read_bytes() for folder in "abc"]
     assert weights[0] == weights[1]
     assert weights[0] != weights[2]
+
+
+def test_a_killed_training_goes_on_to_the_same_weights(name, tmp_path):
+    settings = SETTINGS.model_copy(update={"steps": 45})
+    settings = settings.model_copy(update={"style": True, "edge_warp": 0.05, "edge_thinning": 0.5})
+
+    def fit(folder, report, checkpoint=None):
+        out = tmp_path / folder
+        kind = GENERATORS.load(name)
+        kind.fit(disc_slices(), settings, seed=0, device=CPU, out=out, report=report, checkpoint=checkpoint)
+
+    class Killed(Exception):
+        pass
+
+    def kill(done, total, **_):
+        if done == 20:
+            raise Killed
+
+    fit("whole", silent)
+    with pytest.raises(Killed):
+        fit("killed", kill, Checkpoint(tmp_path / "partial", every_seconds=0))
+    steps = []
+    fit("resumed", lambda done, *_, **__: steps.append(done), Checkpoint(tmp_path / "partial"))
+    assert steps == [30, 40, 45]
+    for file in ("weights.safetensors", "curve.csv", "config.json"):
+        whole, resumed = ((tmp_path / folder / file).read_bytes() for folder in ("whole", "resumed"))
+        assert whole == resumed
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"edge_warp": 0.06}, {"edge_thinning": 0.9}, {"edge_dropout": 0.5}, {"guidance_scale": 3.0}, {"noise_scale": 0.2}],
+)
+def test_every_knob_changes_the_image_by_its_address_and_keeps_the_mask(fits, change):
+    generator, data = load("emitdiff", fits), disc_slices(8)
+    plain = SamplingSettings(edge_dropout=0, guidance_scale=1)
+    conditions = conditions_of(data, "darkened image")
+
+    def sample(sampling, variant=0, batch_size=8):
+        return generator.sample(conditions, variant=variant, key="k", batch_size=batch_size, sampling=sampling)
+
+    before, (after, masks) = sample(plain)[0], sample(plain.model_copy(update=change))
+    assert np.abs(after.astype(int) - before).mean() > 0.2
+    assert np.array_equal(masks, data.masks)
+    alone = sample(plain.model_copy(update=change), batch_size=3)[0]
+    assert np.abs(after.astype(int) - alone).max() <= 1
+
+
+def test_less_starting_noise_makes_variants_more_alike(fits):
+    generator, conditions = load("emitdiff", fits), conditions_of(disc_slices(8))
+
+    def spread(scale):
+        sampling = SamplingSettings(edge_dropout=0, noise_scale=scale)
+        drawn = [generator.sample(conditions, variant=v, key="k", batch_size=8, sampling=sampling)[0] for v in range(4)]
+        return np.std(drawn, axis=0).mean()
+
+    assert spread(0.0) == 0 < spread(0.3) < 0.8 * spread(1.0)
+
+
+def test_settings_of_older_records_are_written_as_they_were():
+    """The key of a stage holds its settings: fields that came later are left out while they change nothing."""
+    older = json.loads(OLDER_SETTINGS)
+    settings = GeneratorSettings(**older)
+    assert settings.model_dump(mode="json") == older
+    assert settings.training_spec() == {name: value for name, value in older.items() if name != "sampling"}
+    switches = {"noise": "shared", "text_mix": "plain"}
+    assert settings.sampling_spec(switches) == older["sampling"] | switches
+    newer = GeneratorSettings(**older | {"style": True, "sampling": older["sampling"] | {"style": "other"}})
+    assert newer.training_spec()["style"] is True and "edge_warp" not in newer.training_spec()
+    assert newer.sampling_spec(switches)["style"] == "other"
+    assert newer.held_out_sampling(newer.sampling_spec(switches)) == settings.sampling_spec(switches)
 
 
 def test_a_sample_does_not_depend_on_batch_size_or_order(name, fits):

@@ -1,0 +1,73 @@
+"""A variant is sampled batch by batch: killed and started again, it goes on, and ends with the same images."""
+
+import numpy as np
+import pytest
+
+from baselines.generator import Conditions
+from benchmark import sampling
+from benchmark.checkpoint import Checkpoint
+from benchmark.frozen import Frozen
+
+SLICES, SIDE = 200, 8
+
+
+class Killed(Exception):
+    pass
+
+
+class Echo:
+    """Images that show which slice they are of; remembers what it was asked for."""
+
+    def __init__(self, room: int = 10**9):
+        self.asked, self.room = [], room
+
+    def sample(self, conditions, *, variant, key, batch_size, sampling, report):
+        if batch_size > self.room:
+            raise MemoryError
+        self.asked += list(conditions.ids)
+        assert all(prompt == f"prompt {slice_id}" for prompt, slice_id in zip(conditions.prompts, conditions.ids, strict=True))
+        numbers = np.array([int(slice_id) for slice_id in conditions.ids], np.uint8)
+        return numbers[:, None, None] * np.ones((1, SIDE, SIDE), np.uint8), conditions.masks + conditions.edges
+
+
+def conditions() -> Conditions:
+    masks = np.zeros((SLICES, SIDE, SIDE), np.uint8)
+    return Conditions([str(n) for n in range(SLICES)], masks, masks + 1, [f"prompt {n}" for n in range(SLICES)])
+
+
+def sample_all(generator, checked=None, **options):
+    return sampling.sample_all(
+        generator, conditions(), variant=0, key="k", sampling=Frozen(),
+        check=lambda *batch: None if checked is None else checked.append(len(batch[0])), **options,
+    )  # fmt: skip
+
+
+def test_all_slices_are_sampled_once_checked_and_in_order():
+    generator, checked, told = Echo(), [], []
+    images, masks = sample_all(generator, checked, report=lambda done, total: told.append((done, total)))
+    assert generator.asked == conditions().ids
+    assert images[:, 0, 0].tolist() == list(range(SLICES)) and (masks == 1).all()
+    assert checked == [64, 64, 64, 8] and told == [(64, 200), (128, 200), (192, 200), (200, 200)]
+
+
+def test_a_killed_variant_goes_on_behind_the_slices_that_were_kept(tmp_path):
+    def kill(done, total):
+        if done == 128:
+            raise Killed
+
+    with pytest.raises(Killed):
+        sample_all(Echo(), report=kill, checkpoint=Checkpoint(tmp_path, every_seconds=0))
+    again = Echo()
+    images, masks = sample_all(again, checkpoint=Checkpoint(tmp_path))
+    assert again.asked == conditions().ids[128:]
+    assert images[:, 0, 0].tolist() == list(range(SLICES)) and (masks == 1).all()
+
+
+def test_where_memory_runs_out_the_later_batches_stay_small():
+    asked = []
+    generator = Echo(room=20)
+    real = generator.sample
+    generator.sample = lambda part, **options: (asked.append(options["batch_size"]), real(part, **options))[1]
+    images, _ = sample_all(generator)
+    assert images[:, 0, 0].tolist() == list(range(SLICES))
+    assert asked == [64, 32, 16, 16, 16, 16]
