@@ -23,6 +23,8 @@ app = typer.Typer(
 )
 data_app = typer.Typer(no_args_is_help=True, help="Sources of images: list, fetch, verify, preview.")
 app.add_typer(data_app, name="data")
+board_app = typer.Typer(no_args_is_help=True, help="Results of several people on one page: submit, validate, build.")
+app.add_typer(board_app, name="leaderboard")
 
 Dataset = Annotated[str | None, typer.Option("--dataset", help="prostate, spleen or breast")]
 Method = Annotated[str, typer.Option("--method", help="none, classic, unconditional, pix2pix, emitdiff, or FILE.py:Class")]
@@ -54,6 +56,8 @@ Repeat = Annotated[int, typer.Option("--repeat", min=1, help="compute everything
 DryRun = Annotated[bool, typer.Option("--dry-run", help="print runs, stages and a forecast; compute nothing")]
 Force = Annotated[list[str] | None, typer.Option("--force", help="compute a stage again, by its name")]
 SavePredictions = Annotated[Path | None, typer.Option("--save-predictions", help="also write masks as NIfTI or PNG here")]
+DataRoots = Annotated[list[Path] | None, typer.Option("--data-root", help="folder of published data; may be given again")]
+Described = Annotated[list[Path] | None, typer.Option("--source", help="FILE.yaml of images of one's own, if they are here")]
 STORE = Path("store")
 
 # OpenMP threads that spin long at barriers make torch tens of times slower as soon as another process wants the core,
@@ -257,6 +261,49 @@ def data_preview(
     preview_data(
         dataset, source or "auto", data_root, busi_class or "malignant", allow_incomplete, out, count, edges, edge_weights, size
     )
+
+
+@board_app.command("submit")
+def board_submit(
+    out: Annotated[Path, typer.Option("--out", help="file to write, such as mine.zip")],
+    store: StoreFolder = STORE,
+    owner: Annotated[str, typer.Option("--owner", help="the name that the page shows")] = "",
+    note: Annotated[str, typer.Option("--note", help="one sentence for the page of each run")] = "",
+    methods: Annotated[list[str] | None, typer.Option("--method", help="only this row, by its name in the report")] = None,
+    datasets: Annotated[list[str] | None, typer.Option("--dataset", help="only prostate, spleen or breast")] = None,
+    with_masks: Annotated[bool, typer.Option("--with-masks", help="also the predicted masks: rows can be verified")] = False,
+) -> None:
+    """Packs finished runs into one file for somebody else's leaderboard."""
+    from benchmark.leaderboard_commands import submit
+
+    _finish(submit(store, out, owner, note, methods or [], datasets or [], with_masks))
+
+
+@board_app.command("validate")
+def board_validate(
+    files: Annotated[list[Path], typer.Argument(help="submissions, or folders of them")],
+    data_root: DataRoots = None,
+    source: Described = None,
+    store: Annotated[list[Path] | None, typer.Option("--store", help="records on the board: runs must not repeat")] = None,
+) -> None:
+    """Checks submissions without trusting anything in them."""
+    from benchmark.leaderboard_commands import validate_files
+
+    _finish(validate_files(files, data_root or [], source or [], store or []))
+
+
+@board_app.command("build")
+def board_build(
+    files: Annotated[list[Path], typer.Argument(help="submissions, or folders of them")],
+    out: Annotated[Path, typer.Option("--out", help="folder of the page")] = Path("leaderboard"),
+    store: Annotated[list[Path] | None, typer.Option("--store", help="also its records; may be given again")] = None,
+    data_root: DataRoots = None,
+    source: Described = None,
+) -> None:
+    """The page of one's own records and all valid submissions; the refused are listed with their reasons."""
+    from benchmark.leaderboard_commands import build_board
+
+    _finish(build_board(files, out, store or [], data_root or [], source or []))
 
 
 def _options(given: dict) -> dict:

@@ -8,18 +8,18 @@ equal keys and are computed once. Nothing here imports torch. Callers: engines, 
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from baselines.generator_settings import BaseSettings, settings_of_generator
 from benchmark.audit import HELD_OUT_VARIANTS
-from benchmark.errors import InputError
 from benchmark.protocol import FOREGROUND_PIXELS
 from benchmark.spec import MethodSpec, RunSpec, digest
+from benchmark.splits import split_of
 from benchmark.versions import STAGE_VERSIONS
 from datasets.cases import CaseInfo
-from datasets.folds import Split, split, thinned
+from datasets.folds import Split, thinned
 
 
 @dataclass(frozen=True)
@@ -61,23 +61,16 @@ class Plan:
         return found[-1] if found else None
 
 
-def split_of(run: RunSpec, cases: Sequence[CaseInfo]) -> Split:
-    """The run's training, validation and test cases under its protocol; training cases thinned by training_share."""
-    if not 0 <= run.fold < run.preset.n_folds:
-        raise InputError(f"--fold {run.fold} does not exist; folds are 0 to {run.preset.n_folds - 1}.")
-    share = run.preset.validation_share if run.protocol.selection == "validation" else 0.0
-    return _split(tuple(cases), run.protocol.folds, run.preset.n_folds, run.fold, run.preset.split_seed, share)
-
-
-@lru_cache(maxsize=1024)  # thousands of runs share a few splits
-def _split(cases: tuple[CaseInfo, ...], order: str, n_folds: int, fold: int, seed: int, share: float) -> Split:
-    return split(cases, order=order, n_folds=n_folds, fold=fold, seed=seed, validation_share=share)
-
-
 def plan_run(run: RunSpec, cases: Sequence[CaseInfo], options: dict[str, Any]) -> Plan:
     """The stages of `run` over the source's `cases`; `options` are the source options that choose its content."""
     parts = split_of(run, cases)
     train = thinned(parts.train, run.training_share, run.preset.split_seed)
+    return plan_split(run, replace(parts, train=tuple(train)), options)
+
+
+def plan_split(run: RunSpec, parts: Split, options: dict[str, Any]) -> Plan:
+    """The stages of `run` over a split whose training cases are those in use."""
+    train = list(parts.train)
     foreground = FOREGROUND_PIXELS if run.protocol.slices == "foreground" else None
     prepare = Node("prepare", _prepare_spec(run, options))
     nodes = [prepare]
@@ -123,8 +116,7 @@ def plan_run(run: RunSpec, cases: Sequence[CaseInfo], options: dict[str, Any]) -
         },
         {"prepare": prepare.key, "predict": predict.key},
     )
-    used = Split(train=tuple(train), validation=parts.validation, test=parts.test, hash=parts.hash)
-    return Plan(run, used, (*nodes, segmenter, predict, score), frozenset(node.key for node in checks))
+    return Plan(run, parts, (*nodes, segmenter, predict, score), frozenset(node.key for node in checks))
 
 
 def unique_nodes(plans: Iterable[Plan]) -> list[Node]:

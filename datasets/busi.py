@@ -6,6 +6,7 @@ fetch. Not here: reading PNG (raster).
 """
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +58,7 @@ class BusiSource(Source):
         classes = ("malignant", "benign") if options.busi_class == "both" else (options.busi_class,)
         self._cases = {info.id: info for name in classes for info in self._of_class(name)}
         counts = {name: sum(info.stratum == name for info in self._cases.values()) for name in classes}
-        self.title = _title(options.busi_class, counts)
+        self.title = subset_title(options.busi_class, counts)
         for name, count in counts.items():
             if count != PUBLISHED[name]:
                 self.notes.append(
@@ -144,7 +145,8 @@ class BusiSource(Source):
         return raster.write_mask_png(mask, out)
 
 
-def _title(busi_class: str, counts: dict[str, int]) -> str:
+def subset_title(busi_class: str, counts: Mapping[str, int]) -> str:
+    """'BUSI (malignant)', or 'BUSI (malignant, 147 of 210 images)'; counts: images that are there, per class of the subset."""
     subset = "malignant and benign" if busi_class == "both" else busi_class
     published = sum(PUBLISHED[name] for name in counts)
     present = sum(counts.values())

@@ -1,0 +1,73 @@
+"""What the check of a submission found: per check, passed, refused with its reasons, or not checked and why.
+
+Callers: all modules of the check. Not here: the checks.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from reports.labels import one_line
+
+PASSED, REFUSED, UNCHECKED = "passed", "refused", "not checked"
+MAX_REASONS = 5  # of one check; of the others only their number is told
+MAX_SENTENCE = 400
+
+
+class Refusal(Exception):
+    """Why a submission cannot be read any further, one sentence."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The outcome of one check; `text` is one sentence, '' where there is nothing to add."""
+
+    check: str
+    state: str
+    text: str
+
+
+@dataclass
+class Findings:
+    """Collects outcomes. A check that nothing was noted on has not been reached."""
+
+    _reasons: dict[str, list[str]] = field(default_factory=dict)
+    _passed: dict[str, str] = field(default_factory=dict)
+    _unchecked: dict[str, list[str]] = field(default_factory=dict)
+    _order: dict[str, None] = field(default_factory=dict)
+
+    def refuse(self, check: str, reason: str) -> None:
+        self._order.setdefault(check)
+        self._reasons.setdefault(check, []).append(one_line(reason)[:MAX_SENTENCE])
+
+    def passed(self, check: str, text: str = "") -> None:
+        """The check was made; it counts as passed unless something was refused."""
+        self._order.setdefault(check)
+        self._passed[check] = one_line(text)
+
+    def unchecked(self, check: str, why: str) -> None:
+        self._order.setdefault(check)
+        told = self._unchecked.setdefault(check, [])
+        if (text := one_line(why)[:MAX_SENTENCE]) not in told:
+            told.append(text)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why the submission is refused; () if it is not."""
+        return tuple(text for check in self._order for text in _some(self._reasons.get(check, ())))
+
+    def rows(self) -> list[Finding]:
+        """All outcomes, in the order in which the checks were begun."""
+        found = []
+        for check in self._order:
+            refused = _some(self._reasons.get(check, ()))
+            found += [Finding(check, REFUSED, text) for text in refused]
+            found += [Finding(check, UNCHECKED, text) for text in _some(self._unchecked.get(check, ()))]
+            if check in self._passed and not refused:
+                found.append(Finding(check, PASSED, self._passed[check]))
+        return found
+
+
+def _some(texts: Sequence[str]) -> list[str]:
+    """The first MAX_REASONS of the texts, and one that counts the others."""
+    rest = len(texts) - MAX_REASONS
+    return [*texts[:MAX_REASONS], *([f"and {rest} more of this kind."] if rest > 0 else [])]

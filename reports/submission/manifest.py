@@ -1,0 +1,79 @@
+"""The table of contents of a submission: whose it is, and what each of its entries must be.
+
+Callers: pack, validate. Entry names are made from keys and numbers alone, so that no name from outside becomes a path.
+"""
+
+import hashlib
+import math
+from typing import Literal
+
+from pydantic import Field
+
+from benchmark.frozen import Frozen
+from benchmark.record import Record
+
+NAME = "manifest.json"
+FORMAT, VERSION = "augbench-submission", 1
+MAX_OWNER, MAX_NOTE = 80, 400
+_KEY = r"^[0-9a-f]{64}$"
+
+
+class Averages(Frozen):
+    """Of the case rows of one record; distances in the unit of its cases. Sums are exact, so that all machines agree."""
+
+    cases: int = Field(ge=1)
+    missed: int = Field(ge=0)
+    dice: float
+    hd95: float
+
+
+class RecordEntry(Frozen):
+    """The file records/<key>.json."""
+
+    key: str = Field(pattern=_KEY)
+    sha256: str = Field(pattern=_KEY)
+    averages: Averages
+
+    @property
+    def name(self) -> str:
+        return f"records/{self.key}.json"
+
+
+class MaskEntry(Frozen):
+    """The file masks/<record>/<place>.npy: the predicted mask of the record's case number `place`.
+
+    shape: (planes, y, x) of the planes that were predicted, on the case's own grid; the file holds them as bits, uint8.
+    """
+
+    record: str = Field(pattern=_KEY)
+    place: int = Field(ge=0)
+    shape: tuple[int, int, int]
+    sha256: str = Field(pattern=_KEY)
+
+    @property
+    def name(self) -> str:
+        return f"masks/{self.record}/{self.place}.npy"
+
+
+class Manifest(Frozen):
+    """owner: how the submitter wants to be called; note: one sentence for the page of each run."""
+
+    format: Literal["augbench-submission"] = FORMAT
+    version: Literal[1] = VERSION
+    owner: str = Field("", max_length=MAX_OWNER)
+    note: str = Field("", max_length=MAX_NOTE)
+    records: tuple[RecordEntry, ...] = Field(min_length=1)
+    masks: tuple[MaskEntry, ...] = ()
+
+
+def averages(record: Record) -> Averages:
+    """What the manifest says of a record's cases."""
+    rows, count = record.cases, len(record.cases)
+    return Averages(
+        cases=count, missed=sum(row.missed for row in rows), dice=math.fsum(row.dice for row in rows) / count,
+        hd95=math.fsum(row.hd95 for row in rows) / count,
+    )  # fmt: skip
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
