@@ -33,6 +33,7 @@ def panels(store: Store, records: Sequence[Record], out: Path) -> dict[str, list
         name = group_id(group.spec)
         made = [
             *(_samples(store, group, stages, out / "panels" / f"{name}-{method}.png", method) for method in FROM_EDGES),
+            _held_out(store, group, stages, out / "panels" / f"{name}-held-out.png"),
             _pairs(store, group, stages, out / "panels" / f"{name}-unconditional.png"),
             _predictions(store, group, stages, out / "panels" / f"{name}-predictions.png"),
             _transforms(store, group, stages, out / "panels" / f"{name}-transforms.png"),
@@ -94,6 +95,40 @@ def _samples(store: Store, group: Group, stages: dict, out: Path, method: str) -
     return Panel(
         out, f"Synthetic variants of {method}",
         "Training slices of one fold with their mask, the edge map that conditions the generator, and variants by phrase.",
+    )  # fmt: skip
+
+
+def _held_out(store: Store, group: Group, stages: dict, out: Path) -> Panel | None:
+    """What the generators of one fold make of the edges of its test slices, where an audit sampled them."""
+    columns, heads, shown = [], [], None
+    for method in FROM_EDGES:
+        record = _first_run(store, group, stages, method, ("prepare", "audit", "synthesize"))
+        if record is None or (shown is not None and record.spec.fold != shown.spec.fold):
+            continue
+        folders = [
+            folder for folder in _folders(store, stages[record.key], "synthesize")
+            if store.manifest("synthesize", folder.name)["spec"]["cases"] == list(record.split.test)
+        ]  # fmt: skip
+        if folders and shown is None:
+            shown, data = record, Prepared(_folders(store, stages[record.key], "prepare")[0])
+            sampled = store.manifest("synthesize", folders[0].name)["spec"]
+            rows = data.rows(sampled["cases"], sampled["minimum_foreground"])
+            places = _telling_rows(data, record.split.test, rows)
+        columns += [np.load(folder / "images.npy", mmap_mode="r")[places] for folder in folders]
+        heads += [f"{method}, variant {number + 1}" for number in range(len(folders))]
+    if shown is None:
+        return None
+    real = rows[places]
+    synthesis_panel(
+        {
+            "images": data.images[real], "masks": data.masks[real], "edges": data.edges[real],
+            "variants": np.stack(columns, axis=1), "titles": data.slice_ids(real), "variant_titles": heads,
+        },
+        out,
+    )  # fmt: skip
+    return Panel(
+        out, "Held-out samples, as in Table I",
+        "Test slices of one fold, which no generator was trained on, and what each makes of their edges with the plain prompt.",
     )  # fmt: skip
 
 

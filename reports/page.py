@@ -52,7 +52,8 @@ class _Work:
         summary = self.summaries[number]
         group, inference = summary.group, infer(summary)
         write_group(self.site, summary, inference, self.panels.get(group.id, ()), self.generator_defaults, self.marks,
-                    brief=group.id in self.brief, large=self.large)  # fmt: skip
+                    brief=group.id in self.brief, large=self.large,
+                    pictured=sum(map(bool, self.panels.values())))  # fmt: skip
         write_runs(self.site, group, self.generator_defaults, self.marks)
         return comparison(summary, inference, self.marks, _rank(group))
 

@@ -69,8 +69,10 @@ def write_group(
     *,
     brief: bool,
     large: bool,
+    pictured: int = 0,
 ) -> Path:
-    """Writes the page with its tables and figures. brief: see `figures.group_figures`; large: files are kept small."""
+    """Writes the page with its tables and figures. brief: see `figures.group_figures`; large: files are kept small;
+    pictured: how many comparisons of the report have panels."""
     group = summary.group
     files = write_tables(summary, site.out / "tables", packed=large)
     figures = [] if brief and large else group_figures(summary, site.out / "figures", brief=brief)
@@ -94,6 +96,7 @@ def write_group(
         figures=[figure_links(drawing, site) for drawing in figures],
         joined=brief,
         statistics=_statistics(site, inference) if inference else None,
+        pictured=pictured,
         panels=[_panel_link(panel, f"{group.slug}-{number}", site) for number, panel in enumerate(panels)],
         generators=_generators(group),
         splits=_splits(group),

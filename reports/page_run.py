@@ -114,11 +114,16 @@ def stage_curves(stage: StageCost) -> list[dict[str, Any]]:
             (_WIDTH * (step - steps[0]) / wide, _HEIGHT * (1 - (value - low) / tall)) for step, value in pairs
         ]
         found.append({
-            "title": f"{one_line(stage.stage)}: {one_line(name)}", "low": f"{low:.4g}", "high": f"{high:.4g}",
+            "title": f"{stage_title(stage)}: {one_line(name)}", "low": f"{low:.4g}", "high": f"{high:.4g}",
             "first": f"{steps[0]:g}", "last": f"{steps[-1]:g}", "end": f"{values[-1]:.4g}",
             "points": " ".join(f"{x:.0f},{y:.0f}" for x, y in places),
         })  # fmt: skip
     return found
+
+
+def stage_title(stage: StageCost) -> str:
+    """'fit-segmenter', or 'fit-segmenter (for the audit)' where the stage only judged the samples."""
+    return one_line(stage.stage) + (" (for the audit)" if stage.purpose == "audit" and stage.stage != "audit" else "")
 
 
 def _facts(record: Record) -> dict[str, str]:
@@ -183,8 +188,8 @@ def _stages(record: Record) -> list[tuple[str, ...]]:
     """Name, version, seconds, peak memory, GPU memory and key of each stage; equal neighbours (variants) joined."""
     found: list[list] = []
     for stage in record.stages:
-        name = one_line(stage.stage)
-        if found and found[-1][0] == name and name == "synthesize":
+        name = stage_title(stage)
+        if found and found[-1][0] == name and stage.stage == "synthesize":
             found[-1][1].append(stage)
         else:
             found.append([name, [stage]])
