@@ -165,6 +165,7 @@ class _Numbers:
         self.nearest = np.stack([nearest_distances(v, memory.vectors, owners, memory.owners) for v in vectors])
         self.real_nearest = nearest_distances(real_vectors, memory.vectors, part.owners, memory.owners)
         self.nearest_of_all = np.stack([nearest_distances(v, memory.vectors) for v in vectors])
+        self.threshold = memory.threshold
         self.copied = self.nearest_of_all < memory.threshold
         self.own = None if paired else np.stack([paired_distances(v, real_vectors) for v in vectors])
         self.fidelity = {} if paired else self._fidelity()
@@ -204,6 +205,7 @@ class _Numbers:
         values["real_agreement_volume"] = _mean(np.array([_volume_dice(self.real_predicted[here], real_masks)]))
         values |= {"nearest": _mean(self.nearest[:, here]), "real_nearest": _mean(self.real_nearest[here])}
         values["copied"] = _mean(self.copied[:, here].astype(float))
+        values["real_copied"] = _mean((self.real_nearest[here] < self.threshold).astype(float))
         return SampleRow(**values)
 
 

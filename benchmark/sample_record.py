@@ -52,6 +52,7 @@ class SampleRow(Frozen):
     nearest: float | None = Field(None, description="distance to the nearest training slice of another case")
     real_nearest: float | None = Field(None, description="the same for the real images of the slices")
     copied: float | None = Field(None, description="share of samples nearer to a training slice than copy_threshold")
+    real_copied: float | None = Field(None, description="the same of the real images, to slices of other cases")
 
 
 class Samples(Frozen):

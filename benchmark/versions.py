@@ -5,7 +5,7 @@ STAGE_VERSIONS = {
     "pretrain": 1,
     "fit-generator": 1,
     "synthesize": 1,
-    "audit": 1,
+    "audit": 2,
     "fit-segmenter": 1,
     "predict": 1,
     "score": 1,

@@ -20,7 +20,7 @@ from reports.groups import MethodRuns
 from reports.sample_numbers import LOW_AGREEMENT, PARTS, AuditedSamples, audited_runs
 from reports.summaries import none_label
 
-MOST_METHODS = 8
+MOST_METHODS, MOST_TRADED = 8, 16
 _STYLES = ("-", "--", "-.", ":")
 _REAL = "0.35"
 Plot = Callable[[Figure, AuditedSamples], str]
@@ -28,14 +28,13 @@ Plot = Callable[[Figure, AuditedSamples], str]
 
 def sample_figures(samples: AuditedSamples, folder: Path) -> list[Drawing]:
     """Every figure that the group's audits support."""
-    count = len(_shown(samples))
-    found = []
+    count, found = len(_shown(samples)), []
     if any(len(samples.histogram(runs.label, "agreement", part)) for runs in samples.methods for part in PARTS):
         found.append(_draw(samples, folder, "agreement", "Do samples show their label?", 1.75 + 0.72 * count, agreement_plot))
     if any(len(samples.histogram(runs.label, "distance", part)) for runs in samples.methods for part in PARTS):
-        found.append(_draw(samples, folder, "memorisation", "How near samples lie to training slices", 3.5, memory_plot))
-    if _traded(samples):
-        height = max(3.1, 1.6 + 0.31 * count)
+        found.append(_draw(samples, folder, "memorisation", "How near samples lie to training slices", 3.9, memory_plot))
+    if traded := _traded(samples):
+        height = max(3.1, 1.6 + 0.31 * len(traded))
         found.append(_draw(samples, folder, "tradeoff", "Gain, agreement and diversity", height, tradeoff_plot))
     return found
 
@@ -68,8 +67,9 @@ def agreement_plot(figure: Figure, samples: AuditedSamples) -> str:
         Line2D([], [], color="0.6", linewidth=6, label="training samples"),
         Line2D([], [], color="0.15", linewidth=1.2, label="held-out samples"),
         Line2D([], [], color="0.4", marker="v", linestyle="", label="real images of these slices, mean"),
+        Line2D([], [], color=_REAL, linestyle=":", label=f"{LOW_AGREEMENT:g}, below which a label counts as not shown"),
     ]
-    figure.legend(handles=key, loc="outside lower center", ncols=3, frameon=False, fontsize=8.5)
+    figure.legend(handles=key, loc="outside lower center", ncols=2, frameon=False, fontsize=8.5)
     return f"Distribution of label agreement by method. {'; '.join(words)}."
 
 
@@ -102,9 +102,10 @@ def memory_plot(figure: Figure, samples: AuditedSamples) -> str:
     for place, runs in enumerate(shown):
         same = [other for other in shown[:place] if other.method.name == runs.method.name]
         key.append(Line2D([], [], color=COLOURS[runs.method.name], linestyle=_STYLES[len(same) % len(_STYLES)],
-                          linewidth=1.6, label=textwrap.shorten(runs.label, 44)))  # fmt: skip
+                          linewidth=1.6, label=textwrap.fill(runs.label, 46)))  # fmt: skip
     key.append(Line2D([], [], color="#d55e00", alpha=0.3, linewidth=6, label="counted as copied"))
-    legend = figure.legend(handles=key, loc="outside lower center", ncols=min(3, len(key)), frameon=False, fontsize=8.5)
+    columns = 2 if max(len(one.get_label()) for one in key) > 20 else 3
+    legend = figure.legend(handles=key, loc="outside lower center", ncols=columns, frameon=False, fontsize=8.5)
     for text in legend.get_texts():
         text.set_parse_math(False)
     return f"Cumulative distance of samples and of real images to the nearest training slice. {'; '.join(words)}."
@@ -113,7 +114,7 @@ def memory_plot(figure: Figure, samples: AuditedSamples) -> str:
 def tradeoff_plot(figure: Figure, samples: AuditedSamples) -> str:
     """Left: label agreement against diversity, one numbered point per method; right: its gain over none, if there is one."""
     shown, base = _traded(samples), none_label(samples.group)
-    summary, words = samples.summary, []
+    summary, words, places = samples.summary, [], {}
     gains = [
         summary.dice.interval(runs.label, base).scaled(100) if base in summary.labels and runs.label in summary.labels else None
         for runs in shown
@@ -123,7 +124,7 @@ def tradeoff_plot(figure: Figure, samples: AuditedSamples) -> str:
         look = {"color": COLOURS[runs.method.name], "marker": MARKERS[runs.method.name], "linewidths": 0}
         x, y = (samples.mean(runs.label, TRAINING, name) for name in ("diversity", "agreement"))
         left.scatter([x], [y], s=135, alpha=0.85, zorder=3, **look)
-        left.annotate(str(place + 1), (x, y), ha="center", va="center", fontsize=7, zorder=4)
+        places.setdefault((round(x, 4), round(y, 4)), []).append(place + 1)
         text = f"{runs.label}: diversity {x:.2f}, agreement {y:.2f}"
         if gain is not None:
             if np.isfinite(gain.low):
@@ -131,6 +132,10 @@ def tradeoff_plot(figure: Figure, samples: AuditedSamples) -> str:
             right.scatter([gain.mean], [place], s=30, zorder=3, **look)
             text += f", gain {gain.mean:+.1f} points"
         words.append(text)
+    for at, numbers in places.items():  # a filter leaves the samples as they are: two methods at one point
+        words_at = ", ".join(map(str, numbers))
+        aside = {"xytext": (9, 0), "textcoords": "offset points", "ha": "left"} if len(numbers) > 1 else {"ha": "center"}
+        left.annotate(words_at, at, va="center", fontsize=7, zorder=4, **aside)
     left.set_xlabel("diversity of the variants, mean 1 - MS-SSIM")
     left.set_ylabel("label agreement, mean by slice")
     left.margins(0.18)
@@ -170,13 +175,13 @@ def _far_end(samples: AuditedSamples, edges: np.ndarray) -> float:
 def _traded(samples: AuditedSamples) -> list[MethodRuns]:
     """Methods that have both a diversity and an agreement of training samples."""
     return [
-        runs for runs in _shown(samples)
+        runs for runs in samples.methods
         if all(np.isfinite(samples.mean(runs.label, TRAINING, name)) for name in ("diversity", "agreement"))
-    ]  # fmt: skip
+    ][:MOST_TRADED]  # fmt: skip
 
 
 def _shown(samples: AuditedSamples) -> list[MethodRuns]:
-    return samples.methods[:MOST_METHODS]
+    return samples.distinct[:MOST_METHODS]
 
 
 def _draw(samples: AuditedSamples, folder: Path, name: str, title: str, height: float, plot: Plot) -> Drawing:

@@ -14,12 +14,12 @@ import pandas as pd
 
 from benchmark.presets import default_kind
 from benchmark.record import Record
-from benchmark.sample_record import HELD_OUT, LARGEST_DISTANCE, TRAINING, SampleRow, Samples
+from benchmark.sample_record import HELD_OUT, TRAINING, SampleRow, Samples
 from reports.groups import Group, MethodRuns
 from reports.labels import changed_settings, flat, one_line, protocol_base, usual_numbers
 from reports.paper_numbers import not_comparable
 from reports.summaries import Summary
-from reports.tables import absent_runs
+from reports.tables import absent_runs, rounded
 
 MEASURES = {"mae": "MAE", "mse": "MSE", "rmse": "RMSE", "ssim": "SSIM", "ms_ssim": "MS-SSIM"}
 FIDELITY = tuple(MEASURES)
@@ -48,6 +48,14 @@ class AuditedSamples:
         """Those with an audited run, in the order of the table."""
         there = set(self.rows["method"])
         return [runs for runs in self.group.methods if runs.label in there]
+
+    @property
+    def distinct(self) -> list[MethodRuns]:
+        """The methods without those whose samples are another one's: a filter changes the training, not the samples."""
+        found: dict[tuple, MethodRuns] = {}
+        for runs in self.methods:
+            found.setdefault(tuple(one.samples.model_dump_json() for one in audited_runs(runs)), runs)
+        return list(found.values())
 
     def of(self, label: str, part: str) -> pd.DataFrame:
         return self.rows[(self.rows["method"] == label) & (self.rows["part"] == part)]
@@ -88,10 +96,6 @@ class AuditedSamples:
         """Mean over runs of a number that a run has once; nan where none has it."""
         found = [value for one in audited_runs(self.runs(label)) if (value := number(one.samples)) is not None]
         return float(np.mean(found)) if found else float("nan")
-
-    def real_copied(self, label: str, part: str) -> float:
-        """About which share of the real slices of a part counts as copied, over all runs."""
-        return self.run_mean(label, lambda one: _share_nearer(one, f"real {part}"))
 
     def by_case(self) -> pd.DataFrame:
         """The rows with the names of the group and the numbers that each run has once (`run_...`)."""
@@ -196,22 +200,13 @@ def sample_warnings(record: Record) -> list[str]:
                 f" {reached:.2f} on {where} ({LEAST_OF_REFERENCE:g} is asked for): many do not show their label."
             )
         # Samples made from a training slice lie near it by construction; all others must not.
-        copied, real = means["copied"], _share_nearer(samples, f"real {part}")
-        if (samples.paired or part == HELD_OUT) and copied > max(MOST_COPIED, 2 * real):
+        copied, real = means["copied"], means["real_copied"]
+        if (samples.paired or part == HELD_OUT) and copied > max(MOST_COPIED, 0 if np.isnan(real) else 2 * real):
             found.append(
                 f"{100 * copied:.0f} % of the {part} samples count as copied (nearer to a training slice than 99 % of real ones"
-                f" are to another case's), of real slices about {100 * real:.0f} %: memorisation, or images without detail."
+                f" are to another case's), of real slices {rounded(real, 0, 100)} %: memorisation, or images without detail."
             )
     return found
-
-
-def _share_nearer(samples: Samples, part: str) -> float:
-    """Share of a distance histogram below the copy threshold, spread evenly inside a bin; 0 for an empty one."""
-    counts = np.array(samples.distance_histogram.get(part, ()))
-    if not counts.sum():
-        return 0.0
-    edges = np.linspace(0, LARGEST_DISTANCE, len(counts) + 1)
-    return float(np.interp(samples.copy_threshold, edges, np.concatenate([[0], np.cumsum(counts)])) / counts.sum())
 
 
 def _rows(label: str, record: Record) -> list[tuple]:

@@ -5,7 +5,7 @@ Callers: paper_tables (Table I), page_samples (the others). The arithmetic is in
 
 import csv
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -93,10 +93,10 @@ def fidelity_table(samples: AuditedSamples) -> Table:
         else:
             words = dict.fromkeys(MEASURES.values(), NOT_AUDITED if runs else NOT_RUN)
             rows.append(_line(label, "ours", ABSENT, words, {}))
-        last = [other for other, _ in generators[place + 1 :]].count(name) == 0
+        last = name not in {other for other, _ in generators[place + 1 :]}
         if last and (theirs := GENERATORS.get(name)):
             held = "paper (not comparable)" if any(mine["not_comparable"]) else "paper"
-            rows.append(_line(label, held, "by image", _printed(theirs), {}))
+            rows.append(_line(name, held, "by image", _printed(theirs), {}))
     return Table.of(rows)
 
 
@@ -122,7 +122,7 @@ def fidelity_notes(samples: AuditedSamples) -> list[str]:
 def label_table(samples: AuditedSamples) -> Table:
     """Per method and part: how much the variants differ, whether they show their label, and what the filter dropped."""
     rows = []
-    for runs, part in _parts(samples):
+    for runs, part in _parts(samples, samples.methods):
         label = runs.label
         mean = functools.partial(samples.mean, label, part)
         low = samples.share_below(label, LOW_AGREEMENT, part)
@@ -142,7 +142,7 @@ def label_table(samples: AuditedSamples) -> Table:
 def memory_table(samples: AuditedSamples) -> Table:
     """Per method and part: distance to the nearest training slice against that of real slices, copies, Frechet distance."""
     rows = []
-    for runs, part in _parts(samples):
+    for runs, part in _parts(samples, samples.distinct):
         label = runs.label
         mean = functools.partial(samples.mean, label, part)
         nearest, real = mean("nearest"), mean("real_nearest")
@@ -150,7 +150,7 @@ def memory_table(samples: AuditedSamples) -> Table:
             "method": label, "samples": part, "to the nearest training slice": rounded(nearest, 3),
             "real slices": rounded(real, 3), "ratio": rounded(nearest / real if real else float("nan"), 2),
             "to its source": rounded(mean("own_distance"), 3), "copied, %": rounded(mean("copied"), 1, 100),
-            "real, %": rounded(samples.real_copied(label, part), 1, 100),
+            "real, %": rounded(mean("real_copied"), 1, 100),
             "Frechet distance (ours, no FID)": rounded(samples.run_mean(label, lambda one, p=part: one.frechet.get(p)), 2),
             "held-out real to training": rounded(samples.run_mean(label, lambda one: one.frechet.get("real")), 2),
         })  # fmt: skip
@@ -169,8 +169,8 @@ def dropped_text(runs: MethodRuns) -> str:
     return f"{counts['dropped']} of {counts['offered']} ({counts['slices_real_only']} slices keep none)"
 
 
-def _parts(samples: AuditedSamples) -> list[tuple[MethodRuns, str]]:
-    return [(runs, part) for runs in samples.methods for part in PARTS if len(samples.of(runs.label, part))]
+def _parts(samples: AuditedSamples, methods: Sequence[MethodRuns]) -> list[tuple[MethodRuns, str]]:
+    return [(runs, part) for runs in methods for part in PARTS if len(samples.of(runs.label, part))]
 
 
 def _generators(samples: AuditedSamples) -> list[tuple[str, MethodRuns | None]]:
@@ -178,7 +178,7 @@ def _generators(samples: AuditedSamples) -> list[tuple[str, MethodRuns | None]]:
     found: list[tuple[str, MethodRuns | None]] = []
     known = dict.fromkeys((*GENERATORS, *(runs.method.name for runs in samples.methods)))
     for name in known:
-        mine = [runs for runs in samples.methods if runs.method.name == name]
+        mine = [runs for runs in samples.distinct if runs.method.name == name]
         rest = [runs for runs in samples.group.methods if runs.method.name == name]
         found += [(name, runs) for runs in mine] or [(name, rest[0] if rest else None)]
     return found

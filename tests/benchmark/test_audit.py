@@ -49,7 +49,10 @@ def test_the_record_says_how_the_samples_are(audited):
             assert row.images == 2 * row.slices
             assert 0 < row.mae < row.rmse < 1 and row.mse < row.rmse and -1 < row.ssim < 1 and 0 <= row.ms_ssim <= 1
             assert row.diversity > 0 and row.pixel_sd > 0 and row.own_distance > 0 and 0 <= row.copied <= 1
+            assert 0 <= row.real_copied <= 1
             assert 0 <= row.agreement <= 1 and 0 <= row.agreement_volume <= 1 and row.real_nearest > 0
+        among = [row.real_copied for row in found.rows if row.part == TRAINING]
+        assert np.mean(among) < 0.05, "the threshold is the 1 % quantile of real training slices"
         assert set(found.frechet) == {TRAINING, HELD_OUT, "real"} and min(found.frechet.values()) >= 0
         assert found.ms_ssim_scales == 3 and 0 <= found.reference_dice <= 1
         labelled = sum(found.agreement_histogram[TRAINING])

@@ -17,7 +17,7 @@ def sample_row(case: str, part: str, *, worse: float = 0.0, paired: bool = False
     values = {
         "case": case, "part": part, "slices": 10, "images": 20, "diversity": 0.2, "pixel_sd": 0.05, "agreement": 0.8,
         "agreement_volume": 0.75, "real_agreement": 0.85, "real_agreement_volume": 0.8, "own_distance": 0.5, "nearest": 0.8,
-        "real_nearest": 0.8, "copied": 0.01,
+        "real_nearest": 0.8, "copied": 0.01, "real_copied": 0.01,
     }  # fmt: skip
     middle = {"mae": 0.09, "mse": 0.023, "rmse": 0.144, "ssim": 0.64, "ms_ssim": 0.67}
     for name, value in middle.items():
