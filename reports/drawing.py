@@ -87,7 +87,7 @@ def draw(
         figure = Figure(figsize=(WIDTH_INCHES, height_inches), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
         FigureCanvasAgg(figure)
         alt = plot(figure)
-        text = textwrap.fill(heading, 98)
+        text = textwrap.fill(heading, 94)
         figure.suptitle(text, x=0.012, ha="left", fontsize=9, color="0.25", parse_math=False)
         figure.get_layout_engine().execute(figure)
         figure.set_layout_engine("none")  # the layout found once holds for every file

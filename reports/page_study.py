@@ -36,7 +36,7 @@ def write_study(site: Site, summaries: Sequence[Summary]) -> dict[str, Any]:
         site.write("claim.html.jinja", line["page"], claim=line, needs=verdict.claim.needs,
                    rule=rule_text(verdict.claim), findings=finding_lines(verdict))  # fmt: skip
     tables = [
-        {"title": one.title, "table": one.table, "notes": one.notes,
+        {"title": one.title, "table": one.table, "notes": one.notes, "guide": one.guide,
          "files": {kind: site.link(path) for kind, path in one.files.items()}}
         for one in write_paper_tables(summaries, site.out / "tables")
     ]  # fmt: skip

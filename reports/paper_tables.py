@@ -16,7 +16,7 @@ from reports.csv_files import write_frame
 from reports.labels import one_line
 from reports.paper_numbers import not_comparable, paper_method, paper_value, table2
 from reports.sample_numbers import audited
-from reports.sample_tables import fidelity_frame, fidelity_notes, fidelity_table, printed_table
+from reports.sample_tables import FIDELITY_GUIDE, fidelity_frame, fidelity_notes, fidelity_table, printed_table
 from reports.summaries import Summary, mean_and_sd
 from reports.tables import ABSENT, Table, absent_runs, markdown_text, spread
 
@@ -114,12 +114,16 @@ def edition_table(edition: Edition, frame: pd.DataFrame | None = None) -> Table:
 
 @dataclass(frozen=True)
 class PaperTable:
-    """A table of the paper on disk: its title, what readers see, {"csv", "md", "tex"} -> path, and how to read it."""
+    """A table of the paper on disk: its title, what readers see, {"csv", "md", "tex"} -> path, and how to read it.
+
+    notes: of this table alone; guide: of all tables of its kind.
+    """
 
     title: str
     table: Table
     files: dict[str, Path]
     notes: tuple[str, ...] = ()
+    guide: tuple[str, ...] = ()
 
 
 def write_paper_tables(summaries: Sequence[Summary], folder: Path) -> list[PaperTable]:
@@ -127,9 +131,9 @@ def write_paper_tables(summaries: Sequence[Summary], folder: Path) -> list[Paper
     folder.mkdir(parents=True, exist_ok=True)
     found = []
     for samples in audited(summaries):
-        title, notes = f"Table I, ours: {samples.group.title}", tuple(fidelity_notes(samples))
-        table = fidelity_table(samples)
-        found.append(_written(title, table, fidelity_frame(samples), f"table1-{samples.group.slug}", folder, notes))
+        title, stem = f"Table I, ours: {samples.group.title}", f"table1-{samples.group.slug}"
+        notes, frame = tuple(fidelity_notes(samples)), fidelity_frame(samples)
+        found.append(_written(title, fidelity_table(samples), frame, stem, folder, notes, FIDELITY_GUIDE))
     if not found:
         table = printed_table()
         notes = ("No run was audited yet: python cli.py suite table1 does it.",)
@@ -164,15 +168,16 @@ def latex_text(text: str) -> str:
 
 
 def _written(
-    title: str, table: Table, frame: pd.DataFrame, stem: str, folder: Path, notes: tuple[str, ...] = ()
-) -> PaperTable:
+    title: str, table: Table, frame: pd.DataFrame, stem: str, folder: Path, notes: tuple[str, ...] = (),
+    guide: tuple[str, ...] = (),
+) -> PaperTable:  # fmt: skip
     paths = {kind: folder / f"{stem}.{kind}" for kind in ("csv", "md", "tex")}
-    under = "".join(f"- {markdown_text(note)}\n" for note in notes)
+    under = "".join(f"- {markdown_text(note)}\n" for note in (*notes, *guide))
     text = f"# {markdown_text(title)}\n\n{table.markdown()}\n" + (f"\n{under}" if under else "")
     paths["md"].write_text(text, encoding="utf-8")
     paths["tex"].write_text(latex(table, title), encoding="utf-8")
     write_frame(frame, paths["csv"])
-    return PaperTable(title, table, paths, notes)
+    return PaperTable(title, table, paths, notes, guide)
 
 
 def _printed_rows(dataset: str) -> list[str]:

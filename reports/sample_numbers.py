@@ -19,7 +19,7 @@ from reports.groups import Group, MethodRuns
 from reports.labels import changed_settings, flat, one_line, protocol_base, usual_numbers
 from reports.paper_numbers import not_comparable
 from reports.summaries import Summary
-from reports.tables import absent_runs, rounded
+from reports.tables import absent_runs
 
 MEASURES = {"mae": "MAE", "mse": "MSE", "rmse": "RMSE", "ssim": "SSIM", "ms_ssim": "MS-SSIM"}
 FIDELITY = tuple(MEASURES)
@@ -202,9 +202,10 @@ def sample_warnings(record: Record) -> list[str]:
         # Samples made from a training slice lie near it by construction; all others must not.
         copied, real = means["copied"], means["real_copied"]
         if (samples.paired or part == HELD_OUT) and copied > max(MOST_COPIED, 0 if np.isnan(real) else 2 * real):
+            share = "not counted" if np.isnan(real) else f"{100 * real:.0f} %"
             found.append(
                 f"{100 * copied:.0f} % of the {part} samples count as copied (nearer to a training slice than 99 % of real ones"
-                f" are to another case's), of real slices {rounded(real, 0, 100)} %: memorisation, or images without detail."
+                f" are to another case's), of real slices {share}: memorisation, or images without detail."
             )
     return found
 

@@ -100,19 +100,24 @@ def fidelity_table(samples: AuditedSamples) -> Table:
     return Table.of(rows)
 
 
+FIDELITY_GUIDE = (
+    "Each sample is compared with the slice whose edges it was made from, in grey range 0-1. Held-out samples were made from"
+    " the edges of test cases, which no generator of that fold has seen, with the plain prompt: read Table I there. Training"
+    " samples were made from the training slices, and one learned by heart would look best. Samples of unconditional have no"
+    " source image: –.",
+    "By case: a case's value is the mean over its images, seeds and folds; ± is the SD over cases (n - 1). By image: mean and"
+    " SD of all images, as the paper's, whose RMSE² + SD² is its MSE, which holds for images alone. The paper does not say"
+    " which images those were. Its EMIT-Diff is emitdiff here.",
+)
+
+
 def fidelity_notes(samples: AuditedSamples) -> list[str]:
-    """How the numbers of Table I are made, in sentences that stand under it."""
+    """What holds for the numbers of one Table I, in sentences that stand under it; FIDELITY_GUIDE holds for all."""
     size = samples.group.spec.preset.size
     scales = {one.samples.ms_ssim_scales for runs in samples.methods for one in audited_runs(runs)}
     notes = [
-        "Each sample is compared with the slice whose edges it was made from, in grey range 0-1. Held-out samples were made"
-        " from the edges of test cases, which no generator of that fold has seen, with the plain prompt: read Table I there."
-        " Training samples were made from the training slices, and one learned by heart would look best.",
-        "By case: a case's value is the mean over its images, seeds and folds; ± is the SD over cases (n - 1). By image: mean"
-        " and SD of all images, as the paper's, whose RMSE² + SD² is its MSE, which holds for images alone. The paper does not"
-        " say which images those were. Its EMIT-Diff is emitdiff here.",
-        f"MS-SSIM has {' or '.join(map(str, sorted(scales)))} scales at {size} px (five from 176 px on), so that values of"
-        " other sizes do not compare. Samples of unconditional have no source image: –.",
+        f"MS-SSIM has {' or '.join(map(str, sorted(scales)))} scales at {size} px (five from 176 px on): values of other sizes"
+        " do not compare."
     ]
     if reasons := fidelity_caveats(samples.group, [runs for runs in samples.methods if runs.method.name in GENERATORS]):
         notes.append(f"Not comparable with the paper's values: {'; '.join(reasons)}.")

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmark.sample_record import HELD_OUT, TRAINING
 from reports.marks import VERIFIED, Mark, Refused
 from reports.page import build
 from reports.site import run_page
 from tests.reports.browser import CHROMIUM, Browser
 from tests.reports.made import case_row, make_record, table2_records
+from tests.reports.sampled import sample_row, with_samples
 from tests.reports.test_page import HOSTILE
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")]
@@ -18,13 +20,15 @@ OVERFLOW = "document.documentElement.scrollWidth - window.innerWidth"
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
-    """Table II of a phantom in two protocols, one run of it failed, and a hostile run of another source."""
+    """Table II of a phantom in two protocols, one run of it failed, one audited, and a hostile run of another source."""
     out = tmp_path_factory.mktemp("report")
     records = [*table2_records(), *(make_record(name, protocol="released") for name in ("none", "emitdiff"))]
     records[3] = make_record("classic", "contrast", fold=0, error="RuntimeError: the loss is not finite")
     curve = {"loss": ((10, 0.9), (20, 0.5)), "dice": ((10, 0.2), (20, 0.8))}
     stages = [one.model_copy(update={"curve": curve}) if one.stage == "fit-segmenter" else one for one in records[0].stages]
     records[0] = records[0].model_copy(update={"stages": tuple(stages)})
+    rows = [sample_row(HOSTILE, TRAINING, agreement_volume=0.1), sample_row("a", HELD_OUT, copied=0.5)]
+    records[-1] = with_samples(records[-1], rows=rows)
     source = records[0].spec.source.model_copy(update={"title": "z" + HOSTILE})
     records.append(make_record("none", rows=[case_row(HOSTILE, 0.5), case_row("b", 0.4)], source=source))
     marks = {records[0].key: Mark(HOSTILE, VERIFIED, HOSTILE)}
@@ -52,7 +56,7 @@ def wide(browser):
 
 def kinds_of_page(out, records):
     whole = [out / f"{name}.html" for name in ("index", "claims", "paper", "settings", "audits", "protocol")]
-    runs = [out / run_page(record.key) for record in (records[0], records[3], records[-1])]
+    runs = [out / run_page(record.key) for record in (records[0], records[3], records[-2], records[-1])]
     return [*whole, *runs, *sorted(out.glob("groups/*.html")), out / "claims" / "gain-prostate-diffboost.html"]
 
 
