@@ -1,0 +1,160 @@
+"""What each way of computing is worth, measured alone: why the loops use it, or do not.
+
+    python tests/bench/bench_choices.py [--parts segmenter,sampler,sampler-stable] [--architecture attention-unet]
+        [--size 128] [--device cpu] [--rounds 5] [--compile]
+
+Every row is the plain way (float32, contiguous, single-tensor AdamW) with one thing changed; the rows take turns, and a
+ratio is the median over the rounds of the plain way's time over the row's, so that above 1 it pays. segmenter: a training
+step of 8 slices. sampler: one denoising step of 32 slices by the generator of preset `compact`, without guidance.
+sampler-stable: the same by "small" Stable Diffusion of made_stable.py, batch 8. --compile adds torch.compile, minutes of
+compiling on a CPU.
+"""
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from baselines.architectures import build
+from baselines.emitdiff import EmitDiffNetwork
+from baselines.generator import GeneratorSettings
+from baselines.objectives import dice_ce
+from baselines.stable.parts import load_parts
+from baselines.text import Vocabulary
+from benchmark.presets import GENERATOR_NUMBERS
+from tests.bench.made_stable import save_model
+
+Work = Callable[[], object]
+CHANNELS_LAST = {"memory_format": torch.channels_last}
+
+
+def segmenter(options: argparse.Namespace) -> dict[str, Work]:
+    """Ways of one training step."""
+    images = torch.rand(8, 1, options.size, options.size, device=options.device)
+    labels = (images[:, 0] > 0.7).long()
+    loss_of = dice_ce(False)
+
+    def way(layout: dict, dtype: torch.dtype, optimiser: dict, compiled: bool = False) -> Work:
+        network = build(options.architecture, options.size).to(options.device, **layout)
+        given = images.to(**layout)
+        adamw = torch.optim.AdamW(network.parameters(), lr=1e-3, **optimiser)
+        if compiled:
+            network.compile()
+
+        def step() -> None:
+            with torch.autocast(options.device, dtype, enabled=dtype != torch.float32):
+                logits = network(given)
+            adamw.zero_grad(set_to_none=True)
+            loss_of(logits, labels).backward()
+            adamw.step()
+
+        return step
+
+    single, fused = {"foreach": False}, {"fused": True}
+    ways = {
+        "plain": way({}, torch.float32, single),
+        "channels_last": way(CHANNELS_LAST, torch.float32, single),
+        "bfloat16": way({}, torch.bfloat16, single),
+        "bfloat16, channels_last": way(CHANNELS_LAST, torch.bfloat16, single),
+        "fused AdamW": way({}, torch.float32, fused),
+        "foreach AdamW": way({}, torch.float32, {"foreach": True}),
+    }
+    return ways | ({"compile": way({}, torch.float32, single, True)} if options.compile else {})
+
+
+def sampler(options: argparse.Namespace) -> dict[str, Work]:
+    """Ways of one denoising step of the generator from scratch."""
+    settings = GeneratorSettings(**GENERATOR_NUMBERS["compact"]["emitdiff"])
+    vocabulary = Vocabulary.of(["MRI, prostate, whole gland"])
+    side, planes = options.size // settings.unshuffle, settings.unshuffle**2
+    grid, edges = torch.randn(2, 32, planes, side, side, device=options.device)
+    text = torch.randn(32, vocabulary.length, settings.text_width, device=options.device)
+
+    def make() -> torch.nn.Module:
+        torch.manual_seed(0)
+        return EmitDiffNetwork(settings, options.size, vocabulary)
+
+    return denoising(make, (grid, torch.full((32,), 500, device=options.device), edges, text), options)
+
+
+def sampler_stable(options: argparse.Namespace) -> dict[str, Work]:
+    """Ways of one denoising step of Stable Diffusion."""
+    with tempfile.TemporaryDirectory() as folder:
+        location = save_model("small", Path(folder)).location
+        parts = [load_parts(location) for _ in range(4 + options.compile)]
+    side = options.size // parts[0].latent_factor
+    latents, edges = torch.randn(8, 4, side, side), torch.rand(8, 3, options.size, options.size)
+    text = torch.randn(8, 77, parts[0].denoiser.unet.config.cross_attention_dim)
+    given = [tensor.to(options.device) for tensor in (latents, torch.full((8,), 500), text, edges)]
+    return denoising(lambda: parts.pop().denoiser, tuple(given), options)
+
+
+def denoising(make: Callable[[], torch.nn.Module], given: tuple, options: argparse.Namespace) -> dict[str, Work]:
+    """Ways of calling the network that `make` returns."""
+
+    def way(layout: dict, dtype: torch.dtype, compiled: bool = False, single: bool = False) -> Work:
+        network = make().eval().requires_grad_(False).to(options.device, dtype, **layout)
+        if compiled:
+            network.compile()
+        inputs = [value.to(dtype) if value.is_floating_point() else value for value in given]
+        inputs = [value.to(**layout) if value.dim() == 4 else value for value in inputs]
+
+        @torch.inference_mode()
+        def step() -> None:
+            if single:
+                for row in range(len(inputs[0])):
+                    network(*(value[row : row + 1] for value in inputs))
+            else:
+                network(*inputs)
+
+        return step
+
+    ways = {
+        "plain": way({}, torch.float32),
+        "channels_last": way(CHANNELS_LAST, torch.float32),
+        "bfloat16": way({}, torch.bfloat16),
+        "bfloat16, channels_last": way(CHANNELS_LAST, torch.bfloat16),
+    }
+    return ways | ({"compile": way({}, torch.float32, compiled=True)} if options.compile else {})
+
+
+PARTS = {"segmenter": segmenter, "sampler": sampler, "sampler-stable": sampler_stable}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--parts", default=",".join(PARTS))
+    parser.add_argument("--architecture", default="attention-unet", help="of the segmenter")
+    parser.add_argument("--size", type=int, default=128, help="pixels")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--compile", action="store_true")
+    options = parser.parse_args()
+    print(f"{options.size} px, {options.device}, {torch.get_num_threads()} threads, {options.rounds} rounds after 1; medians\n")
+    print(f"{'part':18}{'way':28}{'ms':>10}{'plain / way':>14}")
+    for part in options.parts.split(","):
+        ways = PARTS[part](options)
+        rounds = [{name: seconds(work, options.device) for name, work in ways.items()} for _ in range(options.rounds + 1)]
+        for name in ways:
+            taken = statistics.median(one[name] for one in rounds[1:])
+            ratio = statistics.median(one["plain"] / one[name] for one in rounds[1:])
+            print(f"{part:18}{name:28}{taken * 1e3:10.1f}{ratio:13.2f}x", flush=True)
+
+
+def seconds(work: Work, device: str) -> float:
+    start = time.perf_counter()
+    work()
+    if device != "cpu":
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    main()

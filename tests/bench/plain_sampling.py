@@ -1,0 +1,74 @@
+"""Sampling as the pipelines of diffusers do it, one slice per call: what bench_sampling.py compares our samplers with.
+
+Stable Diffusion has its pipeline in diffusers, which is used as it comes. The generator from scratch has none; `PlainEmitDiff`
+is one in their manner: every call encodes its prompt and the empty one, sets the schedule, and doubles the batch for
+guidance. Both get the starting noise that our sampler draws, so that they make the same images.
+"""
+
+import numpy as np
+import torch
+from diffusers import StableDiffusionControlNetPipeline
+
+from baselines import diffusion
+from baselines.emitdiff import EmitDiff
+from baselines.generator import Conditions, SamplingSettings
+from baselines.stable.generator import make_sampler
+from baselines.stable.parts import Parts
+from baselines.stable.settings import StableSampling
+
+
+class PlainEmitDiff:
+    """Float32, contiguous tensors. `conditions` are those of our sampler, `key` and `variant` 0 its noise."""
+
+    def __init__(self, generator: EmitDiff, sampling: SamplingSettings, key: str):
+        self.network, self.vocabulary, self.sampling, self.key = generator.network, generator.vocabulary, sampling, key
+        self.device = generator.device
+
+    @torch.no_grad()
+    def __call__(self, conditions: Conditions, row: int) -> np.ndarray:
+        """uint8 (S, S): one sample."""
+        settings, sampling = self.network.settings, self.sampling
+        guided = sampling.guidance_scale > 1
+        texts = [*([""] if guided else []), conditions.prompts[row]]
+        text = self.network.text(self.vocabulary.encode(texts).to(self.device))
+        edges = torch.from_numpy(conditions.edges[row].copy())[None, None].to(self.device).float() / 255
+        edges = diffusion.to_grid(edges, settings.unshuffle).repeat(len(texts), 1, 1, 1)
+        scheduler = diffusion.make_sampler(sampling, settings.prediction, self.device)
+        ids = [conditions.ids[row]]
+        latents = diffusion.starting_noise(self.key, ids, 0, edges.shape[1:], sampling.noise, self.device)
+        latents = latents * scheduler.init_noise_sigma
+        for timestep in scheduler.timesteps:
+            given = scheduler.scale_model_input(torch.cat([latents] * len(texts)), timestep)
+            predicted = self.network(given, timestep.expand(len(texts)), edges, text)
+            if guided:
+                without, with_text = predicted.chunk(2)
+                predicted = without + sampling.guidance_scale * (with_text - without)
+            latents = scheduler.step(predicted, timestep, latents, return_dict=False)[0]
+        return diffusion.to_uint8(diffusion.from_grid(latents, settings.unshuffle))[0, 0]
+
+
+class PlainStable:
+    """StableDiffusionControlNetPipeline of diffusers in float32, as its documentation loads it."""
+
+    def __init__(self, parts: Parts, sampling: StableSampling, key: str, device: torch.device):
+        self.parts, self.sampling, self.key = parts, sampling, key
+        self.pipeline = StableDiffusionControlNetPipeline(
+            vae=parts.vae, text_encoder=parts.text_encoder, tokenizer=parts.tokenizer, unet=parts.denoiser.unet,
+            controlnet=parts.denoiser.control, scheduler=make_sampler(sampling, parts), safety_checker=None,
+            feature_extractor=None, requires_safety_checker=False,
+        ).to(device)  # fmt: skip
+        self.pipeline.set_progress_bar_config(disable=True)
+
+    def __call__(self, conditions: Conditions, row: int) -> np.ndarray:
+        """uint8 (S, S): the mean of the three channels of one sample."""
+        sampling, device = self.sampling, self.pipeline.device
+        edges = torch.from_numpy(conditions.edges[row].copy())[None, None].float() / 255
+        side = conditions.edges.shape[-1] // self.parts.latent_factor
+        shape = (self.parts.vae.config.latent_channels, side, side)
+        latents = diffusion.starting_noise(self.key, [conditions.ids[row]], 0, shape, sampling.noise, device)
+        images = self.pipeline(
+            prompt=conditions.prompts[row], negative_prompt=sampling.negative_prompt, image=edges.expand(-1, 3, -1, -1),
+            latents=latents, num_inference_steps=sampling.steps, guidance_scale=sampling.guidance_scale,
+            controlnet_conditioning_scale=sampling.control_scale, output_type="np",
+        ).images  # fmt: skip
+        return (images[0].mean(-1) * 255).round().astype(np.uint8)
