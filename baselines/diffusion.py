@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from baselines.generator import GeneratorSettings, SamplingSettings
+from baselines.number_format import sampling_dtype
 
 TIMESTEPS = 1000
 # (noisy grid (B,C,H,W), timesteps (B,)) -> the network's prediction, like the grid
@@ -143,11 +144,14 @@ def sample_grid(
 ) -> torch.Tensor:
     """Grid of samples from starting noise, both (B, C, H, W); no noise is added on the way (eta 0, Q12).
 
-    Every step works on each sample alone, so a batch changes a sample only by the rounding of its matrix products.
+    Every step works on each sample alone, so a batch changes a sample only by the rounding of its matrix products. The
+    network runs in bfloat16 where the device can (number_format.py), the solver in float32.
     """
     sampler = make_sampler(settings, prediction, noise.device)
+    dtype = sampling_dtype(noise.device)
     grid = noise * sampler.init_noise_sigma * settings.noise_scale
     for timestep in sampler.timesteps:
-        predicted = denoise(sampler.scale_model_input(grid, timestep), timestep.expand(grid.shape[0]))
-        grid = sampler.step(predicted, timestep, grid, return_dict=False)[0]
+        with torch.autocast(noise.device.type, dtype, enabled=dtype != torch.float32):
+            predicted = denoise(sampler.scale_model_input(grid, timestep), timestep.expand(grid.shape[0]))
+        grid = sampler.step(predicted.float(), timestep, grid, return_dict=False)[0]
     return grid

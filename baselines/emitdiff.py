@@ -24,6 +24,7 @@ from baselines.generator import (
     training_ids,
 )
 from baselines.generator_training import read_config, restore, save_fit, seeded, start_training, train
+from baselines.number_format import format_name, sampling_dtype
 from baselines.phrases import apply_changes, change_table, join_phrase
 from baselines.slice_augmentation import addressed_edges, random_edges, random_geometry
 from baselines.text import STYLE, TextEncoder, Vocabulary, embed
@@ -161,6 +162,7 @@ class EmitDiff(Generator):
 
     def __init__(self, network: EmitDiffNetwork, vocabulary: Vocabulary, ids: Sequence[str], device: torch.device):
         self.network, self.vocabulary, self.ids, self.device = network, vocabulary, list(ids), device
+        self.number_format = format_name(sampling_dtype(device))
 
     @classmethod
     def fit(
@@ -261,7 +263,7 @@ class EmitDiff(Generator):
 
         def denoise(grid: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
             both = self.network(torch.cat([grid, grid]), torch.cat([timesteps, timesteps]), edges, text, styles)
-            without, with_text = both.chunk(2)
+            without, with_text = both.float().chunk(2)
             return without + scale * (with_text - without)
 
         return denoise

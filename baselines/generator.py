@@ -202,6 +202,7 @@ class Generator(ABC):
     """A fitted generator of (image, mask) pairs. Weights are safetensors, everything else JSON or CSV; no pickle."""
 
     name: ClassVar[str]
+    number_format: str = "float32"  # of the network while it is sampled, for the record
 
     @classmethod
     @abstractmethod

@@ -155,7 +155,8 @@ def synthesize(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[
     np.save(out / "images.npy", images)
     np.save(out / "masks.npy", masks)
     write_json(out / IDS_FILE, training_ids(inputs["fit-generator"]))
-    return {"images": len(images), "unknown_words": generator.unknown_words(conditions.prompts)}
+    unknown = generator.unknown_words(conditions.prompts)
+    return {"images": len(images), "unknown_words": unknown, "number_format": generator.number_format}
 
 
 def fit_segmenter(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[str, Any]:

@@ -4,7 +4,7 @@ STAGE_VERSIONS = {
     "prepare": 1,
     "pretrain": 1,
     "fit-generator": 1,
-    "synthesize": 1,
+    "synthesize": 2,
     "audit": 2,
     "fit-segmenter": 1,
     "predict": 1,

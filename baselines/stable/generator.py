@@ -17,6 +17,7 @@ from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, UniPCMultistep
 
 from baselines import diffusion
 from baselines.generator import TRAINING_IDS_FILE, Conditions, Generator, TrainingSlices
+from baselines.number_format import format_name, sampling_dtype
 from baselines.slice_augmentation import addressed_edge_dropout
 from baselines.stable import pretraining_folder, training, weights
 from baselines.stable.batches import FolderSlices, FoldSlices
@@ -37,6 +38,7 @@ class StableDiffusion(Generator):
 
     def __init__(self, folder: Path, settings: StableSettings, size: int, device: torch.device):
         self.folder, self.settings, self.size, self.device = folder, settings, size, device
+        self.number_format = format_name(sampling_dtype(device))
         self._parts: Parts | None = None
 
     @classmethod
@@ -127,15 +129,16 @@ class StableDiffusion(Generator):
         return images, np.array(conditions.masks)
 
     def _loaded(self, compiled: bool) -> Parts:
-        """The model on the device: on a GPU in bfloat16, channels last; compiled on demand."""
+        """The model on the device: in bfloat16 where it can, on a GPU channels last; compiled on demand."""
         if self._parts is None:
             parts = load_parts(_location(self.settings), self.folder)
             parts.denoiser.requires_grad_(False)
             parts.text_encoder.to(self.device)
             for module in (parts.vae, parts.denoiser):
-                module.to(self.device)
+                # Not diffusers' own `to`, which warns of layers to be kept in float32 even where there are none.
+                torch.nn.Module.to(module, self.device, sampling_dtype(self.device))
                 if self.device.type == "cuda":
-                    module.to(dtype=torch.bfloat16, memory_format=torch.channels_last)
+                    module.to(memory_format=torch.channels_last)
             if compiled:
                 parts.denoiser.compile()
             self._parts = parts

@@ -22,6 +22,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from baselines import style
 from baselines.architectures import build
 from baselines.emitdiff import EmitDiffNetwork
 from baselines.generator import GeneratorSettings
@@ -79,9 +80,10 @@ def sampler(options: argparse.Namespace) -> dict[str, Work]:
 
     def make() -> torch.nn.Module:
         torch.manual_seed(0)
-        return EmitDiffNetwork(settings, options.size, vocabulary)
+        return EmitDiffNetwork(settings, options.size, vocabulary, 1)
 
-    return denoising(make, (grid, torch.full((32,), 500, device=options.device), edges, text), options)
+    styles = torch.zeros(32, style.WIDTH * settings.style, device=options.device)
+    return denoising(make, (grid, torch.full((32,), 500, device=options.device), edges, text, styles), options)
 
 
 def sampler_stable(options: argparse.Namespace) -> dict[str, Work]:

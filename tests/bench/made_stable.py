@@ -6,6 +6,7 @@ model of the tests. Callers: bench_sampling.py, bench_roofline.py.
 from pathlib import Path
 
 import torch
+import transformers
 from diffusers import AutoencoderKL, ControlNetModel, PNDMScheduler, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel
 
@@ -21,6 +22,7 @@ SIZES = {
 
 def save_model(name: str, folder: Path) -> StableSettings:
     """Settings that lead to the model, which is written into `folder`."""
+    transformers.utils.logging.disable_progress_bar()
     if name == "tiny":
         save_base(folder / "base")
         save_controlnet(folder / "control")

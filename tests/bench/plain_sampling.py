@@ -21,8 +21,8 @@ class PlainEmitDiff:
     """Float32, contiguous tensors. `conditions` are those of our sampler, `key` and `variant` 0 its noise."""
 
     def __init__(self, generator: EmitDiff, sampling: SamplingSettings, key: str):
-        self.network, self.vocabulary, self.sampling, self.key = generator.network, generator.vocabulary, sampling, key
-        self.device = generator.device
+        self.generator, self.network, self.device = generator, generator.network, generator.device
+        self.sampling, self.key = sampling, key
 
     @torch.no_grad()
     def __call__(self, conditions: Conditions, row: int) -> np.ndarray:
@@ -30,16 +30,17 @@ class PlainEmitDiff:
         settings, sampling = self.network.settings, self.sampling
         guided = sampling.guidance_scale > 1
         texts = [*([""] if guided else []), conditions.prompts[row]]
-        text = self.network.text(self.vocabulary.encode(texts).to(self.device))
+        text = self.network.text(self.generator.vocabulary.encode(texts).to(self.device))
+        styles = self.generator._styles([conditions.ids[row]], 0, self.key, sampling.style).repeat(len(texts), 1)
         edges = torch.from_numpy(conditions.edges[row].copy())[None, None].to(self.device).float() / 255
         edges = diffusion.to_grid(edges, settings.unshuffle).repeat(len(texts), 1, 1, 1)
         scheduler = diffusion.make_sampler(sampling, settings.prediction, self.device)
         ids = [conditions.ids[row]]
         latents = diffusion.starting_noise(self.key, ids, 0, edges.shape[1:], sampling.noise, self.device)
-        latents = latents * scheduler.init_noise_sigma
+        latents = latents * scheduler.init_noise_sigma * sampling.noise_scale
         for timestep in scheduler.timesteps:
             given = scheduler.scale_model_input(torch.cat([latents] * len(texts)), timestep)
-            predicted = self.network(given, timestep.expand(len(texts)), edges, text)
+            predicted = self.network(given, timestep.expand(len(texts)), edges, text, styles)
             if guided:
                 without, with_text = predicted.chunk(2)
                 predicted = without + sampling.guidance_scale * (with_text - without)
