@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from benchmark.forecast import Forecast
@@ -20,12 +21,15 @@ err = Console(stderr=True, highlight=False, width=WIDTH, soft_wrap=True)
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], caption: str = "") -> None:
-    """A table; columns whose name ends in '>' are right-aligned."""
-    table = Table(title=title, title_justify="left", caption=caption or None, caption_justify="left")
+    """A table; columns whose name ends in '>' are right-aligned. All texts are shown as they are: none is markup."""
+    table = Table(
+        title=Text(title, "table.title"), title_justify="left", caption=Text(caption, "table.caption") if caption else None,
+        caption_justify="left",
+    )  # fmt: skip
     for column in columns:
         table.add_column(column.rstrip(">"), justify="right" if column.endswith(">") else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(str(cell) for cell in row))
+        table.add_row(*(Text(str(cell)) for cell in row))
     out.print(table)
 
 

@@ -3,7 +3,7 @@
 Callers: cli. Not here: the format and its checks (reports/submission).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from benchmark.console import err, out, print_table, size
@@ -15,8 +15,9 @@ from benchmark.stage_keys import stage_keys
 from benchmark.store import Store
 from reports.groups import make_groups
 from reports.load import load_records
+from reports.marks import Refused
 from reports.submission.known import Library
-from reports.submission.merge import Board, merge
+from reports.submission.merge import merge
 from reports.submission.pack import pack
 from reports.submission.validate import Checked, validate
 
@@ -42,15 +43,16 @@ def submit(
 
 
 def validate_files(files: Sequence[Path], roots: Sequence[Path], described: Sequence[Path], stores: Sequence[Path]) -> int:
-    """Checks submissions and prints what was found; 0 all valid, 1 some refused."""
+    """Checks submissions and prints what was found; 0 all valid, 1 some refused, or with no run that is not there yet."""
     checked = _checked(files, roots, described)
     for one in checked:
         rows = [(finding.check, finding.state, finding.text) for finding in one.findings]
         outcome = "valid" if one.valid else "REFUSED"
         print_table(f"{one.path.name}{f' by {one.owner}' if one.owner else ''}: {outcome}", ("check", "outcome", "what"), rows)
     board = merge(checked, _own(stores))
-    _print_refused(board)
-    return 1 if any(not one.valid for one in checked) or _unused(board, checked) else 0
+    told = {reason for one in checked for reason in one.reasons}
+    _print_refused(one for one in board.refused if not told.issuperset(one.reasons))  # the others stand in their tables
+    return 0 if all(board.added) else 1
 
 
 def build_board(
@@ -62,7 +64,7 @@ def build_board(
 
     checked = _checked(places, roots, described)
     board = merge(checked, _own(stores))
-    _print_refused(board)
+    _print_refused(board.refused)
     if not board.records:
         raise InputError("no submission is valid and no --store is given, so there is nothing to build a page of.")
     defaults = {kind: settings_class(kind)().model_dump(mode="json") for kind in SETTINGS}
@@ -113,13 +115,7 @@ def _checked(places: Sequence[Path], roots: Sequence[Path], described: Sequence[
     return [validate(file, library, stage_keys) for file in dict.fromkeys(files)]
 
 
-def _print_refused(board: Board) -> None:
-    for one in board.refused:
+def _print_refused(refused: Iterable[Refused]) -> None:
+    for one in refused:
         for reason in one.reasons:
             err.print(f"{one.name}: {reason}", markup=False)
-
-
-def _unused(board: Board, checked: Sequence[Checked]) -> bool:
-    """Whether a valid submission adds no run at all to the board."""
-    submitted = set(board.marks)
-    return any(one.valid and not submitted & {record.key for record in one.records} for one in checked)

@@ -7,10 +7,11 @@ import re
 
 from pydantic import ValidationError
 
+from baselines.generator_settings import settings_of_generator
 from benchmark.errors import InputError
 from benchmark.plan import plan_split
 from benchmark.record import Record
-from benchmark.spec import RunSpec
+from benchmark.spec import MethodSpec, RunSpec, canonical
 from benchmark.versions import STAGE_VERSIONS
 from datasets.folds import Split
 
@@ -29,10 +30,20 @@ def stage_keys(record: Record) -> list[tuple[str, str]] | None:
         return None
     parts = Split(train=split.train, validation=split.validation, test=split.test, hash=split.hash)
     try:
+        _check_generator(spec.method)
         nodes = plan_split(spec, parts, _source_options(spec)).nodes
     except (ValidationError, KeyError, TypeError, AttributeError, ValueError) as error:
-        raise InputError(f"the generator's settings are none that it can have ({type(error).__name__})") from error
+        raise InputError(f"its generator has settings that none can have ({type(error).__name__})") from error
     return [(node.stage, node.key) for node in nodes]
+
+
+def _check_generator(method: MethodSpec) -> None:
+    """Raises InputError unless all settings of the generator are written out, each in its own type, as `resolve` does."""
+    if not method.generates:
+        return
+    settings = settings_of_generator(method.generator_kind, method.generator or {})
+    if canonical(settings.model_dump(mode="json")) != canonical(method.generator):
+        raise InputError("the settings of its generator are not written out in full")
 
 
 def _source_options(spec: RunSpec) -> dict[str, str]:

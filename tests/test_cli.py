@@ -83,7 +83,7 @@ def test_missing_options_are_usage_errors(call):
 
 def test_help_names_every_command_of_the_design():
     done = subprocess.run([sys.executable, "cli.py", "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
-    for command in ("run", "suite", "status", "stage", "verify", "gc", "report", "data", "crosswalk", "doctor"):
+    for command in ("run", "suite", "status", "stage", "verify", "gc", "report", "data", "crosswalk", "leaderboard", "doctor"):
         assert f" {command} " in done.stdout
 
 

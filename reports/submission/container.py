@@ -13,6 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from benchmark.errors import InputError
 from reports.labels import one_line
@@ -26,8 +27,8 @@ MAX_NAME = 100
 _DATE = (1980, 1, 1, 0, 0, 0)
 _MODE = stat.S_IFREG | 0o644
 _END = struct.Struct("<4s4H2LH")  # the end record of a zip without a comment
-_HEADER_BYTES, _DIRECTORY_BYTES = 30, 46  # of an entry, without its name
-_UNIX = 3
+_DIRECTORY_BYTES = 46  # of an entry in the directory, without its name
+_UNIX, _VERSION = 3, 20
 
 
 def write(path: Path, entries: Iterable[tuple[str, bytes]]) -> None:
@@ -68,7 +69,7 @@ class Container:
             self._archive = self._opened()
             infos = self._archive.infolist()
             _check_entries(infos)
-            _check_layout(infos, self._archive.start_dir)
+            _check_layout(infos, self._archive.start_dir, self._file)
         except BaseException:
             self._file.close()
             raise
@@ -144,21 +145,28 @@ def _check_entries(infos: list[zipfile.ZipInfo]) -> None:
                 f"the entries unpack to more than is allowed at '{shown}': {MAX_ENTRY_BYTES} bytes each,"
                 f" {MAX_CONTENT_BYTES} together."
             )
-        usual = (zipfile.ZIP_DEFLATED, _UNIX, _MODE << 16, _DATE, 0, b"", b"")
+        usual = (zipfile.ZIP_DEFLATED, _UNIX, _VERSION, _VERSION, _MODE << 16, 0, 0, 0, _DATE, b"", b"")
         found = (
-            info.compress_type, info.create_system, info.external_attr, info.date_time, info.flag_bits, info.extra,
-            info.comment,
+            info.compress_type, info.create_system, info.create_version, info.extract_version, info.external_attr,
+            info.internal_attr, info.volume, info.flag_bits, info.date_time, info.extra, info.comment,
         )  # fmt: skip
         if found != usual:
             raise Refusal(f"the entry '{shown}' is not stored as `leaderboard submit` stores it.")
 
 
-def _check_layout(infos: list[zipfile.ZipInfo], directory: int) -> None:
-    """Raises Refusal unless the entries fill the file from its first byte to the directory, in the directory's order."""
+def _check_layout(infos: list[zipfile.ZipInfo], directory: int, file: BinaryIO) -> None:
+    """Raises Refusal unless the entries fill the file from its first byte to the directory, in the directory's order.
+
+    The header before each entry must say what the directory says of it.
+    """
     place = 0
     for info in infos:
         if info.header_offset != place:
             raise Refusal("the zip holds data between or before its entries.")
-        place += _HEADER_BYTES + len(info.filename) + info.compress_size
+        header = info.FileHeader(zip64=False)
+        file.seek(place)
+        if file.read(len(header)) != header:
+            raise Refusal(f"the header of '{info.filename}' differs from the directory.")
+        place += len(header) + info.compress_size
     if place != directory:
         raise Refusal("the zip holds data between or before its entries.")

@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmark.protocol import FOREGROUND_PIXELS
 from benchmark.record import METRICS, CaseRow
-from benchmark.scoring import score_case
+from benchmark.scoring import score_case, stretch_z
 from benchmark.spec import RunSpec
 from reports.submission.findings import Refusal
 from reports.submission.known import Truth
@@ -57,6 +57,14 @@ def planes(spec: RunSpec, truth: np.ndarray) -> list[int]:
     if spec.protocol.slices == "all":
         return list(range(len(truth)))
     return np.flatnonzero(np.count_nonzero(truth, axis=(1, 2)) > FOREGROUND_PIXELS).tolist()
+
+
+def true_voxels(spec: RunSpec, truth: Truth) -> int:
+    """True voxels of the planes that are scored, as a case row counts them."""
+    mask = truth.mask
+    z = planes(spec, mask)
+    scored = mask[z] if z else mask
+    return int(np.count_nonzero(stretch_z(scored, len(mask)) if spec.protocol.resize_z else scored))
 
 
 def recomputed(spec: RunSpec, truth: Truth, prediction: np.ndarray, where: str) -> dict[str, Any]:

@@ -23,22 +23,25 @@ AS_SUBMITTED = "as submitted"  # the badge of runs whose case rows could not be 
 @dataclass(frozen=True)
 class Board:
     """records: of the page; marks: by key, of the submitted ones; refused: whole submissions, and runs of others, that
-    are not on it, with their reasons."""
+    are not on it, with their reasons; added: how many runs of each submission are on it, in the order given."""
 
     records: tuple[Record, ...]
     marks: dict[str, Mark]
     refused: tuple[Refused, ...]
+    added: tuple[int, ...]
 
 
 def merge(checked: Sequence[Checked], own: Sequence[Record]) -> Board:
     """Puts the valid submissions beside `own` records."""
     board = _Board(own)
-    refused = []
+    refused, added = [], []
     for one in checked:
+        before = len(board.records)
         reasons = one.reasons or board.add(one)
+        added.append(len(board.records) - before)
         if reasons:
             refused.append(Refused(one_line(one.path.name), tuple(reasons)))
-    return Board(tuple(board.records), board.marks, tuple(refused))
+    return Board(tuple(board.records), board.marks, tuple(refused), tuple(added))
 
 
 class _Board:

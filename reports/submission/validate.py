@@ -9,45 +9,41 @@
     split       the one that protocol, fold and seed draw from the data set's cases (splits.py, known.py)
     stages      the keys that settings and split give: no other computation has them
     leaks       no case trained and tested on; generators saw their fold's cases alone
+    truth       true voxels and unit of every case, counted again where the images are at hand
     masks       case rows recomputed from predicted masks, where those are given and the images are at hand (masks.py)
 
-Callers: the `leaderboard` commands. Not here: other submissions (merge.py).
+Here are the first three, the others in checks.py. Callers: the `leaderboard` commands. Not here: other submissions
+(merge.py).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from benchmark.errors import InputError
 from benchmark.record import Record
 from reports.labels import one_line
 from reports.submission import manifest as contents
 from reports.submission import strict_json
+from reports.submission.checks import StageKeys, check_masks, check_records, check_stages, check_truth
 from reports.submission.container import Container
 from reports.submission.content import contradictions
 from reports.submission.findings import Finding, Findings, Refusal
-from reports.submission.identity import repeated, title, truths
-from reports.submission.known import Known, Library
-from reports.submission.manifest import Manifest, MaskEntry, averages
-from reports.submission.masks import differences, read_mask, recomputed
-from reports.submission.rows import impossible
-from reports.submission.splits import can_be_drawn, leaks, wrong_cases, wrong_hash, wrong_split
+from reports.submission.identity import title
+from reports.submission.known import Library
+from reports.submission.manifest import Manifest
 
 MAX_MANIFEST_BYTES = 32 << 20
 MAX_RECORD_BYTES = 4 << 20
 MAX_RECORDS = 2_000
 
 
-StageKeys = Callable[[Record], list[tuple[str, str]] | None]
-
-
 @dataclass(frozen=True)
 class Checked:
     """A submission after its check. records: all of them, only if nothing was refused; verified: keys of records whose
-    rows were all recomputed from masks; sha256: of the whole file."""
+    rows were all recomputed from masks."""
 
     path: Path
     findings: tuple[Finding, ...]
@@ -80,10 +76,12 @@ def validate(path: Path, library: Library, stage_keys: StageKeys) -> Checked:
             check = "records"
             records = tuple(_records(container, manifest, found))
             if not found.reasons:
-                _check_records(records, manifest, library, found)
-                _check_stages(records, stage_keys, found)
+                check_records(records, manifest, library, found)
+                check_stages(records, stage_keys, found)
+                check = "truth"
+                check_truth(records, library, found)
                 check = "masks"
-                verified = _check_masks(container, records, manifest, library, found)
+                verified = check_masks(container, records, manifest, library, found)
     except Refusal as refusal:
         found.refuse(check, str(refusal))
     reasons = found.reasons
@@ -150,137 +148,3 @@ def _validated(model: type, data: bytes, parsed: dict[str, Any], where: str) -> 
         first = error.errors(include_url=False, include_input=False)[0]
         field_name = ".".join(str(part) for part in first["loc"])[:120] or "the whole"
         raise Refusal(f"{where}: field {one_line(field_name)}: {one_line(first['msg'])[:160]}.") from error
-
-
-def _check_records(records: Sequence[Record], manifest: Manifest, library: Library, found: Findings) -> None:
-    for record, entry in zip(records, manifest.records, strict=True):
-        if averages(record) != entry.averages:
-            found.refuse("summaries", f"{title(record)}: the manifest's averages are not those of the case rows.")
-    found.passed("summaries", "recomputed from the case rows")
-    for check, texts_of in (("cases", wrong_cases), ("leaks", leaks), ("values", _wrong_values)):
-        for record in records:
-            for text in texts_of(record):
-                found.refuse(check, f"{title(record)}: {text}.")
-    for text in repeated(records):
-        found.refuse("cases", f"{text} is there more than once.")
-    _check_one_truth(records, found)
-    found.passed("cases", f"{sum(len(record.cases) for record in records)} rows")
-    found.passed("leaks", "by the cases that the records list; what a method really saw cannot be known from outside")
-    found.passed("values", "no row that two masks cannot give")
-    _check_splits(records, library, found)
-
-
-def _check_splits(records: Sequence[Record], library: Library, found: Findings) -> None:
-    origins: dict[str, None] = {}
-    for record in records:
-        if wrong_hash(record):
-            found.refuse("split", f"{title(record)}: the split's hash is not that of its cases.")
-            continue
-        try:
-            known = _known(record, records, library)
-        except Refusal as refusal:
-            found.refuse("split", f"{title(record)}: {refusal}")
-            continue
-        if can_be_drawn(record, known):
-            for text in wrong_split(record, known):
-                found.refuse("split", f"{title(record)}: {text}.")
-            origins.setdefault(known.origin)
-        else:
-            why = known.origin if known.cases is None else "the order of the data set's own list is not known here"
-            found.unchecked("split", f"of {one_line(record.spec.source.title)}: {why}")
-    if origins:
-        found.passed("split", f"drawn again from {' and '.join(origins)}")
-
-
-def _check_stages(records: Sequence[Record], stage_keys: StageKeys, found: Findings) -> None:
-    known = 0
-    for record in records:
-        try:
-            expected = stage_keys(record)
-        except InputError as error:
-            found.refuse("stages", f"{title(record)}: {error}.")
-            continue
-        if expected is None:
-            why = "its generator is the submitter's own" if record.spec.method.own else "an earlier version computed them"
-            found.unchecked("stages", f"of {one_line(record.spec.method.label)}: {why}, so their keys cannot be told")
-            continue
-        known += 1
-        held = [(stage.stage, stage.key) for stage in record.stages]
-        if held != expected:
-            other = next((name for name, key in expected if (name, key) not in held), held[-1][0])
-            found.refuse("stages", f"{title(record)}: its stage {other} is not the one that its settings and split give.")
-    if known:
-        found.passed("stages", "their keys follow from settings and split")
-
-
-def _wrong_values(record: Record) -> Iterator[str]:
-    return (f"case {row.case}: {text}" for row in record.cases for text in impossible(row, record.spec))
-
-
-def _check_one_truth(records: Sequence[Record], found: Findings) -> None:
-    """A case has as many true voxels in one record as in another that counts the same planes."""
-    seen: dict[tuple, int] = {}
-    for record in records:
-        for key, count in truths([record]):
-            if seen.setdefault(key, count) != count:
-                text = f"case {key[-1]} has {count} true voxels, {seen[key]} in another record"
-                found.refuse("values", f"{title(record)}: {text}.")
-
-
-def _known(record: Record, records: Sequence[Record], library: Library) -> Known:
-    source = record.spec.source
-    return library.known(record.spec, [one for one in records if one.spec.source == source])
-
-
-def _check_masks(
-    container: Container, records: Sequence[Record], manifest: Manifest, library: Library, found: Findings
-) -> frozenset[str]:
-    """Recomputes every case row that has a mask; the keys of the records of which all rows were."""
-    if not manifest.masks:
-        found.unchecked("masks", "the submission holds none, so the case rows stand as they were submitted")
-        return frozenset()
-    if found.reasons:
-        return frozenset()
-    entries: dict[str, list[MaskEntry]] = {}
-    for entry in manifest.masks:
-        entries.setdefault(entry.record, []).append(entry)
-    verified, rows = set(), 0
-    for record in records:
-        known, agreeing = _known(record, records, library), 0
-        for entry in entries.get(record.key, ()):
-            try:
-                agreeing += _mask_agrees(container, entry, record, known, library, found)
-            except Refusal as refusal:
-                found.refuse("masks", str(refusal))
-        rows += agreeing
-        if agreeing == len(record.cases):
-            verified.add(record.key)
-        if known.images is None:
-            found.unchecked("masks", f"the images of {one_line(record.spec.source.title)} are not here (--data-root)")
-    if rows:
-        found.passed("masks", f"{rows} case rows recomputed, {len(verified)} of {len(records)} records in full")
-    return frozenset(verified)
-
-
-def _mask_agrees(
-    container: Container, entry: MaskEntry, record: Record, known: Known, library: Library, found: Findings
-) -> bool:
-    """Whether a case row was recomputed from its mask and is the same. Raises Refusal for a file that is no such mask."""
-    if entry.place >= len(record.cases):
-        raise Refusal(f"{entry.name}: the record has {len(record.cases)} cases.")
-    row, where = record.cases[entry.place], title(record)
-    data = container.read(entry.name)
-    if contents.sha256(data) != entry.sha256:
-        raise Refusal(f"{entry.name} is not the one of the manifest: its sha256 differs.")
-    mask = read_mask(data, entry.shape, entry.name)
-    if known.images is None:
-        stretched = record.spec.protocol.resize_z
-        if not stretched and int(mask.sum()) != row.prediction_voxels:
-            text = f"{row.prediction_voxels} predicted voxels where the mask has {int(mask.sum())}"
-            found.refuse("masks", f"{where}, case {row.case}: {text}.")
-        return False
-    truth = library.truth(known, record.spec.source.fingerprint, row.case)
-    wrong = differences(row, recomputed(record.spec, truth, mask, where))
-    for text in wrong:
-        found.refuse("masks", f"{where}, case {row.case}: {text}.")
-    return not wrong

@@ -31,7 +31,7 @@ def test_a_submission_with_masks_is_valid_and_verified(store, records, tmp_path)
     checked = check(tmp_path / "a.zip")
     assert checked.valid and checked.reasons == () and set(outcomes(checked).values()) == {"passed"}
     assert list(outcomes(checked)) == [
-        "file", "manifest", "records", "summaries", "cases", "leaks", "values", "split", "stages", "masks",
+        "file", "manifest", "records", "summaries", "cases", "leaks", "values", "split", "stages", "truth", "masks",
     ]  # fmt: skip
     assert checked.verified == {record.key for record in records} and len(checked.verified) == 4
     assert (checked.owner, checked.note) == ("A. Author", "of a tiny run")

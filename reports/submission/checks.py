@@ -1,0 +1,176 @@
+"""The checks of records that could be read: of their numbers, splits, stages and masks, each noted in Findings.
+
+Callers: validate, whose text lists them. Not here: the file and its parts (validate.py).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from benchmark.errors import InputError
+from benchmark.record import Record
+from reports.labels import one_line
+from reports.submission import manifest as contents
+from reports.submission.container import Container
+from reports.submission.findings import Findings, Refusal
+from reports.submission.identity import repeated, title, truths
+from reports.submission.known import Known, Library
+from reports.submission.manifest import Manifest, MaskEntry, averages
+from reports.submission.masks import differences, read_mask, recomputed, true_voxels
+from reports.submission.rows import impossible
+from reports.submission.splits import can_be_drawn, leaks, wrong_cases, wrong_hash, wrong_split
+
+StageKeys = Callable[[Record], list[tuple[str, str]] | None]
+
+
+def check_records(records: Sequence[Record], manifest: Manifest, library: Library, found: Findings) -> None:
+    """Summaries, cases, leaks, values and splits."""
+    for record, entry in zip(records, manifest.records, strict=True):
+        if averages(record) != entry.averages:
+            found.refuse("summaries", f"{title(record)}: the manifest's averages are not those of the case rows.")
+    found.passed("summaries", "recomputed from the case rows")
+    for check, texts_of in (("cases", wrong_cases), ("leaks", leaks), ("values", _wrong_values)):
+        for record in records:
+            for text in texts_of(record):
+                found.refuse(check, f"{title(record)}: {text}.")
+    for text in repeated(records):
+        found.refuse("cases", f"{text} is there more than once.")
+    _check_one_truth(records, found)
+    found.passed("cases", f"{sum(len(record.cases) for record in records)} rows")
+    found.passed("leaks", "by the cases that the records list; what a method really saw cannot be known from outside")
+    found.passed("values", "no row that two masks cannot give")
+    _check_splits(records, library, found)
+
+
+def _check_splits(records: Sequence[Record], library: Library, found: Findings) -> None:
+    origins: dict[str, None] = {}
+    for record in records:
+        if wrong_hash(record):
+            found.refuse("split", f"{title(record)}: the split's hash is not that of its cases.")
+            continue
+        try:
+            known = _known(record, records, library)
+        except Refusal as refusal:
+            found.refuse("split", f"{title(record)}: {refusal}")
+            continue
+        if can_be_drawn(record, known):
+            for text in wrong_split(record, known):
+                found.refuse("split", f"{title(record)}: {text}.")
+            origins.setdefault(known.origin)
+        else:
+            why = known.origin if known.cases is None else "the order of the data set's own list is not known here"
+            found.unchecked("split", f"of {one_line(record.spec.source.title)}: {why}")
+    if origins:
+        found.passed("split", f"drawn again from {' and '.join(origins)}")
+
+
+def check_stages(records: Sequence[Record], stage_keys: StageKeys, found: Findings) -> None:
+    """The keys of all stages against those that settings and split give."""
+    known = 0
+    for record in records:
+        try:
+            expected = stage_keys(record)
+        except InputError as error:
+            found.refuse("stages", f"{title(record)}: {str(error).removesuffix('.')}.")
+            continue
+        if expected is None:
+            why = "its generator is the submitter's own" if record.spec.method.own else "an earlier version computed them"
+            found.unchecked("stages", f"of {one_line(record.spec.method.label)}: {why}, so their keys cannot be told")
+            continue
+        known += 1
+        held = [(stage.stage, stage.key) for stage in record.stages]
+        if held != expected:
+            other = next((name for name, key in expected if (name, key) not in held), held[-1][0])
+            found.refuse("stages", f"{title(record)}: its stage {other} is not the one that its settings and split give.")
+    if known:
+        found.passed("stages", "their keys follow from settings and split")
+
+
+def _wrong_values(record: Record) -> Iterator[str]:
+    return (f"case {row.case}: {text}" for row in record.cases for text in impossible(row, record.spec))
+
+
+def _check_one_truth(records: Sequence[Record], found: Findings) -> None:
+    """A case has as many true voxels in one record as in another that counts the same planes."""
+    seen: dict[tuple, int] = {}
+    for record in records:
+        for key, count in truths([record]):
+            if seen.setdefault(key, count) != count:
+                text = f"case {key[-1]} has {count} true voxels, {seen[key]} in another record"
+                found.refuse("values", f"{title(record)}: {text}.")
+
+
+def _known(record: Record, records: Sequence[Record], library: Library) -> Known:
+    source = record.spec.source
+    return library.known(record.spec, [one for one in records if one.spec.source == source])
+
+
+def check_truth(records: Sequence[Record], library: Library, found: Findings) -> None:
+    """Needs records whose source is what it says, so that nothing may have been refused yet."""
+    counted = 0
+    for record in [] if found.reasons else records:
+        spec, known = record.spec, _known(record, records, library)
+        if known.images is None:
+            found.unchecked("truth", f"no folder given by --data-root holds the images of {one_line(spec.source.title)}")
+            continue
+        for row in record.cases:
+            truth = library.truth(known, spec.source.fingerprint, row.case)
+            made = true_voxels(spec, truth), truth.unit
+            counted += 1
+            if (row.truth_voxels, row.unit) != made:
+                text = f"{row.truth_voxels} true voxels, in {row.unit}, where the images have {made[0]}, in {made[1]}"
+                found.refuse("truth", f"{title(record)}, case {row.case}: {text}.")
+    if counted:
+        found.passed("truth", f"true voxels of {counted} case rows counted again")
+
+
+def check_masks(
+    container: Container, records: Sequence[Record], manifest: Manifest, library: Library, found: Findings
+) -> frozenset[str]:
+    """Recomputes every case row that has a mask; the keys of the records of which all rows were."""
+    if not manifest.masks:
+        found.unchecked("masks", "the submission holds none, so the case rows stand as they were submitted")
+        return frozenset()
+    if found.reasons:
+        return frozenset()
+    entries: dict[str, list[MaskEntry]] = {}
+    for entry in manifest.masks:
+        entries.setdefault(entry.record, []).append(entry)
+    verified, rows = set(), 0
+    for record in records:
+        known, agreeing = _known(record, records, library), 0
+        for entry in entries.get(record.key, ()):
+            try:
+                agreeing += _mask_agrees(container, entry, record, known, library, found)
+            except Refusal as refusal:
+                found.refuse("masks", str(refusal))
+        rows += agreeing
+        if agreeing == len(record.cases):
+            verified.add(record.key)
+        if known.images is None:
+            found.unchecked("masks", f"the images of {one_line(record.spec.source.title)} are not here")
+    if rows:
+        found.passed("masks", f"{rows} case rows recomputed, {len(verified)} of {len(records)} records in full")
+    return frozenset(verified)
+
+
+def _mask_agrees(
+    container: Container, entry: MaskEntry, record: Record, known: Known, library: Library, found: Findings
+) -> bool:
+    """Whether a case row was recomputed from its mask and is the same. Raises Refusal for a file that is no such mask."""
+    if entry.place >= len(record.cases):
+        raise Refusal(f"{entry.name}: the record has {len(record.cases)} cases.")
+    row, where = record.cases[entry.place], title(record)
+    data = container.read(entry.name)
+    if contents.sha256(data) != entry.sha256:
+        raise Refusal(f"{entry.name} is not the one of the manifest: its sha256 differs.")
+    mask = read_mask(data, entry.shape, entry.name)
+    if known.images is None:
+        stretched = record.spec.protocol.resize_z
+        if not stretched and int(mask.sum()) != row.prediction_voxels:
+            text = f"{row.prediction_voxels} predicted voxels where the mask has {int(mask.sum())}"
+            found.refuse("masks", f"{where}, case {row.case}: {text}.")
+        return False
+    truth = library.truth(known, record.spec.source.fingerprint, row.case)
+    wrong = differences(row, recomputed(record.spec, truth, mask, where))
+    for text in wrong:
+        found.refuse("masks", f"{where}, case {row.case}: {text}.")
+    return not wrong

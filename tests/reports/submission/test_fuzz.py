@@ -1,0 +1,97 @@
+"""Mutated submissions: none is accepted unless it says the same, none raises, none writes a file."""
+
+import json
+import os
+import pickle
+import random
+
+import numpy as np
+import pytest
+
+from reports.load import load_records
+from reports.submission.known import Library
+from reports.submission.manifest import sha256
+from reports.submission.pack import pack
+from tests.reports.submission import mutations
+from tests.reports.submission.made import check, tiny_store
+
+KINDS = {"bytes": 150, "zip": 120, "record": 300, "manifest": 80, "masks": 80}
+
+
+@pytest.fixture(scope="module")
+def valid(tmp_path_factory):
+    """(bytes of a valid submission of two runs with masks, its check, a library that knows its phantom)."""
+    folder = tmp_path_factory.mktemp("valid")
+    store = tiny_store(folder / "store", folds=(0,))
+    pack(load_records([store.root]).records, store, folder / "a.zip", owner="A", note="n", with_masks=True)
+    library = Library()
+    return (folder / "a.zip").read_bytes(), check(folder / "a.zip", library), library
+
+
+def said(checked):
+    """What a submission says of runs and their results: all but costs, machines, notes, owner."""
+    return [
+        (r.cases, r.split, r.budget, r.seeds, r.status, r.spec.method, r.spec.dataset, r.spec.fold, r.spec.seed,
+         [(stage.stage, stage.key, stage.version) for stage in r.stages])
+        for r in checked.records
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_mutations_are_refused_unless_they_say_the_same(valid, tmp_path, monkeypatch, kind):
+    data, original, library = valid
+    assert original.valid and len(original.verified) == 2
+    monkeypatch.chdir(tmp_path)
+    mutate = getattr(mutations, f"of_{kind}")
+    file, accepted = tmp_path / "mutated.zip", 0
+    for seed in range(KINDS[kind]):
+        mutated = mutate(data, random.Random(f"{kind} {seed}"))
+        file.write_bytes(mutated)
+        checked = check(file, library)  # anything raised here fails the test, with the seed below
+        assert sorted(os.listdir(tmp_path)) == ["mutated.zip"], seed
+        if checked.valid:
+            accepted += mutated != data
+            assert said(checked) == said(original), (kind, seed)
+            assert checked.verified <= original.verified | {record.key for record in checked.records}
+        else:
+            assert all(text.endswith((".", "…")) and text.isprintable() and len(text) <= 400 for text in checked.reasons), seed
+    # What may differ in an accepted one: costs, machines, notes and owner, which nobody can check, and padding bits.
+    assert accepted <= KINDS[kind] * {"record": 0.2, "manifest": 0.1}.get(kind, 0.02), f"{accepted} accepted"
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked(valid, tmp_path, monkeypatch):
+    from reports.submission import container
+
+    monkeypatch.setattr(container, "MAX_ENTRY_BYTES", 1 << 20)
+    data, _, library = valid
+    entries = mutations.entries_of(data)
+    entries["manifest.json"] = bytes(8 << 20)
+    (tmp_path / "a.zip").write_bytes(mutations.zipped(entries.items()))
+    monkeypatch.setattr("zipfile.ZipFile.read", lambda *_: pytest.fail("unpacked"))
+    assert check(tmp_path / "a.zip", library).reasons[0].startswith("the entries unpack to more than is allowed")
+
+
+class Touch:
+    """Writes a file when it is unpickled."""
+
+    def __reduce__(self):
+        return os.mkdir, ("unpickled",)
+
+
+@pytest.mark.parametrize("where", ["masks/", "records/", "manifest"])
+def test_nothing_of_it_is_unpickled(valid, tmp_path, monkeypatch, where):
+    monkeypatch.chdir(tmp_path)
+    data, _, library = valid
+    entries = mutations.entries_of(data)
+    name = next(name for name in entries if name.startswith(where))
+    evil = pickle.dumps(Touch()) if where != "masks/" else mutations.saved(np.array([Touch()], dtype=object))
+    manifest = json.loads(entries["manifest.json"])
+    for entry in (*manifest["masks"], *manifest["records"]):
+        if entry["sha256"] == sha256(entries[name]):
+            entry["sha256"] = sha256(evil)
+    entries["manifest.json"], entries[name] = mutations.dumped(manifest), evil
+    (tmp_path / "a.zip").write_bytes(mutations.zipped(entries.items()))
+    assert not check(tmp_path / "a.zip", library).valid
+    assert os.listdir(tmp_path) == ["a.zip"]
+    with pytest.raises(FileExistsError):  # it would have worked
+        pickle.loads(pickle.dumps(Touch())), pickle.loads(pickle.dumps(Touch()))
