@@ -43,12 +43,15 @@ class EmitDiffNetwork(nn.Module):
         super().__init__()
         self.settings = settings
         planes, levels = settings.unshuffle**2, len(settings.channels)
+        self.controlled = settings.control == "net"
+        positions = diffusion.position_planes(size // settings.unshuffle)
+        self.register_buffer("positions", positions, persistent=False)
         self.text = TextEncoder(len(vocabulary.known), vocabulary.length, settings.text_width, heads=2)
         # Cross-attention at the lowest resolution only: it costs least there, and a phrase speaks of the whole image.
         lowest = settings.attention == "lowest"
         self.unet = UNet2DConditionModel(
             sample_size=size // settings.unshuffle,
-            in_channels=planes,
+            in_channels=planes if self.controlled else 2 * planes + positions.shape[1],
             out_channels=planes,
             down_block_types=("DownBlock2D",) * (levels - 1) + ("CrossAttnDownBlock2D" if lowest else "DownBlock2D",),
             up_block_types=("CrossAttnUpBlock2D" if lowest else "UpBlock2D",) + ("UpBlock2D",) * (levels - 1),
@@ -62,11 +65,11 @@ class EmitDiffNetwork(nn.Module):
             class_embed_type="projection",
             projection_class_embeddings_input_dim=settings.text_width + style.WIDTH * settings.style,
         )
-        positions = diffusion.position_planes(size // settings.unshuffle)
-        self.register_buffer("positions", positions, persistent=False)
         if settings.style:
             self.register_buffer("styles", torch.zeros(slices, style.WIDTH - 1))
             self.register_buffer("style_scale", torch.ones(2, style.WIDTH - 1))
+        if not self.controlled:
+            return
         self.control = ControlNetModel.from_unet(
             self.unet,
             conditioning_channels=planes + positions.shape[1],
@@ -84,6 +87,9 @@ class EmitDiffNetwork(nn.Module):
         """grid, edges (B, planes, H, W), timesteps (B,), text (B, L, width), styles (B, W or 0) -> prediction like grid."""
         condition = torch.cat([edges, self.positions.expand(len(edges), -1, -1, -1)], dim=1)
         whole = torch.cat([text.mean(dim=1), styles], dim=1)
+        if not self.controlled:
+            joined = torch.cat([grid, condition], dim=1)
+            return self.unet(joined, timesteps, text, class_labels=whole, return_dict=False)[0]
         down, middle = self.control(
             grid, timesteps, text, controlnet_cond=condition, class_labels=whole, return_dict=False
         )
@@ -138,8 +144,8 @@ class _TrainingBatches:
         """The images, some with another intensity, and what the network is told of their style, (B, WIDTH or 0)."""
         if not self.settings.style:
             return images, images.new_zeros(len(images), 0)
-        images = style.jittered(images, self.settings.style_jitter, rng)
         known = torch.rand(len(images), generator=rng, device=images.device) >= self.settings.style_dropout
+        images = style.jittered(images, self.settings.style_jitter * known, rng)
         return images, style.encoded(style.statistics(images), self.network.style_scale, known.float())
 
     def _draw_text(self, rows: torch.Tensor, rng: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:

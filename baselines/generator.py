@@ -122,6 +122,9 @@ class SamplingSettings(Frozen):
 class GeneratorSettings(BaseSettings):
     """All numbers of a generator trained from scratch. The defaults fit 64 px slices and two CPU cores."""
 
+    control: Literal["net", "input"] = Field(
+        "net", description="edges through a ControlNet (III-C), or beside the noisy image: about half the cost"
+    )
     # Network: working grid = size / unshuffle; each further entry of `channels` halves it once more.
     unshuffle: int = Field(4, ge=1, description="pixel-unshuffle factor in front of the UNet, in pixels")
     channels: tuple[int, ...] = Field((32, 64), min_length=1, description="channels per resolution")
@@ -160,7 +163,7 @@ class GeneratorSettings(BaseSettings):
     )
     style: bool = Field(False, description="tell the network intensity and texture of the slice, for sampling.style")
     style_dropout: float = Field(0.2, ge=0, le=1, description="share of slices whose style is not told")
-    style_jitter: float = Field(0.5, ge=0, le=1, description="share of slices with a random intensity, which the style tells")
+    style_jitter: float = Field(0.5, ge=0, le=1, description="share of those with a random intensity, which the style tells")
     # Sampling.
     sampling: SamplingSettings = SamplingSettings()
 
@@ -178,7 +181,7 @@ class GeneratorSettings(BaseSettings):
 
     @model_serializer(mode="wrap")
     def _without_later_defaults(self, values_of) -> dict[str, Any]:
-        later = ("edge_thinning", "edge_warp", "style", "style_dropout", "style_jitter")
+        later = ("control", "edge_thinning", "edge_warp", "style", "style_dropout", "style_jitter")
         return _without_defaults(values_of(self), type(self), later)
 
     def held_out_sampling(self, spec: Mapping[str, Any]) -> dict[str, Any]:

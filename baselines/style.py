@@ -2,8 +2,9 @@
 
 Edges say where things are; how bright they are, how grainy, which side is brighter is left open. In training the network
 is told the style of the slice, so that at sampling the edges of one case can be shown in the style of another (paper
-III-D asks the same of text). Half of the slices get a random intensity first, which the style tells too: otherwise a
-small network would read the slice, and with it the answer, off its style. Callers: emitdiff. Not here: phrases.
+III-D asks the same of text). Some of those slices get a random intensity first, which the style tells too: otherwise a
+small network would read the slice, and with it the answer, off its style. A slice whose style is not told keeps its
+intensity. Callers: emitdiff. Not here: phrases.
 """
 
 from collections.abc import Sequence
@@ -50,13 +51,13 @@ def encoded(found: torch.Tensor, scale: torch.Tensor, known: torch.Tensor) -> to
     return torch.cat([normal, torch.ones_like(normal[:, :1])], dim=1) * known[:, None]
 
 
-def jittered(images: torch.Tensor, share: float, rng: torch.Generator) -> torch.Tensor:
-    """Images float32 (B,1,S,S) in [0, 1], a `share` of them with a random change of intensity and sharpness."""
+def jittered(images: torch.Tensor, share: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
+    """Images float32 (B,1,S,S) in [0, 1], each with probability `share` (B,) with a random intensity and sharpness."""
     device = images.device
     low, high = _JITTER.to(device).unbind(1)
     changes = low + (high - low) * torch.rand(len(images), len(low), generator=rng, device=device)
     changes[:, 0] = changes[:, 0].exp()
-    chosen = torch.rand(len(images), 1, 1, 1, generator=rng, device=device) < share
+    chosen = torch.rand(len(images), 1, 1, 1, generator=rng, device=device) < share.reshape(-1, 1, 1, 1)
     return torch.where(chosen, apply_changes(images, changes, rng), images)
 
 

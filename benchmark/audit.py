@@ -41,14 +41,14 @@ _DIGITS = 5
 
 
 @dataclass
-class _Judge:
+class SegmenterJudge:
     """The segmenter of method `none`: masks and deepest features of images."""
 
     model: Any
     fabric: Any
 
     @classmethod
-    def load(cls, folder: Path, size: int, device: str) -> "_Judge":
+    def load(cls, folder: Path, size: int, device: str) -> "SegmenterJudge":
         from safetensors.torch import load_file
 
         from baselines.architectures import build
@@ -89,7 +89,7 @@ def audit(spec: dict, inputs: dict[str, Any], out: Path, context: "Context") -> 
 
     data = Prepared(inputs["prepare"])
     refuse_leaks(inputs["synthesize"], spec["held_out"])
-    judge = _Judge.load(inputs["fit-segmenter"], data.size, context.device)
+    judge = SegmenterJudge.load(inputs["fit-segmenter"], data.size, context.device)
     folders = {TRAINING: inputs["synthesize"][: spec["variants"]], HELD_OUT: inputs["synthesize"][spec["variants"] :]}
     cases = {TRAINING: spec["cases"], HELD_OUT: spec["held_out"]}
     seen = data.rows(seen_cases(inputs["synthesize"][0]), spec["minimum_foreground"])
@@ -148,7 +148,7 @@ class _Memory:
 class _Numbers:
     """All measures of one part: arrays (n, N) of variants and slices, or (v, N) of the measured variants."""
 
-    def __init__(self, data: "Prepared", part: _Part, judge: _Judge, memory: _Memory, paired: bool, device: str):
+    def __init__(self, data: "Prepared", part: _Part, judge: SegmenterJudge, memory: _Memory, paired: bool, device: str):
         from baselines.sample_audit import compared, nearest_distances, paired_distances, slice_dice
 
         self.data, self.part, self.paired, self.device = data, part, paired, device
@@ -196,37 +196,37 @@ class _Numbers:
         if not self.paired:
             values["agreement_volume"] = _mean(
                 np.array([
-                    _volume_dice(predicted[here], masks[here])
+                    volume_dice(predicted[here], masks[here])
                     for predicted, masks in zip(self.predicted, self.part.masks, strict=True)
                 ])
             )  # fmt: skip
             values["own_distance"] = _mean(self.own[:, here])
         real_masks = self.data.masks[self.part.rows][here]
-        values["real_agreement_volume"] = _mean(np.array([_volume_dice(self.real_predicted[here], real_masks)]))
+        values["real_agreement_volume"] = _mean(np.array([volume_dice(self.real_predicted[here], real_masks)]))
         values |= {"nearest": _mean(self.nearest[:, here]), "real_nearest": _mean(self.real_nearest[here])}
         values["copied"] = _mean(self.copied[:, here].astype(float))
         values["real_copied"] = _mean((self.real_nearest[here] < self.threshold).astype(float))
         return SampleRow(**values)
 
 
-def _volume_dice(predicted: np.ndarray, masks: np.ndarray) -> float:
+def volume_dice(predicted: np.ndarray, masks: np.ndarray) -> float:
     """Dice over all slices together; nan for a case without a label."""
     predicted, masks = predicted.astype(bool), masks.astype(bool)
     total = int(predicted.sum()) + int(masks.sum())
     return 2 * int((predicted & masks).sum()) / total if masks.any() else float("nan")
 
 
-def _reference_dice(data: "Prepared", judge: _Judge, spec: dict) -> float | None:
+def _reference_dice(data: "Prepared", judge: SegmenterJudge, spec: dict) -> float | None:
     """Mean volume Dice of the segmenter on the real images of its validation cases; None where there are none."""
     found = []
     for case in spec["validation"]:
         rows = data.rows([case], spec["minimum_foreground"])
         if len(rows):
-            found.append(_volume_dice(judge.masks(data.images[rows]), data.masks[rows]))
+            found.append(volume_dice(judge.masks(data.images[rows]), data.masks[rows]))
     return _mean(np.array(found))
 
 
-def _frechet_to(real: np.ndarray | None, part: _Part, judge: _Judge) -> float | None:
+def _frechet_to(real: np.ndarray | None, part: _Part, judge: SegmenterJudge) -> float | None:
     """Mean over the measured variants, so that every distance is between sets of one size."""
     found = [_frechet(judge.features(images), real) for images in part.images[:MEASURED_VARIANTS]]
     return None if None in found else float(np.mean(found))

@@ -67,7 +67,7 @@ def settings_of(request: Request) -> tuple[Protocol, Preset, dict[str, Any]]:
     protocol, numbers = named_protocol(request.protocol), preset(request.preset)
     switches, sizes, chosen = {}, {}, []
     for text in request.sets:
-        name, value = _name_and_value(text)
+        name, value = name_and_value(text)
         if name in Protocol.model_fields:
             switches[name] = value
         elif name in Preset.model_fields and name != "name":
@@ -91,7 +91,7 @@ def settings_of(request: Request) -> tuple[Protocol, Preset, dict[str, Any]]:
 
 def edge_weights_file(request: Request) -> Path | None:
     """Where the weights of the request's edge detector lie; None for a detector without. Raises InputError."""
-    sets = dict(_name_and_value(text) for text in request.sets)
+    sets = dict(name_and_value(text) for text in request.sets)
     return _edge_weights(sets)
 
 
@@ -104,7 +104,7 @@ def sample_rules(request: Request) -> tuple[bool, float | None]:
 
     `--set audit=true` and `--set filter=agreement:0.7`; methods without a generator have neither.
     """
-    given = {name: value for name, value in map(_name_and_value, request.sets) if name in SAMPLE_RULES}
+    given = {name: value for name, value in map(name_and_value, request.sets) if name in SAMPLE_RULES}
     audit, rule = given.get("audit", False), given.get("filter")
     if not isinstance(audit, bool):
         raise InputError(f"--set audit={audit}: give true or false.")
@@ -198,7 +198,7 @@ def fitting_sets(request: Request) -> Request:
             return bool(own)
         path = name.removeprefix("generator.").split(".")
         if path == ["kind"]:
-            return not own or str(_name_and_value(text)[1]) in own
+            return not own or str(name_and_value(text)[1]) in own
         foreign = any(settings_class(kind).has(path) for kind in others)
         return not name.startswith("generator.") or not foreign or any(_has(kind, path) for kind in own)
 
@@ -219,7 +219,7 @@ def numbers_list(text: str, option: str) -> tuple[int, ...]:
         raise InputError(f"{option} {text} is not a list of whole numbers such as 0,1,2.") from None
 
 
-def _name_and_value(text: str) -> tuple[str, Any]:
+def name_and_value(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
         raise InputError(f"--set {text} is not of the form name=value, for example --set selection=test.")

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from baselines.generator import Conditions
+from baselines.generator import GENERATORS, Conditions, GeneratorSettings, SamplingSettings
 from benchmark import sampling
 from benchmark.checkpoint import Checkpoint
 from benchmark.frozen import Frozen
+from tests.baselines.test_generators import CPU, conditions_of, disc_slices
 
 SLICES, SIDE = 200, 8
 
@@ -61,6 +62,31 @@ def test_a_killed_variant_goes_on_behind_the_slices_that_were_kept(tmp_path):
     images, masks = sample_all(again, checkpoint=Checkpoint(tmp_path))
     assert again.asked == conditions().ids[128:]
     assert images[:, 0, 0].tolist() == list(range(SLICES)) and (masks == 1).all()
+
+
+@pytest.mark.parametrize("name", ["emitdiff", "unconditional"])
+def test_a_resumed_variant_of_a_real_generator_is_bit_for_bit_the_whole_one(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(sampling, "AT_ONCE", 4)
+    kind, data = GENERATORS.load(name), disc_slices(10)
+    settings = GeneratorSettings(channels=(8, 8), unshuffle=2, text_width=8, steps=2)
+    kind.fit(data, settings, seed=0, device=CPU, out=tmp_path / "fit")
+    options = {"variant": 1, "key": "k", "sampling": SamplingSettings(steps=3), "check": lambda *batch: None}
+    whole = sampling.sample_all(kind.load(tmp_path / "fit", CPU), conditions_of(data), **options)
+    calls = []
+
+    def kill(done, total):
+        calls.append(done)
+        if calls == [4]:
+            raise Killed
+
+    for attempt in range(2):
+        generator, checkpoint = kind.load(tmp_path / "fit", CPU), Checkpoint(tmp_path / "partial", every_seconds=0)
+        try:
+            found = sampling.sample_all(generator, conditions_of(data), checkpoint=checkpoint, report=kill, **options)
+        except Killed:
+            assert attempt == 0
+    assert calls == [4, 8, 10]
+    assert all(np.array_equal(one, other) for one, other in zip(whole, found, strict=True))
 
 
 def test_where_memory_runs_out_the_later_batches_stay_small():
