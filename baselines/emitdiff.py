@@ -44,6 +44,7 @@ class EmitDiffNetwork(nn.Module):
         self.settings = settings
         planes, levels = settings.unshuffle**2, len(settings.channels)
         self.controlled = settings.control == "net"
+        shown = planes * (1 + settings.mask_shown)
         positions = diffusion.position_planes(size // settings.unshuffle)
         self.register_buffer("positions", positions, persistent=False)
         self.text = TextEncoder(len(vocabulary.known), vocabulary.length, settings.text_width, heads=2)
@@ -51,7 +52,7 @@ class EmitDiffNetwork(nn.Module):
         lowest = settings.attention == "lowest"
         self.unet = UNet2DConditionModel(
             sample_size=size // settings.unshuffle,
-            in_channels=planes if self.controlled else 2 * planes + positions.shape[1],
+            in_channels=planes if self.controlled else planes + shown + positions.shape[1],
             out_channels=planes,
             down_block_types=("DownBlock2D",) * (levels - 1) + ("CrossAttnDownBlock2D" if lowest else "DownBlock2D",),
             up_block_types=("CrossAttnUpBlock2D" if lowest else "UpBlock2D",) + ("UpBlock2D",) * (levels - 1),
@@ -72,7 +73,7 @@ class EmitDiffNetwork(nn.Module):
             return
         self.control = ControlNetModel.from_unet(
             self.unet,
-            conditioning_channels=planes + positions.shape[1],
+            conditioning_channels=shown + positions.shape[1],
             conditioning_embedding_out_channels=settings.channels[:1],
         )
         # A ControlNet starts silent (zero convolutions) so as not to disturb a pre-trained UNet. There is none here,
@@ -84,7 +85,8 @@ class EmitDiffNetwork(nn.Module):
     def forward(
         self, grid: torch.Tensor, timesteps: torch.Tensor, edges: torch.Tensor, text: torch.Tensor, styles: torch.Tensor
     ) -> torch.Tensor:
-        """grid, edges (B, planes, H, W), timesteps (B,), text (B, L, width), styles (B, W or 0) -> prediction like grid."""
+        """grid (B, planes, H, W), edges: grid of edges (and mask), timesteps (B,), text (B, L, width), styles (B, W or 0)
+        -> prediction like grid."""
         condition = torch.cat([edges, self.positions.expand(len(edges), -1, -1, -1)], dim=1)
         whole = torch.cat([text.mean(dim=1), styles], dim=1)
         if not self.controlled:
@@ -131,7 +133,7 @@ class _TrainingBatches:
         phrase, tokens = self._draw_text(rows, rng)
         images = apply_changes(images, self.changes[phrase], rng)
         text = self.network.text(tokens)
-        control = diffusion.to_grid(edges, settings.unshuffle)
+        control = _condition(edges, masks, settings)
 
         def denoise(noisy: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
             return self.network(noisy, timesteps, control, text, styles)
@@ -159,6 +161,12 @@ class _TrainingBatches:
         token_row = torch.where(draw[1] < settings.prompt_dropout + settings.style_share, 1, token_row)
         token_row = torch.where(draw[1] < settings.prompt_dropout, 0, token_row)
         return phrase, self.tokens[token_row]
+
+
+def _condition(edges: torch.Tensor, masks: torch.Tensor, settings: GeneratorSettings) -> torch.Tensor:
+    """Grid of the edge maps, and of the masks if the network is shown them, both float32 (B,1,S,S)."""
+    shown = torch.cat([edges, masks], dim=1) if settings.mask_shown else edges
+    return diffusion.to_grid(shown, settings.unshuffle)
 
 
 class EmitDiff(Generator):
@@ -220,12 +228,13 @@ class EmitDiff(Generator):
             rows = slice(first, first + batch_size)
             edges = self._edge_grid(conditions, rows, variant, key, sampling)
             text = torch.stack([texts[prompt] for prompt in conditions.prompts[rows]])
-            ids, shape = conditions.ids[rows], edges.shape[1:]
+            unshuffle = self.network.settings.unshuffle
+            ids, shape = conditions.ids[rows], (unshuffle**2, *edges.shape[2:])
             noise = diffusion.starting_noise(key, ids, variant, shape, sampling.noise, self.device)
             styles = self._styles(ids, variant, key, sampling.style)
             denoise = self._guided(edges, text, texts[""].expand_as(text), styles, sampling.guidance_scale)
             grid = diffusion.sample_grid(denoise, noise, self.network.settings.prediction, sampling)
-            images[rows] = diffusion.to_uint8(diffusion.from_grid(grid, self.network.settings.unshuffle))[:, 0]
+            images[rows] = diffusion.to_uint8(diffusion.from_grid(grid, unshuffle))[:, 0]
             report(min(first + batch_size, len(images)), len(images))
         return images, np.array(conditions.masks)
 
@@ -240,7 +249,7 @@ class EmitDiff(Generator):
             return [diffusion.addressed(key, slice_id, variant, purpose) for slice_id in conditions.ids[rows]]
 
         edges = addressed_edges(edges, masks, sampling, draws)
-        return diffusion.to_grid(edges.to(self.device), self.network.settings.unshuffle)
+        return _condition(edges, masks, self.network.settings).to(self.device)
 
     def _styles(self, ids: Sequence[str], variant: int, key: str, chosen: str) -> torch.Tensor:
         """What the network is told of the style of each sample, (B, WIDTH or 0).

@@ -125,6 +125,7 @@ class GeneratorSettings(BaseSettings):
     control: Literal["net", "input"] = Field(
         "net", description="edges through a ControlNet (III-C), or beside the noisy image: about half the cost"
     )
+    mask_shown: bool = Field(False, description="show the network the mask, and not its boundary alone (Q18)")
     # Network: working grid = size / unshuffle; each further entry of `channels` halves it once more.
     unshuffle: int = Field(4, ge=1, description="pixel-unshuffle factor in front of the UNet, in pixels")
     channels: tuple[int, ...] = Field((32, 64), min_length=1, description="channels per resolution")
@@ -181,7 +182,7 @@ class GeneratorSettings(BaseSettings):
 
     @model_serializer(mode="wrap")
     def _without_later_defaults(self, values_of) -> dict[str, Any]:
-        later = ("control", "edge_thinning", "edge_warp", "style", "style_dropout", "style_jitter")
+        later = ("control", "mask_shown", "edge_thinning", "edge_warp", "style", "style_dropout", "style_jitter")
         return _without_defaults(values_of(self), type(self), later)
 
     def held_out_sampling(self, spec: Mapping[str, Any]) -> dict[str, Any]:

@@ -312,7 +312,8 @@ def test_progress_is_reported(name, fits, tmp_path):
 @pytest.mark.parametrize("attention", ["middle", "lowest"])
 @pytest.mark.parametrize(("prediction", "control"), [("sample", "input"), ("velocity", "net")])
 def test_other_networks_run(name, attention, prediction, control, tmp_path):
-    numbers = {"attention": attention, "prediction": prediction, "control": control, "style": control == "net"}
+    more = {"attention": attention, "prediction": prediction, "control": control}
+    numbers = more | {"style": control == "net", "mask_shown": attention == "lowest"}
     settings = GeneratorSettings(channels=(8, 8, 16), unshuffle=1, layers=2, steps=2, text_width=8, **numbers)
     generator = GENERATORS.load(name)
     generator.fit(disc_slices(3), settings, seed=0, device=CPU, out=tmp_path)
