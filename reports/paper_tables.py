@@ -133,7 +133,7 @@ def write_paper_tables(summaries: Sequence[Summary], folder: Path) -> list[Paper
     for samples in audited(summaries):
         title, stem = f"Table I, ours: {samples.group.title}", f"table1-{samples.group.slug}"
         notes, frame = tuple(fidelity_notes(samples)), fidelity_frame(samples)
-        found.append(_written(title, fidelity_table(samples), frame, stem, folder, notes, FIDELITY_GUIDE))
+        found.append(_written(title, fidelity_table(samples, frame), frame, stem, folder, notes, FIDELITY_GUIDE))
     if not found:
         table = printed_table()
         notes = ("No run was audited yet: python cli.py suite table1 does it.",)

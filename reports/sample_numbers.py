@@ -6,6 +6,7 @@ sample_figures, page_samples, rules. Not here: rounding, layout, how the measure
 baselines/sample_audit.py).
 """
 
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -30,6 +31,7 @@ LEAST_OF_REFERENCE = 0.85  # of the segmenter's own Dice: what label agreement s
 MOST_COPIED = 0.05  # 1 % is what real slices of other cases have by the threshold's definition
 WEAK_JUDGE = 0.5
 _ROW_FIELDS = tuple(SampleRow.model_fields)
+_NUMBERS = tuple(name for name in _ROW_FIELDS if name not in ("case", "part"))
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class AuditedSamples:
         there = set(self.rows["method"])
         return [runs for runs in self.group.methods if runs.label in there]
 
-    @property
+    @functools.cached_property
     def distinct(self) -> list[MethodRuns]:
         """The methods without those whose samples are another one's: a filter changes the training, not the samples."""
         found: dict[tuple, MethodRuns] = {}
@@ -57,16 +59,24 @@ class AuditedSamples:
             found.setdefault(tuple(one.samples.model_dump_json() for one in audited_runs(runs)), runs)
         return list(found.values())
 
-    def of(self, label: str, part: str) -> pd.DataFrame:
-        return self.rows[(self.rows["method"] == label) & (self.rows["part"] == part)]
+    @functools.cached_property
+    def _by_part(self) -> dict[tuple[str, str], pd.DataFrame]:
+        return dict(iter(self.rows.groupby(["method", "part"], sort=False)))
 
-    def case_means(self, label: str, part: str, names: Sequence[str]) -> pd.DataFrame:
-        """One row per case of a part, its columns averaged over the runs that hold the case."""
-        return self.of(label, part).groupby("case", sort=True)[list(names)].mean()
+    @functools.cached_property
+    def _case_means(self) -> dict[tuple[str, str], pd.DataFrame]:
+        return {key: rows.groupby("case", sort=True)[list(_NUMBERS)].mean() for key, rows in self._by_part.items()}
+
+    def of(self, label: str, part: str) -> pd.DataFrame:
+        return self._by_part.get((label, part), self.rows[:0])
+
+    def case_means(self, label: str, part: str) -> pd.DataFrame:
+        """One row per case of a part, every number averaged over the runs that hold the case."""
+        return self._case_means.get((label, part), self.rows.loc[self.rows.index[:0], list(_NUMBERS)])
 
     def mean(self, label: str, part: str, name: str) -> float:
         """Mean over cases; nan where no case has the number."""
-        return float(self.case_means(label, part, [name])[name].mean())
+        return float(self.case_means(label, part)[name].mean())
 
     def over_images(self, label: str, part: str, name: str) -> tuple[float, float]:
         """Mean and SD (n - 1) over all images, put together from those of the cases."""
@@ -166,14 +176,18 @@ def usual_runs(group: Group, name: str) -> MethodRuns | None:
 
 
 def sample_means(record: Record) -> dict[str, dict[str, float]]:
-    """Per part of a run's audit: every number of its rows, averaged over cases; `images` is their sum."""
-    frame = _frame(_rows("", record))
-    numbers = [name for name in _ROW_FIELDS if name not in ("case", "part")]
+    """Per part of a run's audit: every number of its rows, averaged over cases; nan for none; `images` is their sum."""
+    names = list(_NUMBERS)
     found = {}
     for part in PARTS:
-        mine = frame.loc[frame["part"] == part, numbers]
-        if len(mine):
-            found[part] = mine.mean().to_dict() | {"images": float(mine["images"].sum())}
+        rows = [row for row in record.samples.rows if row.part == part]
+        if not rows:
+            continue
+        values = np.array([[getattr(row, name) for name in names] for row in rows], float)  # None becomes nan
+        there = np.isfinite(values)
+        total, count = np.where(there, values, 0).sum(0), there.sum(0)
+        means = np.divide(total, count, out=np.full(len(names), np.nan), where=count > 0)
+        found[part] = dict(zip(names, means.tolist(), strict=True)) | {"images": float(total[names.index("images")])}
     return found
 
 
@@ -189,6 +203,11 @@ def sample_warnings(record: Record) -> list[str]:
             " to mean much."
         )
     for part, means in sample_means(record).items():
+        if part == HELD_OUT and means["real_copied"] > MOST_COPIED:
+            found.append(
+                f"{100 * means['real_copied']:.0f} % of the REAL held-out slices count as copies of training slices: the source"
+                " holds near duplicates in several cases, so that test and training cases are not independent."
+            )
         # Pairs have no cases of their own: theirs is the mean over slices. The same segmenter finds this much on real images
         # of the held-out slices; of training slices it finds too much, having been trained on them.
         agreement = means["agreement" if samples.paired else "agreement_volume"]
@@ -218,4 +237,4 @@ def _rows(label: str, record: Record) -> list[tuple]:
 def _frame(rows: Sequence[tuple]) -> pd.DataFrame:
     """Numbers are float64 with nan for what has no meaning."""
     frame = pd.DataFrame(rows, columns=["method", "fold", "seed", *_ROW_FIELDS])
-    return frame.astype({name: float for name in _ROW_FIELDS if name not in ("case", "part", "slices", "images")})
+    return frame.astype({name: float for name in _NUMBERS if name not in ("slices", "images")})

@@ -62,7 +62,7 @@ def fidelity_frame(samples: AuditedSamples) -> pd.DataFrame:
         there = runs in samples.methods
         for part in PARTS:
             mine = samples.of(label, part)
-            values = samples.case_means(label, part, FIDELITY)
+            values = samples.case_means(label, part)
             for metric in FIDELITY:
                 printed = table1().get((GENERATORS.get(name), metric))
                 images = samples.over_images(label, part, metric)
@@ -81,9 +81,10 @@ def fidelity_frame(samples: AuditedSamples) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def fidelity_table(samples: AuditedSamples) -> Table:
+def fidelity_table(samples: AuditedSamples, frame: pd.DataFrame | None = None) -> Table:
     """Per generator: held-out samples by case and by image, training samples by case, then the paper's row."""
-    rows, frame, generators = [], fidelity_frame(samples), _generators(samples)
+    frame = fidelity_frame(samples) if frame is None else frame
+    rows, generators = [], _generators(samples)
     for place, (name, runs) in enumerate(generators):
         label = runs.label if runs else name
         mine = frame[frame["generator"] == label]
