@@ -1,13 +1,16 @@
 # make demo   venv, pinned install, the smoke suite on the built-in phantom, and its report
 # make test   the tests
 # make smoke  the smoke suite and its report alone, into a store of its own (the benchmark of CI)
+# make bench  the quick benchmarks: speed ratios against plain code, compared with the committed ones (about 2 minutes)
 # make lock   pins again what pyproject.toml asks for
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test smoke lint install lock clean
+BENCH ?= --compare tests/bench/baseline.json
+
+.PHONY: demo test smoke bench lint install lock clean
 
 demo: install
 	$(BIN)/python cli.py suite smoke
@@ -20,6 +23,12 @@ smoke: install
 	$(BIN)/python cli.py suite smoke --store stores/smoke
 	$(BIN)/python cli.py report --store stores/smoke --out stores/smoke/report
 	$(BIN)/python cli.py verify --store stores/smoke
+
+bench: install
+	$(BIN)/python tests/bench/bench_metrics.py --quick $(BENCH)
+	$(BIN)/python tests/bench/bench_augment.py --quick $(BENCH)
+	$(BIN)/python tests/bench/bench_training.py --quick $(BENCH)
+	$(BIN)/python tests/bench/bench_sampling.py --quick $(BENCH)
 
 lint: install
 	$(BIN)/ruff check .

@@ -1,6 +1,6 @@
 """Time of all our metrics of one case against MedPy, MONAI and surface-distance, on one core.
 
-    python tests/bench/bench_metrics.py [--repeats 5] [--json ratios.json]
+    python tests/bench/bench_metrics.py [--repeats 5] [--json FILE] [--compare FILE] [--quick]
 
 Ours: every column of benchmark/metrics.py from one call. MedPy: hd95 and assd on the whole arrays, as the authors'
 release calls them (Q24). MONAI: hd95, assd and surface dice. surface-distance (s-d): one distance computation, then
@@ -10,11 +10,10 @@ while MedPy's and MONAI's are asserted equal to ours.
 Masks are those of a usual segmenter: the truth displaced and ragged, with one false island. Tools run in turn within
 one process that is pinned to one core; times are medians of CPU seconds (user and system), which other work on the
 machine hardly changes; the slow tools get fewer repeats. Wanted, ours against MedPy: 100x on the CT volume, 10x on
-the MRI volume, 10x on the image.
+the MRI volume, 10x on the image. --quick (the gate of CI): without the CT volume, on which MedPy needs minutes.
 """
 
 import argparse
-import json
 import os
 import statistics
 import sys
@@ -34,6 +33,7 @@ from scipy.ndimage import binary_dilation, binary_erosion
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from benchmark.metrics import CaseMetrics, case_metrics
+from tests.bench import ratios
 
 TOLERANCE = 2.0
 CASES = {  # name: (shape, spacing in mm, centre and radii of the truth in voxels, wanted ratio to MedPy)
@@ -47,29 +47,35 @@ SLOW_S = 2.0
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=5, help="of MedPy; the fast tools get four times as many")
-    parser.add_argument("--json", type=Path, help="write CPU seconds and ratios here")
+    parser.add_argument("--quick", action="store_true", help="the gate of CI")
+    ratios.add_options(parser)
     options = parser.parse_args()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     torch.set_num_threads(1)
-    print(
-        f"{'case':26}{'ours ms':>9}{'MedPy ms':>10}{'MONAI ms':>10}{'s-d ms':>9}   ours faster than MedPy, MONAI, s-d"
-    )
-    results = {}
-    for name, (shape, spacing, centre, radii, wanted) in CASES.items():
+    if options.quick:  # times are CPU seconds in any case
+        options.repeats = 3
+    cases = {name: case for name, case in CASES.items() if not (options.quick and name.startswith("CT"))}
+    ratios.finish(lambda: measure(cases, options), options)
+
+
+def measure(cases: dict[str, tuple], options: argparse.Namespace) -> ratios.Ratios:
+    """Prints the table; the ratios of its rows."""
+    times = f"{'ours ms':>9}{'MedPy ms':>10}{'MONAI ms':>10}{'s-d ms':>9}"
+    print(f"{'case':26}{times}   ours faster than MedPy, MONAI, s-d")
+    found = {}
+    for name, (shape, spacing, centre, radii, wanted) in cases.items():
         truth, prediction = masks(shape, centre, radii)
         seconds = race(prediction, truth, spacing, options.repeats)
-        ratios = {tool: seconds[tool] / seconds["ours"] for tool in seconds if tool != "ours"}
-        results[name] = {"seconds": seconds, "ratios": ratios, "wanted_medpy": wanted}
+        faster = {tool: seconds[tool] / seconds["ours"] for tool in seconds if tool != "ours"}
+        found |= {f"metrics {name}: {tool} / ours": ratio for tool, ratio in faster.items()}
         times = "".join(
             f"{seconds[tool] * 1e3:{width}.1f}" for tool, width in zip(seconds, (9, 10, 10, 9), strict=True)
         )
-        verdict = "reached" if ratios["medpy"] >= wanted else "MISSED"
-        print(
-            f"{name:26}{times}   {', '.join(f'{r:.1f}x' for r in ratios.values())} (MedPy {wanted}x wanted: {verdict})"
-        )
-    if options.json:
-        options.json.write_text(json.dumps(results, indent=1) + "\n")
+        verdict = "reached" if faster["medpy"] >= wanted else "MISSED"
+        print(f"{name:26}{times}   {', '.join(f'{r:.1f}x' for r in faster.values())} (MedPy {wanted}x wanted: {verdict})")
+    print()
+    return found
 
 
 def masks(shape, centre, radii) -> tuple[np.ndarray, np.ndarray]:

@@ -1,14 +1,15 @@
 """Our samplers against the plain pipelines of diffusers called once per slice: same weights, steps, guidance and noise.
 
     python tests/bench/bench_sampling.py [--models smoke,compact,stable-small] [--device cpu] [--slices 32] [--plain 2]
-        [--rounds 3] [--json FILE] [--compare FILE] [--quick]
+        [--rounds 3] [--float32] [--json FILE] [--compare FILE] [--quick]
 
 Ours is `Generator.sample` as the stage synthesize calls it, one batch of all slices; plain_sampling.py is the other. They
 take turns in one process; a ratio is the median over the rounds of the quotient of one round, per image. Models:
     smoke, compact    the generator from scratch of that preset, at the preset's size
     stable-tiny, stable-small, stable-full    Stable Diffusion + ControlNet with random weights (made_stable.py)
-The last column is the mean difference of the two images of a slice in grey levels: both make the same. Wanted: 2x the
-images/s on a CPU. --quick (the gate of CI): smoke and stable-tiny. On a GPU: --device cuda --models
+Ours computes in bfloat16 where the device has it (--float32: in float32 too), the pipelines as they are loaded, in
+float32. The last column is the mean difference of the two images of a slice in grey levels. Wanted: 2x the images/s on a
+CPU. --quick (the gate of CI): smoke and stable-tiny, CPU seconds of one thread. On a GPU: --device cuda --models
 compact,stable-full --size 384 (of the stable ones) --slices 64.
 """
 
@@ -16,7 +17,6 @@ import argparse
 import statistics
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +24,10 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from baselines import diffusion, number_format
 from baselines.emitdiff import EmitDiff
 from baselines.generator import Conditions, GeneratorSettings, TrainingSlices
+from baselines.stable import generator as stable_generator
 from baselines.stable.generator import StableDiffusion
 from baselines.stable.parts import load_parts
 from baselines.stable.settings import StableSampling
@@ -80,7 +82,11 @@ def measure(options: argparse.Namespace) -> ratios.Ratios:
     """Prints the table; the ratios of its rows."""
     print(f"{options.device}, {torch.get_num_threads()} threads, {options.slices} slices of ours and {options.plain} plain")
     print(f"calls per round, {options.rounds} rounds after 1 of warm-up; medians\n")
-    print(f"{'model':16}{'size':>6}{'steps':>7}{'guidance':>10}{'plain /s':>10}{'ours /s':>10}{'ratio':>8}{'grey levels':>13}")
+    if options.float32:
+        diffusion.sampling_dtype = stable_generator.sampling_dtype = lambda device: torch.float32
+    number = number_format.format_name(diffusion.sampling_dtype(torch.device(options.device)))
+    speeds = f"{'plain /s':>9}{'ours /s':>9}{'ratio':>8}  grey levels"
+    print(f"{'model':14}{'size':>5}{'steps':>7}{'guidance':>10}  {'format':10}{speeds}")
     found = {}
     for model in options.models.split(","):
         with tempfile.TemporaryDirectory() as name:
@@ -89,26 +95,20 @@ def measure(options: argparse.Namespace) -> ratios.Ratios:
             size = conditions.masks.shape[-1]
             taken = []
             for _ in range(options.rounds + 1):
-                start = _now(options.device)
+                start = ratios.now(options.device, options.cpu_time)
                 wanted = [plain(conditions, row) for row in range(options.plain)]
-                middle = _now(options.device)
+                middle = ratios.now(options.device, options.cpu_time)
                 images, _ = ours.sample(conditions, variant=0, key=KEY, batch_size=options.slices, sampling=sampling)
-                end = _now(options.device)
+                end = ratios.now(options.device, options.cpu_time)
                 taken.append(((middle - start) / options.plain, (end - middle) / options.slices))
             difference = np.abs(np.stack(wanted).astype(float) - images[: options.plain]).mean()
         slow, fast = (statistics.median(one[side] for one in taken[1:]) for side in (0, 1))
         ratio = statistics.median(one[0] / one[1] for one in taken[1:])
-        print(f"{model:16}{size:6}{sampling.steps:7}{sampling.guidance_scale:10.1f}{1 / slow:10.3f}{1 / fast:10.3f}"
-              f"{ratio:7.2f}x{difference:13.3f}", flush=True)  # fmt: skip
-        found[f"sampling {model}, {size} px {options.device}: ours / plain"] = ratio
+        cost = f"{model:14}{size:5}{sampling.steps:7}{sampling.guidance_scale:10.1f}  {number:10}{1 / slow:9.3f}{1 / fast:9.3f}"
+        print(f"{cost}{ratio:7.2f}x{difference:13.3f}", flush=True)
+        found[f"sampling {model}, {size} px {options.device} {number}: ours / plain"] = ratio
     print()
     return found
-
-
-def _now(device: str) -> float:
-    if device != "cpu":
-        torch.cuda.synchronize()
-    return time.perf_counter()
 
 
 def main() -> None:
@@ -119,11 +119,13 @@ def main() -> None:
     parser.add_argument("--slices", type=int, default=32, help="of one call of ours")
     parser.add_argument("--plain", type=int, default=2, help="slices of the plain pipeline per round, one per call")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--float32", action="store_true", help="ours without bfloat16")
     parser.add_argument("--quick", action="store_true", help="the gate of CI")
     ratios.add_options(parser)
     options = parser.parse_args()
     if options.quick:
-        vars(options).update(models="smoke,stable-tiny", slices=32, plain=2, rounds=5)
+        vars(options).update(cpu_time=True, models="smoke,stable-tiny", slices=32, plain=2, rounds=5)
+        torch.set_num_threads(1)
     ratios.finish(lambda: measure(options), options)
 
 
