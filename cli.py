@@ -150,8 +150,16 @@ def stage(
 
 
 @app.command()
-def verify(store: StoreFolder = STORE) -> None:
-    """Checks every stored file against its checksum, and every record against its rows."""
+def verify(
+    store: StoreFolder = STORE,
+    report: Annotated[Path | None, typer.Option("--report", help="compute the tables of this report again, instead")] = None,
+    submissions: Annotated[list[Path] | None, typer.Option("--submission", help="file that the report was built with")] = None,
+) -> None:
+    """Checks every stored file against its checksum, and every record against its rows; or a report against the records."""
+    if report is not None:
+        from benchmark.verify_report import verify_report
+
+        return _finish(verify_report(report, store, submissions or []))
     from benchmark.store_commands import verify_store
 
     _finish(verify_store(store))
@@ -187,11 +195,12 @@ def cite(
     store: StoreFolder = STORE,
     numbers: Annotated[bool, typer.Option("--numbers", help="a LaTeX table of the results, with record keys")] = False,
     methods: Annotated[list[str] | None, typer.Option("--method", help="only this row, by its name in the report")] = None,
+    datasets: Annotated[list[str] | None, typer.Option("--dataset", help="only prostate, spleen or breast")] = None,
 ) -> None:
     """BibTeX of the paper, this program and the data in use; or a LaTeX table of numbers."""
     from benchmark.commands import print_citation
 
-    _finish(print_citation(store, numbers, methods or []))
+    _finish(print_citation(store, numbers, methods or [], datasets or []))
 
 
 @app.command()

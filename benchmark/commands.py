@@ -27,6 +27,7 @@ from benchmark.registry import check_name
 from benchmark.repeats import print_reused
 from benchmark.request import Opened, Request, edge_weights_file, generator_location, open_request, resolve, settings_of
 from benchmark.settling import Settler, is_done
+from benchmark.spec import DATASETS
 from benchmark.store import Store
 from benchmark.time_left import TimeLeft
 from benchmark.versions import STAGE_VERSIONS
@@ -257,14 +258,19 @@ def write_report(store_folder: Path, folder: Path, figures: str = "auto") -> int
     return 0
 
 
-def print_citation(store_folder: Path, numbers: bool, methods: Sequence[str]) -> int:
+def print_citation(store_folder: Path, numbers: bool, methods: Sequence[str], datasets: Sequence[str] = ()) -> int:
     """BibTeX of the paper, this program and the data sets that the store's records used; or a LaTeX table of numbers."""
+    for name in datasets:
+        check_name("dataset", name, DATASETS)
     from benchmark.provenance import git_state
     from reports.cite import bibtex, numbers_table
     from reports.load import load_records
 
     folder = store_folder / "records"
-    records = load_records([folder]).records if folder.is_dir() else []
+    loaded = load_records([folder] if folder.is_dir() else [])
+    for problem in loaded.problems:
+        err.print(f"left out: {problem}", markup=False)
+    records = [record for record in loaded.records if not datasets or record.spec.dataset in datasets]
     if numbers or methods:
         sys.stdout.write(numbers_table(records, methods, datetime.date.today().isoformat()))
     else:

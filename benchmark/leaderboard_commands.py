@@ -44,7 +44,7 @@ def submit(
 
 def validate_files(files: Sequence[Path], roots: Sequence[Path], described: Sequence[Path], stores: Sequence[Path]) -> int:
     """Checks submissions and prints what was found; 0 all valid, 1 some refused, or with no run that is not there yet."""
-    checked = _checked(files, roots, described)
+    checked = checked_files(files, roots, described)
     for one in checked:
         rows = [(finding.check, finding.state, finding.text) for finding in one.findings]
         outcome = "valid" if one.valid else "REFUSED"
@@ -62,7 +62,7 @@ def build_board(
     from baselines.generator_settings import SETTINGS, settings_class
     from reports.page import build
 
-    checked = _checked(places, roots, described)
+    checked = checked_files(places, roots, described)
     board = merge(checked, _own(stores))
     _print_refused(board.refused)
     if not board.records:
@@ -103,7 +103,7 @@ def _chosen(records: Sequence[Record], methods: Sequence[str], datasets: Sequenc
     return [record for labels, record in rows if not methods or labels & set(methods)]
 
 
-def _checked(places: Sequence[Path], roots: Sequence[Path], described: Sequence[Path]) -> list[Checked]:
+def checked_files(places: Sequence[Path], roots: Sequence[Path], described: Sequence[Path]) -> list[Checked]:
     """All files, those of folders by name, each checked. Raises InputError for a place that does not exist."""
     library = Library(roots, described)
     files = []

@@ -12,21 +12,19 @@ from benchmark.errors import InputError
 from benchmark.plan import plan_split
 from benchmark.record import Record
 from benchmark.spec import MethodSpec, RunSpec, canonical
-from benchmark.versions import STAGE_VERSIONS
 from datasets.folds import Split
 
 _BUSI = re.compile(r"BUSI \((malignant and benign|malignant|benign|normal)")
 
 
 def stage_keys(record: Record) -> list[tuple[str, str]] | None:
-    """(stage, key) of the record's stages, in order, as its spec and its split give them.
+    """(stage, key) of the record's stages, in order, as its spec and its split give them at today's versions.
 
-    None where they cannot be known: for a generator of a user's own, whose settings are in its file, and for stages of
-    an earlier version. Raises InputError for settings that no generator has.
+    None where they cannot be known: for a generator of a user's own, whose settings are in its file. Raises InputError
+    for settings that no generator has.
     """
     spec, split = record.spec, record.split
-    own = spec.method.own is not None and spec.method.generates
-    if own or split is None or any(stage.version != STAGE_VERSIONS.get(stage.stage) for stage in record.stages):
+    if split is None or (spec.method.own is not None and spec.method.generates):
         return None
     parts = Split(train=split.train, validation=split.validation, test=split.test, hash=split.hash)
     try:

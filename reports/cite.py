@@ -85,18 +85,23 @@ def software(commit: str | None = None) -> str:
 def numbers_table(records: Sequence[Record], methods: Sequence[str], made_on: str) -> str:
     """A LaTeX table (booktabs) of the chosen methods of every group, with record keys, commit and date.
 
-    methods: labels as in the report ('none', 'classic deepstack', 'emitdiff'), all if empty. made_on: the date to
-    print, YYYY-MM-DD. Raises InputError where no group has such a method, naming those that there are.
+    methods: labels as in the report ('none', 'classic deepstack', 'emitdiff (n = 5)'), or a method alone ('emitdiff') for
+    all its rows; all if empty. made_on: the date to print, YYYY-MM-DD. Raises InputError where no group has such a
+    method, naming those that there are.
     """
     summaries = [summarise(group) for group in make_groups(records)]
-    known = dict.fromkeys(label for summary in summaries for label in summary.labels)
-    if unknown := [name for name in methods if name not in known]:
+    known = dict.fromkeys(runs.label for summary in summaries for runs in summary.group.methods if runs.done)
+    alone = {runs.method.label for summary in summaries for runs in summary.group.methods if runs.done}
+    if unknown := [name for name in methods if name not in known and name not in alone]:
         raise InputError(
             f"no scored run of method '{unknown[0]}' in these records; there are: {', '.join(known) or 'none'}."
         )
     lines = []
     for summary in summaries:
-        chosen = [runs for runs in summary.group.methods if runs.label in (methods or known) and runs.done]
+        chosen = [
+            runs for runs in summary.group.methods
+            if runs.done and (not methods or {runs.label, runs.method.label} & set(methods))
+        ]  # fmt: skip
         if chosen:
             title = latex_text(f"{summary.group.spec.dataset}, {source_label(summary.group.spec.source)}")
             rules = latex_text(", ".join(summary.group.rules))

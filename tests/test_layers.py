@@ -16,7 +16,7 @@ LAYERS = {
     "benchmark.assembly": 4, "benchmark.forecast": 4, "benchmark.time_left": 4, "benchmark.settling": 4,
     "benchmark.pretrained": 4, "benchmark.gallery": 4, "benchmark.engines": 4, "benchmark.console": 5, "benchmark.live": 5,
     "benchmark.commands": 5, "benchmark.data_commands": 5, "benchmark.store_commands": 5,
-    "benchmark.leaderboard_commands": 5, "benchmark.repeats": 5, "cli": 5,
+    "benchmark.leaderboard_commands": 5, "benchmark.verify_report": 5, "benchmark.repeats": 5, "cli": 5,
     "datasets": 1, "baselines": 2, "reports": 4, "benchmark": 0,
 }  # fmt: skip
 MODULES = sorted(path for top in OURS for path in (ROOT / top).rglob("*.py")) + [ROOT / "cli.py"]

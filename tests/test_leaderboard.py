@@ -129,6 +129,29 @@ def test_places_that_are_not_there(call, folder, words, says):
     assert code == 2 and says in err and "Traceback" not in err
 
 
+def test_verify_computes_the_tables_of_a_report_and_of_a_leaderboard_again(call, folder):
+    submit(call, "--owner", "A", "--method", "emitdiff", "--with-masks")
+    shutil.copytree(folder / "s", folder / "ours")
+    for path in (folder / "ours" / "records").glob("*.json"):
+        if json.loads(path.read_text())["spec"]["method"]["name"] == "emitdiff":
+            path.unlink()
+    assert call("leaderboard", "build", "mine.zip", "--store", "ours", "--out", "page")[0] == 0
+    again = ("verify", "--store", "ours", "--report", "page")
+    code, out, err = call(*again, "--submission", "mine.zip")
+    assert code == 0 and "computed again from 4 records: none differ" in out, err
+    code, out, err = call(*again)
+    assert code == 1 and "computed again from 2 records" in out
+    path = next((folder / "page" / "tables").glob("*-cases.csv"))
+    lines = path.read_text().splitlines()
+    row = dict(zip(lines[0].split(","), lines[1].split(","), strict=True))
+    path.write_text(path.read_text().replace(row["dice"], "0.123", 1))
+    code, out, err = call(*again, "--submission", "mine.zip")
+    assert code == 1 and "1 differs" in out
+    assert f"column 'dice': '0.123' where the case rows give '{row['dice']}'." in err
+    assert call("verify", "--store", "ours", "--report", "nowhere")[2].startswith("error: nowhere holds no report")
+    assert "holds no records" in call("verify", "--store", "nowhere", "--report", "page")[2]
+
+
 @pytest.fixture(scope="module")
 def hostile_board(tmp_path_factory):
     """A page of a store, a submission full of markup, and refused files with such names; and the hostile records."""

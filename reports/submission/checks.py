@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from benchmark.errors import InputError
 from benchmark.record import Record
+from benchmark.versions import STAGE_VERSIONS
 from reports.labels import one_line
 from reports.submission import manifest as contents
 from reports.submission.container import Container
@@ -64,24 +65,37 @@ def _check_splits(records: Sequence[Record], library: Library, found: Findings) 
 
 def check_stages(records: Sequence[Record], stage_keys: StageKeys, found: Findings) -> None:
     """The keys of all stages against those that settings and split give."""
-    known = 0
     for record in records:
         try:
             expected = stage_keys(record)
         except InputError as error:
             found.refuse("stages", f"{title(record)}: {str(error).removesuffix('.')}.")
             continue
+        label = one_line(record.spec.method.label)
         if expected is None:
-            why = "its generator is the submitter's own" if record.spec.method.own else "an earlier version computed them"
-            found.unchecked("stages", f"of {one_line(record.spec.method.label)}: {why}, so their keys cannot be told")
+            found.unchecked("stages", f"of {label}: its generator is the submitter's own, so their keys cannot be told")
             continue
-        known += 1
-        held = [(stage.stage, stage.key) for stage in record.stages]
-        if held != expected:
-            other = next((name for name, key in expected if (name, key) not in held), held[-1][0])
-            found.refuse("stages", f"{title(record)}: its stage {other} is not the one that its settings and split give.")
-    if known:
-        found.passed("stages", "their keys follow from settings and split")
+        held = [(stage.stage, stage.key, stage.version) for stage in record.stages]
+        wanted = [(name, key, STAGE_VERSIONS[name]) for name, key in expected]
+        older = _first_older(record, expected)
+        wrong = [place for place in range(older) if held[place : place + 1] != wanted[place : place + 1]]
+        if wrong or [one[0] for one in held] != [one[0] for one in wanted]:
+            name = held[wrong[0] if wrong else -1][0]
+            found.refuse("stages", f"{title(record)}: its stage {name} is not the one that its settings and split give.")
+        elif older < len(held):
+            found.unchecked("stages", f"of {label} from {held[older][0]} on: an earlier version computed them")
+    found.passed("stages", "their keys follow from settings and split")
+
+
+def _first_older(record: Record, expected: list[tuple[str, str]]) -> int:
+    """Place of the first stage of an earlier version, whose key, and those of the stages after it, cannot be told.
+
+    A stage with the key of today's version is none, whatever version it names. The number of stages if there is none.
+    """
+    for place, stage in enumerate(record.stages):
+        if stage.version < STAGE_VERSIONS[stage.stage] and (stage.stage, stage.key) not in expected:
+            return place
+    return len(record.stages)
 
 
 def _wrong_values(record: Record) -> Iterator[str]:

@@ -45,6 +45,14 @@ def test_numbers_lead_back_to_their_records():
     assert "none &" in numbers_table(RECORDS, [], "2026-11-23")
 
 
+def test_a_method_alone_means_all_its_rows():
+    records = [make_record("emitdiff", ratio=ratio, source=MSD_PROSTATE) for ratio in (2, 5)]
+    lines = [line for line in numbers_table(records, ["emitdiff"], "2026-11-23").splitlines() if line.startswith("emitdiff")]
+    assert len(lines) == 2
+    (line,) = [line for line in numbers_table(records, ["emitdiff (n = 5)"], "x").splitlines() if line.startswith("emitdiff")]
+    assert records[1].key[:8] in line
+
+
 def test_a_method_that_is_not_there_is_an_input_error():
     with pytest.raises(InputError, match="there are: none, emitdiff"):
         numbers_table(RECORDS, ["pix2pix"], "2026-11-23")

@@ -41,3 +41,19 @@ def test_numbers_and_a_method_that_is_not_there(cite):
     assert code == 0 and r"\begin{table}" in shown and "none & " in shown
     code, _, said = cite("--method", "emitdiff")
     assert code == 2 and said.startswith("error: no scored run of method 'emitdiff'")
+
+
+def test_a_data_set_is_chosen(cite):
+    code, shown, _ = cite("--numbers", "--dataset", "prostate")
+    assert code == 0 and "none & " in shown
+    code, _, said = cite("--numbers", "--dataset", "breast")
+    assert code == 2 and "hold no finished run" in said
+    code, _, said = cite("--dataset", "brest")
+    assert code == 2 and "did you mean 'breast'?" in said
+    assert "msd2022" not in cite("--dataset", "breast")[1]
+
+
+def test_records_that_cannot_be_read_are_named(cite, tmp_path):
+    (tmp_path / "store" / "records" / "broken.json").write_text("{")
+    code, shown, said = cite("--numbers")
+    assert code == 0 and "none & " in shown and "left out:" in said and "broken.json" in said
