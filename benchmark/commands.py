@@ -246,7 +246,7 @@ def write_report(store_folder: Path, folder: Path, figures: str = "auto") -> int
 
     check_name("choice of --figures", figures, FIGURES)
     store = Store(store_folder, write=False)
-    loaded = load_records([store.root / "records"] if (store.root / "records").is_dir() else [])
+    loaded = load_records([store.root / "records"] if (store.root / "records").is_dir() else [], small=True)
     if not loaded.records:
         raise InputError(f"the store {store.root} holds no records yet; start a run with `python cli.py run`, then report.")
     pictures = panels(store, loaded.records, folder)

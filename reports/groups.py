@@ -35,7 +35,7 @@ class MethodRuns:
     expected: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # told apart by identity: its thousands of records need not be compared
 class Group:
     """Runs that may be compared. `spec` is that of one run: all but its method, fold and seed hold for every run."""
 

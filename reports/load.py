@@ -6,13 +6,16 @@ summaries. Not here: which records may stand in one table (groups.py).
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from benchmark.errors import InputError
-from benchmark.record import METRICS, CaseRow, Record, load_record
+from benchmark.record import METRICS, Record, load_record
+from reports.compact import CaseTable, Pool, compact
 
 CASE_FIELDS = ("case", "unit", *METRICS, "truth_voxels", "prediction_voxels", "missed", "empty_truth")
 # What belongs to the augmentation method, and what to the network that is trained with it.
@@ -28,16 +31,18 @@ class Loaded:
     problems: list[str]
 
 
-def load_records(folders: Iterable[Path]) -> Loaded:
+def load_records(folders: Iterable[Path], small: bool = False) -> Loaded:
     """Reads every *.json of each folder: a folder of records, a store (its records/ is read), or one record file.
 
-    Raises InputError for a path that does not exist; a file that is no record is a problem, not an error.
+    small: for reading alone, in little memory (compact.py). Raises InputError for a path that does not exist; a file that
+    is no record is a problem, not an error.
     """
-    records, problems = [], []
+    records, problems, pool = [], [], Pool()
     for folder in folders:
         for path in _record_files(Path(folder)):
             try:
-                records.append(load_record(path))
+                record = load_record(path)
+                records.append(compact(record, pool) if small else record)
             except InputError as error:
                 problems.append(str(error))
     return Loaded(records, problems)
@@ -46,9 +51,9 @@ def load_records(folders: Iterable[Path]) -> Loaded:
 def case_frame(records: Sequence[Record]) -> pd.DataFrame:
     """One row per test case of each record: the run's key, dataset, source, method, fold and seed, then CASE_FIELDS."""
     columns: dict[str, list[Any]] = {name: [] for name in ("key", "dataset", "source", "method", "fold", "seed")}
-    rows: list[CaseRow] = []
-    for record in records:
-        rows += record.cases
+    tables, pool = [], Pool()
+    for record in (record for record in records if record.cases):
+        tables.append(record.cases if isinstance(record.cases, CaseTable) else CaseTable(record.cases, pool))
         count, spec = len(record.cases), record.spec
         for name, value in zip(
             columns,
@@ -56,10 +61,15 @@ def case_frame(records: Sequence[Record]) -> pd.DataFrame:
             strict=True,
         ):
             columns[name] += [value] * count
-    fields = {name: [getattr(row, name) for row in rows] for name in CASE_FIELDS}
+    fields = {name: _joined([table.column(name) for table in tables]) for name in CASE_FIELDS}
     frame = pd.DataFrame({**columns, **fields})
     number_types = dict.fromkeys((*METRICS, "truth_voxels", "prediction_voxels"), "float64")
     return frame.astype({**number_types, "fold": "int64", "seed": "int64", "missed": "bool", "empty_truth": "bool"})
+
+
+def _joined(columns: Sequence[Sequence[Any]]) -> Sequence[Any]:
+    """Columns of several tables below each other."""
+    return np.concatenate(columns) if columns and isinstance(columns[0], np.ndarray) else [*chain.from_iterable(columns)]
 
 
 def run_frame(records: Sequence[Record]) -> pd.DataFrame:

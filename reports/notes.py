@@ -4,15 +4,21 @@ Callers: tables, page, claims. `notes_on_numbers` holds for sound results too; `
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from weakref import WeakKeyDictionary
 
 from benchmark.record import Record
+from datasets.cases import some
 from reports.groups import Group
 from reports.labels import one_line, plain_value
 from reports.load import commit_of
 from reports.paper_numbers import not_comparable
 from reports.statistics.resampling import RESAMPLES
 from reports.summaries import Summary, none_label
+
+SHOWN_DEFECTS = 5
+SHOWN_NAMES = 20
+_DEFECTS: WeakKeyDictionary[Group, list[str]] = WeakKeyDictionary()
 
 _SPREAD = {
     "cases": "mean and SD (n - 1) over all cases",
@@ -74,23 +80,29 @@ def warnings(summary: Summary) -> list[str]:
 
 def defects(group: Group) -> list[str]:
     """What forbids any conclusion from a group: leaks, rows that are not the test cases, runs made on unequal terms."""
-    return [*_leaks(group.records), *_incomplete(group.records), *_unequal(group)]
+    if group not in _DEFECTS:  # every claim asks
+        sentences = (_some(list(_leaks(group.records))), _some(list(_incomplete(group.records))), _unequal(group))
+        _DEFECTS[group] = [sentence for part in sentences for sentence in part]
+    return list(_DEFECTS[group])
 
 
-def _leaks(records: Iterable[Record]) -> list[str]:
+def _some(sentences: list[str]) -> list[str]:
+    """A long list of like sentences, cut: it would stand on many pages."""
+    more = len(sentences) - SHOWN_DEFECTS
+    return sentences[:SHOWN_DEFECTS] + ([f"The same is wrong with {more} more runs."] if more > 0 else [])
+
+
+def _leaks(records: Iterable[Record]) -> Iterator[str]:
     """Test cases that the run's own training, selection or generator saw."""
-    found = []
     for record in records:
         split = record.split
         shown = {*split.train, *split.validation, *split.generator} if split else set()
         if leaked := sorted(shown & set(split.test) if split else ()):
-            found.append(f"Run {record.key[:12]} was trained on test cases of its fold: {_listed(leaked)}.")
-    return found
+            yield f"Run {record.key[:12]} was trained on test cases of its fold: {_listed(leaked)}."
 
 
-def _incomplete(records: Iterable[Record]) -> list[str]:
+def _incomplete(records: Iterable[Record]) -> Iterator[str]:
     """Done runs whose rows are not exactly their test cases."""
-    found = []
     for record in records:
         if record.status != "done" or record.split is None:
             continue
@@ -99,8 +111,7 @@ def _incomplete(records: Iterable[Record]) -> list[str]:
         if lacking or foreign or len(rows) != len(set(rows)):
             which = f"lacking: {_listed(sorted(lacking)) or '-'}; foreign: {_listed(sorted(foreign)) or '-'}"
             cases = len(record.split.test)
-            found.append(f"Run {record.key[:12]} has {len(rows)} rows for {cases} test cases ({which}).")
-    return found
+            yield f"Run {record.key[:12]} has {len(rows)} rows for {cases} test cases ({which})."
 
 
 def _unequal(group: Group) -> list[str]:
@@ -120,4 +131,4 @@ def _unequal(group: Group) -> list[str]:
 
 
 def _listed(words: Iterable[object]) -> str:
-    return one_line(", ".join(str(word) for word in words))
+    return one_line(some([str(word) for word in words], SHOWN_NAMES))

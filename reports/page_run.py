@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 from benchmark.curves import thinned
 from benchmark.record import CaseRow, Record, StageCost
 from reports.commands import repeat_command
+from reports.compact import SHOWN_POINTS
 from reports.groups import Group
 from reports.labels import one_line, plain_value, source_label
 from reports.marks import Mark, badges
@@ -24,7 +25,6 @@ from reports.summaries import headline_columns
 from reports.tables import ABSENT, rounded, spread
 
 SHOWN_CASES = 500
-SHOWN_POINTS = 24
 _DECIMALS = {"mm": 2, "voxel": 2, "px": 1}
 _WIDTH, _HEIGHT = 300, 90
 
@@ -106,12 +106,12 @@ def stage_curves(stage: StageCost) -> list[dict[str, Any]]:
     for name, pairs in stage.curve.items():
         if len(pairs) < 2:
             continue
-        pairs = thinned(pairs, SHOWN_POINTS)
-        steps, values = zip(*pairs, strict=True)
+        steps, values = zip(*thinned(pairs, SHOWN_POINTS), strict=True)
         low, high = min(values), max(values)
         wide, tall = max(steps[-1] - steps[0], 1e-12), max(high - low, 1e-12)
         places = [
-            (_WIDTH * (step - steps[0]) / wide, _HEIGHT * (1 - (value - low) / tall)) for step, value in pairs
+            (_WIDTH * (step - steps[0]) / wide, _HEIGHT * (1 - (value - low) / tall))
+            for step, value in zip(steps, values, strict=True)
         ]
         found.append({
             "title": f"{stage_title(stage)}: {one_line(name)}", "low": f"{low:.4g}", "high": f"{high:.4g}",

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 
@@ -28,15 +29,16 @@ from benchmark.commands import _finished, _plans, run_requests
 from benchmark.engines import attempt, inline
 from benchmark.engines.options import EngineOptions
 from benchmark.execution import Execution
+from benchmark.leaks import IDS_FILE
 from benchmark.plan import unique_nodes
 from benchmark.progress import silent
+from benchmark.provenance import provenance
 from benchmark.record import METRICS
 from benchmark.request import Request
 from benchmark.settling import Settler
 from benchmark.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
-CASES = 40
 EPOCHS = 60
 SETS = ("phantom_cases=120",)  # a third of them tests: 40 rows a record
 TRANSFORMS = ("contrast", "gamma", "brightness", "noise", "resolution", "mirror", "rotate", "scale", "deepstack")
@@ -57,18 +59,22 @@ def fill(store: Store, plans: list, locations: dict) -> None:
     """Writes the manifests, plans, runs and records that computing would have left, without waiting for the disk."""
     from benchmark.commands import _write_plan
 
+    tested = {node.key: node.spec["cases"] for node in unique_nodes(plans) if node.stage == "predict"}
+    told = provenance("cpu")
     results = {"fit-segmenter": {"steps": 1, "presented": {"real": 1, "synthetic": 0}}, "prepare": {"notes": []}}
 
     def work(node):
         def write(folder: Path) -> dict:
-            rows = _rows(node.key) if node.stage == "score" else []
+            rows = _rows(node.key, tested[node.inputs["predict"]]) if node.stage == "score" else []
             (folder / ("cases.json" if node.stage == "score" else "artefact.json")).write_text(json.dumps(rows))
+            if node.stage == "synthesize":
+                (folder / IDS_FILE).write_text(json.dumps([f"{case}/z000" for case in node.spec["cases"]]))
             if node.stage == "fit-segmenter":
                 lines = [f"{epoch},{10 * epoch},{1 / epoch},{1 - 1 / (1 + epoch)}" for epoch in range(1, EPOCHS + 1)]
                 (folder / "curve.csv").write_text("\n".join(["epoch,step,loss,dice", *lines]) + "\n")
             cost = {"seconds": 1.0, "peak_memory_mb": 500.0, "gpu_memory_mb": 0.0, "machine": "made"}
             return {
-                "version": node.version, "spec": node.spec, "inputs": node.inputs, "cost": cost, "provenance": {"made": True},
+                "version": node.version, "spec": node.spec, "inputs": node.inputs, "cost": cost, "provenance": told,
                 "results": results.get(node.stage, {}),
             }  # fmt: skip
 
@@ -81,12 +87,13 @@ def fill(store: Store, plans: list, locations: dict) -> None:
     Settler(plans, store, {plan.run.key: () for plan in plans})
 
 
-def _rows(key: str) -> list[dict]:
+def _rows(key: str, cases: Sequence[str]) -> list[dict]:
     """Case rows that differ from run to run."""
-    values = np.random.default_rng(int(key[:8], 16)).uniform(0.5, 0.95, (CASES, len(METRICS))).round(6)
+    values = np.random.default_rng(int(key[:8], 16)).uniform(0.5, 0.95, (len(cases), len(METRICS))).round(6)
     return [
-        {"case": f"case_{number:02d}", "unit": "mm", **dict(zip(METRICS, map(float, values[number]), strict=True)),
-         "truth_voxels": 100, "prediction_voxels": 90, "missed": False, "empty_truth": False} for number in range(CASES)
+        {"case": case, "unit": "mm", **dict(zip(METRICS, map(float, values[number]), strict=True)),
+         "truth_voxels": 100, "prediction_voxels": 90, "missed": False, "empty_truth": False}
+        for number, case in enumerate(cases)
     ]  # fmt: skip
 
 

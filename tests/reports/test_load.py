@@ -5,6 +5,7 @@ import json
 import pytest
 
 from benchmark.errors import InputError
+from reports.compact import CaseTable, Pool
 from reports.load import case_frame, load_records, run_frame
 from tests.reports.made import make_record
 
@@ -70,3 +71,31 @@ def test_run_frame_splits_the_seconds_by_kind_of_stage():
 def test_a_record_without_git_state_has_no_commit():
     record = make_record().model_copy(update={"provenance": {"git": "unknown"}})
     assert run_frame([record])["commit"].isna().all()
+
+
+def test_a_small_record_reads_like_the_whole_one(tmp_path):
+    write(make_record("emitdiff", fold=1, seed=3, rows={"a": 0.8, "b": 0.6}), tmp_path)
+    write(make_record(error="stopped"), tmp_path)
+    whole, small = (load_records([tmp_path], small=small).records for small in (False, True))
+    for one, other in zip(whole, small, strict=True):
+        assert [tuple(row.model_dump().values()) for row in one.cases] == [tuple(row) for row in other.cases]
+        assert [type(row.truth_voxels) for row in other.cases] == [int] * len(one.cases)
+        rest = {"cases": (), "stages": ()}
+        assert one.model_copy(update=rest) == other.model_copy(update=rest)
+        assert [stage.model_copy(update={"curve": {}}) for stage in one.stages] == [
+            stage.model_copy(update={"curve": {}}) for stage in other.stages
+        ]
+    assert case_frame(whole).equals(case_frame(small))
+    scored = next(record for record in small if record.cases)
+    again = next(record for record in load_records([tmp_path], small=True).records if record.cases)
+    assert scored.cases == again.cases
+    others = [row.model_copy(update={"dice": 0.1}) for row in next(one for one in whole if one.cases).cases]
+    assert scored.cases != CaseTable(others, Pool())
+
+
+def test_small_records_share_what_is_equal(tmp_path):
+    for seed in range(3):
+        write(make_record("emitdiff", seed=seed, rows={"a": 0.8, "b": 0.6}), tmp_path)
+    first, second, third = load_records([tmp_path], small=True).records
+    assert first.spec.preset is second.spec.preset is third.spec.preset
+    assert first.split is second.split and first.cases.cases is third.cases.cases

@@ -147,3 +147,11 @@ def test_title_names_what_a_reader_must_know():
     title = one_group([make_record(protocol="paper", training_share=0.25)]).title
     rules = "attention-unet, protocol paper, preset smoke, 25 % of the training cases"
     assert title == f"prostate, phantom, synthetic images, {rules}"
+
+
+def test_many_runs_with_one_defect_are_counted_not_listed():
+    lacking = Split(hash="x", train=(), validation=(), test=tuple(f"case_{number}" for number in range(50)))
+    runs = [make_record(seed=seed, rows={"a": 0.5}).model_copy(update={"split": lacking}) for seed in range(9)]
+    found = [sentence for sentence in warnings(summary_of(runs)) if "rows for 50 test cases" in sentence or "same" in sentence]
+    assert len(found) == 6 and found[-1] == "The same is wrong with 4 more runs."
+    assert max(map(len, found)) < 500 and "and 30 more" in found[0]
