@@ -6,7 +6,7 @@ own method as FILE.py:CLASS.
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmark.spec import LOCAL, MethodSpec, RunSpec, SourceSpec
@@ -15,11 +15,14 @@ from reports.labels import flat, plain_value, preset_base, protocol_base, usual_
 _BUSI_SUBSET = re.compile(r"BUSI \((malignant and benign|malignant|benign|normal)")
 
 
-def repeat_command(spec: RunSpec, generator_defaults: Mapping[str, Any] | None = None) -> str:
+def repeat_command(
+    spec: RunSpec, generator_defaults: Mapping[str, Any] | None = None, folds: Sequence[int] = (), seeds: Sequence[int] = ()
+) -> str:
     """The call that resolves to `spec`: the nearest named protocol and preset, and `--set` where a value differs.
 
     generator_defaults: by kind, the generators' settings at no preset, where the caller knows them; settings equal to
     them are left out. Without them every setting that the preset does not give is written out, which is longer and as right.
+    folds, seeds: of several runs at once, else those of `spec`.
     """
     protocol, switches = protocol_base(spec.protocol)
     preset, numbers = preset_base(spec.preset)
@@ -28,7 +31,8 @@ def repeat_command(spec: RunSpec, generator_defaults: Mapping[str, Any] | None =
     words += ["--architecture", spec.architecture]
     if spec.training_share != 1:
         words += ["--training-share", plain_value(spec.training_share)]
-    words += ["--fold", str(spec.fold), "--seeds", str(spec.seed), "--protocol", protocol, "--preset", preset]
+    words += ["--fold", _numbers(folds or (spec.fold,)), "--seeds", _numbers(seeds or (spec.seed,))]
+    words += ["--protocol", protocol, "--preset", preset]
     sets = {**switches, **numbers, **_generator_sets(spec, preset, protocol, generator_defaults or {})}
     if spec.method.minimum_agreement is not None:
         sets["filter"] = f"agreement:{spec.method.minimum_agreement:g}"
@@ -36,6 +40,10 @@ def repeat_command(spec: RunSpec, generator_defaults: Mapping[str, Any] | None =
     for name, value in sets.items():
         words += ["--set", f"{name}={plain_value(value)}"]
     return "python cli.py run " + " ".join(_quoted(word) for word in words)
+
+
+def _numbers(values: Sequence[int]) -> str:
+    return ",".join(map(str, values))
 
 
 def _source_words(source: SourceSpec) -> list[str]:

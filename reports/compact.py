@@ -12,7 +12,7 @@ from benchmark.curves import thinned
 from benchmark.record import METRICS, CaseRow, Record, StageCost
 from benchmark.spec import canonical
 
-SHOWN_POINTS = 24  # of a curve, on the page of its run
+SHOWN_POINTS = 20  # of a curve, on the page of its run
 _NUMBERS = (*METRICS, "truth_voxels", "prediction_voxels")
 _FLAGS = ("missed", "empty_truth")
 _Kept = TypeVar("_Kept")

@@ -5,6 +5,7 @@ the leaderboard's row of it (page_board.py), any arithmetic.
 """
 
 import shutil
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +53,6 @@ class RunLine:
     seconds: str
     machine: str
     commit: str
-    command: str
     page: str = ""
     dice: str = ""
     owner: str = ""
@@ -100,32 +100,45 @@ def write_group(
         panels=[_panel_link(panel, f"{group.slug}-{number}", site) for number, panel in enumerate(panels)],
         generators=_generators(group),
         splits=_splits(group),
-        runs=run_lines(group, generator_defaults, marks),
+        software=_software(group),
+        runs=run_lines(group, marks),
+        lacking=missing_commands(group, generator_defaults),
         cases=case_table(summary, SHOWN_CASES_OF_MANY if large else SHOWN_CASES),
         all_cases=len(summary.cases),
         files={name: site.link(path) for name, path in files.items()},
     )
 
 
-def run_lines(
-    group: Group, generator_defaults: Mapping[str, Any] | None = None, marks: Mapping[str, Mark] | None = None
-) -> list[RunLine]:
+def missing_commands(group: Group, generator_defaults: Mapping[str, Any] | None = None) -> list[tuple[str, str]]:
+    """(which runs, the command that computes them) for all missing runs: one command for the seeds that lack the same folds."""
+    found = []
+    for runs in group.methods:
+        by_seed: dict[int, tuple[int, ...]] = {}
+        for fold, seed in runs.missing:
+            by_seed[seed] = (*by_seed.get(seed, ()), fold)
+        spec = (*runs.done, *runs.failed)[0].spec
+        for folds in dict.fromkeys(by_seed.values()):
+            seeds = tuple(seed for seed, lacking in by_seed.items() if lacking == folds)
+            words = f"{runs.label}, {_counted('fold', folds)}, {_counted('seed', seeds)}"
+            found.append((words, repeat_command(spec, generator_defaults, folds, seeds)))
+    return found
+
+
+def _counted(word: str, numbers: Sequence[int]) -> str:
+    return f"{word}{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}"
+
+
+def run_lines(group: Group, marks: Mapping[str, Mark] | None = None) -> list[RunLine]:
     """Every run of a group, in the order of its table: done, failed with its reason, then missing ones."""
     lines = []
     for runs in group.methods:
         for record in (*runs.done, *runs.failed):
-            lines.append(_run_line(runs.label, record, generator_defaults, marks or {}))
-        some = (*runs.done, *runs.failed)[0].spec
-        for fold, seed in runs.missing:
-            spec = some.model_copy(update={"fold": fold, "seed": seed})
-            command = repeat_command(spec, generator_defaults)
-            lines.append(RunLine(runs.label, fold, seed, "missing", "", "", "", "", command))
+            lines.append(_run_line(runs.label, record, marks or {}))
+        lines += [RunLine(runs.label, fold, seed, "missing", "", "", "", "") for fold, seed in runs.missing]
     return lines
 
 
-def _run_line(
-    label: str, record: Record, generator_defaults: Mapping[str, Any] | None, marks: Mapping[str, Mark]
-) -> RunLine:
+def _run_line(label: str, record: Record, marks: Mapping[str, Mark]) -> RunLine:
     spec: RunSpec = record.spec
     done = record.status == "done"
     dice = [row.dice for row in record.cases]
@@ -138,7 +151,6 @@ def _run_line(
         seconds=f"{record.seconds:.1f}" if record.stages else "",
         machine=machines(record),
         commit=commit_text(record),
-        command=repeat_command(spec, generator_defaults),
         page=run_page(record.key),
         dice=rounded(sum(dice) / len(dice), 1, 100) if dice else "",
         owner=owners([record.key], marks),
@@ -181,6 +193,31 @@ def _generators(group: Group) -> list[dict[str, Any]]:
         }
         for name, sharing in found.items()
     ]
+
+
+def software_id(record: Record) -> str:
+    """Name of what a run was made with, on the page of its comparison; '' where the record does not tell."""
+    told = {name: value for name, value in record.provenance.items() if name != "git"}
+    return f"software-{digest(told)[:10]}" if told else ""
+
+
+def _software(group: Group) -> list[dict[str, Any]]:
+    """Python, packages, device and whatever else the runs were made with: each different set once, with its runs' number."""
+    runs = Counter(map(software_id, group.records))
+    made = {software_id(record): record.provenance for record in group.records}
+    return [
+        {"id": name, "runs": runs[name], "facts": _software_facts(told)}
+        for name, told in made.items() if name
+    ]  # fmt: skip
+
+
+def _software_facts(told: Mapping[str, Any]) -> dict[str, str]:
+    packages = told.get("packages")
+    held = {name: value for name, value in told.items() if name not in ("git", "packages")}
+    shown = {one_line(str(name)): plain_value(value) for name, value in held.items()}
+    if isinstance(packages, dict):
+        shown["packages"] = one_line(", ".join(f"{name} {version}" for name, version in packages.items()))
+    return shown
 
 
 def _splits(group: Group) -> list[dict[str, Any]]:

@@ -18,11 +18,11 @@ from reports.groups import Group
 from reports.labels import one_line, plain_value, source_label
 from reports.marks import Mark, badges
 from reports.page_board import heading
-from reports.page_group import commit_text, generator_id, machines, split_id
+from reports.page_group import commit_text, generator_id, machines, software_id, split_id
 from reports.page_samples import run_samples
 from reports.site import Site, group_page, run_page
 from reports.summaries import headline_columns
-from reports.tables import ABSENT, rounded, spread
+from reports.tables import rounded, spread
 
 SHOWN_CASES = 500
 _DECIMALS = {"mm": 2, "voxel": 2, "px": 1}
@@ -70,6 +70,7 @@ def _write_run(
         stages=_stages(record),
         samples=run_samples(record),
         provenance=_provenance(record),
+        software=software_id(record),
         notes=[one_line(note) for note in record.notes],
         command=repeat_command(spec, generator_defaults),
     )
@@ -116,7 +117,7 @@ def stage_curves(stage: StageCost) -> list[dict[str, Any]]:
         found.append({
             "title": f"{stage_title(stage)}: {one_line(name)}", "low": f"{low:.4g}", "high": f"{high:.4g}",
             "first": f"{steps[0]:g}", "last": f"{steps[-1]:g}", "end": f"{values[-1]:.4g}",
-            "points": " ".join(f"{x:.0f},{y:.0f}" for x, y in places),
+            "path": _path(places),
         })  # fmt: skip
     return found
 
@@ -124,6 +125,17 @@ def stage_curves(stage: StageCost) -> list[dict[str, Any]]:
 def stage_title(stage: StageCost) -> str:
     """'fit-segmenter', or 'fit-segmenter (for the audit)' where the stage only judged the samples."""
     return one_line(stage.stage) + (" (for the audit)" if stage.purpose == "audit" and stage.stage != "audit" else "")
+
+
+def _path(places: Sequence[tuple[float, float]]) -> str:
+    """Points as an SVG path in whole units, each from the one before: the shortest way to write them."""
+    rounded_places = [(round(x), round(y)) for x, y in places]
+    (x, y), *rest = rounded_places
+    words = []
+    for before, (here_x, here_y) in zip(rounded_places, rest, strict=False):
+        across, down = here_x - before[0], here_y - before[1]
+        words.append(f"{across}{'' if down < 0 else ' '}{down}")
+    return f"M{x} {y}l{' '.join(words)}"
 
 
 def _facts(record: Record) -> dict[str, str]:
@@ -156,12 +168,11 @@ def _mean_sd(values: Sequence[float], decimals: int, scale: float = 1) -> str:
 
 
 def _settings(record: Record) -> dict[str, str]:
-    """What this run has of its own: method, network, fold, seed."""
-    spec, method = record.spec, record.spec.method
+    """What the method was told; fold and seed stand in the heading, all else holds for the comparison."""
+    method = record.spec.method
     shown = {
         "method": method.name, "transform": method.transform, "variants per slice (n)": method.ratio or None,
-        "alpha": method.alpha, "patch size, px": method.patch_size, "network": spec.architecture, "fold": spec.fold,
-        "seed": spec.seed, "training share": spec.training_share if spec.training_share != 1 else None,
+        "alpha": method.alpha, "patch size, px": method.patch_size,
     }  # fmt: skip
     return {name: plain_value(value) for name, value in shown.items() if value is not None}
 
@@ -185,7 +196,7 @@ def _split(record: Record) -> dict[str, Any] | None:
 
 
 def _stages(record: Record) -> list[tuple[str, ...]]:
-    """Name, version, seconds, peak memory, GPU memory and key of each stage; equal neighbours (variants) joined."""
+    """Name, version, seconds, peak memory (of the GPU too) and key of each stage; equal neighbours (variants) joined."""
     found: list[list] = []
     for stage in record.stages:
         name = stage_title(stage)
@@ -198,22 +209,22 @@ def _stages(record: Record) -> list[tuple[str, ...]]:
             f"{name} × {len(ones)}" if len(ones) > 1 else name,
             str(ones[0].version),
             rounded(sum(one.seconds for one in ones), 1),
-            rounded(max(one.peak_memory_mb for one in ones), 0),
-            rounded(max(one.gpu_memory_mb for one in ones), 0) if any(one.gpu_memory_mb for one in ones) else ABSENT,
+            "; GPU ".join(rounded(max(found), 0) for found in _memory(ones)),
             f"{one_line(ones[0].key)[:12]}{' …' if len(ones) > 1 else ''}",
         )
         for name, ones in found
     ]
 
 
+def _memory(stages: Sequence[StageCost]) -> list[list[float]]:
+    """MB of each stage, and on the GPU where any was used."""
+    both = [stage.peak_memory_mb for stage in stages], [stage.gpu_memory_mb for stage in stages]
+    return [found for found in both if any(found)] or [both[0]]
+
+
 def _provenance(record: Record) -> dict[str, str]:
-    """Machine, commit, versions and seeds; what else a record holds stands after them as it is."""
-    held = {name: value for name, value in record.provenance.items() if name not in ("git", "packages")}
-    packages = record.provenance.get("packages")
+    """Commit, machine and seeds; the software, which many runs share, stands on the comparison's page."""
     shown = {"commit": commit_text(record) or "not recorded", "machine": machines(record) or "not recorded"}
-    shown |= {one_line(str(name)): plain_value(value) for name, value in held.items()}
-    if isinstance(packages, dict):
-        shown["packages"] = one_line(", ".join(f"{name} {version}" for name, version in packages.items()))
     if record.seeds:
         shown["seeds"] = one_line(", ".join(f"{name} {value}" for name, value in record.seeds.items()))
     return shown

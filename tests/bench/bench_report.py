@@ -8,6 +8,7 @@ by kind of file and, where Chromium is installed, the seconds until the leaderbo
 """
 
 import argparse
+import os
 import resource
 import tempfile
 import time
@@ -19,9 +20,11 @@ from benchmark.presets import GENERATOR_NUMBERS
 from benchmark.record import Record
 from reports.load import load_records
 from reports.page import build
+from reports.parallel import usable_cores
 from tests.reports.browser import CHROMIUM, Browser
 from tests.reports.study import whole_study
 
+WHO = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 PACKAGES = dict.fromkeys(("diffusers", "monai", "nibabel", "numpy", "pandas", "scipy", "torch", "torchvision"), "1.22.33")
 CURVE = {"loss": tuple((40.0 * k, 0.9 / (1 + k)) for k in range(60)), "dice": tuple((40.0 * k, k / 60) for k in range(60))}
 
@@ -86,14 +89,17 @@ def main() -> None:
 
 def measure(store: Path, out: Path) -> None:
     start = time.perf_counter()
-    loaded = load_records([store])
+    before = sum(getattr(resource.getrusage(who), part) for who in WHO for part in ("ru_utime", "ru_stime"))
+    loaded = load_records([store], small=True)
     read = time.perf_counter() - start
     defaults = {kind: settings_class(kind)().model_dump(mode="json") for kind in SETTINGS}  # as `report` does
     page = build(loaded.records, loaded.problems, out, generator_defaults=defaults)
     wall = time.perf_counter() - start
-    peaks = [resource.getrusage(who).ru_maxrss / 2**20 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    used = sum(getattr(resource.getrusage(who), part) for who in WHO for part in ("ru_utime", "ru_stime")) - before
+    peaks = [resource.getrusage(who).ru_maxrss / 2**20 for who in WHO]
     rows = sum(len(record.cases) for record in loaded.records)
     print(f"{len(loaded.records)} records, {rows} case rows: read in {read:.1f} s, report in {wall:.1f} s together")
+    print(f"processor time {used:.1f} s on {usable_cores()} cores, load {os.getloadavg()[0]:.1f}")
     print(f"peak memory {peaks[0]:.2f} GB, of the largest process beside it {peaks[1]:.2f} GB (shared pages in both)")
     sizes: dict[str, list[int]] = {}
     for path in out.rglob("*"):

@@ -4,7 +4,7 @@
 
 The runs differ by method, transform, patch size, fold and seed, as suites do; every finished run has a record of 40
 case rows and a training curve, and all its manifests, made by this program without computing anything. `report` is a
-process of its own over the records alone (no pictures of stages), with its seconds, start included, and its peak memory.
+process of its own over the records alone (no pictures of stages), start included.
 Prints one row per size, and the overhead of the harness per stage: empty stages through the inline engine, with the
 time that fsync takes of it.
 """
@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 
 import numpy as np
@@ -97,20 +97,41 @@ def _rows(key: str, cases: Sequence[str]) -> list[dict]:
     ]  # fmt: skip
 
 
-def report(store: Store, folder: Path) -> tuple[float, float]:
-    """Seconds and peak GB of `cli.py report` over the records of a store, as a process of its own."""
+def report(store: Store, folder: Path) -> str:
+    """Seconds, processor seconds and peak GB (of all its processes together) of `cli.py report` over a store's records."""
     alone = folder / "records-alone"
     shutil.copytree(store.root / "records", alone / "records")
     words = [sys.executable, "cli.py", "report", "--store", str(alone), "--out", str(folder / "page")]
     start = time.perf_counter()
-    process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL)
-    _, code, used = os.wait4(process.pid, 0)
-    process.returncode = code
-    assert code == 0, code
-    seconds = time.perf_counter() - start
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    process, peak = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL), 0.0
+    while process.poll() is None:
+        peak = max(peak, sum(map(_own_gb, _tree(process.pid))))
+        time.sleep(0.2)
+    assert process.returncode == 0, process.returncode
+    seconds, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     shutil.rmtree(alone)
     shutil.rmtree(folder / "page")
-    return seconds, used.ru_maxrss / 2**20
+    return f"report {seconds:.1f} s (processor {used:.1f} s), {peak:.2f} GB with its children"
+
+
+def _tree(process: int) -> list[int]:
+    """A process and all below it."""
+    found = [process]
+    for path in Path(f"/proc/{process}/task").glob("*/children"):
+        with suppress(OSError):
+            found += [one for child in path.read_text().split() for one in _tree(int(child))]
+    return found
+
+
+def _own_gb(process: int) -> float:
+    """Memory of a process; pages that it shares with others count in part (PSS)."""
+    with suppress(OSError):
+        for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) / 2**20
+    return 0.0
 
 
 def timed(work) -> tuple[float, object]:
@@ -144,11 +165,11 @@ def measure(runs: int, folder: Path) -> None:
     status = quiet(lambda: store_commands.print_status(store.root))
     garbage = quiet(lambda: store_commands.collect_garbage(store.root, False))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    seconds, memory = report(store, folder)
+    reported = report(store, folder)
     print(
         f"{len(plans):6d} runs  {len(unique_nodes(plans)):6d} stages  plan {planning:5.2f} s  read records {reading:5.2f} s"
         f"  walk {walk:5.2f} s  --dry-run {dry:5.2f} s  status {status:5.2f} s  gc {garbage:5.2f} s  (made in {filling:.0f} s)"
-        f"  peak {peak:.2f} GB  report {seconds:.1f} s {memory:.2f} GB", flush=True,
+        f"  peak {peak:.2f} GB  {reported}  load {os.getloadavg()[0]:.1f}", flush=True,
     )  # fmt: skip
     shutil.rmtree(store.root)
 

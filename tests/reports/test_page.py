@@ -13,7 +13,7 @@ from benchmark.record import StageCost
 from reports.groups import group_id, make_groups
 from reports.marks import VERIFIED, Mark, Refused, badges
 from reports.page import build
-from reports.page_group import SHOWN_CASES, run_lines
+from reports.page_group import SHOWN_CASES, missing_commands, run_lines
 from reports.panels import Panel
 from reports.parallel import in_order
 from reports.site import datatables, group_page, run_page
@@ -163,7 +163,7 @@ def test_training_curves_are_drawn_from_the_record(tmp_path):
     record = record.model_copy(update={"stages": tuple(stages)})
     build([record], [], tmp_path)
     page = Page(tmp_path / run_page(record.key))
-    assert page.values("points") == ["0,0 150,72 300,90", "0,90 300,0"]
+    assert list(page.values("d")) == ["M0 0l150 72 150 18", "M0 90l300-90"]
     assert "fit-segmenter: dice last 0.8" in page.words
 
 
@@ -171,11 +171,12 @@ def test_every_run_has_its_command_the_missing_ones_too(report):
     out, records = report
     real, phantom = make_groups(records)
     assert [(line.fold, line.status) for line in run_lines(real)] == [(1, "done"), (0, "missing"), (2, "missing")]
-    assert "--source msd --data-root DIR" in run_lines(real)[1].command
-    assert "--fold 0 --seeds 0 --protocol released" in run_lines(real)[1].command
+    [(which, command)] = missing_commands(real)
+    assert which.endswith("folds 0, 2, seed 0") and "--source msd --data-root DIR" in command
+    assert "--fold 0,2 --seeds 0 --protocol released" in command
     assert [line.status for line in run_lines(phantom)][-1] == "failed: RuntimeError: the loss is not finite"
     found = pages(out)
-    assert found[group_page(real.slug)].text.count("python cli.py run") == 2
+    assert found[group_page(real.slug)].text.count("python cli.py run") == 1
     assert sum(page.text.count("python cli.py run") for name, page in found.items() if name.startswith("runs/")) == 7
 
 
