@@ -9,9 +9,10 @@ The paper does not say which images its Table I was measured on. Callers: record
 numbers are computed (baselines/fidelity.py, baselines/sample_audit.py).
 """
 
-from typing import Literal
+from collections import Counter
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, NonNegativeInt, model_validator
 
 from benchmark.frozen import Frozen
 
@@ -19,6 +20,14 @@ TRAINING, HELD_OUT = "training", "held-out"
 AGREEMENT_BINS = 20  # over [0, 1]
 DISTANCE_BINS = 30  # over [0, LARGEST_DISTANCE], the last one holds all above
 LARGEST_DISTANCE = 1.5
+
+# Within rounding: single precision puts an image's likeness to itself a little above 1.
+Share = Annotated[float, Field(ge=-1e-3, le=1 + 1e-3, allow_inf_nan=False)]
+Likeness = Annotated[float, Field(ge=-1 - 1e-3, le=1 + 1e-3, allow_inf_nan=False)]
+Distance = Annotated[float, Field(ge=0, le=2 + 1e-3, allow_inf_nan=False)]
+Part = Literal["training", "held-out"]
+AgreementCounts = Annotated[tuple[NonNegativeInt, ...], Field(min_length=AGREEMENT_BINS, max_length=AGREEMENT_BINS)]
+DistanceCounts = Annotated[tuple[NonNegativeInt, ...], Field(min_length=DISTANCE_BINS, max_length=DISTANCE_BINS)]
 
 
 class SampleRow(Frozen):
@@ -29,30 +38,30 @@ class SampleRow(Frozen):
     """
 
     case: str
-    part: Literal["training", "held-out"]
+    part: Part
     slices: int = Field(ge=1)
     images: int = Field(ge=1, description="samples that the fidelity numbers are means of")
-    mae: float | None = None
-    mae_sd: float | None = None
-    mse: float | None = None
-    mse_sd: float | None = None
-    rmse: float | None = None
-    rmse_sd: float | None = None
-    ssim: float | None = None
-    ssim_sd: float | None = None
-    ms_ssim: float | None = None
-    ms_ssim_sd: float | None = None
-    diversity: float | None = Field(None, description="mean over pairs of variants of 1 - MS-SSIM")
-    pixel_sd: float | None = Field(None, description="SD over variants, mean over pixels, grey range 0-1")
-    agreement: float | None = Field(None, description="Dice of the segmenter's mask with the label, mean over labelled slices")
-    agreement_volume: float | None = Field(None, description="the same over the case's slices together, mean over variants")
-    real_agreement: float | None = Field(None, description="agreement of the real images of the same slices")
-    real_agreement_volume: float | None = None
-    own_distance: float | None = Field(None, description="distance to the source image")
-    nearest: float | None = Field(None, description="distance to the nearest training slice of another case")
-    real_nearest: float | None = Field(None, description="the same for the real images of the slices")
-    copied: float | None = Field(None, description="share of samples nearer to a training slice than copy_threshold")
-    real_copied: float | None = Field(None, description="the same of the real images, to slices of other cases")
+    mae: Share | None = None
+    mae_sd: Share | None = None
+    mse: Share | None = None
+    mse_sd: Share | None = None
+    rmse: Share | None = None
+    rmse_sd: Share | None = None
+    ssim: Likeness | None = None
+    ssim_sd: Share | None = None
+    ms_ssim: Share | None = None
+    ms_ssim_sd: Share | None = None
+    diversity: Share | None = Field(None, description="mean over pairs of variants of 1 - MS-SSIM")
+    pixel_sd: Share | None = Field(None, description="SD over variants, mean over pixels, grey range 0-1")
+    agreement: Share | None = Field(None, description="Dice of the segmenter's mask with the label, mean over labelled slices")
+    agreement_volume: Share | None = Field(None, description="the same over the case's slices together, mean over variants")
+    real_agreement: Share | None = Field(None, description="agreement of the real images of the same slices")
+    real_agreement_volume: Share | None = None
+    own_distance: Distance | None = Field(None, description="distance to the source image")
+    nearest: Distance | None = Field(None, description="distance to the nearest training slice of another case")
+    real_nearest: Distance | None = Field(None, description="the same for the real images of the slices")
+    copied: Share | None = Field(None, description="share of samples nearer to a training slice than copy_threshold")
+    real_copied: Share | None = Field(None, description="the same of the real images, to slices of other cases")
 
 
 class Samples(Frozen):
@@ -65,18 +74,25 @@ class Samples(Frozen):
     measured_variants: int = Field(ge=1, description="of these, those of all other numbers: the first ones")
     held_out_variants: int = Field(ge=0)
     ms_ssim_scales: int = Field(ge=1)
-    reference_dice: float | None = Field(None, description="volume Dice of the segmenter on its real validation cases")
-    copy_threshold: float = Field(description="99 % of real training slices are farther from any slice of another case")
-    frechet: dict[str, float] = Field(
+    reference_dice: Share | None = Field(None, description="volume Dice of the segmenter on its real validation cases")
+    copy_threshold: Distance = Field(description="99 % of real training slices are farther from any slice of another case")
+    frechet: dict[Part | Literal["real"], Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(
         default_factory=dict,
         description="Frechet distance on the segmenter's deepest features (no FID): 'training' and 'held-out' samples to"
         " the real slices of that part, and 'real', held-out to training slices",
     )
-    rows: tuple[SampleRow, ...]
-    agreement_histogram: dict[str, tuple[int, ...]] = Field(description="labelled samples per bin, by part")
-    distance_histogram: dict[str, tuple[int, ...]] = Field(
-        description="distance to the nearest training slice of another case, by part and 'real training', 'real held-out'"
+    rows: tuple[SampleRow, ...] = Field(min_length=1, description="one per case and part")
+    agreement_histogram: dict[Part, AgreementCounts] = Field(description="labelled samples per bin")
+    distance_histogram: dict[Part | Literal["real training", "real held-out"], DistanceCounts] = Field(
+        description="distance to the nearest training slice of another case, of samples and of real images"
     )
+
+    @model_validator(mode="after")
+    def _one_row_each(self) -> "Samples":
+        again = [key for key, count in Counter((row.case, row.part) for row in self.rows).items() if count > 1]
+        if again:
+            raise ValueError(f"case {again[0][0]} stands twice in the part {again[0][1]}")
+        return self
 
     def share_below(self, threshold: float, part: str = TRAINING) -> float | None:
         """Share of labelled samples whose agreement lies below `threshold`, a multiple of 1 / AGREEMENT_BINS."""

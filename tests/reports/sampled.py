@@ -22,7 +22,8 @@ def sample_row(case: str, part: str, *, worse: float = 0.0, paired: bool = False
     middle = {"mae": 0.09, "mse": 0.023, "rmse": 0.144, "ssim": 0.64, "ms_ssim": 0.67}
     for name, value in middle.items():
         off = -worse if "ssim" in name else worse
-        values |= {name: value + (0.03 if name == "mse" else 0.1) * off, f"{name}_sd": 0.02}
+        value += (0.03 if name == "mse" else 0.1) * off
+        values |= {name: float(np.clip(value, 0, 1)), f"{name}_sd": 0.02}
     if paired:
         values |= dict.fromkeys((*middle, *(f"{name}_sd" for name in middle), "own_distance", "agreement_volume"))
     return SampleRow(**values | changes)

@@ -5,8 +5,9 @@ import csv
 import numpy as np
 import pytest
 from PIL import Image
+from pydantic import ValidationError
 
-from benchmark.sample_record import AGREEMENT_BINS, HELD_OUT, TRAINING
+from benchmark.sample_record import AGREEMENT_BINS, DISTANCE_BINS, HELD_OUT, TRAINING
 from reports.claims import FAILS, HOLDS, NOT_REPRODUCED, NOT_TESTABLE, OPEN, REPRODUCED, judge
 from reports.groups import make_groups
 from reports.page import build
@@ -39,6 +40,29 @@ def cell(table, column, **where):
 @pytest.fixture(scope="module")
 def samples():
     return samples_of(audited_study())
+
+
+@pytest.mark.parametrize(
+    ("changes", "where"),
+    [
+        ({"rows": [sample_row("a", TRAINING), sample_row("a", TRAINING)]}, "stands twice"),
+        ({"agreement_histogram": {TRAINING: (1,) * 19}}, "agreement_histogram"),
+        ({"agreement_histogram": {TRAINING: (-1,) * AGREEMENT_BINS}}, "agreement_histogram"),
+        ({"distance_histogram": {"elsewhere": (1,) * DISTANCE_BINS}}, "distance_histogram"),
+        ({"frechet": {TRAINING: float("nan")}}, "frechet"),
+        ({"copy_threshold": -1.0}, "copy_threshold"),
+        ({"rows": []}, "rows"),
+    ],
+)
+def test_impossible_audits_are_no_records(changes, where):
+    with pytest.raises(ValidationError, match=where):
+        with_samples(study_record("emitdiff"), **changes)
+
+
+@pytest.mark.parametrize(("name", "value"), [("mae", -0.1), ("ssim", 1.1), ("agreement", float("inf")), ("nearest", 3.0)])
+def test_impossible_numbers_are_no_rows(name, value):
+    with pytest.raises(ValidationError, match=name):
+        sample_row("a", TRAINING, **{name: value})
 
 
 def test_no_audit_no_group():
