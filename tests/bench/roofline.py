@@ -7,7 +7,6 @@ writes (nothing is taken to stay in a cache or to be fused), so that a share abo
 says that caches or fusion did better. Callers: bench_roofline.py.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,6 +14,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
+
+from tests.bench.ratios import now
 
 
 @dataclass(frozen=True)
@@ -64,30 +65,23 @@ def count(work: Callable[[], object]) -> Work:
     return Work(flops.get_total_flops(), moved.total)
 
 
-def seconds(work: Callable[[], object], device: str, repeats: int = 5) -> float:
+def seconds(work: Callable[[], object], device: str, cpu_time: bool = False, repeats: int = 5) -> float:
     """The best of several calls after one untimed: what the machine does when nothing else disturbs it."""
     work()
     taken = []
     for _ in range(repeats):
-        _wait(device)
-        start = time.perf_counter()
+        start = now(device, cpu_time)
         work()
-        _wait(device)
-        taken.append(time.perf_counter() - start)
+        taken.append(now(device, cpu_time) - start)
     return min(taken)
 
 
-def rates(device: str, dtype: torch.dtype) -> Rates:
+def rates(device: str, dtype: torch.dtype, cpu_time: bool = False) -> Rates:
     """A square matrix product in `dtype` (TF32 off) and a copy that no cache holds."""
     side = 8192 if device != "cpu" else 1024
     left, right = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
-    product = seconds(lambda: left @ right, device)
+    product = seconds(lambda: left @ right, device, cpu_time, 20)
     source = torch.zeros(2**28 if device != "cpu" else 2**26, dtype=torch.uint8, device=device)
     target = torch.empty_like(source)
-    copy = seconds(lambda: target.copy_(source), device)
+    copy = seconds(lambda: target.copy_(source), device, cpu_time, 20)
     return Rates(2 * side**3 / product, 2 * source.nbytes / copy)
-
-
-def _wait(device: str) -> None:
-    if device != "cpu":
-        torch.cuda.synchronize()
