@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from reports.drawing import COLOURS, MARKERS, Drawing, draw, tidy
+from reports.drawing import COLOURS, MARKERS, Drawing, draw, row_labels, rows_height, tidy
 from reports.groups import Group
 from reports.inference import main_labels
 from reports.labels import source_label
@@ -139,7 +139,7 @@ def _dumbbells(figure: Figure, members: Sequence[Member], reference: Interval | 
     if reference is not None:
         right.axvline(100 * reference.mean, color=COLOURS["emitdiff"], linestyle="--", linewidth=1)
     right.axvline(0, color="0.35", linestyle=":", linewidth=1.2)
-    left.set_yticks(range(len(members)), [str(member.value) for member in members])
+    left.set_yticks(range(len(members)), row_labels([str(member.value) for member in members]))
     for text in left.get_yticklabels():
         text.set_parse_math(False)
     left.set_ylim(len(members) - 0.5, -0.5)
@@ -171,7 +171,7 @@ def _methods(members: Sequence[Member]) -> dict[str, str]:
 
 
 def _height(members: Sequence[Member]) -> float:
-    return 1.7 + 0.24 * len(members)
+    return 1.7 + rows_height(row_labels([str(member.value) for member in members]), 0.24)
 
 
 def _heading(family: Family, without: str) -> str:

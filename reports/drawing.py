@@ -133,6 +133,19 @@ def _write_pdf(figure: Figure, path: Path) -> None:
 _WRITERS = {"svg": _write_svg, "png": _write_png, "pdf": _write_pdf}
 
 
+def row_labels(labels: Sequence[str], *, width: int = 30, lines: int = 2) -> list[str]:
+    """Labels as they fit beside a figure: wrapped, and cut after so many lines; those that become alike are numbered."""
+    short = [label.replace("generator ", "") for label in labels]  # of its settings; a column of a table has more room
+    cut = [textwrap.fill(label, width, max_lines=lines, placeholder=" …") for label in short]
+    alike = Counter(cut)
+    return [f"[{place + 1}] {text}" if alike[text] > 1 else text for place, text in enumerate(cut)]
+
+
+def rows_height(labels: Sequence[str], each: float) -> float:
+    """Inches of so many rows of such labels: `each` for one line, more for labels of two."""
+    return sum(max(each, 0.16 * (1 + label.count("\n")) + 0.04) for label in labels)
+
+
 def tidy(axes: Axes, grid: str) -> None:
     """No frame on top and right, faint grid lines along "x", "y" or "both", behind the data."""
     sns.despine(ax=axes)

@@ -4,7 +4,6 @@ Callers: page, cli. Not here: how figures look (drawing.py), ranks and costs (ra
 (ablations.py), images of cases (panels.py).
 """
 
-import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports.drawing import COLOURS, Drawing, draw, tidy
+from reports.drawing import COLOURS, Drawing, draw, row_labels, rows_height, tidy
 from reports.groups import Group
 from reports.inference import main_labels
 from reports.summaries import Summary, case_differences, none_label
@@ -102,7 +101,7 @@ def _draw(summary: Summary, folder: Path, name: str, title: str, plot: Callable[
         return alt
 
     heading = figure_title(summary.group, summary.values)
-    height = max(2.4, 1.45 + 0.31 * len(shown_labels(summary)))
+    height = max(2.4, 1.45 + rows_height(row_labels(shown_labels(summary)), 0.31))
     return draw(folder, f"{summary.group.slug}-{name}", title, heading, height, fill)
 
 
@@ -134,7 +133,7 @@ def _points(axes: Axes, values: np.ndarray, position: int, colour: str, missed: 
 
 
 def _method_axis(axes: Axes, labels: list[str]) -> None:
-    axes.set_yticks(range(len(labels)), [textwrap.fill(label, 30) for label in labels])
+    axes.set_yticks(range(len(labels)), row_labels(labels))
     for text in axes.get_yticklabels():
         text.set_parse_math(False)
     axes.set_ylim(len(labels) - 0.45, -0.55)

@@ -9,8 +9,9 @@ from typing import Any
 
 from benchmark.presets import PRESETS, Preset, default_kind, generator_numbers
 from benchmark.protocol import PROTOCOL_NAMES, Protocol, differences
-from benchmark.spec import MethodSpec, SourceSpec, canonical
+from benchmark.spec import MethodSpec, SourceSpec, canonical, digest
 
+MOST_SETTINGS = 5  # of a generator, that a label names
 METHOD_ORDER = ("none", "classic", "unconditional", "pix2pix", "emitdiff", "own")
 # The order of Table II; transforms that the paper lacks come last.
 TRANSFORM_ORDER = ("contrast", "gamma", "brightness", "noise", "resolution", "mirror", "rotate", "scale", "deepstack")
@@ -54,13 +55,18 @@ def method_labels(
     """One label per method, distinct within a table: 'emitdiff (n = 5, alpha = 0.3)'.
 
     Settings are named where they differ from the preset's default; a setting of the generator also where the methods
-    of the table differ among themselves.
+    of the table differ among themselves. Of many only the rarest are, and a number tells the method from others.
     """
-    return [
-        _with(method.label, changed_settings(method, preset) | _generator_marks(method, methods, usual))
-        for method in methods
-        for usual in [usual_numbers(method, preset.name, protocol_base(protocol)[0], dataset)]
-    ]
+    labels = []
+    for method in methods:
+        usual = usual_numbers(method, preset.name, protocol_base(protocol)[0], dataset)
+        marks = _generator_marks(method, methods, usual)
+        if len(marks) > MOST_SETTINGS:
+            more = f"{len(marks) - MOST_SETTINGS + 1} more"
+            rarest = sorted(marks, key=lambda name: sum(_generator_value(other, name) == marks[name] for other in methods))
+            marks = {name: marks[name] for name in rarest[: MOST_SETTINGS - 1]} | {more: digest(method.generator)[:6]}
+        labels.append(_with(method.label, changed_settings(method, preset) | marks))
+    return labels
 
 
 def changed_settings(method: MethodSpec, preset: Preset) -> dict[str, Any]:
@@ -128,3 +134,7 @@ def _generator_marks(method: MethodSpec, methods: Sequence[MethodSpec], usual: d
     marked = {name for name, value in mine.items() if any(other.get(name) != value for other in alike)}
     marked |= {name for name, value in usual.items() if name in mine and mine[name] != value}
     return {f"generator {name}": value for name, value in mine.items() if name in marked}
+
+
+def _generator_value(method: MethodSpec, mark: str) -> Any:
+    return flat(method.generator or {}).get(mark.removeprefix("generator "))

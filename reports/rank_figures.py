@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from reports.drawing import COLOURS, MARKERS, Drawing, draw, tidy
+from reports.drawing import COLOURS, MARKERS, Drawing, draw, row_labels, rows_height, tidy
 from reports.figures import figure_title
 from reports.inference import Inference
 from reports.load import GENERATOR_STAGES, SEGMENTER_STAGES, stage_seconds
 
 LEAST_METHODS = 5
 LEAST_CASES = 6
+NEAR = 0.03  # of an axis: two numbers closer than that cover each other
 Plot = Callable[[Figure, Inference], str]
 
 
@@ -24,16 +25,17 @@ def rank_figures(inference: Inference, folder: Path) -> list[Drawing]:
     summary = inference.summary
     if len(inference.labels) < LEAST_METHODS or inference.rows["cases"].min() < LEAST_CASES:
         return []
-    count, tall = len(inference.labels), 1.9 + 0.17 * len(inference.labels) + 0.1 * len(inference.groups)
+    rows = rows_height(row_labels(inference.labels), 0.27)
+    tall = 1.9 + 0.17 * len(inference.labels) + 0.1 * len(inference.groups)
     found = [
         _draw(inference, folder, "ties", "Mean ranks and ties", tall, ties_plot),
-        _draw(inference, folder, "ranks", "How sure the ranks are", 1.5 + 0.27 * count, ranks_plot),
+        _draw(inference, folder, "ranks", "How sure the ranks are", 1.5 + rows, ranks_plot),
     ]
     if summary.unit is not None:
-        found.append(_draw(inference, folder, "dice-hd95", "Dice against HD95", 3.6, dice_hd95_plot))
+        found.append(_draw(inference, folder, "dice-hd95", "Dice against HD95", max(3.6, 1.1 + 0.7 * rows), dice_hd95_plot))
         found.append(_draw(inference, folder, "crosswalk", "One distance, two definitions", 3.3, crosswalk_plot))
     if np.isfinite(inference.rows["none_difference"]).any() and min(_seconds(inference).values()) > 0:
-        found.append(_draw(inference, folder, "cost", "Gain against cost", 1.7 + 0.27 * count, cost_plot))
+        found.append(_draw(inference, folder, "cost", "Gain against cost", 1.7 + rows, cost_plot))
     return found
 
 
@@ -41,7 +43,7 @@ def ties_plot(figure: Figure, inference: Inference) -> str:
     """Critical-difference diagram: methods at their mean rank over cases; a bar joins those that are not told apart."""
     axes = figure.add_subplot()
     ranks, count = inference.mean_ranks, len(inference.labels)
-    order = np.argsort(ranks, kind="stable")
+    order, labels = np.argsort(ranks, kind="stable"), row_labels(inference.labels, lines=1)
     half = (count + 1) // 2
     low, high = int(np.floor(ranks.min())), int(np.ceil(ranks.max()))
     bars = [group for group in inference.groups if len(group) > 1]
@@ -57,7 +59,7 @@ def ties_plot(figure: Figure, inference: Inference) -> str:
         edge = low - 0.15 if left else high + 0.15
         axes.plot([ranks[place], ranks[place], edge], [0, depth, depth], color=_colour(inference, place), linewidth=1.2)
         axes.scatter([ranks[place]], [0], s=20, color=_colour(inference, place), zorder=4, clip_on=False)
-        words = f"{inference.labels[place]} ({ranks[place]:.1f})"
+        words = f"{labels[place]} ({ranks[place]:.1f})"
         axes.text(edge, depth, f"{words} " if left else f" {words}", ha="right" if left else "left", va="center",
                   fontsize=8.5, parse_math=False)  # fmt: skip
     axes.set_xlim(low - 0.2, high + 0.2)
@@ -84,13 +86,14 @@ def ranks_plot(figure: Figure, inference: Inference) -> str:
             colour = "white" if share > 55 else "0.1"
             axes.text(column, row, f"{share:.0f}", ha="center", va="center", fontsize=8, color=colour)
     axes.set_xticks(range(len(order)), [str(rank + 1) for rank in range(len(order))])
-    axes.set_yticks(range(len(order)), [inference.labels[place] for place in order])
+    labels = row_labels(inference.labels)
+    axes.set_yticks(range(len(order)), [labels[place] for place in order])
     for text in axes.get_yticklabels():
         text.set_parse_math(False)
     axes.tick_params(length=0)
     for spine in axes.spines.values():
         spine.set_visible(False)
-    axes.set_xlabel("rank by mean Dice; numbers: % of resamples of seeds, folds and cases")
+    axes.set_xlabel("rank by mean Dice\n(numbers: % of resamples of seeds, folds and cases)")
     return "Share of resamples in which each method takes each rank; the likely ranks stand in the table."
 
 
@@ -123,7 +126,7 @@ def cost_plot(figure: Figure, inference: Inference) -> str:
         right.barh([place], seconds[1:], left=seconds[:1], color=COLOURS["emitdiff"], hatch="///", edgecolor="white",
                    label="generator and sampling" if place == 0 else None)  # fmt: skip
     left.axvline(0, color="0.35", linestyle=":", linewidth=1.2)
-    left.set_yticks(range(len(inference.labels)), inference.labels)
+    left.set_yticks(range(len(inference.labels)), row_labels(inference.labels))
     for text in left.get_yticklabels():
         text.set_parse_math(False)
     left.set_ylim(len(inference.labels) - 0.5, -0.5)
@@ -162,11 +165,14 @@ def crosswalk_plot(figure: Figure, inference: Inference) -> str:
 def _numbered(figure: Figure, inference: Inference, x: np.ndarray, y: np.ndarray):
     """Points numbered in the order of the table, with a key at the right. Returns the axes."""
     axes = figure.add_subplot()
-    for place, label in enumerate(inference.labels):
+    for place, label in enumerate(row_labels(inference.labels, width=34)):
         name = _name(inference, place)
         axes.scatter([x[place]], [y[place]], s=135, color=COLOURS[name], marker=MARKERS[name], alpha=0.85, linewidths=0,
                      zorder=3, label=f"{place + 1}  {label}")  # fmt: skip
-        axes.annotate(str(place + 1), (x[place], y[place]), ha="center", va="center", fontsize=7, zorder=4)
+    for places in _near(x, y):
+        words = ",".join(str(place + 1) for place in places)
+        where = float(np.mean(x[places])), float(np.mean(y[places]))
+        axes.annotate(words, where, ha="center", va="center", fontsize=7, zorder=4)
     key = axes.legend(
         loc="upper left", bbox_to_anchor=(1.01, 1.02), frameon=False, fontsize=8.5, markerscale=0.6, handletextpad=0.3
     )
@@ -174,6 +180,19 @@ def _numbered(figure: Figure, inference: Inference, x: np.ndarray, y: np.ndarray
         text.set_parse_math(False)
     tidy(axes, "both")
     return axes
+
+
+def _near(x: np.ndarray, y: np.ndarray) -> list[list[int]]:
+    """Places of points so close that their numbers would cover each other, together; all others alone."""
+    scaled = np.stack([(values - values.min()) / max(float(np.ptp(values)), 1e-9) for values in (x, y)], axis=1)
+    found: list[list[int]] = []
+    for place, point in enumerate(scaled):
+        near = next((one for one in found if np.abs(scaled[one] - point).max() < NEAR), None)
+        if near is None:
+            found.append([place])
+        else:
+            near.append(place)
+    return found
 
 
 def _seconds(inference: Inference) -> dict[str, float]:

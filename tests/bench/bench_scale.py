@@ -5,8 +5,8 @@
 The runs differ by method, transform, patch size, fold and seed, as suites do; every finished run has a record of 40
 case rows and a training curve, and all its manifests, made by this program without computing anything. `report` is a
 process of its own over the records alone (no pictures of stages), start included.
-Prints one row per size, and the overhead of the harness per stage: empty stages through the inline engine, with the
-time that fsync takes of it.
+Prints one row per size: seconds, and in brackets those of the processor, which other programs change little; and the
+overhead of the harness per stage: empty stages through the inline engine, with the time that fsync takes of it.
 """
 
 import io
@@ -134,10 +134,11 @@ def _own_gb(process: int) -> float:
     return 0.0
 
 
-def timed(work) -> tuple[float, object]:
-    start = time.perf_counter()
+def timed(work) -> tuple[str, object]:
+    """('seconds (of the processor)', what the work returns): on a busy machine the first says more of it than of the work."""
+    start, used = time.perf_counter(), time.process_time()
     result = work()
-    return time.perf_counter() - start, result
+    return f"{time.perf_counter() - start:.1f} s ({time.process_time() - used:.1f})", result
 
 
 def measure(runs: int, folder: Path) -> None:
@@ -149,13 +150,13 @@ def measure(runs: int, folder: Path) -> None:
     filling, _ = timed(lambda: fill(store, plans, locations))
     os.fsync = fsync
 
-    def quiet(command) -> float:
+    def quiet(command) -> str:
         with redirect_stdout(io.StringIO()) as shown:
             console.out.file = shown
-            seconds, code = timed(command)
+            took, code = timed(command)
             console.out.file = sys.__stdout__
         assert code == 0, code
-        return seconds
+        return took
 
     reading, records = timed(lambda: _finished(plans, store))
     assert len(records) == len(plans)
@@ -167,8 +168,8 @@ def measure(runs: int, folder: Path) -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     reported = report(store, folder)
     print(
-        f"{len(plans):6d} runs  {len(unique_nodes(plans)):6d} stages  plan {planning:5.2f} s  read records {reading:5.2f} s"
-        f"  walk {walk:5.2f} s  --dry-run {dry:5.2f} s  status {status:5.2f} s  gc {garbage:5.2f} s  (made in {filling:.0f} s)"
+        f"{len(plans):6d} runs  {len(unique_nodes(plans)):6d} stages  plan {planning}  read records {reading}"
+        f"  walk {walk}  --dry-run {dry}  status {status}  gc {garbage}  (made in {filling})"
         f"  peak {peak:.2f} GB  {reported}  load {os.getloadavg()[0]:.1f}", flush=True,
     )  # fmt: skip
     shutil.rmtree(store.root)
@@ -202,11 +203,16 @@ def overhead(folder: Path, stages: int = 200) -> None:
     def watch(node):
         yield silent
 
-    seconds, failures = timed(lambda: inline.run(nodes, store, "cpu", watch, EngineOptions()))
+    start, used = time.perf_counter(), time.process_time()
+    failures = inline.run(nodes, store, "cpu", watch, EngineOptions())
+    seconds, used = time.perf_counter() - start, time.process_time() - used
     os.fsync = fsync
     assert not failures
     per_stage = 1000 / (stages - 1)
-    print(f"harness overhead per inline stage: {seconds * per_stage:.1f} ms, of which fsync {waited[0] * per_stage:.1f} ms")
+    print(
+        f"harness overhead per inline stage: {seconds * per_stage:.1f} ms, of which fsync {waited[0] * per_stage:.1f} ms and"
+        f" processor {used * per_stage:.1f} ms; load {os.getloadavg()[0]:.1f}"
+    )
 
 
 def main() -> None:

@@ -11,7 +11,9 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from reports import drawing
+from reports.drawing import row_labels, rows_height
 from reports.figures import compared_labels, dice_plot, difference_plot, figure_title, group_figures, hd95_plot
+from reports.inference import infer
 from reports.panels import (
     PREDICTION_COLOUR,
     TRUTH_COLOUR,
@@ -20,6 +22,7 @@ from reports.panels import (
     synthesis_panel,
     transform_sheet,
 )
+from reports.rank_figures import rank_figures
 from tests.reports.made import PHANTOM, case_row, make_record, summary_of, table2_records
 
 
@@ -176,3 +179,24 @@ def test_best_median_and_worst_case_are_among_those_that_all_methods_have():
     assert choose_cases(summary_of(records)) == [("best", 0, "a"), ("median", 0, "c"), ("worst", 0, "b")]
     assert choose_cases(summary_of([make_record(rows={"a": 0.9})])) == [("best", 0, "a")]
     assert choose_cases(summary_of([make_record(error="x")])) == []
+
+
+def test_labels_beside_a_figure_are_short_and_told_apart():
+    long = "emitdiff (generator steps = 800, generator channels = [32, 64, 96, 128], generator batch = 64, 9 more = {})"
+    labels = ["none", long.format("a1b2c3"), long.format("d4e5f6")]
+    shown = row_labels(labels)
+    assert shown[0] == "none" and len(set(shown)) == 3
+    assert all(label.count("\n") <= 1 and max(map(len, label.splitlines())) <= 34 for label in shown)
+    assert rows_height(shown, 0.2) > 0.6
+
+
+def test_figures_of_many_long_labels_keep_their_axes(tmp_path, recwarn):
+    records = [make_record(fold=fold) for fold in range(3)]
+    for number in range(9):
+        generator = {f"setting_with_a_long_name_{letter}": number for letter in "abcdefgh"}
+        method = make_record("emitdiff").spec.method.model_copy(update={"generator": generator})
+        records += [make_record(method, fold=fold) for fold in range(3)]
+    summary = summary_of(records)
+    drawings = [*group_figures(summary, tmp_path), *rank_figures(infer(summary), tmp_path)]
+    assert len(drawings) >= 6 and len(set(summary.labels)) == 10
+    assert not [warning for warning in recwarn if "collapsed" in str(warning.message)]
