@@ -133,7 +133,7 @@ class _TrainingBatches:
         phrase, tokens = self._draw_text(rows, rng)
         images = apply_changes(images, self.changes[phrase], rng)
         text = self.network.text(tokens)
-        control = _condition(edges, masks, settings)
+        control = condition_grid(edges, masks, settings)
 
         def denoise(noisy: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
             return self.network(noisy, timesteps, control, text, styles)
@@ -163,7 +163,7 @@ class _TrainingBatches:
         return phrase, self.tokens[token_row]
 
 
-def _condition(edges: torch.Tensor, masks: torch.Tensor, settings: GeneratorSettings) -> torch.Tensor:
+def condition_grid(edges: torch.Tensor, masks: torch.Tensor, settings: GeneratorSettings) -> torch.Tensor:
     """Grid of the edge maps, and of the masks if the network is shown them, both float32 (B,1,S,S)."""
     shown = torch.cat([edges, masks], dim=1) if settings.mask_shown else edges
     return diffusion.to_grid(shown, settings.unshuffle)
@@ -249,7 +249,7 @@ class EmitDiff(Generator):
             return [diffusion.addressed(key, slice_id, variant, purpose) for slice_id in conditions.ids[rows]]
 
         edges = addressed_edges(edges, masks, sampling, draws)
-        return _condition(edges, masks, self.network.settings).to(self.device)
+        return condition_grid(edges, masks, self.network.settings).to(self.device)
 
     def _styles(self, ids: Sequence[str], variant: int, key: str, chosen: str) -> torch.Tensor:
         """What the network is told of the style of each sample, (B, WIDTH or 0).

@@ -22,6 +22,7 @@ from baselines.own import own_class
 from benchmark.checkpoint import Checkpoint
 from benchmark.errors import InputError
 from benchmark.frozen import Frozen
+from benchmark.presets import LATER_SETTINGS
 from benchmark.progress import Report, silent
 from benchmark.registry import Registry
 from benchmark.spec import OWN_PREFIX
@@ -92,9 +93,10 @@ def _check_same_slices(ids: Sequence[str], prompts: Sequence[str], *stacks: np.n
         )
 
 
-def _without_defaults(values: dict[str, Any], model: type[Frozen], later: Sequence[str]) -> dict[str, Any]:
-    """Without those fields, come later than the others, that have their default: so older runs keep their keys."""
-    return {k: v for k, v in values.items() if k not in later or v != model.model_fields[k].default}
+def _without_later_defaults(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Without those fields, younger than the others, that have their neutral value: so older runs keep their keys."""
+    none = object()
+    return {name: value for name, value in values.items() if LATER_SETTINGS.get(prefix + name, none) != value}
 
 
 class SamplingSettings(Frozen):
@@ -115,8 +117,8 @@ class SamplingSettings(Frozen):
     noise_scale: float = Field(1.0, ge=0, le=1, description="SD of the starting noise; below 1: smoother, more alike")
 
     @model_serializer(mode="wrap")
-    def _without_later_defaults(self, values_of) -> dict[str, Any]:
-        return _without_defaults(values_of(self), type(self), ("edge_thinning", "edge_warp", "style", "noise_scale"))
+    def _short(self, values_of) -> dict[str, Any]:
+        return _without_later_defaults(values_of(self), "sampling.")
 
 
 class GeneratorSettings(BaseSettings):
@@ -181,13 +183,13 @@ class GeneratorSettings(BaseSettings):
         return self
 
     @model_serializer(mode="wrap")
-    def _without_later_defaults(self, values_of) -> dict[str, Any]:
-        later = ("control", "mask_shown", "edge_thinning", "edge_warp", "style", "style_dropout", "style_jitter")
-        return _without_defaults(values_of(self), type(self), later)
+    def _short(self, values_of) -> dict[str, Any]:
+        return _without_later_defaults(values_of(self))
 
     def held_out_sampling(self, spec: Mapping[str, Any]) -> dict[str, Any]:
-        """Another case's style would only make a sample less like its slice."""
-        return {name: value for name, value in spec.items() if (name, value) != ("style", "other")}
+        """The whole edge map where it is, and no other case's style: both only make a sample less like its slice."""
+        changed = ("edge_warp", "edge_thinning") + (("style",) if spec.get("style") == "other" else ())
+        return {name: value for name, value in spec.items() if name not in changed}
 
     def variant_phrases(self) -> tuple[str, ...]:
         return trained_phrases(self.phrases)  # others would be unknown words to the generator

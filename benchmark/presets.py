@@ -75,6 +75,24 @@ PRESETS: dict[str, Preset] = {
     ),
 }  # fmt: skip
 
+# Settings of a generator trained from scratch that came later, at their neutral values: specs leave them out there, so
+# that older runs keep their keys.
+LATER_SETTINGS: dict[str, Any] = {
+    "control": "net", "mask_shown": False, "edge_thinning": 0.0, "edge_warp": 0.0, "style": False, "style_dropout": 0.2,
+    "style_jitter": 0.5, "sampling.edge_thinning": 0.0, "sampling.edge_warp": 0.0, "sampling.style": "own",
+    "sampling.noise_scale": 1.0,
+}  # fmt: skip
+
+# Trained for minutes on a CPU the generator is told the mask, or its samples do not keep the label; and it is sampled
+# with little starting noise, which a small network turns into grain: what makes variants differ is the style of another
+# case and moved edges. tests/bench/bench_knobs.py prints what each of these does.
+_DIVERSE: dict[str, Any] = {"noise_scale": 0.5, "style": "other", "edge_warp": 0.04, "edge_dropout": 0.0}
+_SMALL: dict[str, Any] = {
+    "control": "input", "mask_shown": True, "channels": [64, 96], "learning_rate": 4e-3, "ema_decay": 0.99,
+    "noise_focus": 3.0, "organ_weight": 2.0, "phrase_share": 0.2, "edge_dropout": 0.1, "edge_warp": 0.03,
+    "style": True, "style_dropout": 0.5, "style_jitter": 0.3,
+}  # fmt: skip
+
 _COMPACT: dict[str, Any] = {
     "channels": [96, 192, 256], "layers": 2, "attention": "lowest", "steps": 6000, "batch": 32, "learning_rate": 5e-4,
     "ema_decay": 0.999, "phrases": 50, "edge_dropout": 0.3, "rotation_degrees": 10.0, "scale_range": [0.85, 1.1],
@@ -104,7 +122,8 @@ _RELEASED_SAMPLING = {"sampler": "ddim", "steps": 20, "guidance_scale": 9.0}  # 
 # for those trained from scratch (baselines/generator.py) are the smoke preset's.
 GENERATOR_NUMBERS: dict[str, dict[str, dict[str, Any]]] = {
     "smoke": {
-        "emitdiff": {"steps": 450}, "unconditional": {}, "pix2pix": {}, "stable-diffusion": _STABLE | {"epochs": 1},
+        "emitdiff": _SMALL | {"steps": 300, "sampling": _DIVERSE | {"steps": 4}},
+        "unconditional": {}, "pix2pix": {}, "stable-diffusion": _STABLE | {"epochs": 1},
     },
     "compact": {
         "emitdiff": _COMPACT, "unconditional": _COMPACT, "pix2pix": _PIX2PIX_COMPACT,

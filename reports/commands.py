@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from benchmark.presets import LATER_SETTINGS
 from benchmark.spec import LOCAL, MethodSpec, RunSpec, SourceSpec
 from reports.labels import flat, plain_value, preset_base, protocol_base, usual_numbers
 
@@ -74,6 +75,8 @@ def _generator_sets(spec: RunSpec, preset: str, protocol: str, defaults: Mapping
     given = flat(method.generator or {})
     if given and not method.own:
         given["kind"] = kind
+        # Settings younger than the record, or left out at their default: the preset may say otherwise by now.
+        given = {name: value for name, value in LATER_SETTINGS.items() if name in usual} | given
     # Weights in a folder are named by what they are; where they lie is the reader's affair.
     given = {name: "DIR" if value == LOCAL else value for name, value in given.items()}
     return {f"generator.{name}": value for name, value in given.items() if name not in usual or usual[name] != value}

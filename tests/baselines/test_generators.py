@@ -17,6 +17,7 @@ from baselines.generator import (
 )
 from benchmark.checkpoint import Checkpoint
 from benchmark.errors import InputError
+from benchmark.presets import LATER_SETTINGS
 from benchmark.progress import silent
 from datasets.edges import edge_map
 
@@ -171,6 +172,14 @@ def test_less_starting_noise_makes_variants_more_alike(fits):
         return np.std(drawn, axis=0).mean()
 
     assert spread(0.0) == 0 < spread(0.3) < 0.8 * spread(1.0)
+
+
+def test_later_settings_are_neutral_by_default():
+    for name, value in LATER_SETTINGS.items():
+        found = GeneratorSettings()
+        for part in name.split("."):
+            found = getattr(found, part)
+        assert found == value
 
 
 def test_settings_of_older_records_are_written_as_they_were():

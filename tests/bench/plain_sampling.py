@@ -10,7 +10,7 @@ import torch
 from diffusers import StableDiffusionControlNetPipeline
 
 from baselines import diffusion
-from baselines.emitdiff import EmitDiff
+from baselines.emitdiff import EmitDiff, condition_grid
 from baselines.generator import Conditions, SamplingSettings
 from baselines.stable.generator import make_sampler
 from baselines.stable.parts import Parts
@@ -33,10 +33,12 @@ class PlainEmitDiff:
         text = self.network.text(self.generator.vocabulary.encode(texts).to(self.device))
         styles = self.generator._styles([conditions.ids[row]], 0, self.key, sampling.style).repeat(len(texts), 1)
         edges = torch.from_numpy(conditions.edges[row].copy())[None, None].to(self.device).float() / 255
-        edges = diffusion.to_grid(edges, settings.unshuffle).repeat(len(texts), 1, 1, 1)
+        masks = torch.from_numpy(conditions.masks[row].copy())[None, None].to(self.device).float()
+        edges = condition_grid(edges, masks, settings).repeat(len(texts), 1, 1, 1)
         scheduler = diffusion.make_sampler(sampling, settings.prediction, self.device)
         ids = [conditions.ids[row]]
-        latents = diffusion.starting_noise(self.key, ids, 0, edges.shape[1:], sampling.noise, self.device)
+        shape = (settings.unshuffle**2, *edges.shape[2:])
+        latents = diffusion.starting_noise(self.key, ids, 0, shape, sampling.noise, self.device)
         latents = latents * scheduler.init_noise_sigma * sampling.noise_scale
         for timestep in scheduler.timesteps:
             given = scheduler.scale_model_input(torch.cat([latents] * len(texts)), timestep)

@@ -13,6 +13,10 @@ from reports.labels import method_labels, one_line, preset_label, protocol_label
 from tests.reports.made import MSD_PROSTATE, PHANTOM, make_record
 
 DEFAULTS = dict.fromkeys(("emitdiff", "unconditional"), GeneratorSettings().model_dump(mode="json"))
+# Of a record from before the preset told the mask and styles: it says nothing of settings that are younger.
+OLDER = {
+    "sampling": {"steps": 6, "guidance_scale": 1.5}, "control": "net", "mask_shown": False, "style": False, "edge_warp": 0.0,
+}  # fmt: skip
 
 
 def with_generator(record, **changes):
@@ -58,6 +62,7 @@ def resolved(command, spec):
         make_record("none", numbers={"epochs": 40, "learning_rate": 1e-5, "edge": "canny"}, architecture="unet").spec,
         with_generator(make_record("emitdiff", ratio=5, alpha=0.3, patch_size=8)),
         with_generator(make_record("emitdiff", "deepstack", preset_name="compact"), steps=800, channels=[32, 64]),
+        with_generator(make_record("emitdiff"), **OLDER),
         with_generator(
             make_record("unconditional", preset_name="compact"), sampling=DEFAULTS["unconditional"]["sampling"] | {"steps": 4}
         ),
