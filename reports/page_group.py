@@ -29,6 +29,7 @@ from reports.load import commit_of
 from reports.marks import Mark, badges, owners
 from reports.notes import notes_on_numbers, warnings
 from reports.page_board import counts, heading
+from reports.page_samples import audit_place
 from reports.page_study import figure_links
 from reports.panels import Panel
 from reports.paper_numbers import not_comparable
@@ -97,6 +98,7 @@ def write_group(
         joined=brief,
         statistics=_statistics(site, inference) if inference else None,
         pictured=pictured,
+        audit=audit_place(group),
         panels=[_panel_link(panel, f"{group.slug}-{number}", site) for number, panel in enumerate(panels)],
         generators=_generators(group),
         splits=_splits(group),

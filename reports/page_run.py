@@ -19,7 +19,7 @@ from reports.labels import one_line, plain_value, source_label
 from reports.marks import Mark, badges
 from reports.page_board import heading
 from reports.page_group import commit_text, generator_id, machines, software_id, split_id
-from reports.page_samples import run_samples
+from reports.page_samples import audit_place, run_samples
 from reports.site import Site, group_page, run_page
 from reports.summaries import headline_columns
 from reports.tables import rounded, spread
@@ -69,6 +69,7 @@ def _write_run(
         split=_split(record),
         stages=_stages(record),
         samples=run_samples(record),
+        audit=audit_place(group),
         provenance=_provenance(record),
         software=software_id(record),
         notes=[one_line(note) for note in record.notes],

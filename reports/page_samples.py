@@ -9,6 +9,7 @@ from typing import Any
 
 from benchmark.record import Record
 from reports.csv_files import write_frame
+from reports.groups import Group
 from reports.labels import one_line
 from reports.page_board import heading
 from reports.page_study import figure_links
@@ -85,6 +86,11 @@ def run_samples(record: Record) -> dict[str, Any] | None:
     return {"table": Table.of(rows), "facts": facts, "warnings": sample_warnings(record)}
 
 
+def audit_place(group: Group) -> str:
+    """Where the audits of a group's samples stand, '' where there are none."""
+    return f"audits.html#samples-{group.slug}" if any(record.samples for record in group.records) else ""
+
+
 def _group_view(site: Site, samples: AuditedSamples) -> dict[str, Any]:
     group = samples.group
     warnings = [
@@ -93,7 +99,7 @@ def _group_view(site: Site, samples: AuditedSamples) -> dict[str, Any]:
     ]  # fmt: skip
     tables = {"labels": label_table(samples), "memory": memory_table(samples)}
     return {
-        "title": heading(group), "rules": ", ".join(group.rules), "page": group_page(group.slug),
+        "title": heading(group), "slug": group.slug, "rules": ", ".join(group.rules), "page": group_page(group.slug),
         "synthetic": group.spec.source.synthetic, **tables, "warnings": warnings[:SHOWN_WARNINGS],
         "more_warnings": max(0, len(warnings) - SHOWN_WARNINGS), "files": _files(site, samples, tables),
         "figures": [figure_links(drawing, site) for drawing in sample_figures(samples, site.out / "figures")],

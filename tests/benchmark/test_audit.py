@@ -139,6 +139,22 @@ def test_samples_of_older_versions_are_checked_by_their_generators_ids(audited):
         moved.write_text(text)
 
 
+def test_the_report_shows_held_out_samples_of_both_generators(audited, tmp_path):
+    from PIL import Image
+
+    from benchmark.gallery import panels
+    from reports.panels import LABEL_INCHES, TILE_INCHES
+
+    folder, records = audited
+    ((name, found),) = panels(Store(folder), list(records.values()), tmp_path).items()
+    titles = [panel.title for panel in found]
+    assert "Held-out samples, as in Table I" in titles and "Synthetic variants of pix2pix" in titles
+    shown = next(panel.path for panel in found if panel.title.startswith("Held-out"))
+    with Image.open(shown) as picture:
+        columns = 2 + 2 + 2  # real and edges, two variants of each generator
+        assert picture.width == pytest.approx(160 * (LABEL_INCHES + columns * TILE_INCHES), abs=2)
+
+
 @pytest.mark.parametrize("threshold", [0.0, 0.999])
 def test_the_filter_drops_what_it_says(audited, threshold):
     folder, records = audited
