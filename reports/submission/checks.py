@@ -13,16 +13,16 @@ from reports.submission import manifest as contents
 from reports.submission.container import Container
 from reports.submission.findings import Findings, Refusal
 from reports.submission.identity import repeated, title, truths
-from reports.submission.known import Known, Library
+from reports.submission.known import Sources
 from reports.submission.manifest import Manifest, MaskEntry, averages
-from reports.submission.masks import differences, read_mask, recomputed, true_voxels
-from reports.submission.rows import impossible
+from reports.submission.masks import DISTANCES, differences, read_mask, recomputed, true_voxels
+from reports.submission.rows import SLACK, impossible
 from reports.submission.splits import can_be_drawn, leaks, wrong_cases, wrong_hash, wrong_split
 
 StageKeys = Callable[[Record], list[tuple[str, str]] | None]
 
 
-def check_records(records: Sequence[Record], manifest: Manifest, library: Library, found: Findings) -> None:
+def check_records(records: Sequence[Record], manifest: Manifest, sources: Sources, found: Findings) -> None:
     """Summaries, cases, leaks, values and splits."""
     for record, entry in zip(records, manifest.records, strict=True):
         if averages(record) != entry.averages:
@@ -38,17 +38,17 @@ def check_records(records: Sequence[Record], manifest: Manifest, library: Librar
     found.passed("cases", f"{sum(len(record.cases) for record in records)} rows")
     found.passed("leaks", "by the cases that the records list; what a method really saw cannot be known from outside")
     found.passed("values", "no row that two masks cannot give")
-    _check_splits(records, library, found)
+    _check_splits(records, sources, found)
 
 
-def _check_splits(records: Sequence[Record], library: Library, found: Findings) -> None:
+def _check_splits(records: Sequence[Record], sources: Sources, found: Findings) -> None:
     origins: dict[str, None] = {}
     for record in records:
         if wrong_hash(record):
             found.refuse("split", f"{title(record)}: the split's hash is not that of its cases.")
             continue
         try:
-            known = _known(record, records, library)
+            known = sources.of(record)
         except Refusal as refusal:
             found.refuse("split", f"{title(record)}: {refusal}")
             continue
@@ -112,23 +112,20 @@ def _check_one_truth(records: Sequence[Record], found: Findings) -> None:
                 found.refuse("values", f"{title(record)}: {text}.")
 
 
-def _known(record: Record, records: Sequence[Record], library: Library) -> Known:
-    source = record.spec.source
-    return library.known(record.spec, [one for one in records if one.spec.source == source])
-
-
-def check_truth(records: Sequence[Record], library: Library, found: Findings) -> None:
+def check_truth(records: Sequence[Record], sources: Sources, found: Findings) -> None:
     """Needs records whose source is what it says, so that nothing may have been refused yet."""
     counted = 0
     for record in [] if found.reasons else records:
-        spec, known = record.spec, _known(record, records, library)
+        spec, known = record.spec, sources.of(record)
         if known.images is None:
             found.unchecked("truth", f"no folder given by --data-root holds the images of {one_line(spec.source.title)}")
             continue
         for row in record.cases:
-            truth = library.truth(known, spec.source.fingerprint, row.case)
+            truth = sources.truth(record, row.case)
             made = true_voxels(spec, truth), truth.unit
             counted += 1
+            if max(getattr(row, name) for name in DISTANCES) > truth.diagonal * (1 + SLACK):
+                found.refuse("truth", f"{title(record)}, case {row.case}: a distance is longer than the images.")
             if (row.truth_voxels, row.unit) != made:
                 text = f"{row.truth_voxels} true voxels, in {row.unit}, where the images have {made[0]}, in {made[1]}"
                 found.refuse("truth", f"{title(record)}, case {row.case}: {text}.")
@@ -137,7 +134,7 @@ def check_truth(records: Sequence[Record], library: Library, found: Findings) ->
 
 
 def check_masks(
-    container: Container, records: Sequence[Record], manifest: Manifest, library: Library, found: Findings
+    container: Container, records: Sequence[Record], manifest: Manifest, sources: Sources, found: Findings
 ) -> frozenset[str]:
     """Recomputes every case row that has a mask; the keys of the records of which all rows were."""
     if not manifest.masks:
@@ -150,10 +147,10 @@ def check_masks(
         entries.setdefault(entry.record, []).append(entry)
     verified, rows = set(), 0
     for record in records:
-        known, agreeing = _known(record, records, library), 0
+        known, agreeing = sources.of(record), 0
         for entry in entries.get(record.key, ()):
             try:
-                agreeing += _mask_agrees(container, entry, record, known, library, found)
+                agreeing += _mask_agrees(container, entry, record, sources, found)
             except Refusal as refusal:
                 found.refuse("masks", str(refusal))
         rows += agreeing
@@ -166,9 +163,7 @@ def check_masks(
     return frozenset(verified)
 
 
-def _mask_agrees(
-    container: Container, entry: MaskEntry, record: Record, known: Known, library: Library, found: Findings
-) -> bool:
+def _mask_agrees(container: Container, entry: MaskEntry, record: Record, sources: Sources, found: Findings) -> bool:
     """Whether a case row was recomputed from its mask and is the same. Raises Refusal for a file that is no such mask."""
     if entry.place >= len(record.cases):
         raise Refusal(f"{entry.name}: the record has {len(record.cases)} cases.")
@@ -177,13 +172,13 @@ def _mask_agrees(
     if contents.sha256(data) != entry.sha256:
         raise Refusal(f"{entry.name} is not the one of the manifest: its sha256 differs.")
     mask = read_mask(data, entry.shape, entry.name)
-    if known.images is None:
+    if sources.of(record).images is None:
         stretched = record.spec.protocol.resize_z
         if not stretched and int(mask.sum()) != row.prediction_voxels:
             text = f"{row.prediction_voxels} predicted voxels where the mask has {int(mask.sum())}"
             found.refuse("masks", f"{where}, case {row.case}: {text}.")
         return False
-    truth = library.truth(known, record.spec.source.fingerprint, row.case)
+    truth = sources.truth(record, row.case)
     wrong = differences(row, recomputed(record.spec, truth, mask, where))
     for text in wrong:
         found.refuse("masks", f"{where}, case {row.case}: {text}.")

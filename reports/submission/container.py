@@ -21,7 +21,7 @@ from reports.submission.findings import Refusal
 
 MAX_FILE_BYTES = 256 << 20
 MAX_CONTENT_BYTES = 4 << 30
-MAX_ENTRY_BYTES = 128 << 20
+MAX_ENTRY_BYTES = 64 << 20
 MAX_ENTRIES = 60_000
 MAX_NAME = 100
 _DATE = (1980, 1, 1, 0, 0, 0)
@@ -87,7 +87,9 @@ class Container:
         """The content of an entry. Raises Refusal where it is damaged or has another size than it says."""
         info = self._infos[name]
         try:
-            data = self._archive.read(info)
+            # A size is given to read, so that a stream which unpacks to more than it announces is not unpacked.
+            with self._archive.open(info) as stream:
+                data = stream.read(info.file_size)
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, ValueError, struct.error) as error:
             raise Refusal(f"{name} cannot be decompressed ({one_line(str(error))[:100]}).") from error
         if len(data) != info.file_size:

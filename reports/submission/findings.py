@@ -3,6 +3,7 @@
 Callers: all modules of the check. Not here: the checks.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -11,6 +12,7 @@ from reports.labels import one_line
 PASSED, REFUSED, UNCHECKED = "passed", "refused", "not checked"
 MAX_REASONS = 5  # of one check; of the others only their number is told
 MAX_SENTENCE = 400
+_KEY = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")  # shown by its first letters
 
 
 class Refusal(Exception):
@@ -37,7 +39,7 @@ class Findings:
 
     def refuse(self, check: str, reason: str) -> None:
         self._order.setdefault(check)
-        self._reasons.setdefault(check, []).append(one_line(reason)[:MAX_SENTENCE])
+        self._reasons.setdefault(check, []).append(_KEY.sub(r"\1…", one_line(reason))[:MAX_SENTENCE])
 
     def passed(self, check: str, text: str = "") -> None:
         """The check was made; it counts as passed unless something was refused."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmark.errors import InputError
 from benchmark.record import Record
-from benchmark.spec import RunSpec
+from benchmark.spec import RunSpec, SourceSpec
 from datasets.cases import CaseInfo
 from datasets.folder_yaml import read_folder_spec
 from datasets.phantom_source import SIZES_PX, PhantomSource
@@ -52,6 +52,40 @@ class Truth:
     def mask(self) -> np.ndarray:
         """uint8 {0, 1} (z, y, x)."""
         return np.unpackbits(self.packed, count=int(np.prod(self.shape))).reshape(self.shape)
+
+    @property
+    def diagonal(self) -> float:
+        """The longest distance that there can be, in `unit`."""
+        return float(np.linalg.norm(np.multiply(self.shape, self.spacing)))
+
+
+class Sources:
+    """What is known of the sources of one submission's records; each is looked up once."""
+
+    def __init__(self, records: Sequence[Record], library: "Library"):
+        self._library = library
+        self._members: dict[SourceSpec, list[Record]] = {}
+        for record in records:
+            self._members.setdefault(record.spec.source, []).append(record)
+        self._found: dict[tuple, Known | Refusal] = {}
+
+    def of(self, record: Record) -> Known:
+        """Raises Refusal where the data cannot be what the record says."""
+        spec = record.spec
+        key = spec.source, spec.dataset, spec.preset.phantom_cases, spec.preset.size
+        if key not in self._found:
+            try:
+                self._found[key] = self._library.known(spec, self._members[spec.source])
+            except Refusal as refusal:
+                self._found[key] = refusal
+        found = self._found[key]
+        if isinstance(found, Refusal):
+            raise Refusal(str(found))
+        return found
+
+    def truth(self, record: Record, case_id: str) -> Truth:
+        """The true mask of a case whose images are here. Raises Refusal where it cannot be read."""
+        return self._library.truth(self.of(record), record.spec.source.fingerprint, case_id)
 
 
 class Library:

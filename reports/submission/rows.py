@@ -13,6 +13,7 @@ from reports.submission.masks import DISTANCES
 SLACK = 1e-8  # relative; of relations between sums of distances
 # A 95th percentile with linear interpolation: at least a fortieth of two or more values lies at or above it.
 LEAST_SHARE = 1 / 40
+LONGEST = 1e5  # of any distance, in any unit
 
 
 def impossible(row: CaseRow, spec: RunSpec) -> list[str]:
@@ -23,6 +24,8 @@ def impossible(row: CaseRow, spec: RunSpec) -> list[str]:
         told.append(f"missed is {row.missed} with {predicted} predicted and {true} true voxels")
     if row.empty_truth != (true == 0):
         told.append(f"empty_truth is {row.empty_truth} with {true} true voxels")
+    if max(getattr(row, name) for name in DISTANCES) > LONGEST:
+        told.append(f"a distance is above {LONGEST:g} {row.unit}")
     told += _of_an_empty_mask(row, spec) if not (predicted and true) else _of_two_masks(row, spec.preset.nsd_tolerance)
     return told
 

@@ -32,7 +32,7 @@ from reports.submission.container import Container
 from reports.submission.content import contradictions
 from reports.submission.findings import Finding, Findings, Refusal
 from reports.submission.identity import title
-from reports.submission.known import Library
+from reports.submission.known import Library, Sources
 from reports.submission.manifest import Manifest
 
 MAX_MANIFEST_BYTES = 32 << 20
@@ -76,12 +76,13 @@ def validate(path: Path, library: Library, stage_keys: StageKeys) -> Checked:
             check = "records"
             records = tuple(_records(container, manifest, found))
             if not found.reasons:
-                check_records(records, manifest, library, found)
+                sources = Sources(records, library)
+                check_records(records, manifest, sources, found)
                 check_stages(records, stage_keys, found)
                 check = "truth"
-                check_truth(records, library, found)
+                check_truth(records, sources, found)
                 check = "masks"
-                verified = check_masks(container, records, manifest, library, found)
+                verified = check_masks(container, records, manifest, sources, found)
     except Refusal as refusal:
         found.refuse(check, str(refusal))
     reasons = found.reasons

@@ -10,6 +10,7 @@ import io
 import json
 import random
 import re
+import warnings
 import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -46,7 +47,8 @@ def entries_of(data: bytes) -> Entries:
 def zipped(entries: Iterator[tuple[str, bytes]], change: Callable[[zipfile.ZipInfo], None] = lambda info: None) -> bytes:
     """A zip as `submit` writes it, but for what `change` does to its headers."""
     stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+    with warnings.catch_warnings(), zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        warnings.simplefilter("ignore")  # of names that come twice
         for name, data in entries:
             info = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
             info.filename = name  # as it is, whatever the system's separator

@@ -4,6 +4,9 @@ import json
 import os
 import pickle
 import random
+import struct
+import tracemalloc
+import zlib
 
 import numpy as np
 import pytest
@@ -69,6 +72,24 @@ def test_a_bomb_is_refused_before_it_is_unpacked(valid, tmp_path, monkeypatch):
     (tmp_path / "a.zip").write_bytes(mutations.zipped(entries.items()))
     monkeypatch.setattr("zipfile.ZipFile.read", lambda *_: pytest.fail("unpacked"))
     assert check(tmp_path / "a.zip", library).reasons[0].startswith("the entries unpack to more than is allowed")
+
+
+def test_a_stream_that_unpacks_to_more_than_it_says_is_not_unpacked(valid, tmp_path):
+    """256 MiB of zeros behind a header that says 500 bytes, with the checksum of those."""
+    data, _, library = valid
+    size, name, wrong = 256 << 20, b"manifest.json", 500
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    stream = b"".join(packer.compress(bytes(1 << 20)) for _ in range(size >> 20)) + packer.flush()
+    numbers = (20, 0, 8, 0, 33, zlib.crc32(bytes(wrong)), len(stream), wrong, len(name), 0)
+    head = struct.pack("<4s5H3I2H", b"PK\x03\x04", *numbers) + name + stream
+    listed = struct.pack("<4s2B5H3I5H2I", b"PK\x01\x02", 20, 3, *numbers, 0, 0, 0, 0o100644 << 16, 0) + name
+    end = struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, 1, 1, len(listed), len(head), 0)
+    (tmp_path / "a.zip").write_bytes(head + listed + end)
+    tracemalloc.start()
+    (reason,) = check(tmp_path / "a.zip", library).reasons
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert reason.startswith("manifest.json is not JSON") and peak < 16 << 20, (reason, peak)
 
 
 class Touch:
