@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
+from benchmark.presets import GENERATOR_NUMBERS
 from benchmark.sample_record import AGREEMENT_BINS, DISTANCE_BINS, HELD_OUT, TRAINING
 from reports.claims import FAILS, HOLDS, NOT_REPRODUCED, NOT_TESTABLE, OPEN, REPRODUCED, judge
 from reports.groups import make_groups
@@ -253,6 +254,19 @@ def test_one_measure_on_the_far_side_refutes():
 def test_other_images_edges_or_presets_give_no_verdict(options, reason):
     found = verdict(audited_study(0.5, **options))
     assert found.verdict == NOT_TESTABLE and reason in found.reason and found.findings[0].outcome == HOLDS
+
+
+@pytest.mark.parametrize(("changes", "expected"), [({}, REPRODUCED), ({"steps": 7}, NOT_TESTABLE)])
+def test_a_generator_of_other_settings_gives_no_verdict(changes, expected):
+    records = audited_study(0.5, **PAPER)
+    for place, record in enumerate(records):
+        if record.spec.method.name == "pix2pix":
+            settings = GENERATOR_NUMBERS["paper"]["pix2pix"] | changes
+            method = record.spec.method.model_copy(update={"generator": settings})
+            records[place] = record.model_copy(update={"spec": record.spec.model_copy(update={"method": method})})
+    found = verdict(records)
+    assert found.verdict == expected
+    assert ("pix2pix: generator with other steps than the preset's" in found.reason) == bool(changes)
 
 
 def test_breast_images_are_never_the_papers():
