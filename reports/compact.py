@@ -3,7 +3,7 @@
 A compact record reads like any other; it is for reading alone. Callers: load. Not here: any number made of them.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -61,6 +61,11 @@ class CaseTable(Sequence[Row]):
     def __getitem__(self, place: int) -> Row:
         *metrics, truth, prediction = self._numbers[place].tolist()
         return Row(self.cases[place], self.units[place], *metrics, int(truth), int(prediction), *self._flags[place].tolist())
+
+    def __iter__(self) -> Iterator[Row]:
+        *metrics, truth, prediction = self._numbers.T.tolist()
+        counts = (map(int, truth), map(int, prediction))
+        return map(Row, self.cases, self.units, *metrics, *counts, *self._flags.T.tolist())
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, CaseTable):

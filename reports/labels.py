@@ -19,7 +19,8 @@ TRANSFORM_ORDER = ("contrast", "gamma", "brightness", "noise", "resolution", "mi
 
 def one_line(text: str) -> str:
     """`text` without line breaks and other control characters, so that no value can start a line of its own."""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    plain = text if text.isprintable() else "".join(letter if letter.isprintable() else " " for letter in text)
+    return " ".join(plain.split())
 
 
 def plain_value(value: Any) -> str:

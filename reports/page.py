@@ -32,6 +32,7 @@ from reports.summaries import Summary, summarise
 # From so many records on, figures are written as SVG alone unless asked for, tables of cases are compressed, and the work
 # is spread over processes.
 LARGE = 200
+RUNS_AT_ONCE = 250  # pages of runs that one process writes in a row
 FIGURES = ("auto", "all", "page")
 
 
@@ -48,14 +49,17 @@ class _Work:
     large: bool
 
     def group(self, number: int) -> Comparison:
-        """Writes the pages of a comparison and its runs; returns its part of the leaderboard."""
+        """Writes the page of a comparison; returns its part of the leaderboard."""
         summary = self.summaries[number]
         group, inference = summary.group, infer(summary)
         write_group(self.site, summary, inference, self.panels.get(group.id, ()), self.generator_defaults, self.marks,
                     brief=group.id in self.brief, large=self.large,
                     pictured=sum(map(bool, self.panels.values())))  # fmt: skip
-        write_runs(self.site, group, self.generator_defaults, self.marks)
         return comparison(summary, inference, self.marks, _rank(group))
+
+    def runs(self, number: int, part: slice) -> None:
+        """Writes the pages of a part of a comparison's runs."""
+        write_runs(self.site, self.summaries[number].group, self.generator_defaults, self.marks, part)
 
 
 def build(
@@ -86,13 +90,18 @@ def build(
     brief = frozenset(joined_groups(summaries))
     work = _Work(site, summaries, brief, panels, generator_defaults, marks or {}, large)
     write_protocol(site)
-    # The longest first: what stands for the whole study, then the comparisons by their number of runs.
+    # The longest first: what stands for the whole study, then the comparisons by their number of runs; at last the runs.
     order = sorted(range(len(groups)), key=lambda number: -len(groups[number].records))
     tasks = [lambda: write_study(site, summaries), lambda: write_audits(site, summaries)]
     tasks += [lambda number=number: work.group(number) for number in order]
+    tasks += [
+        lambda number=number, start=start: work.runs(number, slice(start, start + RUNS_AT_ONCE))
+        for number in order
+        for start in range(0, len(groups[number].records), RUNS_AT_ONCE)
+    ]
     with only(kinds):
         study, audits, *found = in_order(lambda place: tasks[place](), len(tasks), workers=None if large else 1)
-    comparisons = [one for _, one in sorted(zip(order, found, strict=True))] if found else []
+    comparisons = [one for _, one in sorted(zip(order, found, strict=False))] if found else []
     return site.write(
         "index.html.jinja",
         "index.html",

@@ -30,14 +30,13 @@ _WIDTH, _HEIGHT = 300, 90
 
 
 def write_runs(
-    site: Site, group: Group, generator_defaults: Mapping[str, Any] | None, marks: Mapping[str, Mark]
-) -> list[Path]:
-    """The pages of all runs of a group, failed ones included; a missing run has none."""
-    return [
-        _write_run(site, group, runs.label, record, generator_defaults, marks)
-        for runs in group.methods
-        for record in (*runs.done, *runs.failed)
-    ]
+    site: Site, group: Group, generator_defaults: Mapping[str, Any] | None, marks: Mapping[str, Mark],
+    part: slice = slice(None),
+) -> None:  # fmt: skip
+    """The pages of a part of a group's runs, failed ones included; a missing run has none."""
+    listed = [(runs.label, record) for runs in group.methods for record in (*runs.done, *runs.failed)]
+    for label, record in listed[part]:
+        _write_run(site, group, label, record, generator_defaults, marks)
 
 
 def _write_run(

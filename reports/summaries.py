@@ -4,6 +4,7 @@ Callers: tables, figures, page, inference. Not here: rounding and layout (tables
 (groups.py), tests and verdicts (inference.py).
 """
 
+import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -40,7 +41,7 @@ class Summary:
     unit: str | None
     dice: Bootstrap
 
-    @property
+    @functools.cached_property
     def labels(self) -> list[str]:
         """Labels of the methods that have at least one scored case, in the order of the table."""
         there = set(self.values["method"])
