@@ -125,13 +125,17 @@ def _print_sources(opened: dict[str, Opened]) -> None:
 
 
 def _finished(plans: Sequence[Plan], store: Store) -> dict[str, Record]:
-    """The records of runs that are done, by key. A run is not, if a stage of it was found damaged and is to be made again."""
+    """The records of runs that are done, by key, as small as those of a report. A run is not, if a stage of it was found
+    damaged and is to be made again."""
+    from reports.compact import Pool, compact
+
+    pool = Pool()
     requeued = {key for key, failure in store.failures().items() if not store.has(failure["stage"], key)}
     found = {}
     for plan in plans:
         record = store.record(plan.run.key)
         if is_done(record, plan) and not (requeued and requeued & {node.key for node in plan.nodes}):
-            found[plan.run.key] = record
+            found[plan.run.key] = compact(record, pool)
     return found
 
 

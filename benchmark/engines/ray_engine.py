@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "cli.py", "stage"]
 LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"  # Ray's name for it; "0" keeps it off the network on every system
 PROGRESS_SECONDS = 1.0  # between two looks at how far the running stages are
+NICENESS = "RAY_worker_niceness"  # 15 if not set: a stage would take longer than by the other engines, and its cost say so
 LOST_MACHINES = 5  # how often a task is run again because its machine went away
 
 
@@ -69,6 +70,7 @@ def run(nodes: Iterable[Node], store: Store, device: str, watch: Watch, options:
 def _cluster(options: EngineOptions):
     """The ray module, connected to the cluster of the options; a local one is started and ended here."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ.setdefault(NICENESS, "0")
     if not options.address or options.address.startswith(("127.", "localhost")):
         os.environ[LOOPBACK] = "0"  # read when ray is imported: stay on this machine's loopback
     try:

@@ -185,7 +185,7 @@ def test_an_interrupt_ends_the_program_and_its_workers(whole, suite, tmp_path):
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_kill_of_a_ray_node_in_mid_suite(whole, tmp_path, monkeypatch):
-    for name in ("RAY_USAGE_STATS_ENABLED", ray_engine.LOOPBACK):
+    for name in ("RAY_USAGE_STATS_ENABLED", ray_engine.LOOPBACK, ray_engine.NICENESS):
         monkeypatch.setenv(name, "0")
     from ray.cluster_utils import Cluster
 
