@@ -23,6 +23,7 @@ from benchmark.errors import InputError
 from benchmark.execution import Execution
 from benchmark.files import write_json
 from benchmark.leaks import IDS_FILE, refuse_leaks
+from benchmark.memory import keep_freed_memory
 from benchmark.progress import Report, silent
 from benchmark.provenance import Meter, machine_name, provenance
 from benchmark.spec import named_seed
@@ -281,6 +282,7 @@ def execute(store: Store, key: str, how: Execution, report: Report = silent, wai
 
         def work(out: Path) -> dict[str, Any]:
             _seed_the_rest(key)
+            keep_freed_memory()
             with deterministic(how.deterministic), _curves(store, node, how, report, checkpoint) as told:
                 context = Context(how.device, told, node["location"], checkpoint)
                 with Meter(how.device) as meter:

@@ -64,8 +64,10 @@ def serve_plain(pipe, folder: Path, options: argparse.Namespace) -> None:
 def serve_ours(pipe, folder: Path, options: argparse.Namespace) -> None:
     """Answers a row's name and a precision with the seconds of an epoch, then with those until the network is called."""
     from baselines.architectures import build
+    from benchmark.memory import keep_freed_memory
     from benchmark.segmentation import Training, fit, make_fabric
 
+    keep_freed_memory()  # as every stage does
     slices = made_slices(options.slices, options.size)
     fabrics, kept = {}, {}
     while asked := pipe.recv():
