@@ -231,7 +231,8 @@ def _print_left_out(absent: int, failures: dict[str, "Failure"]) -> None:
     if earlier:
         err.print(f"{earlier} stages failed in an earlier call, or need one that did; they were not tried: add --retry-failed.")
     if absent:
-        err.print(f"{absent} runs were not computed, because too many stages failed; the same command goes on from here.")
+        which = "1 run was" if absent == 1 else f"{absent} runs were"
+        err.print(f"{which} not computed, because too many stages failed; the same command goes on from here.")
 
 
 def _exit_code(records: list[Record], absent: int, failures: dict[str, "Failure"]) -> int:

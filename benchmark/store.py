@@ -188,7 +188,7 @@ class Store:
         with self.locked(damaged.key):
             if not self.has(damaged.stage, damaged.key) or self.damage(damaged.stage, damaged.key):
                 self.remove(damaged.stage, damaged.key)
-                self.write_failure(damaged.key, damaged.stage, str(damaged), final=False)
+                self.write_failure(damaged.key, damaged.stage, str(damaged), final=False, requeued=True)
 
     def all_stages(self) -> Iterator[tuple[str, str]]:
         """(stage, key) of everything computed."""
@@ -221,9 +221,10 @@ class Store:
         found = [_read_or_none(path) for path in sorted((self.root / "runs").glob("*.json"))]
         return [run for run in found if run is not None]
 
-    def write_failure(self, key: str, stage: str, error: str, final: bool) -> None:
-        """Notes why a stage failed; a `final` failure is tried again only on demand."""
-        self._write(self.root / "failures" / f"{key}.json", {"key": key, "stage": stage, "error": error, "final": final})
+    def write_failure(self, key: str, stage: str, error: str, final: bool, requeued: bool = False) -> None:
+        """Notes why a stage failed. final: it is tried again only on demand; requeued: it was damaged, and is made again."""
+        note = {"key": key, "stage": stage, "error": error, "final": final}
+        self._write(self.root / "failures" / f"{key}.json", note | ({"requeued": True} if requeued else {}))
 
     def failures(self) -> dict[str, dict[str, Any]]:
         """The last failure of each stage that has not been computed since: key -> {stage, error, final}."""

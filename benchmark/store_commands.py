@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from benchmark.console import duration, err, out, print_table, size
 from benchmark.engines.options import choose_device
 from benchmark.errors import InputError
@@ -17,6 +19,7 @@ from benchmark.execution import Execution
 from benchmark.files import read_json
 from benchmark.live import StageProgress
 from benchmark.plan import Node
+from benchmark.spec import MethodSpec
 from benchmark.store import DamagedStage, Store
 from benchmark.unneeded import remove, unneeded
 
@@ -123,9 +126,17 @@ def _is_common(values: Sequence[object], name: str) -> bool:
 
 def _run_state(store: Store, run: dict[str, Any], failures: dict[str, dict]) -> _RunState:
     spec = run["spec"]
-    method = spec["method"]["name"] + (f" {spec['method']['transform']}" if spec["method"]["transform"] else "")
-    about = spec["dataset"], spec["source"]["title"], method, spec["architecture"], spec["fold"], spec["seed"]
+    named = spec["dataset"], spec["source"]["title"], _method_label(spec["method"]), spec["architecture"]
+    about = (*named, spec["fold"], spec["seed"])
     return _RunState(run["key"], about, *_state(store, run, failures))
+
+
+def _method_label(method: dict[str, Any]) -> str:
+    """As tables have it; the bare name where an older program wrote settings that this one does not know."""
+    try:
+        return MethodSpec.model_validate(method).label
+    except ValidationError:
+        return method["name"]
 
 
 def _state(store: Store, run: dict[str, Any], failures: dict[str, dict]) -> tuple[str, str, str]:
@@ -140,11 +151,16 @@ def _state(store: Store, run: dict[str, Any], failures: dict[str, dict]) -> tupl
     progress = f"{total - len(missing)}/{total}"
     for stage in missing:
         if store.is_locked(stage["key"]):
-            return "running", progress, f"{stage['stage']} {stage['key'][:8]}{_how_far(store, stage['key'])}"
+            return "running", progress, f"{_short(stage)}{_how_far(store, stage['key'])}"
     for stage in missing:
-        if stage["key"] in failures:
-            return "failed", progress, f"{stage['stage']} {stage['key'][:8]}: {failures[stage['key']]['error']}"
+        if failure := failures.get(stage["key"]):
+            state = "waiting" if failure.get("requeued") else "failed"
+            return state, progress, failure["error"] if state == "waiting" else f"{_short(stage)}: {failure['error']}"
     return "waiting", progress, ""
+
+
+def _short(stage: dict[str, str]) -> str:
+    return f"{stage['stage']} {stage['key'][:8]}"
 
 
 def _how_far(store: Store, key: str) -> str:
