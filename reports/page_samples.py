@@ -13,7 +13,7 @@ from reports.groups import Group
 from reports.labels import one_line
 from reports.page_board import heading
 from reports.page_study import figure_links
-from reports.sample_figures import sample_figures
+from reports.sample_figures import sample_figures, short_label
 from reports.sample_numbers import (
     LEAST_OF_REFERENCE,
     LOW_AGREEMENT,
@@ -93,14 +93,16 @@ def audit_place(group: Group) -> str:
 
 def _group_view(site: Site, samples: AuditedSamples) -> dict[str, Any]:
     group = samples.group
-    warnings = [
-        {"page": run_page(one.key), "run": f"{one_line(runs.label)}, fold {one.spec.fold}, seed {one.spec.seed}", "text": text}
-        for runs in samples.methods for one in audited_runs(runs) for text in sample_warnings(one)
-    ]  # fmt: skip
+    warnings: dict[str, list[tuple[str, str]]] = {}  # equal ones stand once, with their runs
+    for runs in samples.methods:
+        for one in audited_runs(runs):
+            for text in sample_warnings(one):
+                name = f"{short_label(one_line(runs.label))}, fold {one.spec.fold}, seed {one.spec.seed}"
+                warnings.setdefault(text, []).append((run_page(one.key), name))
     tables = {"labels": label_table(samples), "memory": memory_table(samples)}
     return {
         "title": heading(group), "slug": group.slug, "rules": ", ".join(group.rules), "page": group_page(group.slug),
-        "synthetic": group.spec.source.synthetic, **tables, "warnings": warnings[:SHOWN_WARNINGS],
+        "synthetic": group.spec.source.synthetic, **tables, "warnings": dict(list(warnings.items())[:SHOWN_WARNINGS]),
         "more_warnings": max(0, len(warnings) - SHOWN_WARNINGS), "files": _files(site, samples, tables),
         "figures": [figure_links(drawing, site) for drawing in sample_figures(samples, site.out / "figures")],
     }  # fmt: skip

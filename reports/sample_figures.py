@@ -35,7 +35,7 @@ def sample_figures(samples: AuditedSamples, folder: Path) -> list[Drawing]:
     if any(len(samples.histogram(runs.label, "distance", part)) for runs in samples.methods for part in PARTS):
         found.append(_draw(samples, folder, "memorisation", "How near samples lie to training slices", 3.9, memory_plot))
     if traded := _traded(samples):
-        lines = max(len(textwrap.wrap(_short(runs.label), 24)) for runs in traded)
+        lines = max(len(textwrap.wrap(short_label(runs.label), 24)) for runs in traded)
         height = max(3.1, 1.6 + (0.16 + 0.15 * lines) * len(traded))
         found.append(_draw(samples, folder, "tradeoff", "Gain, agreement and diversity", height, tradeoff_plot))
     return found
@@ -60,7 +60,8 @@ def agreement_plot(figure: Figure, samples: AuditedSamples) -> str:
                 style = {"marker": "v", "color": colour if part == TRAINING else "0.15", "markersize": 6, "zorder": 4}
                 axes.plot([real], [1.0], transform=axes.get_xaxis_transform(), clip_on=False, markeredgewidth=0, **style)
         axes.axvline(LOW_AGREEMENT, color=_REAL, linestyle=":", linewidth=1.1)
-        axes.set_ylabel(textwrap.fill(_short(label), 18), rotation=0, ha="right", va="center", fontsize=8.5, parse_math=False)
+        words_at_left = textwrap.fill(short_label(label), 18)
+        axes.set_ylabel(words_at_left, rotation=0, ha="right", va="center", fontsize=8.5, parse_math=False)
         axes.yaxis.set_major_locator(MultipleLocator(10))
         tidy(axes, "x")
     rows[-1].set_xlim(0, 1)
@@ -104,7 +105,7 @@ def memory_plot(figure: Figure, samples: AuditedSamples) -> str:
     for place, runs in enumerate(shown):
         same = [other for other in shown[:place] if other.method.name == runs.method.name]
         key.append(Line2D([], [], color=COLOURS[runs.method.name], linestyle=_STYLES[len(same) % len(_STYLES)],
-                          linewidth=1.6, label=textwrap.fill(_short(runs.label), 40)))  # fmt: skip
+                          linewidth=1.6, label=textwrap.fill(short_label(runs.label), 40)))  # fmt: skip
     key.append(Line2D([], [], color="#d55e00", alpha=0.3, linewidth=6, label="counted as copied"))
     columns = 2 if max(len(one.get_label()) for one in key) > 20 else 3
     legend = figure.legend(handles=key, loc="outside lower center", ncols=columns, frameon=False, fontsize=8.5)
@@ -143,7 +144,7 @@ def tradeoff_plot(figure: Figure, samples: AuditedSamples) -> str:
     left.margins(0.18)
     if any(gains):
         right.axvline(0, color=_REAL, linestyle=":", linewidth=1.2)
-    labels = [textwrap.fill(f"{place + 1}  {_short(runs.label)}", 26) for place, runs in enumerate(shown)]
+    labels = [textwrap.fill(f"{place + 1}  {short_label(runs.label)}", 26) for place, runs in enumerate(shown)]
     right.set_yticks(range(len(shown)), labels)
     for tick in right.get_yticklabels():
         tick.set_parse_math(False)
@@ -159,7 +160,7 @@ def tradeoff_plot(figure: Figure, samples: AuditedSamples) -> str:
     return f"Label agreement and diversity of the training samples and the gain over none. {'; '.join(words)}."
 
 
-def _short(label: str) -> str:
+def short_label(label: str) -> str:
     """A method's label as it fits a figure: of a long one its beginning and its end, which differ between methods."""
     label = label.replace("generator ", "")
     return label if len(label) <= LONGEST_LABEL else f"{label[: LONGEST_LABEL - 20].rstrip()} … {label[-16:].lstrip()}"
