@@ -1,7 +1,7 @@
 """What each way of computing is worth, measured alone: why the loops use it, or do not.
 
     python tests/bench/bench_choices.py [--parts segmenter,sampler,sampler-stable] [--architecture attention-unet]
-        [--size 128] [--device cpu] [--rounds 5] [--compile]
+        [--size 128] [--device cpu] [--rounds 5] [--compile] [--cpu-time]
 
 Every row is the plain way (float32, contiguous, single-tensor AdamW) with one thing changed; the rows take turns, and a
 ratio is the median over the rounds of the plain way's time over the row's, so that above 1 it pays. segmenter: a training
@@ -14,7 +14,6 @@ import argparse
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,6 +30,7 @@ from baselines.stable.parts import load_parts
 from baselines.text import Vocabulary
 from benchmark.presets import GENERATOR_NUMBERS
 from tests.bench.made_stable import save_model
+from tests.bench.ratios import now
 
 Work = Callable[[], object]
 CHANNELS_LAST = {"memory_format": torch.channels_last}
@@ -75,7 +75,8 @@ def sampler(options: argparse.Namespace) -> dict[str, Work]:
     settings = GeneratorSettings(**GENERATOR_NUMBERS["compact"]["emitdiff"])
     vocabulary = Vocabulary.of(["MRI, prostate, whole gland"])
     side, planes = options.size // settings.unshuffle, settings.unshuffle**2
-    grid, edges = torch.randn(2, 32, planes, side, side, device=options.device)
+    grid = torch.randn(32, planes, side, side, device=options.device)
+    edges = torch.randn(32, planes * (1 + settings.mask_shown), side, side, device=options.device)
     text = torch.randn(32, vocabulary.length, settings.text_width, device=options.device)
 
     def make() -> torch.nn.Module:
@@ -101,7 +102,7 @@ def sampler_stable(options: argparse.Namespace) -> dict[str, Work]:
 def denoising(make: Callable[[], torch.nn.Module], given: tuple, options: argparse.Namespace) -> dict[str, Work]:
     """Ways of calling the network that `make` returns."""
 
-    def way(layout: dict, dtype: torch.dtype, compiled: bool = False, single: bool = False) -> Work:
+    def way(layout: dict, dtype: torch.dtype, compiled: bool = False) -> Work:
         network = make().eval().requires_grad_(False).to(options.device, dtype, **layout)
         if compiled:
             network.compile()
@@ -110,11 +111,7 @@ def denoising(make: Callable[[], torch.nn.Module], given: tuple, options: argpar
 
         @torch.inference_mode()
         def step() -> None:
-            if single:
-                for row in range(len(inputs[0])):
-                    network(*(value[row : row + 1] for value in inputs))
-            else:
-                network(*inputs)
+            network(*inputs)
 
         return step
 
@@ -138,24 +135,23 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--cpu-time", action="store_true", help="CPU seconds instead of the clock's, on a busy machine")
     options = parser.parse_args()
     print(f"{options.size} px, {options.device}, {torch.get_num_threads()} threads, {options.rounds} rounds after 1; medians\n")
     print(f"{'part':18}{'way':28}{'ms':>10}{'plain / way':>14}")
     for part in options.parts.split(","):
         ways = PARTS[part](options)
-        rounds = [{name: seconds(work, options.device) for name, work in ways.items()} for _ in range(options.rounds + 1)]
+        rounds = [{name: seconds(work, options) for name, work in ways.items()} for _ in range(options.rounds + 1)]
         for name in ways:
             taken = statistics.median(one[name] for one in rounds[1:])
             ratio = statistics.median(one["plain"] / one[name] for one in rounds[1:])
             print(f"{part:18}{name:28}{taken * 1e3:10.1f}{ratio:13.2f}x", flush=True)
 
 
-def seconds(work: Work, device: str) -> float:
-    start = time.perf_counter()
+def seconds(work: Work, options: argparse.Namespace) -> float:
+    start = now(options.device, options.cpu_time)
     work()
-    if device != "cpu":
-        torch.cuda.synchronize()
-    return time.perf_counter() - start
+    return now(options.device, options.cpu_time) - start
 
 
 if __name__ == "__main__":

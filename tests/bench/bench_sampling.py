@@ -62,8 +62,7 @@ def of_preset(preset: str, options: argparse.Namespace, folder: Path):
     conditions = made_conditions(options.slices, size)
     slices = TrainingSlices(conditions.masks * 200, conditions.masks, conditions.edges, conditions.prompts, conditions.ids)
     EmitDiff.fit(slices, settings, seed=0, device=device, out=folder)
-    # Random dropping of edges costs the same and would be drawn twice.
-    sampling = settings.sampling.model_copy(update={"edge_dropout": 0.0})
+    sampling = settings.sampling
     plain = PlainEmitDiff(EmitDiff.load(folder, device), sampling, KEY)
     plain.network.to(memory_format=torch.contiguous_format)
     return EmitDiff.load(folder, device), plain, sampling, conditions

@@ -10,7 +10,7 @@ import torch
 from diffusers import StableDiffusionControlNetPipeline
 
 from baselines import diffusion
-from baselines.emitdiff import EmitDiff, condition_grid
+from baselines.emitdiff import EmitDiff
 from baselines.generator import Conditions, SamplingSettings
 from baselines.stable.generator import make_sampler
 from baselines.stable.parts import Parts
@@ -32,12 +32,10 @@ class PlainEmitDiff:
         texts = [*([""] if guided else []), conditions.prompts[row]]
         text = self.network.text(self.generator.vocabulary.encode(texts).to(self.device))
         styles = self.generator._styles([conditions.ids[row]], 0, self.key, sampling.style).repeat(len(texts), 1)
-        edges = torch.from_numpy(conditions.edges[row].copy())[None, None].to(self.device).float() / 255
-        masks = torch.from_numpy(conditions.masks[row].copy())[None, None].to(self.device).float()
-        edges = condition_grid(edges, masks, settings).repeat(len(texts), 1, 1, 1)
+        rows = slice(row, row + 1)
+        edges = self.generator._edge_grid(conditions, rows, 0, self.key, sampling).repeat(len(texts), 1, 1, 1)
         scheduler = diffusion.make_sampler(sampling, settings.prediction, self.device)
-        ids = [conditions.ids[row]]
-        shape = (settings.unshuffle**2, *edges.shape[2:])
+        ids, shape = [conditions.ids[row]], (settings.unshuffle**2, *edges.shape[2:])
         latents = diffusion.starting_noise(self.key, ids, 0, shape, sampling.noise, self.device)
         latents = latents * scheduler.init_noise_sigma * sampling.noise_scale
         for timestep in scheduler.timesteps:
