@@ -60,6 +60,7 @@ def build_board(
 ) -> int:
     """Builds the page of our own records and all valid submissions; 0 all are on it, 1 some are not."""
     from baselines.generator_settings import SETTINGS, settings_class
+    from benchmark.gallery import panels
     from reports.page import build
 
     checked = checked_files(places, roots, described)
@@ -68,7 +69,10 @@ def build_board(
     if not board.records:
         raise InputError("no submission is valid and no --store is given, so there is nothing to build a page of.")
     defaults = {kind: settings_class(kind)().model_dump(mode="json") for kind in SETTINGS}
-    page = build(board.records, (), folder, None, defaults, marks=board.marks, refused=board.refused)
+    pictures = {}
+    for store in stores:  # what a store still holds; of records alone there are none
+        pictures |= panels(Store(store, write=False), board.records, folder)
+    page = build(board.records, (), folder, pictures, defaults, marks=board.marks, refused=board.refused)
     out.print(f"{len(board.records)} runs, {len(board.marks)} of them submitted: {page}", markup=False)
     return 1 if board.refused else 0
 

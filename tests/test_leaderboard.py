@@ -49,8 +49,11 @@ def test_ones_own_method_from_the_readme_to_the_board(call, tmp_path, monkeypatc
     assert "1 runs, " in said[0] and "valid" in said[1] and "case rows recomputed, 1 of 1 records in full" in said[1]
     page = next(tmp_path.glob("*/index.html"))
     row = next(part for part in page.read_text().split("<tr")[1:] if ">shaken</a>" in part)
-    assert "by A._Author" in row and '<span class="badge good">verified</span>' in row
+    assert "by A._Author" in row and re.search('<span class="badge good" title="[^"]*masks">verified</span>', row)
     assert "by A._Author" in (page.parent / run_page(record.key)).read_text()
+    code, out, err = call("leaderboard", "build", "mine.zip", "--store", "store", "--store", "ours", "--out", "both")
+    assert code == 1 and "2 runs, 0 of them submitted" in out and "already, by our own records" in err
+    assert list((tmp_path / "both" / "panels").glob("*-predictions.png"))
 
 
 def test_submit_chooses_rows_and_says_what_it_wrote(call, folder):
