@@ -4,9 +4,8 @@ A UNet with cross-attention to the text and a ControlNet on the edge map are tra
 cases, with classifier-free guidance through empty prompts. It differs from the paper in having no pre-training, no
 latent space (a pixel-unshuffled grid takes its place) and its own small text encoder. By settings, which the presets use
 as far as a short training needs it: the edges stand beside the noisy image in place of a ControlNet, the network is shown
-the mask and not its boundary alone, and it is told the style of the slice (style.py).
-Callers: the stages
-fit-generator and synthesize. Not here: the preset with Stable Diffusion weights.
+the mask and not its boundary alone, and it is told the style of the slice (style.py). Callers: the stages fit-generator
+and synthesize. Not here: the preset with Stable Diffusion weights.
 """
 
 from collections.abc import Sequence

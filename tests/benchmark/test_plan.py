@@ -69,7 +69,7 @@ def test_dropped_deepstack_is_the_same_training_as_none():
         ("pairing=all", "fit-segmenter", "synthesize"),
         ("text_mix=weighted", "synthesize", "fit-generator"),
         ("noise=shared", "synthesize", "fit-generator"),
-        ("generator.sampling.steps=4", "synthesize", "fit-generator"),
+        ("generator.sampling.steps=5", "synthesize", "fit-generator"),
         ("generator.steps=7", "fit-generator", "prepare"),
         ("selection=test", "fit-generator", "prepare"),
         ("folds=dataset", "fit-generator", "prepare"),
@@ -139,3 +139,15 @@ def test_a_chosen_precision_is_part_of_a_run_and_an_automatic_one_of_none():
     assert half.last("fit-segmenter").spec["precision"] == "bfloat16"
     with pytest.raises(InputError, match="precision=half"):
         plan("none", "precision=half")
+
+
+def test_held_out_samples_have_the_plain_prompt_the_whole_edge_map_and_no_other_style():
+    one = plan("emitdiff", "audit=true", "generator.sampling.edge_thinning=0.3", ratio=2)
+    variants = [node.spec for node in one.nodes if node.stage == "synthesize"]
+    used, held_out = variants[:2], variants[2:]
+    assert all(spec["phrase"] and {"style", "edge_warp", "edge_thinning"} <= spec["sampling"].keys() for spec in used)
+    assert used[0]["sampling"]["style"] == "other"
+    for spec in held_out:
+        assert not spec["phrase"]
+        changed = {name for name, value in used[0]["sampling"].items() if spec["sampling"].get(name) != value}
+        assert changed == {"style", "edge_warp", "edge_thinning"} and not changed & spec["sampling"].keys()
