@@ -256,7 +256,8 @@ class EmitDiff(Generator):
     def _styles(self, ids: Sequence[str], variant: int, key: str, chosen: str) -> torch.Tensor:
         """What the network is told of the style of each sample, (B, WIDTH or 0).
 
-        Only styles of training slices are known: a slice that is none of them has no style of its own to be told.
+        Only styles of training slices are known: a slice that is none of them has no style of its own to be told, and a
+        generator of one case no other one's. The style is left open then.
         """
         network = self.network
         if not network.settings.style:

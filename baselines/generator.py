@@ -112,7 +112,7 @@ class SamplingSettings(Frozen):
     edge_thinning: float = Field(0.0, ge=0, le=1, description="largest share of edge pixels dropped, the weakest first")
     edge_warp: float = Field(0.0, ge=0, le=LARGEST_WARP, description="largest shift of image edges, as a share of the side")
     style: Literal["own", "other", "none"] = Field(
-        "own", description="intensity and texture of the slice itself, of a training slice of another case, or unspecified"
+        "own", description="intensity and texture of the slice itself, of a training slice of another case, or left open"
     )
     noise_scale: float = Field(1.0, ge=0, le=1, description="SD of the starting noise; below 1: smoother, more alike")
 

@@ -14,7 +14,6 @@ import torch
 import torch.nn.functional as F
 
 from baselines.phrases import apply_changes
-from benchmark.errors import InputError
 from benchmark.leaks import case_of
 
 WIDTH = 11  # ten numbers, and whether they are known
@@ -62,18 +61,10 @@ def jittered(images: torch.Tensor, share: torch.Tensor, rng: torch.Generator) ->
 
 
 def rows_of_other_cases(ids: Sequence[str], training: Sequence[str], draws: Sequence[np.random.Generator]) -> list[int]:
-    """For each slice the row of a training slice of another case, by its own random numbers.
-
-    Raises InputError where the training slices are all of that case.
-    """
+    """For each slice the row of a training slice of another case, by its own random numbers; -1 where there is none."""
     cases = np.array([case_of(one) for one in training])
     chosen = []
     for slice_id, draw in zip(ids, draws, strict=True):
         candidates = np.flatnonzero(cases != case_of(slice_id))
-        if not len(candidates):
-            raise InputError(
-                "generator.sampling.style=other draws the style of another training case, and there is only one;"
-                " add training cases, or leave it out."
-            )
-        chosen.append(int(candidates[draw.integers(len(candidates))]))
+        chosen.append(int(candidates[draw.integers(len(candidates))]) if len(candidates) else -1)
     return chosen
