@@ -10,7 +10,7 @@ def sampling_dtype(device: torch.device) -> torch.dtype:
     """bfloat16 where the device has instructions for it, else float32.
 
     A sample moves by a third of a grey level, at most by a few (tests/baselines/test_number_format.py), and takes half
-    the time on a CPU with AVX512-BF16. channels_last was tried beside it there and dropped: 0.6 to 1.05 of the speed.
+    the time on a CPU with AVX512-BF16. channels_last was tried beside it there and dropped: 0.6 to 1.1 times the speed.
     """
     if device.type == "cuda":
         native = torch.cuda.is_bf16_supported()
