@@ -212,7 +212,7 @@ def test_run_status_stage_verify_and_report(call, tmp_path):
     code, _, err = call("verify", "--store", "s")
     assert code == 1 and "damaged: predict" in err
     code, out, _ = call("status", "--store", "s")
-    assert code == 0 and "0 done, 0 running, 0 waiting, 1 failed" in out and "is damaged" in out
+    assert code == 0 and "0 done, 0 running, 1 waiting, 0 failed" in out and "is damaged" in out
     code, out, _ = call(*tiny)
     assert code == 0 and "[1/1] predict" in out
     code, out, _ = call("verify", "--store", "s")
