@@ -139,6 +139,7 @@ class StableDiffusion(Generator):
                 torch.nn.Module.to(module, self.device, sampling_dtype(self.device))
                 if self.device.type == "cuda":
                     module.to(memory_format=torch.channels_last)
+            parts.denoiser.split()
             if compiled:
                 parts.denoiser.compile()
             self._parts = parts
@@ -159,7 +160,8 @@ class StableDiffusion(Generator):
         side = self.size // parts.latent_factor
         shape = (parts.vae.config.latent_channels, side, side)
         latents = diffusion.starting_noise(key, conditions.ids[rows], variant, shape, sampling.noise, self.device)
-        predict = _guided(parts.denoiser, self._edges(conditions, rows, variant, key, sampling), text, negative, sampling)
+        edges = parts.denoiser.see(self._edges(conditions, rows, variant, key, sampling).to(parts.denoiser.unet.dtype))
+        predict = _guided(parts.denoiser, edges, text, negative, sampling)
         sampler = make_sampler(sampling, parts)
         sampler.set_timesteps(sampling.steps, device=self.device)
         latents = latents * sampler.init_noise_sigma
@@ -188,9 +190,9 @@ def make_sampler(sampling: StableSampling, parts: Parts):
 def _guided(
     denoiser: Denoiser, edges: torch.Tensor, text: torch.Tensor, negative: torch.Tensor, sampling: StableSampling
 ) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
-    """Prediction with classifier-free guidance away from the negative prompt; scale 1 is one pass."""
+    """Prediction with classifier-free guidance away from the negative prompt; scale 1 is one pass. `edges`: features."""
     dtype = denoiser.unet.dtype
-    edges, text = edges.to(dtype), text.to(dtype)
+    text = text.to(dtype)
     scale = sampling.guidance_scale
     if scale > 1:
         edges, text = torch.cat([edges, edges]), torch.cat([negative.to(dtype).expand_as(text), text])

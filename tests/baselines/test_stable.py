@@ -21,6 +21,7 @@ from benchmark.microbatch import halving, read_shortage
 from datasets.edges import edge_map
 from datasets.prompts import AUGMENTATION_PHRASES
 from tests.baselines.tiny_stable import SIZE, save_base, save_controlnet
+from tests.bench.plain_sampling import PlainStable
 
 CPU = torch.device("cpu")
 PROMPT = "MRI, prostate"
@@ -264,6 +265,18 @@ def test_a_sample_does_not_depend_on_batch_size_or_order(fitted, monkeypatch, dt
         difference = np.abs(one.astype(int) - other.astype(int))
         assert difference.max() <= 1
         assert (difference > 0).mean() < share
+
+
+@pytest.mark.parametrize("guidance_scale", [1.0, 7.5])
+def test_a_sample_is_that_of_the_pipeline_of_diffusers(fitted, monkeypatch, guidance_scale):
+    monkeypatch.setattr(stable_generator, "sampling_dtype", lambda device: torch.float32)
+    monkeypatch.setattr(fitted, "_parts", None)
+    sampling = StableSampling(steps=4, guidance_scale=guidance_scale)
+    conditions = conditions_of(disc_slices(3), "darkened image")
+    images, _ = sampled(fitted, conditions, sampling=sampling)
+    plain = PlainStable(load_parts(fitted.settings.location, fitted.folder), sampling, "k", CPU)
+    wanted = np.stack([plain(conditions, row) for row in range(3)])
+    assert np.abs(wanted.astype(int) - images).max() <= 1
 
 
 def test_sampling_goes_on_with_smaller_batches_where_memory_does_not_suffice(fitted, monkeypatch):
