@@ -56,6 +56,16 @@ def test_ones_own_method_from_the_readme_to_the_board(call, tmp_path, monkeypatc
     assert list((tmp_path / "both" / "panels").glob("*-predictions.png"))
 
 
+@pytest.mark.slow
+def test_runs_of_the_released_protocol_are_verified_too(call, tmp_path):
+    """Foreground slices alone, stretched to the volume's depth, in folds of the data set's own order."""
+    assert call(*RUN, "--method", "none", "--protocol", "released")[0] == 0
+    code, _, err = submit(call, "--with-masks")
+    assert code == 0, err
+    code, out, _ = call("leaderboard", "validate", "mine.zip")
+    assert code == 0 and "2 case rows recomputed, 1 of 1 records in full" in out
+
+
 def test_submit_chooses_rows_and_says_what_it_wrote(call, folder):
     code, out, err = submit(call, "--method", "emitdiff", "--dataset", "breast", "--owner", "A", "--with-masks")
     assert code == 0 and "2 runs, 6 masks" in out, err
