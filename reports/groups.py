@@ -8,6 +8,7 @@ visible as missing. Callers: summaries, page. Not here: any mean (summaries.py).
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 from benchmark.protocol import PROTOCOL_NAMES
 from benchmark.record import Record
@@ -67,10 +68,15 @@ class Group:
         safe = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in text)
         return "-".join(part for part in (*safe.split("-"), self.id[:8]) if part)
 
-    @property
+    @cached_property
     def records(self) -> tuple[Record, ...]:
         """All records of the group, failed ones included, in the order of its table."""
         return tuple(record for runs in self.methods for record in (*runs.done, *runs.failed))
+
+    @cached_property
+    def audited(self) -> bool:
+        """Whether any record holds an audit of its samples; the page of every run asks."""
+        return any(record.samples for record in self.records)
 
 
 def group_id(spec: RunSpec) -> str:

@@ -88,7 +88,7 @@ def run_samples(record: Record) -> dict[str, Any] | None:
 
 def audit_place(group: Group) -> str:
     """Where the audits of a group's samples stand, '' where there are none."""
-    return f"audits.html#samples-{group.slug}" if any(record.samples for record in group.records) else ""
+    return f"audits.html#samples-{group.slug}" if group.audited else ""
 
 
 def _group_view(site: Site, samples: AuditedSamples) -> dict[str, Any]:
