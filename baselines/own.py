@@ -172,6 +172,13 @@ def _check_settings(cls: type, address: str) -> None:
     settings = getattr(cls, "settings", None)
     if not (inspect.isclass(settings) and issubclass(settings, BaseSettings)):
         raise InputError(f"--method {address}: `settings` must be a subclass of baselines.generator_settings.BaseSettings.")
+    try:
+        settings()
+    except ValidationError as error:
+        fields = ", ".join(".".join(map(str, one["loc"])) for one in error.errors())
+        raise InputError(
+            f"--method {address}: every field of its settings needs a valid default, which {fields} lacks."
+        ) from None
 
 
 def _first_line(error: BaseException) -> str:

@@ -100,6 +100,7 @@ def test_a_transform_of_ones_own_joins_every_batch(call, tmp_path):
         (("\"shaken\", 1", "\"shaken\", 0"), "`version` = 0"),
         (("joins = \"pairs\"", "joins = \"beside\""), "`joins` must be 'patches' or 'pairs', not 'beside'"),
         (("settings = Settings", "settings = None"), "`settings` must be a subclass"),
+        (("settings = Settings", "settings = BaseSettings"), "needs a valid default, which sampling lacks"),
         (("def sample(", "def draw("), "the class lacks sample"),
         (("class Shaken(Generator)", "class Shaken"), "is neither a baselines.generator.Generator nor"),
         (("import numpy as np", "import nowhere_at_all"), "cannot be imported: ModuleNotFoundError"),
