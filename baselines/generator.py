@@ -179,7 +179,7 @@ class GeneratorSettings(BaseSettings):
         if not 0 < self.scale_range[0] <= self.scale_range[1]:
             raise ValueError(f"scale_range {self.scale_range} must be positive and ascending")
         if self.sampling.style == "other" and not self.style:
-            raise ValueError("sampling.style=other needs a generator that is trained with style=true")
+            raise ValueError("sampling.style=other needs a generator told of styles; set style=true, or sampling.style=own")
         return self
 
     @model_serializer(mode="wrap")

@@ -269,6 +269,8 @@ def _validated(model, values: dict[str, Any], option: str):
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
+        if not name:  # a rule about several settings at once
+            raise InputError(f"{option.rstrip('.')}: {first['msg'].removeprefix('Value error, ')}.") from None
         hint = ""
         if first["type"] == "extra_forbidden":
             known = model.names() if issubclass(model, BaseSettings) else model.model_fields

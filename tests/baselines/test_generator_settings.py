@@ -9,7 +9,7 @@ import pytest
 from baselines.generator import GENERATORS
 from baselines.generator_settings import KINDS, SETTINGS, BaseSettings, settings_class
 from benchmark.errors import InputError
-from benchmark.request import Request, fitting_sets, settings_of
+from benchmark.request import Request, fitting_sets, generator_location, settings_of
 from benchmark.spec import GENERATIVE
 
 REQUEST = Request(dataset="prostate", method="emitdiff", source="phantom")
@@ -64,3 +64,8 @@ def test_a_suite_keeps_what_no_generator_knows_so_that_it_is_named():
     assert fitting_sets(replace(REQUEST, sets=wrong)).sets == wrong
     right = ("generator.steps=4", "epochs=2")
     assert fitting_sets(replace(REQUEST, sets=right)).sets == right
+
+
+def test_a_rule_about_several_settings_is_told_in_one_sentence_without_all_of_them():
+    with pytest.raises(InputError, match=r"^--set generator: sampling.style=other needs .*; set style=true, or .*own\.$"):
+        generator_location(replace(REQUEST, sets=("generator.style=false",)), None)
