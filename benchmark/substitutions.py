@@ -4,6 +4,8 @@ Everything follows from the run's spec. Callers: assembly (part of a record), re
 preset numbers, which the spec itself shows.
 """
 
+from typing import Any
+
 from pydantic import Field
 
 from benchmark.frozen import Frozen
@@ -33,7 +35,7 @@ def substitutions(spec: RunSpec) -> tuple[Substitution, ...]:
         if spec.method.generator_kind == "stable-diffusion":
             found += _stable(spec.method, spec.protocol.text_mix)
         else:
-            found += _from_scratch()
+            found += _from_scratch(spec.method.generator or {})
     return tuple(found)
 
 
@@ -54,17 +56,26 @@ def _edges(spec: RunSpec) -> list[Substitution]:
     return [Substitution(part="edge detector", paper="HED", used=spec.preset.edge, why=why)]
 
 
-def _from_scratch() -> list[Substitution]:
+def _from_scratch(settings: dict[str, Any]) -> list[Substitution]:
     why = "pre-trained weights and a large GPU are not needed this way"
+    plain = settings.get("control", "net") == "input"
+    network = "a diffusion model that sees the edges beside its noisy image" if plain else "a diffusion model with a ControlNet"
+    told_of = {"mask_shown": "the mask itself", "style": "the style of a training slice"}
+    more = [what for name, what in told_of.items() if settings.get(name)]
+    told = Substitution(
+        part="condition", paper="edges with the mask boundary, text", used=f"these and {' and '.join(more)}",
+        why="a network trained for minutes keeps the label and varies its intensity only if it is told",
+    )  # fmt: skip
     return [
         Substitution(
             part="generator", paper="Stable Diffusion 1.5 + ControlNet",
-            used="a diffusion model with a ControlNet, trained from scratch on the fold's slices", why=why,
+            used=f"{network}, trained from scratch on the fold's slices", why=why,
         ),
         Substitution(
             part="text encoder", paper="CLIP, frozen", used="a small encoder, trained on the prompts of the fold", why=why
         ),
         Substitution(part="pre-training", paper=_PRETRAINING, used="none", why=_WITHDRAWN),
+        *([told] if more else []),
     ]  # fmt: skip
 
 

@@ -59,7 +59,15 @@ def test_other_methods_train_from_scratch_at_this_size():
     assert numbers["unshuffle"] == 8
     run, _ = generator(sets=("generator.kind=emitdiff",))
     assert run.method.generator_kind == "emitdiff"
-    assert {entry.part for entry in substitutions(run)} >= {"generator", "text encoder", "pre-training"}
+    ledger = {entry.part: entry.used for entry in substitutions(run)}
+    assert ledger.keys() >= {"generator", "text encoder", "pre-training"} and "ControlNet" in ledger["generator"]
+    assert ledger["condition"] == "these and the mask itself and the style of a training slice"
+    plain, _ = generator(sets=(
+        "generator.kind=emitdiff", "generator.control=input", "generator.mask_shown=false", "generator.style=false",
+        "generator.sampling.style=own",
+    ))  # fmt: skip
+    ledger = {entry.part: entry.used for entry in substitutions(plain)}
+    assert "ControlNet" not in ledger["generator"] and "condition" not in ledger
 
 
 def test_only_the_paper_has_its_own_images_and_edges():
