@@ -27,10 +27,9 @@ def rank_figures(inference: Inference, folder: Path) -> list[Drawing]:
         return []
     rows = rows_height(row_labels(inference.labels), 0.27)
     tall = 1.9 + 0.17 * len(inference.labels) + 0.1 * len(inference.groups)
-    found = [
-        _draw(inference, folder, "ties", "Mean ranks and ties", tall, ties_plot),
-        _draw(inference, folder, "ranks", "How sure the ranks are", 1.5 + rows, ranks_plot),
-    ]
+    found = [_draw(inference, folder, "ranks", "How sure the ranks are", 1.5 + rows, ranks_plot)]
+    if np.isfinite(inference.mean_ranks).all():  # else no case was scored by all methods
+        found.insert(0, _draw(inference, folder, "ties", "Mean ranks and ties", tall, ties_plot))
     if summary.unit is not None:
         found.append(_draw(inference, folder, "dice-hd95", "Dice against HD95", max(3.6, 1.1 + 0.7 * rows), dice_hd95_plot))
         found.append(_draw(inference, folder, "crosswalk", "One distance, two definitions", 3.3, crosswalk_plot))

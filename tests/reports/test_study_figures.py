@@ -74,6 +74,16 @@ def test_rank_figures_are_drawn_once_there_is_enough_to_rank(inference, tmp_path
     assert rank_figures(few, tmp_path) == []
 
 
+def test_methods_without_a_common_case_have_no_mean_ranks(tmp_path):
+    first = {f"test_0{number}": 0.7 + number / 50 for number in range(8)}
+    records = [make_record("none", rows=first), make_record("classic", "noise", rows=first)]
+    records += [make_record("none", fold=fold) for fold in (1, 2)]
+    records += [make_record("classic", name, fold=fold) for name in ("gamma", "mirror", "scale") for fold in (1, 2)]
+    drawings = rank_figures(infer(summary_of(records)), tmp_path)
+    kinds = [drawing.svg.stem.rpartition("-")[2] for drawing in drawings]
+    assert "ranks" in kinds and "ties" not in kinds
+
+
 def test_rank_figures_without_one_unit_leave_distances_out(tmp_path):
     rows = [case_row(f"c{k}", 0.5 + k / 50, unit="px" if k else "mm") for k in range(8)]
     records = [make_record("classic", name, rows=rows) for name in ("gamma", "noise", "scale", "rotate", "mirror")]
