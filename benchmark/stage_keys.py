@@ -3,8 +3,6 @@
 Callers: the `leaderboard` commands, which hand `stage_keys` to the check of submissions. Not here: the plan (plan.py).
 """
 
-import re
-
 from pydantic import ValidationError
 
 from baselines.generator_settings import settings_of_generator
@@ -12,9 +10,8 @@ from benchmark.errors import InputError
 from benchmark.plan import plan_split
 from benchmark.record import Record
 from benchmark.spec import MethodSpec, RunSpec, canonical
+from datasets.busi import busi_class_of
 from datasets.folds import Split
-
-_BUSI = re.compile(r"BUSI \((malignant and benign|malignant|benign|normal)")
 
 
 def stage_keys(record: Record) -> list[tuple[str, str]] | None:
@@ -48,5 +45,4 @@ def _source_options(spec: RunSpec) -> dict[str, str]:
     """The options that opened the source, as a plan holds them."""
     if spec.source.kind != "busi":
         return {}
-    found = _BUSI.match(spec.source.title)
-    return {"busi_class": "malignant" if found is None else "both" if " and " in found[1] else found[1]}
+    return {"busi_class": busi_class_of(spec.source.title) or "malignant"}

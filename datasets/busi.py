@@ -22,6 +22,7 @@ PUBLISHED = {"malignant": 210, "benign": 437, "normal": 133}
 LICENCE = "CC BY 4.0"
 _MASK = re.compile(r"(?P<image>.+)_mask(_\d+)?$")
 _NUMBERS = re.compile(r"(\d+)")
+_TITLE = re.compile(r"BUSI \((malignant and benign|malignant|benign|normal)")
 
 
 def find_folder(dataset: str, data_root: Path) -> Path | None:
@@ -151,3 +152,9 @@ def subset_title(busi_class: str, counts: Mapping[str, int]) -> str:
     published = sum(PUBLISHED[name] for name in counts)
     present = sum(counts.values())
     return f"BUSI ({subset})" if present == published else f"BUSI ({subset}, {present} of {published} images)"
+
+
+def busi_class_of(title: str) -> str | None:
+    """The option --busi-class that gives a source of this title; None for a title that `subset_title` does not make."""
+    found = _TITLE.match(title)
+    return None if found is None else "both" if found[1] == "malignant and benign" else found[1]

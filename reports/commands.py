@@ -4,16 +4,14 @@ Callers: page, cli. The data folder is the reader's own, so it stands as DIR; a 
 own method as FILE.py:CLASS.
 """
 
-import re
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmark.presets import LATER_SETTINGS
 from benchmark.spec import LOCAL, MethodSpec, RunSpec, SourceSpec
+from datasets.busi import busi_class_of
 from reports.labels import flat, plain_value, preset_base, protocol_base, usual_numbers
-
-_BUSI_SUBSET = re.compile(r"BUSI \((malignant and benign|malignant|benign|normal)")
 
 
 def repeat_command(
@@ -53,9 +51,8 @@ def _source_words(source: SourceSpec) -> list[str]:
     if source.kind == "folder":
         return ["--source", "FILE.yaml"]
     words = ["--source", source.kind, "--data-root", "DIR"]
-    subset = _BUSI_SUBSET.match(source.title)
-    if source.kind == "busi" and subset and subset[1] != "malignant":
-        words += ["--busi-class", "both" if " and " in subset[1] else subset[1]]
+    if source.kind == "busi" and (subset := busi_class_of(source.title)) not in (None, "malignant"):
+        words += ["--busi-class", subset]
     return words
 
 

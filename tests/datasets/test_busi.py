@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from benchmark.errors import InputError
-from datasets.busi import BusiSource, open_busi
+from datasets.busi import BusiSource, busi_class_of, open_busi, subset_title
 from datasets.source import SourceOptions
 from tests.datasets.made import busi_folder
 
@@ -153,3 +153,11 @@ def test_the_fingerprint_tells_classes_and_content_apart(root):
     Image.fromarray(np.ones((20, 30), bool)).save(root / "Dataset_BUSI_with_GT" / "benign" / "benign (1)_mask.png")
     assert opened(root, busi_class="benign").fingerprint() not in prints
     assert opened(root).fingerprint() in prints
+
+
+@pytest.mark.parametrize("present", [1, 210])
+@pytest.mark.parametrize("busi_class", ["malignant", "benign", "both", "normal"])
+def test_the_class_is_read_off_the_title(busi_class, present):
+    counts = dict.fromkeys(("malignant", "benign") if busi_class == "both" else (busi_class,), present)
+    assert busi_class_of(subset_title(busi_class, counts)) == busi_class
+    assert busi_class_of("our ultrasound") is None
