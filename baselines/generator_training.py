@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from baselines.generator import TRAINING_IDS_FILE, GeneratorSettings, TrainingSlices
-from benchmark.checkpoint import Checkpoint
+from benchmark.checkpoint import Checkpoint, below, optimiser_tensors, restore_optimiser
 from benchmark.microbatch import MicroBatches
 from benchmark.progress import Report
 
@@ -41,8 +41,7 @@ class TrainingState:
         tensors = {"rng": self.rng.get_state()}
         tensors |= {f"network.{name}": value for name, value in self.network.state_dict().items()}
         tensors |= {f"average.{number}": value for number, value in enumerate(self.average)}
-        for number, moments in self.optimiser.state_dict()["state"].items():
-            tensors |= {f"optimiser.{number}.{name}": value for name, value in moments.items()}
+        tensors |= optimiser_tensors("optimiser.", self.optimiser)
         copies = {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors.items()}
         checkpoint.save(copies, {"step": self.step, "curve": self.curve, "micro": self.micro.state})
 
@@ -52,21 +51,13 @@ class TrainingState:
         if found is None:
             return
         tensors, numbers = found
-        self.network.load_state_dict(_below("network.", tensors))
+        self.network.load_state_dict(below("network.", tensors))
         for number, averaged in enumerate(self.average):
             averaged.copy_(tensors[f"average.{number}"])
-        moments: dict[int, dict[str, torch.Tensor]] = {}
-        for path, value in _below("optimiser.", tensors).items():
-            number, name = path.split(".", 1)
-            moments.setdefault(int(number), {})[name] = value
-        self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": moments})
+        restore_optimiser(self.optimiser, "optimiser.", tensors)
         self.rng.set_state(tensors["rng"])
         self.step, self.micro.state = numbers["step"], numbers["micro"]
         self.curve = [tuple(row) for row in numbers["curve"]]
-
-
-def _below(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
 def start_training(network: nn.Module, settings: GeneratorSettings, seed: int, device: torch.device) -> TrainingState:

@@ -25,7 +25,7 @@ from baselines.generator_training import restore, seeded
 from baselines.pix2pix_networks import PatchDiscriminator, UNetGenerator
 from baselines.pix2pix_settings import Pix2PixSampling, Pix2PixSettings
 from baselines.slice_augmentation import random_geometry
-from benchmark.checkpoint import Checkpoint
+from benchmark.checkpoint import Checkpoint, below, optimiser_tensors, restore_optimiser
 from benchmark.progress import Report, silent
 
 _CHECK_EVERY = 10  # steps between two looks at the losses; each look waits for the GPU
@@ -49,8 +49,7 @@ class _Training:
         tensors = {"rng": self.rng.get_state()}
         for name, network in self.networks().items():
             tensors |= {f"{name}.{key}": value for key, value in network.state_dict().items()}
-            for place, moments in self.optimisers[name].state_dict()["state"].items():
-                tensors |= {f"{name}-adam.{place}.{key}": value for key, value in moments.items()}
+            tensors |= optimiser_tensors(f"{name}-adam.", self.optimisers[name])
         copies = {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors.items()}
         checkpoint.save(copies, {"step": self.step, "curve": self.curve})
 
@@ -61,19 +60,10 @@ class _Training:
             return
         tensors, numbers = found
         for name, network in self.networks().items():
-            network.load_state_dict(_below(f"{name}.", tensors))
-            moments: dict[int, dict[str, torch.Tensor]] = {}
-            for path, value in _below(f"{name}-adam.", tensors).items():
-                place, key = path.split(".", 1)
-                moments.setdefault(int(place), {})[key] = value
-            optimiser = self.optimisers[name]
-            optimiser.load_state_dict({**optimiser.state_dict(), "state": moments})
+            network.load_state_dict(below(f"{name}.", tensors))
+            restore_optimiser(self.optimisers[name], f"{name}-adam.", tensors)
         self.rng.set_state(tensors["rng"])
         self.step, self.curve = numbers["step"], [tuple(row) for row in numbers["curve"]]
-
-
-def _below(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
 def _start(settings: Pix2PixSettings, size: int, seed: int, device: torch.device) -> _Training:

@@ -1,8 +1,8 @@
 """The state of an unfinished training, so that a killed one goes on from there and ends with the very same weights.
 
 A checkpoint is one safetensors file and one JSON file that names it with its sha256; the JSON is replaced last, so that
-a kill at any moment leaves the older checkpoint or the newer one. Callers: stages (makes one per stage), segmentation
-(what is saved). A checkpoint that cannot be read is no checkpoint: training starts anew.
+a kill at any moment leaves the older checkpoint or the newer one. Callers: stages (makes one per stage), the
+trainings (what is saved). A checkpoint that cannot be read is no checkpoint: training starts anew.
 """
 
 import json
@@ -15,6 +15,7 @@ from benchmark.files import file_entry, read_json, write_json
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from torch.optim import Optimizer
 
 EVERY_SECONDS = 120.0
 INDEX = "checkpoint.json"
@@ -74,3 +75,23 @@ class Checkpoint:
     def clear(self) -> None:
         """Removes the checkpoint: the training is done."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def below(prefix: str, tensors: "dict[str, Tensor]") -> "dict[str, Tensor]":
+    """Those tensors whose names start with `prefix`, without it."""
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def optimiser_tensors(prefix: str, optimiser: "Optimizer") -> "dict[str, Tensor]":
+    """The moments of an optimiser, named `prefix` + number of the weight + name of the moment."""
+    state = optimiser.state_dict()["state"]
+    return {f"{prefix}{number}.{name}": value for number, moments in state.items() for name, value in moments.items()}
+
+
+def restore_optimiser(optimiser: "Optimizer", prefix: str, tensors: "dict[str, Tensor]") -> None:
+    """Gives an optimiser the moments that `optimiser_tensors` named."""
+    moments: dict[int, dict[str, Tensor]] = {}
+    for path, value in below(prefix, tensors).items():
+        number, name = path.split(".", 1)
+        moments.setdefault(int(number), {})[name] = value
+    optimiser.load_state_dict({**optimiser.state_dict(), "state": moments})

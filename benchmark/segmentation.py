@@ -17,7 +17,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from benchmark.checkpoint import Checkpoint
+from benchmark.checkpoint import Checkpoint, below, optimiser_tensors, restore_optimiser
 from benchmark.microbatch import MicroBatches, halving
 from benchmark.progress import Report, silent
 from benchmark.spec import named_seed
@@ -173,8 +173,8 @@ class _State:
         tensors = {f"model.{name}": value for name, value in _copy(self.model).items()}
         tensors |= {f"selected.{name}": value for name, value in self.result.state.items()}
         tensors |= {f"generator.{name}": generator.get_state() for name, generator in self.generators.items()}
-        for number, moments in self.optimiser.state_dict()["state"].items():
-            tensors |= {f"optimiser.{number}.{name}": value.detach().cpu() for name, value in moments.items()}
+        moments = optimiser_tensors("optimiser.", self.optimiser)
+        tensors |= {name: value.detach().cpu() for name, value in moments.items()}
         result = self.result
         numbers = {"epoch": result.epoch, "curve": result.curve, "steps": result.steps, "presented": result.presented}
         checkpoint.save(tensors, numbers | {"micro": self.micro.state})
@@ -186,15 +186,11 @@ class _State:
             return
         tensors, numbers = found
         self.micro.state = numbers.pop("micro")
-        self.model.load_state_dict(_below("model.", tensors))
-        self.result.state = _below("selected.", tensors)
+        self.model.load_state_dict(below("model.", tensors))
+        self.result.state = below("selected.", tensors)
         for name, generator in self.generators.items():
             generator.set_state(tensors[f"generator.{name}"])
-        moments: dict[int, dict[str, Tensor]] = {}
-        for path, value in _below("optimiser.", tensors).items():
-            number, name = path.split(".", 1)
-            moments.setdefault(int(number), {})[name] = value
-        self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": moments})
+        restore_optimiser(self.optimiser, "optimiser.", tensors)
         for name, value in numbers.items():
             setattr(self.result, name, value)
 
@@ -202,10 +198,6 @@ class _State:
 def _global_generator(device: torch.device) -> torch.Generator:
     """What layers such as dropout draw from."""
     return torch.cuda.default_generators[device.index] if device.type == "cuda" else torch.default_generator
-
-
-def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
 @torch.inference_mode()

@@ -23,7 +23,7 @@ from torch import nn
 from baselines.stable.batches import Drawer, Drawn, Slices, epoch_order, is_still
 from baselines.stable.parts import Denoiser, Parts, encode, load_parts
 from baselines.stable.settings import StableSettings
-from benchmark.checkpoint import Checkpoint
+from benchmark.checkpoint import Checkpoint, below, optimiser_tensors, restore_optimiser
 from benchmark.errors import InputError
 from benchmark.microbatch import SHORTAGE_FILE, is_out_of_memory
 from benchmark.progress import Report, silent
@@ -61,8 +61,7 @@ class _State:
     def save(self, checkpoint: Checkpoint) -> None:
         tensors = {f"weight.{name}": weight.detach() for name, weight in self.weights.items()}
         tensors |= {f"average.{name}": tensor for name, tensor in self.average.items()}
-        for number, moments in self.optimiser.state_dict()["state"].items():
-            tensors |= {f"adam.{number}.{name}": value for name, value in moments.items()}
+        tensors |= optimiser_tensors("adam.", self.optimiser)
         checkpoint.save(tensors, {"step": self.step, "curve": self.curve, "shortage": self.shortage})
 
     def restore(self, checkpoint: Checkpoint) -> None:
@@ -71,16 +70,11 @@ class _State:
         if found is None:
             return
         tensors, numbers = found
-        moments: dict[int, dict[str, torch.Tensor]] = {}
         with torch.no_grad():
-            for path, value in tensors.items():
-                kind, name = path.split(".", 1)
-                if kind == "adam":
-                    number, part = name.split(".", 1)
-                    moments.setdefault(int(number), {})[part] = value
-                else:
-                    (self.weights if kind == "weight" else self.average)[name].copy_(value)
-        self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": moments})
+            for kind, kept in (("weight.", self.weights), ("average.", self.average)):
+                for name, value in below(kind, tensors).items():
+                    kept[name].copy_(value)
+        restore_optimiser(self.optimiser, "adam.", tensors)
         self.step, self.curve, self.shortage = numbers["step"], numbers["curve"], numbers["shortage"]
 
 
