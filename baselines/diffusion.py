@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 
 from baselines.generator import GeneratorSettings, SamplingSettings
-from baselines.number_format import sampling_dtype
+from baselines.windows import near
+from benchmark import number_format
 
 TIMESTEPS = 1000
 # (noisy grid (B,C,H,W), timesteps (B,)) -> the network's prediction, like the grid
@@ -48,8 +49,7 @@ def organ_importance(masks: torch.Tensor, settings: GeneratorSettings) -> torch.
     lies at the mask stays a blur.
     """
     margin = masks.shape[-1] // 16
-    near = F.max_pool2d(masks, 2 * margin + 1, stride=1, padding=margin)
-    return 1 + settings.organ_weight * F.pixel_unshuffle(near, settings.unshuffle)
+    return 1 + settings.organ_weight * F.pixel_unshuffle(near(masks, margin).float(), settings.unshuffle)
 
 
 def position_planes(side: int) -> torch.Tensor:
@@ -145,13 +145,12 @@ def sample_grid(
     """Grid of samples from starting noise, both (B, C, H, W); no noise is added on the way (eta 0, Q12).
 
     Every step works on each sample alone, so a batch changes a sample only by the rounding of its matrix products. The
-    network runs in bfloat16 where the device can (number_format.py), the solver in float32.
+    network runs in the native format of the device (number_format.py), the solver in float32.
     """
     sampler = make_sampler(settings, prediction, noise.device)
-    dtype = sampling_dtype(noise.device)
     grid = noise * sampler.init_noise_sigma * settings.noise_scale
     for timestep in sampler.timesteps:
-        with torch.autocast(noise.device.type, dtype, enabled=dtype != torch.float32):
+        with number_format.autocast(noise.device):
             predicted = denoise(sampler.scale_model_input(grid, timestep), timestep.expand(grid.shape[0]))
         grid = sampler.step(predicted.float(), timestep, grid, return_dict=False)[0]
     return grid

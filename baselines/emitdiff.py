@@ -26,10 +26,10 @@ from baselines.generator import (
     training_ids,
 )
 from baselines.generator_training import read_config, restore, save_fit, seeded, start_training, train
-from baselines.number_format import format_name, sampling_dtype
 from baselines.phrases import apply_changes, change_table, join_phrase
 from baselines.slice_augmentation import addressed_edges, random_edges, random_geometry
 from baselines.text import STYLE, TextEncoder, Vocabulary, embed
+from benchmark import number_format
 from benchmark.checkpoint import Checkpoint
 from benchmark.progress import Report, silent
 from datasets.prompts import AUGMENTATION_PHRASES
@@ -178,7 +178,7 @@ class EmitDiff(Generator):
 
     def __init__(self, network: EmitDiffNetwork, vocabulary: Vocabulary, ids: Sequence[str], device: torch.device):
         self.network, self.vocabulary, self.ids, self.device = network, vocabulary, list(ids), device
-        self.number_format = format_name(sampling_dtype(device))
+        self.number_format = number_format.native_format(device)
 
     @classmethod
     def fit(

@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from baselines.generator import TRAINING_IDS_FILE, GeneratorSettings, TrainingSlices
+from benchmark import number_format
 from benchmark.checkpoint import Checkpoint, below, optimiser_tensors, restore_optimiser
 from benchmark.microbatch import MicroBatches
 from benchmark.progress import Report
@@ -104,7 +105,7 @@ def train(
     saved = state.step
 
     def backward(rows: torch.Tensor) -> torch.Tensor:
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+        with number_format.autocast(device):
             loss = loss_of_batch(rows, state.rng)
         state.optimiser.zero_grad(set_to_none=True)
         loss.backward()

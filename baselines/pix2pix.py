@@ -25,6 +25,7 @@ from baselines.generator_training import restore, seeded
 from baselines.pix2pix_networks import PatchDiscriminator, UNetGenerator
 from baselines.pix2pix_settings import Pix2PixSampling, Pix2PixSettings
 from baselines.slice_augmentation import random_geometry
+from benchmark import number_format
 from benchmark.checkpoint import Checkpoint, below, optimiser_tensors, restore_optimiser
 from benchmark.progress import Report, silent
 
@@ -115,13 +116,13 @@ def _step(state: _Training, images: torch.Tensor, edges: torch.Tensor, settings:
     uniform = [
         torch.rand((len(edges), *shape), generator=state.rng, device=edges.device) for shape in state.network.dropped
     ]
-    with torch.autocast(edges.device.type, torch.bfloat16, enabled=edges.device.type == "cuda"):
+    with number_format.autocast(edges.device):
         made = state.network(edges, uniform, settings.dropout).float()
         judged = state.discriminator(edges, images), state.discriminator(edges, made.detach())
         # Halved, so that the discriminator learns half as fast as the generator (section 3.3).
         distrust = 0.5 * (_against(judged[0], 1.0) + _against(judged[1], 0.0))
     _descend(state.optimisers["discriminator"], distrust)
-    with torch.autocast(edges.device.type, torch.bfloat16, enabled=edges.device.type == "cuda"):
+    with number_format.autocast(edges.device):
         doubt = _against(state.discriminator(edges, made), 1.0)
     loss = doubt + settings.l1_weight * (made - images).abs().mean()
     _descend(state.optimisers["network"], loss)

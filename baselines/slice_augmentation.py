@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 
 from baselines.generator import GeneratorSettings, SamplingSettings
+from baselines.windows import near, window_mean
 
 _PATCHES = 8  # the edge map is dropped in patches of 1/8 of its side
 _KNOTS = 5  # displacements are drawn on a grid of 5 x 5 points and are smooth between them
@@ -67,8 +68,7 @@ def warp(planes: torch.Tensor, masks: torch.Tensor, uniform: torch.Tensor, large
     """
     side = planes.shape[-1]
     boundary, margin = mask_boundary(masks), side // 16
-    near = F.max_pool2d(boundary.float(), 2 * margin + 1, stride=1, padding=margin)
-    fade = 1 - F.avg_pool2d(near, 2 * margin + 1, stride=1, padding=margin, count_include_pad=False)
+    fade = 1 - window_mean(near(boundary.float(), margin).float(), margin)
     # Squared: next to the boundary a pixel must not move far enough to show the boundary twice.
     drawn = F.interpolate(2 * uniform - 1, size=(side, side), mode="bilinear", align_corners=True)
     moved = 2 * largest * fade.square() * drawn  # 2: the coordinates of grid_sample run from -1 to 1

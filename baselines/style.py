@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 
 from baselines.phrases import apply_changes
+from baselines.windows import window_mean
 from benchmark.leaks import case_of
 
 WIDTH = 11  # ten numbers, and whether they are known
@@ -30,8 +31,7 @@ def statistics(images: torch.Tensor) -> torch.Tensor:
     places = [round(share * (ranked.shape[1] - 1)) for share in _QUANTILES]
     numbers = [ranked[:, place] for place in places] + [images.flatten(1).std(dim=1)]
     fine = images - F.avg_pool2d(images, 3, 1, 1, count_include_pad=False)
-    window = side // 16 * 2 + 1
-    coarse = images - F.avg_pool2d(images, window, 1, window // 2, count_include_pad=False)
+    coarse = images - window_mean(images, side // 16)
     numbers += [(detail.abs().mean((1, 2, 3)) + 1e-3).log() for detail in (fine, coarse)]
     quarter = side // 4
     centre = images[:, :, quarter:-quarter, quarter:-quarter].mean((1, 2, 3))

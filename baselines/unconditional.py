@@ -14,8 +14,8 @@ from torch import nn
 from baselines import diffusion
 from baselines.generator import Conditions, Generator, GeneratorSettings, SamplingSettings, TrainingSlices
 from baselines.generator_training import read_config, restore, save_fit, seeded, start_training, train
-from baselines.number_format import format_name, sampling_dtype
 from baselines.slice_augmentation import random_geometry
+from benchmark import number_format
 from benchmark.checkpoint import Checkpoint
 from benchmark.progress import Report, silent
 
@@ -54,7 +54,7 @@ class UnconditionalDiffusion(Generator):
 
     def __init__(self, network: PairNetwork, settings: GeneratorSettings, size: int, device: torch.device):
         self.network, self.settings, self.size, self.device = network, settings, size, device
-        self.number_format = format_name(sampling_dtype(device))
+        self.number_format = number_format.native_format(device)
 
     @classmethod
     def fit(

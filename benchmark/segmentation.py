@@ -17,6 +17,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from benchmark import number_format
 from benchmark.checkpoint import Checkpoint, below, optimiser_tensors, restore_optimiser
 from benchmark.microbatch import MicroBatches, halving
 from benchmark.progress import Report, silent
@@ -58,17 +59,14 @@ class Fit:
 
 
 def make_fabric(device: str, precision: str = "auto") -> Fabric:
-    """One device. `precision` of the network: float32, bfloat16 (autocast), or auto = bfloat16 on a GPU that has it.
+    """One device. `precision` of the network: float32, bfloat16 (autocast), or auto, the device's own (number_format.py).
 
-    A CPU with bfloat16 instructions trains attention-unet at 128 px 1.5 times as fast with them, but the numbers change
-    more than by rounding, and most CPUs have none: there it is a setting, not the default. Dropped, for they did not
-    pay on a CPU: channels_last (0.85 of the speed of unet, 1.05 of attention-unet's), torch.compile (1.15, after two
-    minutes of compiling; 1.03 with bfloat16), huge pages (within noise).
+    Dropped, for they did not pay on a CPU: channels_last (0.85 of the speed of unet, 1.05 of attention-unet's),
+    torch.compile (1.15, after two minutes of compiling; 1.03 with bfloat16), huge pages (within noise).
     """
     cuda = device.startswith("cuda")
-    if precision == "auto":
-        precision = "bfloat16" if cuda and torch.cuda.is_bf16_supported() else "float32"
-    named = {"float32": "32-true", "bfloat16": "bf16-mixed"}[precision]
+    dtype = number_format.native_dtype(torch.device(device)) if precision == "auto" else getattr(torch, precision)
+    named = number_format.fabric_precision(dtype)
     if cuda:
         return Fabric(accelerator="cuda", devices=[torch.device(device).index or 0], precision=named)
     return Fabric(accelerator="cpu", devices=1, precision=named)

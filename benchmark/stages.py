@@ -106,6 +106,7 @@ def fit_generator(spec: dict, inputs: Inputs, out: Path, context: Context) -> di
     from baselines.generator_settings import settings_of_generator
     from baselines.own import close_fit, is_own
     from benchmark.microbatch import read_shortage
+    from benchmark.number_format import native_format
     from datasets.preparation import Prepared
 
     data = Prepared(inputs["prepare"])
@@ -115,13 +116,15 @@ def fit_generator(spec: dict, inputs: Inputs, out: Path, context: Context) -> di
         prompts=data.prompts(rows), ids=data.slice_ids(rows),
     )  # fmt: skip
     settings = settings_of_generator(spec["generator"], spec["settings"]).at(context.location, inputs.get("pretrain"))
+    device = torch.device(context.device)
     generator_class(spec["generator"]).fit(
-        slices, settings, seed=named_seed(spec["seed"], "generator"),
-        device=torch.device(context.device), out=out, report=context.report, checkpoint=context.checkpoint,
+        slices, settings, seed=named_seed(spec["seed"], "generator"), device=device, out=out, report=context.report,
+        checkpoint=context.checkpoint,
     )  # fmt: skip
     if is_own(spec["generator"]):
         close_fit(spec["generator"], out, slices.ids)
-    return {"slices": len(rows), **read_shortage(out)}
+        return {"slices": len(rows), **read_shortage(out)}
+    return {"slices": len(rows), "number_format": native_format(device), **read_shortage(out)}
 
 
 def synthesize(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[str, Any]:

@@ -2,11 +2,11 @@
 
 STAGE_VERSIONS = {
     "prepare": 1,
-    "pretrain": 1,
-    "fit-generator": 1,
+    "pretrain": 2,
+    "fit-generator": 2,
     "synthesize": 2,
-    "audit": 2,
-    "fit-segmenter": 1,
-    "predict": 1,
+    "audit": 3,
+    "fit-segmenter": 2,
+    "predict": 2,
     "score": 1,
 }

@@ -17,12 +17,12 @@ from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, UniPCMultistep
 
 from baselines import diffusion
 from baselines.generator import TRAINING_IDS_FILE, Conditions, Generator, TrainingSlices
-from baselines.number_format import format_name, sampling_dtype
 from baselines.slice_augmentation import addressed_edge_dropout
 from baselines.stable import pretraining_folder, training, weights
 from baselines.stable.batches import FolderSlices, FoldSlices
 from baselines.stable.parts import Denoiser, Parts, embed, encode, load_parts
 from baselines.stable.settings import StableSampling, StableSettings
+from benchmark import number_format
 from benchmark.checkpoint import Checkpoint
 from benchmark.errors import InputError
 from benchmark.microbatch import is_out_of_memory
@@ -38,7 +38,7 @@ class StableDiffusion(Generator):
 
     def __init__(self, folder: Path, settings: StableSettings, size: int, device: torch.device):
         self.folder, self.settings, self.size, self.device = folder, settings, size, device
-        self.number_format = format_name(sampling_dtype(device))
+        self.number_format = number_format.native_format(device)
         self._parts: Parts | None = None
 
     @classmethod
@@ -136,7 +136,7 @@ class StableDiffusion(Generator):
             parts.text_encoder.to(self.device)
             for module in (parts.vae, parts.denoiser):
                 # Not diffusers' own `to`, which warns of layers to be kept in float32 even where there are none.
-                torch.nn.Module.to(module, self.device, sampling_dtype(self.device))
+                torch.nn.Module.to(module, self.device, number_format.native_dtype(self.device))
                 if self.device.type == "cuda":
                     module.to(memory_format=torch.channels_last)
             parts.denoiser.split()

@@ -23,6 +23,7 @@ from torch import nn
 from baselines.stable.batches import Drawer, Drawn, Slices, epoch_order, is_still
 from baselines.stable.parts import Denoiser, Parts, encode, load_parts
 from baselines.stable.settings import StableSettings
+from benchmark import number_format
 from benchmark.checkpoint import Checkpoint, below, optimiser_tensors, restore_optimiser
 from benchmark.errors import InputError
 from benchmark.microbatch import SHORTAGE_FILE, is_out_of_memory
@@ -87,7 +88,7 @@ def run(job: Job, device: torch.device, report: Report = silent, processes: int 
     """
     cuda = device.type == "cuda"
     count = processes or (torch.cuda.device_count() if cuda and device.index is None else 1)
-    precision = "bf16-mixed" if cuda and torch.cuda.is_bf16_supported() else "32-true"
+    precision = number_format.fabric_precision(number_format.native_dtype(device))
     devices: Any = [device.index or 0] if cuda and count == 1 else count
     fabric = Fabric(
         accelerator=device.type, devices=devices, precision=precision, strategy="ddp_spawn" if count > 1 else "auto"

@@ -9,12 +9,12 @@ import torch
 from safetensors.torch import load_file
 
 from baselines.generator import Conditions, TrainingSlices, training_ids
-from baselines.stable import generator as stable_generator
 from baselines.stable import training
 from baselines.stable.batches import FoldSlices
 from baselines.stable.generator import StableDiffusion
 from baselines.stable.parts import Denoiser, embed, encode, load_parts
 from baselines.stable.settings import StableSampling, StableSettings
+from benchmark import number_format
 from benchmark.checkpoint import Checkpoint
 from benchmark.errors import InputError
 from benchmark.microbatch import halving, read_shortage
@@ -175,6 +175,7 @@ def mean_difference(one, other):
 
 
 def test_neither_micro_batches_nor_lack_of_memory_change_the_result(settings, tmp_path, monkeypatch):
+    monkeypatch.setattr(number_format, "native_dtype", lambda device: torch.float32)  # in bfloat16, but for rounding
     whole = fit(settings(), tmp_path / "whole")
     parts = fit(settings(micro_batch=1), tmp_path / "parts")
     real = Denoiser.forward
@@ -234,7 +235,8 @@ def test_latents_are_encoded_once_where_no_slice_moves(settings, tmp_path, monke
     assert sum(seen) == 36
 
 
-def test_two_processes_train_the_same_weights_as_one(settings, tmp_path):
+def test_two_processes_train_the_same_weights_as_one(settings, tmp_path, monkeypatch):
+    monkeypatch.setattr(number_format, "native_dtype", lambda device: torch.float32)  # in bfloat16, but for rounding
     chosen = settings(epochs=3, batch=5)  # 12 slices: batches of 5, 5 and 2
     job = training.Job(FoldSlices(disc_slices()), SIZE, chosen, chosen.location, None, 0, tmp_path / "one", None)
     told = []
@@ -251,7 +253,7 @@ def sampled(generator, conditions, batch_size=4, variant=0, key="k", sampling=QU
 
 @pytest.mark.parametrize(("dtype", "share"), [(torch.float32, 0.01), (torch.bfloat16, 0.1)])
 def test_a_sample_does_not_depend_on_batch_size_or_order(fitted, monkeypatch, dtype, share):
-    monkeypatch.setattr(stable_generator, "sampling_dtype", lambda device: dtype)
+    monkeypatch.setattr(number_format, "native_dtype", lambda device: dtype)
     monkeypatch.setattr(fitted, "_parts", None)
     data = disc_slices(7)
     one, masks = sampled(fitted, conditions_of(data), batch_size=1)
@@ -269,7 +271,7 @@ def test_a_sample_does_not_depend_on_batch_size_or_order(fitted, monkeypatch, dt
 
 @pytest.mark.parametrize("guidance_scale", [1.0, 7.5])
 def test_a_sample_is_that_of_the_pipeline_of_diffusers(fitted, monkeypatch, guidance_scale):
-    monkeypatch.setattr(stable_generator, "sampling_dtype", lambda device: torch.float32)
+    monkeypatch.setattr(number_format, "native_dtype", lambda device: torch.float32)
     monkeypatch.setattr(fitted, "_parts", None)
     sampling = StableSampling(steps=4, guidance_scale=guidance_scale)
     conditions = conditions_of(disc_slices(3), "darkened image")

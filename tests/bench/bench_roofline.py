@@ -21,7 +21,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from baselines.architectures import build
-from baselines.number_format import format_name, sampling_dtype
+from benchmark.number_format import format_name, native_dtype
 from tests.bench import bench_sampling, ratios, roofline
 from tests.bench.bench_training import made_slices, objective_of
 
@@ -65,7 +65,7 @@ def measure(options: argparse.Namespace) -> ratios.Ratios:
     columns = f"{'GFLOP':>10}{'GB':>9}{'FLOP/B':>9}{'GFLOP/s':>10}{'GB/s':>8}{'limit ms':>11}{'ms':>10}{'share':>8}"
     print(f"{'':30}{'format':10}{columns}  bound")
     found = {}
-    for dtype in dict.fromkeys((torch.float32, sampling_dtype(device))):
+    for dtype in dict.fromkeys((torch.float32, native_dtype(device))):
         name = f"step {options.architecture} {options.size} px"
         found |= row(name, dtype, training_step(options, dtype), 1, options)
     for model in options.models.split(","):
@@ -78,7 +78,7 @@ def measure(options: argparse.Namespace) -> ratios.Ratios:
                 ours.sample(conditions, variant=0, key="bench", batch_size=options.samples, sampling=sampling)
 
             name = f"sample {model} {conditions.masks.shape[-1]} px"
-            found |= row(name, sampling_dtype(device), sample, options.samples, options)
+            found |= row(name, native_dtype(device), sample, options.samples, options)
     return found
 
 

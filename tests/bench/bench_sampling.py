@@ -24,13 +24,12 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from baselines import diffusion, number_format
 from baselines.emitdiff import EmitDiff
 from baselines.generator import Conditions, GeneratorSettings, TrainingSlices
-from baselines.stable import generator as stable_generator
 from baselines.stable.generator import StableDiffusion
 from baselines.stable.parts import load_parts
 from baselines.stable.settings import StableSampling
+from benchmark import number_format
 from benchmark.presets import GENERATOR_NUMBERS, PRESETS, generator_numbers
 from datasets.edges import edge_map
 from tests.bench import ratios
@@ -82,8 +81,8 @@ def measure(options: argparse.Namespace) -> ratios.Ratios:
     print(f"{options.device}, {torch.get_num_threads()} threads, {options.slices} slices of ours and {options.plain} plain")
     print(f"calls per round, {options.rounds} rounds after 1 of warm-up; medians\n")
     if options.float32:
-        diffusion.sampling_dtype = stable_generator.sampling_dtype = lambda device: torch.float32
-    number = number_format.format_name(diffusion.sampling_dtype(torch.device(options.device)))
+        number_format.native_dtype = lambda device: torch.float32
+    number = number_format.native_format(torch.device(options.device))
     speeds = f"{'plain /s':>9}{'ours /s':>9}{'ratio':>8}  grey levels"
     print(f"{'model':14}{'size':>5}{'steps':>7}{'guidance':>10}  {'format':10}{speeds}")
     found = {}

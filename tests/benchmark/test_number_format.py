@@ -1,11 +1,11 @@
-"""Sampling in bfloat16 against float32: nearly the same images, the same ones for every batch size, and on record."""
+"""bfloat16 against float32: nearly the same samples, the same ones for every batch size, and the format on record."""
 
 import numpy as np
 import pytest
 import torch
 
-from baselines import diffusion, number_format
 from baselines.generator import GENERATORS
+from benchmark import number_format
 from tests.baselines.test_generators import CPU, NAMES, SETTINGS, conditions_of, disc_slices
 
 
@@ -23,7 +23,7 @@ def folders(tmp_path_factory):
 @pytest.mark.parametrize("name", NAMES)
 def test_bfloat16_moves_a_sample_by_less_than_a_grey_level(name, folders, monkeypatch):
     def sampled(dtype, batch_size=8):
-        monkeypatch.setattr(diffusion, "sampling_dtype", lambda device: dtype)
+        monkeypatch.setattr(number_format, "native_dtype", lambda device: dtype)
         generator = GENERATORS.load(name).load(folders[name], CPU)
         conditions = conditions_of(disc_slices(8))
         return generator.sample(conditions, variant=0, key="k", batch_size=batch_size)[0].astype(int)
@@ -42,6 +42,8 @@ def test_the_format_is_that_of_the_device(folders, monkeypatch):
     for supported, wanted in ((lambda: True, "bfloat16"), (lambda: False, "float32")):
         monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", supported)
         assert GENERATORS.load(name).load(folders[name], CPU).number_format == wanted
-        assert number_format.format_name(number_format.sampling_dtype(CPU)) == wanted
+        assert number_format.native_format(CPU) == wanted
+        with number_format.autocast(CPU):
+            assert str((torch.ones(2, 2) @ torch.ones(2, 2)).dtype) == f"torch.{wanted}"
     monkeypatch.delattr(torch.cpu, "_is_avx512_bf16_supported")
-    assert number_format.sampling_dtype(CPU) == torch.float32
+    assert number_format.native_dtype(CPU) == torch.float32
