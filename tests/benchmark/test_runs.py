@@ -4,8 +4,10 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 from benchmark.engines import attempt
+from benchmark.number_format import native_format
 from benchmark.record import METRICS
 from benchmark.store import Store
 from tests.runs import run, scores, tiny
@@ -160,8 +162,13 @@ def test_a_record_file_is_plain_json_with_everything_in_it(finished):
 
 
 def test_the_precision_of_a_training_is_in_the_record(tmp_path, finished):
-    code, (half,) = run(tmp_path, tiny("none", "precision=bfloat16"))
-    results = [next(stage.results for stage in record.stages if stage.stage == "fit-segmenter") for record in
-               (half, finished[1]["none"])]  # fmt: skip
-    assert code == 0 and [result["precision"] for result in results] == ["bf16-mixed", "32-true"]
-    assert half.spec.preset.precision == "bfloat16"
+    def stage_results(record, name):
+        return next(stage.results for stage in record.stages if stage.stage == name)
+
+    code, records = run(tmp_path, tiny("none", "precision=bfloat16"), tiny("none", "precision=float32"))
+    found = {one.spec.preset.precision: stage_results(one, "fit-segmenter")["precision"] for one in records}
+    named = {"bfloat16": "bf16-mixed", "float32": "32-true"}
+    assert code == 0 and found == named
+    native = native_format(torch.device("cpu"))
+    assert stage_results(finished[1]["none"], "fit-segmenter")["precision"] == named[native]
+    assert stage_results(finished[1]["emitdiff"], "fit-generator")["number_format"] == native
