@@ -98,7 +98,8 @@ def denoising_loss(
     rng: torch.Generator,
 ) -> torch.Tensor:
     """Squared error of the recovered grid, weighted by min(SNR, gamma) + floor (Hang et al. 2023, in sample space) and
-    by `importance`, which broadcasts to the grid.
+    by `importance`, which broadcasts to the grid; and with `detail_weight` that of its differences between neighbouring
+    pixels, which has the same minimum.
 
     `denoise(noisy, timesteps)` predicts the sample x, or the velocity v = a noise - s x, from x_t = a x + s noise.
     The timesteps of a batch are spread evenly, which makes the loss of a small batch far less noisy, and `noise_focus`
@@ -113,7 +114,14 @@ def denoising_loss(
     if settings.prediction == "velocity":
         predicted = power.sqrt() * noisy - (1 - power).sqrt() * predicted
     weight = (power / (1 - power)).clamp_max(settings.min_snr_gamma) + settings.snr_floor
-    return (weight * importance * (predicted - grid).square()).mean()
+    error = weight.sqrt() * (predicted - grid)
+    loss = (importance * error.square()).mean()
+    if settings.detail_weight:
+        error, importance = (F.pixel_shuffle(part, settings.unshuffle) for part in (error, importance.expand_as(grid)))
+        for axis in (2, 3):
+            steps = error.diff(dim=axis).square()
+            loss = loss + settings.detail_weight * (importance.narrow(axis, 1, steps.shape[axis]) * steps).mean()
+    return loss
 
 
 # --- sampling ----------------------------------------------------------------------------------------------------

@@ -149,6 +149,7 @@ class GeneratorSettings(BaseSettings):
     prediction: Literal["sample", "velocity"] = Field("sample", description="what the network predicts")
     min_snr_gamma: float = Field(1.0, gt=0, description="cap of the signal-to-noise weight of the loss")
     organ_weight: float = Field(4.0, ge=0, description="extra weight of the loss in and around the mask; 0 = none")
+    detail_weight: float = Field(0.0, ge=0, description="weight of the loss of differences between neighbouring pixels")
     snr_floor: float = Field(1.0, ge=0, description="weight of the loss where nothing but noise is left")
     noise_focus: float = Field(2.0, ge=1, description="1 = all noise levels alike; above: more high ones")
     # What a training slice looks like.

@@ -80,7 +80,7 @@ PRESETS: dict[str, Preset] = {
 LATER_SETTINGS: dict[str, Any] = {
     "control": "net", "mask_shown": False, "edge_thinning": 0.0, "edge_warp": 0.0, "style": False, "style_dropout": 0.2,
     "style_jitter": 0.5, "sampling.edge_thinning": 0.0, "sampling.edge_warp": 0.0, "sampling.style": "own",
-    "sampling.noise_scale": 1.0,
+    "sampling.noise_scale": 1.0, "detail_weight": 0.0,
 }  # fmt: skip
 
 # Trained for minutes on a CPU the generator is told the mask, or its samples do not keep the label; and it is sampled

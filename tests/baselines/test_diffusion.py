@@ -86,6 +86,23 @@ def test_loss_is_zero_for_a_perfect_network_and_positive_for_a_wrong_one(predict
     assert loss(lambda noisy, timesteps: noisy + 1) > 0.1
 
 
+def test_detail_weight_punishes_errors_that_change_from_pixel_to_pixel_and_no_others():
+    shares = diffusion.signal_shares(CPU)
+    row, column = torch.meshgrid(torch.arange(8), torch.arange(8), indexing="ij")
+    rough = diffusion.to_grid(((row + column) % 2).float().expand(4, 2, 8, 8), unshuffle=2)  # two planes, as of pairs
+
+    def loss(error, detail_weight):
+        settings = GeneratorSettings(unshuffle=2, detail_weight=detail_weight)
+        grid = torch.zeros_like(rough)
+        importance = torch.ones(4, 4, 4, 4).repeat(1, 2, 1, 1)
+        return diffusion.denoising_loss(lambda *_: error, grid, importance, shares, settings, generator()).item()
+
+    even = torch.ones_like(rough)
+    assert loss(even, detail_weight=3.0) == pytest.approx(loss(even, detail_weight=0.0), rel=1e-6)
+    # Neighbours differ by 2 along both axes, which is 4 when squared, where the error itself is 1.
+    assert loss(rough, detail_weight=3.0) == pytest.approx((1 + 3.0 * 2 * 4) * loss(rough, detail_weight=0.0), rel=1e-6)
+
+
 class Line(nn.Module):
     def __init__(self):
         super().__init__()
