@@ -1,8 +1,8 @@
-"""The number format that networks compute in: bfloat16 where the device has instructions for it, else float32.
+"""The number format that a generator's network computes in while it is trained and sampled: bfloat16 where the device
+has instructions for it, else float32.
 
-It holds for segmenters (unless `--set precision=...` says otherwise) and for generators, while they are trained and
-sampled; weights, optimisers, losses and solvers stay in float32. Records name the format of each stage. Callers:
-segmentation, stages, generators.
+Weights, optimisers, losses and solvers stay in float32. Records name the format of each stage. Segmenters follow it on a
+GPU alone (segmentation.py). Callers: segmentation, stages, generators.
 """
 
 import logging
@@ -13,8 +13,8 @@ import torch
 def native_dtype(device: torch.device) -> torch.dtype:
     """bfloat16 where the device computes in it natively, else float32: emulated, it is slower than float32.
 
-    On a CPU with AVX512-BF16 a training takes two thirds of the time (tests/bench/bench_choices.py, bench_training.py),
-    sampling half, and a sample moves by a third of a grey level, at most by a few (tests/benchmark/test_number_format.py).
+    On a CPU with AVX512-BF16 a training step at 128 px takes 0.6 of the time, sampling half, and a sample moves by a
+    third of a grey level, at most by a few (tests/benchmark/test_number_format.py).
     channels_last was tried beside it there and dropped: 0.6 to 1.1 times the speed.
     """
     if device.type == "cuda":

@@ -35,7 +35,7 @@ class Preset(Frozen):
     patch_size: int = Field(ge=1, description="default side of a merging patch, pixels")
     nsd_tolerance: float = Field(gt=0, description="tolerance of the normalised surface Dice, in the case's unit")
     precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="segmenter: number format of the network; auto = bfloat16 where the device has it"
+        "auto", description="segmenter: number format of the network; auto = bfloat16 on a GPU that has it, else float32"
     )
 
     @model_serializer(mode="wrap")

@@ -5,8 +5,8 @@ STAGE_VERSIONS = {
     "pretrain": 2,
     "fit-generator": 2,
     "synthesize": 2,
-    "audit": 3,
-    "fit-segmenter": 2,
-    "predict": 2,
+    "audit": 2,
+    "fit-segmenter": 1,
+    "predict": 1,
     "score": 1,
 }
