@@ -108,7 +108,7 @@ class EmitDiffNetwork(nn.Module):
         )[0]
 
 
-class _TrainingBatches:
+class TrainingBatches:
     """Training slices on the device, and the loss of a batch of them."""
 
     def __init__(self, network: EmitDiffNetwork, vocabulary: Vocabulary, data: TrainingSlices, device: torch.device):
@@ -197,7 +197,7 @@ class EmitDiff(Generator):
         vocabulary = Vocabulary.of([STYLE, *(join_phrase(p, f) for p in set(data.prompts) for f in ("", *phrases))])
         network = seeded(lambda: EmitDiffNetwork(settings, data.size, vocabulary, len(data.ids)), seed)
         state = start_training(network, settings, seed, device)
-        batches = _TrainingBatches(network, vocabulary, data, device)
+        batches = TrainingBatches(network, vocabulary, data, device)
         train(state, batches.loss, len(data.ids), settings, report, checkpoint)
         save_fit(cls.name, state, data, settings, {"words": vocabulary.known, "prompt_length": vocabulary.length}, out)
 

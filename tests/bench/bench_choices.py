@@ -1,18 +1,20 @@
 """What each way of computing is worth, measured alone: why the loops use it, or do not.
 
-    python tests/bench/bench_choices.py [--parts segmenter,sampler,sampler-stable] [--architecture attention-unet]
+    python tests/bench/bench_choices.py [--parts segmenter,generator,sampler,sampler-stable] [--architecture attention-unet]
         [--size 128] [--device cpu] [--rounds 5] [--compile] [--cpu-time]
 
 Every row is the plain way (float32, contiguous, single-tensor AdamW) with one thing changed; the rows take turns, and a
 ratio is the median over the rounds of the plain way's time over the row's, so that above 1 it pays. segmenter: a training
-step of 8 slices. sampler: one denoising step of 32 slices by the generator of preset `compact`, without guidance.
-sampler-stable: the same by "small" Stable Diffusion of made_stable.py, batch 8. --compile adds torch.compile, minutes of
-compiling on a CPU.
+step of 8 slices. generator: a training step of 8 slices of the one of preset `smoke`, with what is drawn and changed for
+it, which is plain with square windows (baselines/windows.py). sampler: one denoising step of 32 slices by the generator of
+preset `compact`, without guidance. sampler-stable: the same by "small" Stable Diffusion of made_stable.py, batch 8.
+--compile adds torch.compile, minutes of compiling on a CPU.
 
 On one core of an AMD EPYC with AVX512-BF16, at 128 px (--cpu-time): the segmenter's step channels_last 1.00, bfloat16 1.69
-(both 1.52), fused AdamW 1.05, foreach 1.09; a step of the generator from scratch channels_last 1.11, bfloat16 2.15 (both
-2.31); of Stable Diffusion channels_last 0.90, bfloat16 1.42 (both 1.14). Used on a CPU: fused AdamW, bfloat16 for samples
-alone (a setting for the segmenter, whose training it changes); channels_last on GPUs only.
+(both 1.52), fused AdamW 1.05, foreach 1.09; the generator's step separable windows 1.20, bfloat16 1.39 (both 1.70); a
+denoising step of it channels_last 1.11, bfloat16 2.15 (both 2.31); of Stable Diffusion channels_last 0.90, bfloat16 1.42
+(both 1.14). Used on a CPU: fused AdamW, separable windows, bfloat16 for generators (a setting for the segmenter, whose
+results it changes); channels_last on GPUs only.
 """
 
 import argparse
@@ -22,18 +24,23 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
+import torch.nn.functional as F
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from baselines import style
+from baselines import diffusion, slice_augmentation, style, windows
 from baselines.architectures import build
-from baselines.emitdiff import EmitDiffNetwork
-from baselines.generator import GeneratorSettings
+from baselines.emitdiff import EmitDiffNetwork, TrainingBatches
+from baselines.generator import GeneratorSettings, TrainingSlices
+from baselines.generator_training import start_training
 from baselines.objectives import dice_ce
+from baselines.phrases import join_phrase
 from baselines.stable.parts import load_parts
-from baselines.text import Vocabulary
+from baselines.text import STYLE, Vocabulary
 from benchmark.presets import GENERATOR_NUMBERS
+from datasets.prompts import AUGMENTATION_PHRASES
 from tests.bench.made_stable import save_model
 from tests.bench.ratios import now
 
@@ -73,6 +80,46 @@ def segmenter(options: argparse.Namespace) -> dict[str, Work]:
         "foreach AdamW": way({}, torch.float32, {"foreach": True}),
     }
     return ways | ({"compile": way({}, torch.float32, single, True)} if options.compile else {})
+
+
+def generator(options: argparse.Namespace) -> dict[str, Work]:
+    """Ways of one training step of the generator from scratch."""
+    settings = GeneratorSettings(**GENERATOR_NUMBERS["smoke"]["emitdiff"])
+    rng = np.random.default_rng(0)
+    images, edges = rng.integers(0, 256, (2, 16, options.size, options.size), dtype=np.uint8)
+    prompt = "MRI, prostate, whole gland"
+    data = TrainingSlices(images, (images > 200).astype(np.uint8), edges, [prompt] * 16, [f"case/z{n}" for n in range(16)])
+    vocabulary = Vocabulary.of([STYLE, *(join_phrase(prompt, phrase) for phrase in ("", *AUGMENTATION_PHRASES))])
+    device = torch.device(options.device)
+
+    def square_mean(planes: torch.Tensor, margin: int) -> torch.Tensor:
+        return F.avg_pool2d(planes, 2 * margin + 1, 1, margin, count_include_pad=False)
+
+    def square_near(masks: torch.Tensor, margin: int) -> torch.Tensor:
+        return F.max_pool2d(masks, 2 * margin + 1, 1, margin) > 0
+
+    def way(dtype: torch.dtype, mean: Callable, near: Callable) -> Work:
+        state = start_training(EmitDiffNetwork(settings, options.size, vocabulary, 16), settings, 0, device)
+        batches = TrainingBatches(state.network, vocabulary, data, device)
+
+        def step() -> None:
+            diffusion.near = slice_augmentation.near = near
+            style.window_mean = slice_augmentation.window_mean = mean
+            with torch.autocast(options.device, dtype, enabled=dtype != torch.float32):
+                loss = batches.loss(torch.arange(8, device=device), state.rng)
+            state.optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            state.optimiser.step()
+
+        return step
+
+    separable = windows.window_mean, windows.near
+    return {
+        "plain": way(torch.float32, square_mean, square_near),
+        "separable windows": way(torch.float32, *separable),
+        "bfloat16": way(torch.bfloat16, square_mean, square_near),
+        "bfloat16, separable windows": way(torch.bfloat16, *separable),
+    }
 
 
 def sampler(options: argparse.Namespace) -> dict[str, Work]:
@@ -129,7 +176,7 @@ def denoising(make: Callable[[], torch.nn.Module], given: tuple, options: argpar
     return ways | ({"compile": way({}, torch.float32, compiled=True)} if options.compile else {})
 
 
-PARTS = {"segmenter": segmenter, "sampler": sampler, "sampler-stable": sampler_stable}
+PARTS = {"segmenter": segmenter, "generator": generator, "sampler": sampler, "sampler-stable": sampler_stable}
 
 
 def main() -> None:
