@@ -14,8 +14,8 @@ def native_dtype(device: torch.device) -> torch.dtype:
     """bfloat16 where the device computes in it natively, else float32: emulated, it is slower than float32.
 
     On a CPU with AVX512-BF16 a training step at 128 px takes 0.6 of the time, sampling half, and a sample moves by a
-    third of a grey level, at most by a few (tests/benchmark/test_number_format.py).
-    channels_last was tried beside it there and dropped: 0.6 to 1.1 times the speed.
+    third of a grey level, at most by a few (tests/benchmark/test_number_format.py). channels_last was tried beside it
+    there and dropped: 0.6 to 1.1 times the speed.
     """
     if device.type == "cuda":
         native = torch.cuda.is_bf16_supported()
