@@ -134,6 +134,7 @@ def describe(name: str, size: int) -> dict[str, float]:
 def _build(name: str, size: int, seed: int) -> "nn.Module":
     import torch
 
+    from baselines.instance_norm import with_float32_statistics
     from baselines.prelu import with_fast_prelu
 
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):
@@ -141,7 +142,7 @@ def _build(name: str, size: int, seed: int) -> "nn.Module":
         torch.default_generator.manual_seed(seed)
         if name.startswith(SMP_PREFIX):
             return _smp(*_smp_names(name))
-        return with_fast_prelu(ARCHITECTURES[name][0](size))
+        return with_float32_statistics(with_fast_prelu(ARCHITECTURES[name][0](size)))
 
 
 def _run_without_data(network: "nn.Module", size: int):

@@ -14,6 +14,7 @@ from typing import Any
 
 from baselines.generator_settings import BaseSettings, settings_of_generator
 from benchmark.audit import HELD_OUT_VARIANTS
+from benchmark.presets import Preset
 from benchmark.protocol import FOREGROUND_PIXELS
 from benchmark.spec import MethodSpec, RunSpec, digest
 from benchmark.splits import split_of
@@ -234,4 +235,11 @@ def _segmenter_spec(run: RunSpec, train: list[str], parts: Split, foreground: in
             "validate_every": preset.validate_every,
         },
         "seed": run.seed,
-    } | ({} if preset.precision == "auto" else {"precision": preset.precision})
+    } | _precision(preset)
+
+
+def _precision(preset: Preset) -> dict[str, str]:
+    """A chosen number format; trainings in bfloat16 from before instance norms kept float32 statistics have other keys."""
+    if preset.precision == "auto":
+        return {}
+    return {"precision": preset.precision} | ({"statistics": "float32"} if preset.precision == "bfloat16" else {})

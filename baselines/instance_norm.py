@@ -1,0 +1,29 @@
+"""Instance norm as MONAI's unet has it, without torch's rounding of its statistics to bfloat16 on a CPU.
+
+Without weights of its own, torch (2.12) keeps mean and SD of an image in the format of the image. In bfloat16 on a CPU a
+channel of mean 1 and SD 0.1 ends with a mean of 0.011 in place of 0 (in float32, then rounded: 0.0002), which cost unet
+two points of Dice on PROMISE12; and it takes 2.6 times as long. In float32 nothing changes. Batch and group norm keep
+their statistics in float32, and so do a GPU's kernels. Callers: architectures.
+"""
+
+import torch
+from torch import Tensor, nn
+
+
+class InstanceNorm2d(nn.InstanceNorm2d):
+    """nn.InstanceNorm2d, without weights and running statistics."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B,C,H,W), same shape and format."""
+        if images.device.type == "cpu" and images.dtype == torch.bfloat16:
+            return super().forward(images.float()).to(images.dtype)
+        return super().forward(images)
+
+
+def with_float32_statistics(network: nn.Module) -> nn.Module:
+    """The network with every nn.InstanceNorm2d that has no weights replaced."""
+    for module in list(network.modules()):
+        for name, child in module.named_children():
+            if type(child) is nn.InstanceNorm2d and not (child.affine or child.track_running_stats):
+                setattr(module, name, InstanceNorm2d(child.num_features, child.eps))
+    return network
