@@ -9,6 +9,8 @@ their statistics in float32, and so do a GPU's kernels. Callers: architectures.
 import torch
 from torch import Tensor, nn
 
+from baselines.layers import replace_layers
+
 
 class InstanceNorm2d(nn.InstanceNorm2d):
     """nn.InstanceNorm2d, without weights and running statistics."""
@@ -22,8 +24,10 @@ class InstanceNorm2d(nn.InstanceNorm2d):
 
 def with_float32_statistics(network: nn.Module) -> nn.Module:
     """The network with every nn.InstanceNorm2d that has no weights replaced."""
-    for module in list(network.modules()):
-        for name, child in module.named_children():
-            if type(child) is nn.InstanceNorm2d and not (child.affine or child.track_running_stats):
-                setattr(module, name, InstanceNorm2d(child.num_features, child.eps))
-    return network
+
+    def exact(layer: nn.Module) -> nn.Module | None:
+        if type(layer) is not nn.InstanceNorm2d or layer.affine or layer.track_running_stats:
+            return None
+        return InstanceNorm2d(layer.num_features, layer.eps)
+
+    return replace_layers(network, exact)

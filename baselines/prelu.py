@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from baselines.layers import replace_layers
+
 
 class PReLU(nn.PReLU):
     """nn.PReLU(1), same parameters and names."""
@@ -36,10 +38,12 @@ class _OneSlope(torch.autograd.Function):
 
 def with_fast_prelu(network: nn.Module) -> nn.Module:
     """The network with every one-slope nn.PReLU replaced; its weights, and their names, stay."""
-    for module in list(network.modules()):
-        for name, child in module.named_children():
-            if type(child) is nn.PReLU and child.num_parameters == 1:
-                fast = PReLU().to(child.weight)
-                fast.weight = child.weight
-                setattr(module, name, fast)
-    return network
+
+    def fast(layer: nn.Module) -> nn.Module | None:
+        if type(layer) is not nn.PReLU or layer.num_parameters != 1:
+            return None
+        new = PReLU().to(layer.weight)
+        new.weight = layer.weight
+        return new
+
+    return replace_layers(network, fast)
