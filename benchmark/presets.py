@@ -100,8 +100,8 @@ _WIDE: dict[str, Any] = {
 }  # fmt: skip
 # The width and the length of the training are for a GPU and have never been measured on one; what is taken over from the
 # small generator are the conditions that it learnt from, and the loss: on validation slices of PROMISE12 at 128 px, five
-# CPU minutes (8 or 4 slices per step, 64-96 channels) give SSIM 0.41 without detail_weight, 0.45 with 2, 0.51 with 8 and
-# 0.53 with 30; 0.54 with noise_focus 2 and no edge left out.
+# CPU minutes (one training each, 4 slices per step, 64-96 channels) give SSIM 0.43 without detail_weight, 0.51 with 8 and
+# 0.53 with 30; 0.54 with noise_focus 2 and no edge left out as well.
 _COMPACT: dict[str, Any] = _WIDE | {
     "mask_shown": True, "noise_focus": 2.0, "detail_weight": 30.0, "phrase_share": 0.2, "edge_warp": 0.03, "style": True,
     "style_dropout": 0.5, "style_jitter": 0.3, "sampling": _DIVERSE | {"steps": 10, "noise_scale": 0.7},
