@@ -73,12 +73,21 @@ def addressed(key: str, slice_id: str, variant: int, purpose: str, sharing: str 
     return np.random.Generator(np.random.Philox(key=int.from_bytes(digest[:16], "little")))
 
 
+def all_addressed(
+    key: str, ids: Sequence[str], variants: Sequence[int], purpose: str, sharing: str = "address"
+) -> list[np.random.Generator]:
+    """`addressed` of each sample of a batch; one variant number per slice id."""
+    return [
+        addressed(key, slice_id, variant, purpose, sharing) for slice_id, variant in zip(ids, variants, strict=True)
+    ]
+
+
 def starting_noise(
-    key: str, ids: Sequence[str], variant: int, shape: tuple[int, ...], sharing: str, device: torch.device
+    key: str, ids: Sequence[str], variants: Sequence[int], shape: tuple[int, ...], sharing: str, device: torch.device
 ) -> torch.Tensor:
     """Standard normal noise float32 (len(ids), *shape), each sample from its own address."""
-    draws = [addressed(key, slice_id, variant, "noise", sharing).standard_normal(shape, np.float32) for slice_id in ids]
-    return torch.from_numpy(np.stack(draws)).to(device)
+    draws = all_addressed(key, ids, variants, "noise", sharing)
+    return torch.from_numpy(np.stack([draw.standard_normal(shape, np.float32) for draw in draws])).to(device)
 
 
 # --- schedule and loss -------------------------------------------------------------------------------------------

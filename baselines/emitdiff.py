@@ -175,6 +175,7 @@ class EmitDiff(Generator):
     """Text-guided, edge-conditioned diffusion; the mask of a sample is that of its slice."""
 
     name = "emitdiff"
+    mixes_variants = True
 
     def __init__(self, network: EmitDiffNetwork, vocabulary: Vocabulary, ids: Sequence[str], device: torch.device):
         self.network, self.vocabulary, self.ids, self.device = network, vocabulary, list(ids), device
@@ -217,7 +218,7 @@ class EmitDiff(Generator):
         self,
         conditions: Conditions,
         *,
-        variant: int,
+        variant: int | Sequence[int],
         key: str,
         batch_size: int,
         sampling: SamplingSettings | None = None,
@@ -226,14 +227,16 @@ class EmitDiff(Generator):
         sampling = sampling or self.network.settings.sampling
         texts = embed(self.network.text, self.vocabulary, ["", *conditions.prompts], sampling.text_mix)
         images = np.empty(conditions.masks.shape, np.uint8)
+        numbers = conditions.numbered(variant)
         for first in range(0, len(images), batch_size):
             rows = slice(first, first + batch_size)
-            edges = self._edge_grid(conditions, rows, variant, key, sampling)
+            variants = numbers[rows]
+            edges = self._edge_grid(conditions, rows, variants, key, sampling)
             text = torch.stack([texts[prompt] for prompt in conditions.prompts[rows]])
             unshuffle = self.network.settings.unshuffle
             ids, shape = conditions.ids[rows], (unshuffle**2, *edges.shape[2:])
-            noise = diffusion.starting_noise(key, ids, variant, shape, sampling.noise, self.device)
-            styles = self._styles(ids, variant, key, sampling.style)
+            noise = diffusion.starting_noise(key, ids, variants, shape, sampling.noise, self.device)
+            styles = self._styles(ids, variants, key, sampling.style)
             denoise = self._guided(edges, text, texts[""].expand_as(text), styles, sampling.guidance_scale)
             grid = diffusion.sample_grid(denoise, noise, self.network.settings.prediction, sampling)
             images[rows] = diffusion.to_uint8(diffusion.from_grid(grid, unshuffle))[:, 0]
@@ -241,19 +244,19 @@ class EmitDiff(Generator):
         return images, np.array(conditions.masks)
 
     def _edge_grid(
-        self, conditions: Conditions, rows: slice, variant: int, key: str, sampling: SamplingSettings
+        self, conditions: Conditions, rows: slice, variants: Sequence[int], key: str, sampling: SamplingSettings
     ) -> torch.Tensor:
         # The stacks may be read-only memory maps or views; torch wants a copy of its own.
         masks = torch.from_numpy(np.array(conditions.masks[rows, None], np.float32, order="C"))
         edges = torch.from_numpy(np.array(conditions.edges[rows, None], np.float32, order="C")) / 255
 
         def draws(purpose: str) -> list[np.random.Generator]:
-            return [diffusion.addressed(key, slice_id, variant, purpose) for slice_id in conditions.ids[rows]]
+            return diffusion.all_addressed(key, conditions.ids[rows], variants, purpose)
 
         edges = addressed_edges(edges, masks, sampling, draws)
         return condition_grid(edges, masks, self.network.settings).to(self.device)
 
-    def _styles(self, ids: Sequence[str], variant: int, key: str, chosen: str) -> torch.Tensor:
+    def _styles(self, ids: Sequence[str], variants: Sequence[int], key: str, chosen: str) -> torch.Tensor:
         """What the network is told of the style of each sample, (B, WIDTH or 0).
 
         Only styles of training slices are known: a slice that is none of them has no style of its own to be told, and a
@@ -263,7 +266,7 @@ class EmitDiff(Generator):
         if not network.settings.style:
             return torch.zeros(len(ids), 0, device=self.device)
         if chosen == "other":
-            draws = [diffusion.addressed(key, slice_id, variant, "style") for slice_id in ids]
+            draws = diffusion.all_addressed(key, ids, variants, "style")
             rows = style.rows_of_other_cases(ids, self.ids, draws)
         else:
             own = {slice_id: row for row, slice_id in enumerate(self.ids)} if chosen == "own" else {}

@@ -57,6 +57,22 @@ class Conditions:
     def __post_init__(self) -> None:
         _check_same_slices(self.ids, self.prompts, self.masks, self.edges)
 
+    def part(self, rows: slice) -> Conditions:
+        """Those of some rows."""
+        return Conditions(self.ids[rows], self.masks[rows], self.edges[rows], self.prompts[rows])
+
+    def numbered(self, variant: int | Sequence[int]) -> Sequence[int]:
+        """One variant number per sample, from one for all or one each."""
+        return [variant] * len(self.ids) if isinstance(variant, int) else variant
+
+
+def joined(parts: Sequence[Conditions]) -> Conditions:
+    """Several conditions, one after the other."""
+    return Conditions(
+        [slice_id for part in parts for slice_id in part.ids], np.concatenate([part.masks for part in parts]),
+        np.concatenate([part.edges for part in parts]), [prompt for part in parts for prompt in part.prompts],
+    )  # fmt: skip
+
 
 @dataclass(frozen=True)
 class TrainingSlices:
@@ -210,6 +226,7 @@ class Generator(ABC):
 
     name: ClassVar[str]
     number_format: str = "float32"  # of the network while it is sampled, for the record
+    mixes_variants: ClassVar[bool] = False  # whether `sample` takes one variant number per slice
 
     @classmethod
     @abstractmethod
@@ -243,15 +260,16 @@ class Generator(ABC):
         self,
         conditions: Conditions,
         *,
-        variant: int,
+        variant: int | Sequence[int],
         key: str,
         batch_size: int,
         sampling: Frozen | None = None,
         report: Report = silent,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """One synthetic (image uint8, mask uint8 {0,1}) per id, both (M,S,S). The noise of a sample depends on `key`
-        (the generator's), its slice id and `variant` alone, so batch size and order do not matter. `sampling` replaces
-        the settings stored with the weights."""
+        """One synthetic (image uint8, mask uint8 {0,1}) per id, both (M,S,S). `variant`: one number for all, or, if the
+        class sets `mixes_variants`, also one per id. The noise of a sample depends on `key` (the generator's), its slice
+        id and its variant alone, so batch size and order do not matter. `sampling` replaces the settings stored with
+        the weights."""
 
     def unknown_words(self, prompts: Sequence[str]) -> list[str]:
         """Words of `prompts` that the text encoder was not trained on, sorted; the caller tells the user. Always empty

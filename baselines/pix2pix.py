@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import nn
 
-from baselines.diffusion import addressed
+from baselines.diffusion import all_addressed
 from baselines.generator import TRAINING_IDS_FILE, Conditions, Generator, TrainingSlices
 from baselines.generator_training import restore, seeded
 from baselines.pix2pix_networks import PatchDiscriminator, UNetGenerator
@@ -164,6 +164,7 @@ class Pix2Pix(Generator):
     """Edge map to image; the mask of a sample is that of its slice."""
 
     name = "pix2pix"
+    mixes_variants = True
 
     def __init__(self, network: UNetGenerator, settings: Pix2PixSettings, device: torch.device):
         self.network, self.settings, self.device = network, settings, device
@@ -205,14 +206,11 @@ class Pix2Pix(Generator):
     ) -> tuple[np.ndarray, np.ndarray]:
         sampling = sampling or self.settings.sampling
         images = np.empty(conditions.masks.shape, np.uint8)
-        variants = [variant] * len(images) if isinstance(variant, int) else list(variant)
+        numbers = conditions.numbered(variant)
         for first in range(0, len(images), batch_size):
             rows = slice(first, first + batch_size)
             edges = torch.from_numpy(np.array(conditions.edges[rows, None], np.float32)).to(self.device) / 127.5 - 1
-            draws = [
-                addressed(key, slice_id, number, "dropout", sampling.noise)
-                for slice_id, number in zip(conditions.ids[rows], variants[rows], strict=True)
-            ]
+            draws = all_addressed(key, conditions.ids[rows], numbers[rows], "dropout", sampling.noise)
             uniform = [
                 torch.from_numpy(np.stack([draw.random(shape, np.float32) for draw in draws])).to(self.device)
                 for shape in self.network.dropped

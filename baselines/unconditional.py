@@ -4,6 +4,7 @@ A UNet draws image and mask together as two planes; the mask of a sample is its 
 fit-generator and synthesize. Not here: any conditioning.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,7 @@ class UnconditionalDiffusion(Generator):
     """Diffusion over (image, mask) pairs; of `Conditions` only the ids count, one pair per id."""
 
     name = "unconditional"
+    mixes_variants = True
 
     def __init__(self, network: PairNetwork, settings: GeneratorSettings, size: int, device: torch.device):
         self.network, self.settings, self.size, self.device = network, settings, size, device
@@ -93,7 +95,7 @@ class UnconditionalDiffusion(Generator):
         self,
         conditions: Conditions,
         *,
-        variant: int,
+        variant: int | Sequence[int],
         key: str,
         batch_size: int,
         sampling: SamplingSettings | None = None,
@@ -104,10 +106,10 @@ class UnconditionalDiffusion(Generator):
         shape = (2 * self.settings.unshuffle**2, side, side)
         images = np.empty((len(conditions.ids), self.size, self.size), np.uint8)
         masks = np.empty_like(images)
-
+        numbers = conditions.numbered(variant)
         for first in range(0, len(images), batch_size):
             rows = slice(first, first + batch_size)
-            noise = diffusion.starting_noise(key, conditions.ids[rows], variant, shape, sampling.noise, self.device)
+            noise = diffusion.starting_noise(key, conditions.ids[rows], numbers[rows], shape, sampling.noise, self.device)
             grid = diffusion.sample_grid(self.network, noise, self.settings.prediction, sampling)
             planes = diffusion.from_grid(grid, self.settings.unshuffle)
             images[rows] = diffusion.to_uint8(planes[:, 0])

@@ -16,7 +16,7 @@ from baselines.generator_settings import BaseSettings, settings_of_generator
 from benchmark.audit import HELD_OUT_VARIANTS
 from benchmark.presets import Preset
 from benchmark.protocol import FOREGROUND_PIXELS
-from benchmark.spec import MethodSpec, RunSpec, digest
+from benchmark.spec import MethodSpec, RunSpec, canonical, digest
 from benchmark.splits import split_of
 from benchmark.versions import STAGE_VERSIONS
 from datasets.cases import CaseInfo
@@ -39,6 +39,14 @@ class Node:
     def key(self) -> str:
         """sha256 hex of stage, version, spec and input keys."""
         return digest({"stage": self.stage, "version": self.version, "spec": self.spec, "inputs": self.inputs})
+
+    @cached_property
+    def company(self) -> str | None:
+        """Text that stages have in common which gain from being computed in a row by one process (kept.py), if any do."""
+        if self.stage != "synthesize":
+            return None
+        own = ("variant", "phrase", "cases")
+        return canonical([{name: value for name, value in self.spec.items() if name not in own}, self.inputs])
 
     def input_keys(self) -> list[str]:
         """All keys this stage reads, in order."""

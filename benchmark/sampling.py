@@ -1,59 +1,109 @@
-"""Samples of one variant, slice by slice, so that a killed stage goes on after the last slices that it had kept.
+"""Samples of one variant, batch by batch, so that a killed stage goes on after the last slices that it had kept.
 
-That is possible because a sample depends on its address alone. Callers: stages. Not here: how a generator samples.
+That is possible because a sample depends on its address alone; so is a batch of slices of several variants. Callers:
+stages. Not here: how a generator samples, what is kept between stages (kept.py).
 """
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import numpy as np
 
-from baselines.generator import Conditions, Generator
+from baselines.generator import Conditions, Generator, joined
 from benchmark.checkpoint import Checkpoint
 from benchmark.frozen import Frozen
 from benchmark.microbatch import halving
 from benchmark.progress import Report, silent
 
 AT_ONCE = 64  # slices in a batch; samples do not depend on it
+Early = dict[str, tuple[np.ndarray, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The samples of one stage `synthesize`: its key, the number of the variant, and what its M slices are made from."""
+
+    stage: str
+    number: int
+    conditions: Conditions
+
+    def __len__(self) -> int:
+        return len(self.conditions.ids)
 
 
 def sample_all(
     generator: Generator,
-    conditions: Conditions,
+    wanted: Variant,
     *,
-    variant: int,
     key: str,
     sampling: Frozen,
     check: Callable[[np.ndarray, np.ndarray, tuple[int, ...]], None],
     report: Report = silent,
     checkpoint: Checkpoint | None = None,
+    following: Iterable[Variant] = (),
+    early: Early | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """`Generator.sample` of all slices: images and masks uint8 (M, S, S), batch by batch.
+    """`Generator.sample` of all slices of `wanted`: images and masks uint8 (M, S, S), batch by batch.
 
-    `check(images, masks, shape)` looks at each batch before it is used. With `checkpoint` finished batches are kept from
-    time to time, and a later call goes on behind them. Where memory runs out, batches are halved.
+    key: the generator's. `check(images, masks, shape)` looks at each batch before it is used. With `checkpoint` finished
+    batches are kept from time to time, and a later call goes on behind them. Where memory runs out, batches are halved.
+    Where the last batch has room, slices of `following` fill it, if the generator can mix variants; they are left in
+    `early`, from which their own call takes them out.
     """
-    count, at_once = len(conditions.ids), AT_ONCE
-    images, masks = np.empty(conditions.masks.shape, np.uint8), np.empty(conditions.masks.shape, np.uint8)
-    done = _restore(checkpoint, images, masks)
+    count, at_once, early = len(wanted), AT_ONCE, {} if early is None else early
+    images, masks = np.empty(wanted.conditions.masks.shape, np.uint8), np.empty(wanted.conditions.masks.shape, np.uint8)
+    done = max(_take_out(early, wanted, images, masks), _restore(checkpoint, images, masks))
     while done < count:
-        rows = slice(done, done + AT_ONCE)
-        part = replace(
-            conditions, ids=conditions.ids[rows], prompts=conditions.prompts[rows], masks=conditions.masks[rows],
-            edges=conditions.edges[rows],
-        )  # fmt: skip
+        end = min(done + AT_ONCE, count)
+        others = _fill(AT_ONCE - (end - done), following, early) if generator.mixes_variants else []
+        pieces = [(wanted, slice(done, end)), *others]
+        batch = joined([variant.conditions.part(rows) for variant, rows in pieces])
+        number = [variant.number for variant, rows in pieces for _ in range(rows.start, rows.stop)]
 
-        def work(size: int, part: Conditions = part) -> tuple[int, np.ndarray, np.ndarray]:
-            return size, *generator.sample(part, variant=variant, key=key, batch_size=size, sampling=sampling, report=silent)
+        def work(size: int, batch: Conditions = batch, number=number if others else wanted.number) -> tuple:
+            return size, *generator.sample(
+                batch, variant=number, key=key, batch_size=size, sampling=sampling, report=silent
+            )  # fmt: skip
 
         at_once, *made = halving(at_once, work)
-        check(*made, part.masks.shape)
-        images[rows], masks[rows] = made
-        done = min(done + AT_ONCE, count)
+        check(*made, batch.masks.shape)
+        images[done:end], masks[done:end] = (stack[: end - done] for stack in made)
+        _keep(early, others, *(stack[end - done :] for stack in made))
+        done = end
         if checkpoint is not None and done < count and checkpoint.due():
             _save(checkpoint, images[:done], masks[:done])
         report(done, count)
     return images, masks
+
+
+def _fill(room: int, following: Iterable[Variant], early: Early) -> list[tuple[Variant, slice]]:
+    """The next slices of the variants to come, as many as there is room for."""
+    pieces = []
+    variants = iter(following)
+    while room and (variant := next(variants, None)) is not None:
+        there = len(early[variant.stage][0]) if variant.stage in early else 0
+        end = min(there + room, len(variant))
+        pieces.append((variant, slice(there, end)))
+        room -= end - there
+    return pieces
+
+
+def _keep(early: Early, pieces: list[tuple[Variant, slice]], *made: np.ndarray) -> None:
+    """Puts samples that were made early behind those of their stage that are there."""
+    first = 0
+    for variant, rows in pieces:
+        last = first + rows.stop - rows.start
+        new = [stack[first:last] for stack in made]
+        before = early.get(variant.stage, [stack[:0] for stack in made])
+        early[variant.stage] = tuple(np.concatenate(pair) for pair in zip(before, new, strict=True))
+        first = last
+
+
+def _take_out(early: Early, wanted: Variant, images: np.ndarray, masks: np.ndarray) -> int:
+    """Fills in the slices that were made early; returns their number."""
+    made_images, made_masks = early.pop(wanted.stage, (images[:0], masks[:0]))
+    images[: len(made_images)], masks[: len(made_masks)] = made_images, made_masks
+    return len(made_images)
 
 
 def _save(checkpoint: Checkpoint, images: np.ndarray, masks: np.ndarray) -> None:

@@ -7,7 +7,7 @@ under its lock, measures it and commits it. Versions are in versions.py; specs a
 import csv
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,7 @@ from benchmark.determinism import deterministic
 from benchmark.errors import InputError
 from benchmark.execution import Execution
 from benchmark.files import write_json
+from benchmark.kept import Kept
 from benchmark.leaks import IDS_FILE, refuse_leaks
 from benchmark.memory import keep_freed_memory
 from benchmark.progress import Report, silent
@@ -38,13 +39,17 @@ class Context:
 
     `location` says where a source lies on this machine: source, data_root, phantom_cases, allow_incomplete; or where a
     user's own method lies: own; or where the weights and images of a generator do (`BaseSettings.pinned`);
-    `checkpoint` is where an unfinished training or sampling keeps its state.
+    `checkpoint` is where an unfinished training or sampling keeps its state; `key` is the stage's, `following` are the
+    plans of the stages of its kind that this process computes next, and `kept` is what it keeps for them.
     """
 
     device: str = "cpu"
     report: Report = silent
     location: dict[str, Any] = field(default_factory=dict)
     checkpoint: Checkpoint | None = None
+    key: str = ""
+    following: Sequence[dict[str, Any]] = ()
+    kept: Kept = field(default_factory=Kept)
 
 
 def prepare(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[str, Any]:
@@ -135,31 +140,39 @@ def synthesize(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[
     from baselines.generator_settings import settings_class
     from baselines.own import check_samples, is_own
     from baselines.phrases import join_phrase
-    from benchmark.sampling import sample_all
+    from benchmark.sampling import Variant, sample_all
     from datasets.preparation import Prepared
 
     data = Prepared(inputs["prepare"])
-    rows = data.rows(spec["cases"], spec["minimum_foreground"])
-    generator = generator_class(spec["generator"]).load(inputs["fit-generator"], torch.device(context.device))
-    generator.locate(context.location)
-    conditions = Conditions(
-        ids=data.slice_ids(rows), masks=data.masks[rows], edges=data.edges[rows],
-        prompts=[join_phrase(prompt, spec["phrase"]) for prompt in data.prompts(rows)],
-    )  # fmt: skip
+    kind, folder = generator_class(spec["generator"]), inputs["fit-generator"]
+
+    def load() -> Any:
+        loaded = kind.load(folder, torch.device(context.device))
+        loaded.locate(context.location)
+        return loaded
+
+    # One that does not mix variants may be a user's, of which nobody knows what a call leaves behind in it.
+    generator = context.kept.generator((folder, context.device), load) if kind.mixes_variants else load()
+
+    def variant(key: str, spec: dict) -> Variant:
+        rows = data.rows(spec["cases"], spec["minimum_foreground"])
+        prompts = [join_phrase(prompt, spec["phrase"]) for prompt in data.prompts(rows)]
+        return Variant(key, spec["variant"], Conditions(data.slice_ids(rows), data.masks[rows], data.edges[rows], prompts))
 
     def check(*batch) -> None:
         if is_own(spec["generator"]):
             check_samples(spec["generator"], *batch)
 
+    wanted = variant(context.key, spec)
     images, masks = sample_all(
-        generator, conditions, variant=spec["variant"], key=inputs["fit-generator"].name,
-        sampling=settings_class(spec["generator"]).sampling_from(spec["sampling"]), check=check, report=context.report,
-        checkpoint=context.checkpoint,
+        generator, wanted, key=folder.name, sampling=settings_class(spec["generator"]).sampling_from(spec["sampling"]),
+        check=check, report=context.report, checkpoint=context.checkpoint,
+        following=(variant(plan["key"], plan["spec"]) for plan in context.following), early=context.kept.early,
     )  # fmt: skip
     np.save(out / "images.npy", images)
     np.save(out / "masks.npy", masks)
-    write_json(out / IDS_FILE, training_ids(inputs["fit-generator"]))
-    unknown = generator.unknown_words(conditions.prompts)
+    write_json(out / IDS_FILE, training_ids(folder))
+    unknown = generator.unknown_words(wanted.conditions.prompts)
     return {"images": len(images), "unknown_words": unknown, "number_format": generator.number_format}
 
 
@@ -267,27 +280,36 @@ STAGES: dict[str, Callable[[dict, Inputs, Path, Context], dict[str, Any]]] = {
 }
 
 
-def execute(store: Store, key: str, how: Execution, report: Report = silent, wait: bool = True) -> bool:
+def execute(
+    store: Store, key: str, how: Execution, report: Report = silent, wait: bool = True,
+    kept: Kept | None = None, following: Sequence[str] = (),
+) -> bool:  # fmt: skip
     """Computes the stage whose plan the store holds under `key`, unless it is there. True if it was computed now.
 
-    Every file of every input is checked against its sha256 before it is used. Raises DamagedStage for an input that
-    was changed, StageBusy (without `wait`) where another process computes the stage, InputError where an input stage is
+    Every file of every input is checked against its sha256 before it is used. `following`: keys of the stages that this
+    process computes next, for which it keeps (`kept`) what they can share. Raises DamagedStage for an input that was
+    changed, StageBusy (without `wait`) where another process computes the stage, InputError where an input stage is
     missing, and whatever the stage raises.
     """
     node = store.find_plan(key)
     stage = node["stage"]
+    kept = Kept() if kept is None else kept
+    kept.begin(key, following)
     with store.locked(key, wait):
         if store.has(stage, key):
+            kept.end()
             return False
         inputs = {role: _input_folders(store, node, role) for role in node["inputs"]}
         checkpoint = Checkpoint(store.partial(key))
         own = _own_file(node)
+        # A batch of another make-up may differ in the last bits.
+        mixed = [] if how.deterministic else [store.find_plan(other) for other in following]
 
         def work(out: Path) -> dict[str, Any]:
             _seed_the_rest(key)
             keep_freed_memory()
             with deterministic(how.deterministic), _curves(store, node, how, report, checkpoint) as told:
-                context = Context(how.device, told, node["location"], checkpoint)
+                context = Context(how.device, told, node["location"], checkpoint, key, mixed, kept)
                 with Meter(how.device) as meter:
                     results = STAGES[stage](node["spec"], inputs, out, context) | own
                 cost = meter.cost()
@@ -297,8 +319,13 @@ def execute(store: Store, key: str, how: Execution, report: Report = silent, wai
                     "cost": {**cost, "machine": machine_name(how.device)}, "provenance": provenance(how.device),
                 }  # fmt: skip
 
-        store.compute(stage, key, work)
+        try:
+            store.compute(stage, key, work)
+        except BaseException:
+            kept.clear()
+            raise
         checkpoint.clear()
+        kept.end()
     return True
 
 

@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from benchmark.engines.options import choose_device
 from benchmark.errors import InputError
 from benchmark.execution import Execution
 from benchmark.files import read_json
+from benchmark.kept import Kept
 from benchmark.live import StageProgress
 from benchmark.plan import Node
 from benchmark.spec import MethodSpec
@@ -33,24 +35,30 @@ SHOWN_KEYS = 6
 
 
 def run_stages(keys: Sequence[str], store_folder: Path, how: Execution, as_json: bool = False, wait: bool = True) -> int:
-    """Computes the stages called by key; inputs must be there. With `as_json` the last line is the outcome of the last one."""
+    """Computes the stages called by key; inputs must be there. With `as_json` one line each says the outcome, and the first
+    stage that is not there afterwards is the last one."""
     from benchmark.engines.attempt import attempt
     from benchmark.progress import silent
 
     store, how = Store(store_folder), replace(how, device=choose_device(how.device))
-    code = 0
-    for prefix in keys:
-        plan = store.find_plan(prefix)
-        node = Node(plan["stage"], plan["spec"], plan["inputs"])
+    plans = [store.find_plan(prefix) for prefix in keys]
+    nodes = [Node(plan["stage"], plan["spec"], plan["inputs"]) for plan in plans]
+    code, kept = 0, Kept()
+    for place, (plan, node) in enumerate(zip(plans, nodes, strict=True)):
+        after = zip(plans[place + 1 :], nodes[place + 1 :], strict=True)
+        alike = takewhile(lambda pair, node=node: node.company and node.company == pair[1].company, after)
+        following = [other["key"] for other, _ in alike]
         if as_json:
-            outcome = attempt(store, node.stage, plan["key"], how, silent, wait)
+            outcome = attempt(store, node.stage, plan["key"], how, silent, wait, kept, following)
             print(json.dumps({"outcome": outcome.as_dict()}), flush=True)
         else:
             with StageProgress(1) as progress, progress.stage(node) as report:
-                outcome = attempt(store, node.stage, plan["key"], how, report, wait)
+                outcome = attempt(store, node.stage, plan["key"], how, report, wait, kept, following)
             _print_outcome(node, outcome)
         if outcome.kind not in ("computed", "present"):
             code = 1
+            if as_json:
+                break
     return code
 
 

@@ -20,7 +20,7 @@ from baselines.generator import TRAINING_IDS_FILE, Conditions, Generator, Traini
 from baselines.slice_augmentation import addressed_edge_dropout
 from baselines.stable import pretraining_folder, training, weights
 from baselines.stable.batches import FolderSlices, FoldSlices
-from baselines.stable.parts import Denoiser, Parts, embed, encode, load_parts
+from baselines.stable.parts import Denoiser, Parts, embed, load_parts
 from baselines.stable.settings import StableSampling, StableSettings
 from benchmark import number_format
 from benchmark.checkpoint import Checkpoint
@@ -35,11 +35,13 @@ class StableDiffusion(Generator):
     """Stable Diffusion + ControlNet; the mask of a sample is that of its slice."""
 
     name = "stable-diffusion"
+    mixes_variants = True
 
     def __init__(self, folder: Path, settings: StableSettings, size: int, device: torch.device):
         self.folder, self.settings, self.size, self.device = folder, settings, size, device
         self.number_format = number_format.native_format(device)
         self._parts: Parts | None = None
+        self._texts: dict[str, dict[str, torch.Tensor]] = {}  # text mix -> prompt -> embedding
 
     @classmethod
     def fit(
@@ -101,7 +103,7 @@ class StableDiffusion(Generator):
         self,
         conditions: Conditions,
         *,
-        variant: int,
+        variant: int | Sequence[int],
         key: str,
         batch_size: int,
         sampling: StableSampling | None = None,
@@ -109,14 +111,15 @@ class StableDiffusion(Generator):
     ) -> tuple[np.ndarray, np.ndarray]:
         sampling = sampling or self.settings.sampling
         parts = self._loaded(sampling.compile)
-        texts = embed(parts, conditions.prompts, sampling.text_mix)
-        negative = encode(parts, [sampling.negative_prompt])[0]
+        texts = self._coded(parts, conditions.prompts, sampling.text_mix)
+        negative = self._coded(parts, [sampling.negative_prompt], "plain")[sampling.negative_prompt]
         images = np.empty(conditions.masks.shape, np.uint8)
+        numbers = conditions.numbered(variant)
         for first in range(0, len(images), batch_size):
             rows = slice(first, first + batch_size)
             text = torch.stack([texts[prompt] for prompt in conditions.prompts[rows]])
             try:
-                latents = self._denoise(parts, conditions, rows, text, negative, variant, key, sampling)
+                latents = self._denoise(parts, conditions, rows, text, negative, numbers[rows], key, sampling)
                 images[rows] = _decode(parts, latents)
             except (RuntimeError, MemoryError) as error:
                 if batch_size > 1 or not is_out_of_memory(error):
@@ -145,6 +148,13 @@ class StableDiffusion(Generator):
             self._parts = parts
         return self._parts
 
+    def _coded(self, parts: Parts, prompts: Sequence[str], text_mix: str) -> dict[str, torch.Tensor]:
+        """Embedding (L, width) of every prompt; each is encoded once in the life of this object."""
+        known = self._texts.setdefault(text_mix, {})
+        if new := [prompt for prompt in prompts if prompt not in known]:
+            known |= embed(parts, new, text_mix)
+        return known
+
     def _denoise(
         self,
         parts: Parts,
@@ -152,15 +162,15 @@ class StableDiffusion(Generator):
         rows: slice,
         text: torch.Tensor,
         negative: torch.Tensor,
-        variant: int,
+        variants: Sequence[int],
         key: str,
         sampling: StableSampling,
     ) -> torch.Tensor:
         """Latents (B,4,H,W) float32 of the slices `rows`, from the noise of their addresses; no noise on the way (eta 0)."""
         side = self.size // parts.latent_factor
         shape = (parts.vae.config.latent_channels, side, side)
-        latents = diffusion.starting_noise(key, conditions.ids[rows], variant, shape, sampling.noise, self.device)
-        edges = parts.denoiser.see(self._edges(conditions, rows, variant, key, sampling).to(parts.denoiser.unet.dtype))
+        latents = diffusion.starting_noise(key, conditions.ids[rows], variants, shape, sampling.noise, self.device)
+        edges = parts.denoiser.see(self._edges(conditions, rows, variants, key, sampling).to(parts.denoiser.unet.dtype))
         predict = _guided(parts.denoiser, edges, text, negative, sampling)
         sampler = make_sampler(sampling, parts)
         sampler.set_timesteps(sampling.steps, device=self.device)
@@ -170,12 +180,14 @@ class StableDiffusion(Generator):
             latents = sampler.step(predicted.float(), timestep, latents, return_dict=False)[0]
         return latents
 
-    def _edges(self, conditions: Conditions, rows: slice, variant: int, key: str, sampling: StableSampling) -> torch.Tensor:
+    def _edges(
+        self, conditions: Conditions, rows: slice, variants: Sequence[int], key: str, sampling: StableSampling
+    ) -> torch.Tensor:
         """Edge maps (B,3,S,S) in [0,1]."""
         masks = torch.from_numpy(np.array(conditions.masks[rows, None], np.float32, order="C"))
         edges = torch.from_numpy(np.array(conditions.edges[rows, None], np.float32, order="C")) / 255
         if sampling.edge_dropout:
-            draws = [diffusion.addressed(key, slice_id, variant, "edges") for slice_id in conditions.ids[rows]]
+            draws = diffusion.all_addressed(key, conditions.ids[rows], variants, "edges")
             edges = addressed_edge_dropout(edges, masks, sampling.edge_dropout, draws)
         return edges.to(self.device).expand(-1, 3, -1, -1)
 

@@ -2,6 +2,7 @@
 
 All engines share these rules, so that they differ only in where a stage runs:
 - a stage starts when its inputs are there, in the order of the plan;
+- variants of one generator that come next to each other go to one worker together, in equal shares for all workers;
 - one that another program computes is put off once, then waited for;
 - a damaged input is computed again, and then what needed it;
 - a stage whose process died is tried again, up to TRIES times;
@@ -24,6 +25,7 @@ from benchmark.store import DamagedStage, Store, StoreUnusable
 
 TRIES = 3
 Watch = Callable[[Node], AbstractContextManager[Report]]
+Work = Callable[[Node, bool, Report, list[str]], Outcome]
 
 
 @dataclass(frozen=True)
@@ -53,9 +55,9 @@ class Agenda:
 
     def __init__(
         self, nodes: Iterable[Node], store: Store, on_done: Callable[[Node], None],
-        max_failures: int | None = None, retry: bool = True,
+        max_failures: int | None = None, retry: bool = True, workers: int = 1,
     ):  # fmt: skip
-        self.store, self._on_done, self._max_failures = store, on_done, max_failures
+        self.store, self._on_done, self._max_failures, self._workers = store, on_done, max_failures, workers
         self.failures: dict[str, Failure] = {}
         self._nodes = {node.key: node for node in nodes}
         self._position = {key: number for number, key in enumerate(self._nodes)}
@@ -82,15 +84,63 @@ class Agenda:
         """The next stage and whether to wait for another program's lock on it; None: nothing (now, or with `block`, ever)."""
         with self._changed:
             while True:
-                while self._ready and not self._stopped:
-                    _, key = heapq.heappop(self._ready)
-                    if key in self._open and key not in self._running and not self._missing[key]:
-                        self._running.add(key)
-                        return self._nodes[key], key in self._put_off or not self._ready
+                if not self._stopped and (key := self._next_ready()):
+                    heapq.heappop(self._ready)
+                    self._running.add(key)
+                    return self._nodes[key], key in self._put_off or not self._ready
                 if not block or not self._running:
                     self._changed.notify_all()
                     return None
                 self._changed.wait()
+
+    def serve(self, watch: Watch, work: Work) -> None:
+        """Takes stages and has `work(node, wait, report, following)` try them, until nothing is left to start.
+
+        `following` are the keys of the stages that the next calls will be for, unless one ends badly.
+        """
+        while taken := self.take():
+            node, wait = taken
+            group = [node, *self.company_of(node)]
+            while group:
+                node, following = group[0], group[1:]
+                try:
+                    with watch(node) as report:
+                        if not self.settle(node, work(node, wait, report, [other.key for other in following])):
+                            raise StageFailed
+                except StageFailed:
+                    self.give_back(following)
+                    break
+                if following and not self.may_start(following[0]):
+                    self.give_back(following)
+                    break
+                group, wait = following, False
+
+    def company_of(self, node: Node) -> list[Node]:
+        """Takes those stages, next in turn, that one process best computes after `node`; at most a worker's share."""
+        with self._changed:
+            alike = []
+            while node.company and not self._stopped and (key := self._next_ready()):
+                if self._nodes[key].company != node.company or key in self._put_off:
+                    break
+                heapq.heappop(self._ready)
+                alike.append(self._nodes[key])
+                self._running.add(key)
+            share = -(-(1 + len(alike)) // self._workers) - 1
+            self.give_back(alike[share:])
+            return alike[:share]
+
+    def may_start(self, node: Node) -> bool:
+        """Whether a stage that was taken as company can start still: others may have failed or damaged since."""
+        with self._changed:
+            return not self._stopped and node.key in self._open and not self._missing[node.key]
+
+    def give_back(self, nodes: Iterable[Node]) -> None:
+        """Taken stages that were not started."""
+        with self._changed:
+            for node in nodes:
+                self._running.discard(node.key)
+                self._push_if_ready(node.key)
+            self._changed.notify_all()
 
     def settle(self, node: Node, outcome: Outcome) -> bool:
         """Takes note of how a taken stage ended; whether it is there now. Raises StoreUnusable: the disk is full."""
@@ -109,6 +159,15 @@ class Agenda:
         with self._changed:
             self._halted = True
             self._changed.notify_all()
+
+    def _next_ready(self) -> str | None:
+        """The key at the top of the heap, once what cannot start any more is off it."""
+        while self._ready:
+            key = self._ready[0][1]
+            if key in self._open and key not in self._running and not self._missing[key]:
+                return key
+            heapq.heappop(self._ready)
+        return None
 
     @property
     def running(self) -> int:

@@ -9,13 +9,14 @@ import os
 import platform
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
 from benchmark.errors import InputError
 from benchmark.execution import Execution
+from benchmark.kept import Kept
 from benchmark.progress import Report
 from benchmark.stages import execute
 from benchmark.store import DamagedStage, StageBusy, Store, StoreUnusable
@@ -52,11 +53,18 @@ class Outcome:
         return cls(**data | {"damaged": tuple(data["damaged"]) if data["damaged"] else None})
 
 
-def attempt(store: Store, stage: str, key: str, how: Execution, report: Report, wait: bool = True) -> Outcome:
-    """Tries to compute a stage whose plan the store holds; never raises for what the stage does."""
+def attempt(
+    store: Store, stage: str, key: str, how: Execution, report: Report, wait: bool = True,
+    kept: Kept | None = None, following: Sequence[str] = (),
+) -> Outcome:  # fmt: skip
+    """Tries to compute a stage whose plan the store holds; never raises for what the stage does.
+
+    kept, following: see `execute`.
+    """
     try:
         with _log(store, stage, key, how.device) as log:
-            outcome = _attempt(store, stage, key, how, _noted(report, log, store, key), wait, log)
+            noted = _noted(report, log, store, key)
+            outcome = _attempt(store, stage, key, log, lambda: execute(store, key, how, noted, wait, kept, following))
     except StoreUnusable as error:
         outcome = Outcome("unusable", str(error), by_input=True)
     if outcome.kind not in ("busy", "present"):  # then the note is another process's
@@ -64,10 +72,10 @@ def attempt(store: Store, stage: str, key: str, how: Execution, report: Report, 
     return outcome
 
 
-def _attempt(store: Store, stage: str, key: str, how: Execution, report: Report, wait: bool, log: TextIO) -> Outcome:
+def _attempt(store: Store, stage: str, key: str, log: TextIO, work: Callable[[], bool]) -> Outcome:
     start = time.perf_counter()
     try:
-        computed = execute(store, key, how, report, wait)
+        computed = work()
     except StageBusy:
         return Outcome("busy")
     except DamagedStage as error:

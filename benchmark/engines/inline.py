@@ -6,23 +6,22 @@ with its reason. What is already in the store is not computed again. Callers: co
 
 from collections.abc import Iterable
 
-from benchmark.engines.agenda import Agenda, Failure, StageFailed, Watch
-from benchmark.engines.attempt import attempt
+from benchmark.engines.agenda import Agenda, Failure, Watch
+from benchmark.engines.attempt import Outcome, attempt
 from benchmark.engines.options import EngineOptions
+from benchmark.kept import Kept
 from benchmark.plan import Node
+from benchmark.progress import Report
 from benchmark.store import Store
 
 
 def run(nodes: Iterable[Node], store: Store, device: str, watch: Watch, options: EngineOptions) -> dict[str, Failure]:
     """Computes `nodes`, whose plans the store holds, inputs first; returns the failures by key."""
     agenda = Agenda(nodes, store, options.on_done, options.max_failures, options.retry)
-    how = options.execution(device)
-    while taken := agenda.take():
-        node, wait = taken
-        try:
-            with watch(node) as report:
-                if not agenda.settle(node, attempt(store, node.stage, node.key, how, report, wait)):
-                    raise StageFailed
-        except StageFailed:
-            continue
+    how, kept = options.execution(device), Kept()
+
+    def work(node: Node, wait: bool, report: Report, following: list[str]) -> Outcome:
+        return attempt(store, node.stage, node.key, how, report, wait, kept, following)
+
+    agenda.serve(watch, work)
     return agenda.failures

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmark.engines.agenda import Agenda, Failure, StageFailed, Watch
+from benchmark.engines.agenda import Agenda, Failure, Watch
 from benchmark.engines.attempt import Outcome
 from benchmark.engines.options import EngineOptions
 from benchmark.execution import Execution
@@ -31,32 +31,20 @@ COMMAND = [sys.executable, "-m", "benchmark.engines.worker"]
 
 def run(nodes: Iterable[Node], store: Store, device: str, watch: Watch, options: EngineOptions) -> dict[str, Failure]:
     """Computes `nodes`, whose plans the store holds; returns the failures by key."""
-    agenda = Agenda(nodes, store, options.on_done, options.max_failures, options.retry)
     gpus = _visible_gpus() if device.startswith("cuda") else []
     count = options.workers or max(1, len(gpus))
+    agenda = Agenda(nodes, store, options.on_done, options.max_failures, options.retry, count)
     how = options.execution(device)
     workers = [_Worker(store, how, gpus[number % len(gpus)] if gpus else None) for number in range(count)]
     with ThreadPoolExecutor(count) as threads:
         try:
-            for finished in [threads.submit(_serve, worker, agenda, watch) for worker in workers]:
+            for finished in [threads.submit(agenda.serve, watch, worker.attempt) for worker in workers]:
                 finished.result()
         finally:
             agenda.halt()
             for worker in workers:
                 worker.stop()
     return agenda.failures
-
-
-def _serve(worker: "_Worker", agenda: Agenda, watch: Watch) -> None:
-    """Feeds one worker until nothing is left to start."""
-    while taken := agenda.take():
-        node, wait = taken
-        try:
-            with watch(node) as report:
-                if not agenda.settle(node, worker.attempt(node, wait, report)):
-                    raise StageFailed
-        except StageFailed:
-            continue
 
 
 class _Worker:
@@ -67,11 +55,12 @@ class _Worker:
         self._gpu, self._stopped = gpu, False
         self._process: subprocess.Popen[str] | None = None
 
-    def attempt(self, node: Node, wait: bool, report: Report) -> Outcome:
+    def attempt(self, node: Node, wait: bool, report: Report, following: list[str]) -> Outcome:
         """Has the worker try a stage; a worker that goes away makes the outcome `died`."""
         process = self._started()
+        task = {"stage": node.stage, "key": node.key, "wait": wait, "following": following}
         try:
-            process.stdin.write(json.dumps({"stage": node.stage, "key": node.key, "wait": wait}) + "\n")
+            process.stdin.write(json.dumps(task) + "\n")
             process.stdin.flush()
             for line in process.stdout:
                 message = json.loads(line)

@@ -1,9 +1,10 @@
 """The Ray engine: stages as tasks on this machine, or on a cluster by `--address`.
 
-One stage is one task, and one task is one process `python cli.py stage KEY` with its share of a GPU, so that a stage
-leaves nothing behind in a worker. The store is all that the tasks share: on a cluster it lies, like this checkout,
-under the same path on every machine. Ray itself runs a task again whose machine went away; a stage whose process died
-is tried again by the agenda. Usage statistics, dashboard and metrics are off. Callers: commands.
+One stage, or a row of stages that gain from one another's company, is one task, and one task is one process `python
+cli.py stage KEY ...` with its share of a GPU, so that it leaves nothing behind in a worker. The store is all that the
+tasks share: on a cluster it lies, like this checkout, under the same path on every machine. Ray itself runs a task again
+whose machine went away; a stage whose process died is tried again by the agenda. Usage statistics, dashboard and
+metrics are off. Callers: commands.
 """
 
 import contextlib
@@ -20,7 +21,6 @@ from benchmark.engines.options import EngineOptions
 from benchmark.engines.processes import describe_death
 from benchmark.errors import InputError
 from benchmark.plan import Node
-from benchmark.progress import Report
 from benchmark.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,31 +36,28 @@ def run(nodes: Iterable[Node], store: Store, device: str, watch: Watch, options:
 
     Raises InputError where there is no cluster.
     """
-    agenda = Agenda(nodes, store, options.on_done, options.max_failures, options.retry)
     with _cluster(options) as ray:
         resources = ray.cluster_resources()
         if device == "auto":
             device = "cuda" if resources.get("GPU", 0) >= 1 else "cpu"
         compute, slots = _task(ray, resources, device, options.workers)
+        agenda = Agenda(nodes, store, options.on_done, options.max_failures, options.retry, slots)
         arguments = ["--store", str(store.root.absolute()), *options.execution(device).words(), "--json"]
-        running: dict[Any, tuple[Node, contextlib.ExitStack, Report]] = {}
+        running: dict[Any, _Row] = {}
         try:
             while True:
                 while len(running) < slots and (taken := agenda.take(block=False)):
                     node, wait = taken
-                    shown = contextlib.ExitStack()
-                    report = shown.enter_context(watch(node))
-                    words = [*COMMAND, node.key, *arguments, *([] if wait else ["--no-wait"])]
-                    running[compute.remote(words, str(ROOT))] = node, shown, report
+                    row = _Row(agenda, watch, [node, *agenda.company_of(node)])
+                    words = [*COMMAND, *row.keys, *arguments, *([] if wait else ["--no-wait"])]
+                    running[compute.remote(words, str(ROOT))] = row
                 if not running:
                     return agenda.failures
                 ended, _ = ray.wait(list(running), timeout=PROGRESS_SECONDS)
                 for task in ended:
-                    node, shown, _ = running.pop(task)
-                    with contextlib.suppress(StageFailed), shown:
-                        if not agenda.settle(node, _outcome(ray, task)):
-                            raise StageFailed
-                _show_progress(store, running.values())
+                    running.pop(task).end(*_outcomes(ray, task))
+                for row in running.values():
+                    row.look(store)
         finally:
             for task in running:
                 ray.cancel(task, force=True)
@@ -92,11 +89,43 @@ def _cluster(options: EngineOptions):
         ray.shutdown()
 
 
-def _show_progress(store: Store, running: Iterable[tuple[Node, Any, Report]]) -> None:
-    """Passes on how far the running stages are; wherever they run, the store is all that is shared with them."""
-    for node, _, report in running:
-        if found := store.progress(node.key):
-            report(found["done"], found["total"], **found["numbers"])
+class _Row:
+    """The stages of one task, of which the first is at work, shown and settled one after the other."""
+
+    def __init__(self, agenda: Agenda, watch: Watch, nodes: list[Node]):
+        self.keys = [node.key for node in nodes]
+        self._agenda, self._watch, self._nodes = agenda, watch, nodes
+        self._show()
+
+    def look(self, store: Store) -> None:
+        """Passes on how far the task is; wherever it runs, the store is all that is shared with it."""
+        while len(self._nodes) > 1 and store.has(self._nodes[0].stage, self._nodes[0].key):
+            self._settle(Outcome("computed"))
+            self._show()
+        if found := store.progress(self._nodes[0].key):
+            self._report(found["done"], found["total"], **found["numbers"])
+
+    def end(self, said: list[Outcome], otherwise: Outcome) -> None:
+        """The task is over: the outcomes of its first stages, in order, and that of the one it was at if it broke off."""
+        for outcome in [*said[len(self.keys) - len(self._nodes) :], otherwise]:
+            if not self._nodes or not self._settle(outcome):
+                break
+            if self._nodes:
+                self._show()
+        self._agenda.give_back(self._nodes)
+
+    def _settle(self, outcome: Outcome) -> bool:
+        """Settles the first stage, which is shown; whether it is there now."""
+        node, there = self._nodes.pop(0), False
+        with contextlib.suppress(StageFailed), self._shown:
+            there = self._agenda.settle(node, outcome)
+            if not there:
+                raise StageFailed
+        return there
+
+    def _show(self) -> None:
+        self._shown = contextlib.ExitStack()
+        self._report = self._shown.enter_context(self._watch(self._nodes[0]))
 
 
 def _task(ray, resources: dict[str, float], device: str, workers: int | None) -> tuple[Any, int]:
@@ -122,16 +151,14 @@ def _plain_task() -> Callable[[list[str], str], tuple[int, str, str]]:
     return compute
 
 
-def _outcome(ray, task) -> Outcome:
-    """What the stage's process said with its last line; `died` where it said nothing."""
+def _outcomes(ray, task) -> tuple[list[Outcome], Outcome]:
+    """What the process of a task said of its stages, and why there is no more: `died`, where it did not say that either."""
     try:
         code, said, complaint = ray.get(task)
     except ray.exceptions.RayError as error:
-        return Outcome("died", f"Ray lost its task: {str(error).splitlines()[0]}")
-    for line in reversed(said.splitlines()):
-        if line.startswith('{"outcome"'):
-            return Outcome.from_dict(json.loads(line)["outcome"])
+        return [], Outcome("died", f"Ray lost its task: {str(error).splitlines()[0]}")
+    found = [Outcome.from_dict(json.loads(line)["outcome"]) for line in said.splitlines() if line.startswith('{"outcome"')]
     last = complaint.strip().splitlines()[-1:] or [""]
     if code == 2 and last[0].startswith("error: "):
-        return Outcome("failed", last[0].removeprefix("error: "), complaint, by_input=True)
-    return Outcome("died", " ".join([describe_death(code), *last]).strip())
+        return found, Outcome("failed", last[0].removeprefix("error: "), complaint, by_input=True)
+    return found, Outcome("died", " ".join([describe_death(code), *last]).strip())

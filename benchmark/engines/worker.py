@@ -2,7 +2,7 @@
 
     python -m benchmark.engines.worker STORE EXECUTION
 
-EXECUTION is an Execution as JSON. Reads lines {"stage", "key", "wait"} from standard input; writes lines
+EXECUTION is an Execution as JSON. Reads lines {"stage", "key", "wait", "following"} from standard input; writes lines
 {"report": [done, total, numbers]} and, per stage, {"outcome": ...} to standard output. What libraries print goes to the
 log of the stage. When standard input closes - the program ended, or was killed - the worker ends at once, in the middle
 of a stage too.
@@ -18,6 +18,7 @@ from pathlib import Path
 
 from benchmark.engines.attempt import Outcome, attempt
 from benchmark.execution import Execution
+from benchmark.kept import Kept
 from benchmark.store import Store
 
 REPORTS_PER_SECOND = 5.0
@@ -29,13 +30,13 @@ def main(root: str, execution: str) -> None:
     os.dup2(2, 1)
     tasks: queue.Queue[dict] = queue.Queue()
     threading.Thread(target=_listen, args=(tasks,), daemon=True).start()
-    store, how = Store(Path(root)), Execution(**json.loads(execution))
+    store, how, kept = Store(Path(root)), Execution(**json.loads(execution)), Kept()
     while True:
         task = tasks.get()
-        print(json.dumps({"outcome": _work(store, how, task, answers).as_dict()}), file=answers)
+        print(json.dumps({"outcome": _work(store, how, kept, task, answers).as_dict()}), file=answers)
 
 
-def _work(store: Store, how: Execution, task: dict, answers) -> Outcome:
+def _work(store: Store, how: Execution, kept: Kept, task: dict, answers) -> Outcome:
     last = 0.0
 
     def report(done: int, total: int, **numbers: float) -> None:
@@ -50,7 +51,7 @@ def _work(store: Store, how: Execution, task: dict, answers) -> Outcome:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
         try:
-            return attempt(store, task["stage"], task["key"], how, report, task["wait"])
+            return attempt(store, task["stage"], task["key"], how, report, task["wait"], kept, task["following"])
         finally:
             for target, kept in enumerate(before, start=1):
                 os.dup2(kept, target)

@@ -31,7 +31,7 @@ def test_grid_round_trip_keeps_every_grey_level():
 
 def test_noise_depends_on_its_address_alone():
     def noise(key="k", ids=("a", "b"), variant=0, sharing="address"):
-        return diffusion.starting_noise(key, ids, variant, (4, 8, 8), sharing, CPU)
+        return diffusion.starting_noise(key, ids, [variant] * len(ids), (4, 8, 8), sharing, CPU)
 
     reference = noise()
     assert torch.equal(noise(ids=("b", "a")), reference.flip(0))
@@ -43,13 +43,13 @@ def test_noise_depends_on_its_address_alone():
 
 
 def test_shared_noise_is_the_same_for_all_slices_of_a_variant():
-    noise = diffusion.starting_noise("k", ("a", "b"), 0, (4, 8, 8), "shared", CPU)
+    noise = diffusion.starting_noise("k", ("a", "b"), [0, 0], (4, 8, 8), "shared", CPU)
     assert torch.equal(noise[0], noise[1])
-    assert not torch.equal(noise, diffusion.starting_noise("k", ("a", "b"), 1, (4, 8, 8), "shared", CPU))
+    assert not torch.equal(noise, diffusion.starting_noise("k", ("a", "b"), [1, 1], (4, 8, 8), "shared", CPU))
 
 
 def test_noise_is_standard_normal():
-    noise = diffusion.starting_noise("k", [str(n) for n in range(50)], 0, (4, 8, 8), "address", CPU)
+    noise = diffusion.starting_noise("k", [str(n) for n in range(50)], [0] * 50, (4, 8, 8), "address", CPU)
     assert noise.mean().item() == pytest.approx(0, abs=0.03)
     assert noise.std().item() == pytest.approx(1, abs=0.03)
 
@@ -65,7 +65,7 @@ def test_samplers_end_in_the_sample_of_a_perfect_network(sampler, prediction):
         noise = (grid - power.sqrt() * target) / (1 - power).sqrt()
         return target if prediction == "sample" else power.sqrt() * noise - (1 - power).sqrt() * target
 
-    noise = diffusion.starting_noise("k", ["a", "b", "c"], 0, (4, 8, 8), "address", CPU)
+    noise = diffusion.starting_noise("k", ["a", "b", "c"], [0, 0, 0], (4, 8, 8), "address", CPU)
     found = diffusion.sample_grid(perfect, noise, prediction, SamplingSettings(sampler=sampler, steps=8))
     assert (found - target).abs().max() < 0.02
 

@@ -349,11 +349,14 @@ def test_the_weighted_mix_is_that_of_the_release(settings):
 
 def test_prompts_are_encoded_once(fitted, monkeypatch):
     seen = []
+    location, fitted = fitted.location, StableDiffusion.load(fitted.folder, CPU)  # one that has encoded nothing yet
+    fitted.locate(location)
     encoder = fitted._loaded(False).text_encoder
     real = encoder.forward
     monkeypatch.setattr(encoder, "forward", lambda tokens, **k: seen.append(len(tokens)) or real(tokens, **k))
-    sampled(fitted, conditions_of(disc_slices(6)), batch_size=2)
-    assert seen == [1, 1], "the one prompt of six slices, and the negative one"
+    for variant in range(2):
+        sampled(fitted, conditions_of(disc_slices(6)), batch_size=2, variant=variant)
+    assert seen == [1, 1], "the one prompt of six slices and two variants, and the negative one"
 
 
 def test_a_prompt_over_the_limit_of_clip_is_one_sentence(fitted):

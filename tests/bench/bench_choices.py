@@ -1,13 +1,15 @@
 """What each way of computing is worth, measured alone: why the loops use it, or do not.
 
-    python tests/bench/bench_choices.py [--parts segmenter,generator,sampler,sampler-stable] [--architecture attention-unet]
-        [--size 128] [--device cpu] [--rounds 5] [--compile] [--cpu-time]
+    python tests/bench/bench_choices.py [--parts segmenter,generator,sampler,sampler-stable,variants,variants-stable]
+        [--architecture attention-unet] [--size 128] [--device cpu] [--rounds 5] [--compile] [--cpu-time]
 
 Every row is the plain way (float32, contiguous, single-tensor AdamW) with one thing changed; the rows take turns, and a
 ratio is the median over the rounds of the plain way's time over the row's, so that above 1 it pays. segmenter: a training
 step of 8 slices. generator: a training step of 8 slices of the one of preset `smoke`, with what is drawn and changed for
 it, which is plain with square windows (baselines/windows.py). sampler: one denoising step of 32 slices by the generator of
 preset `compact`, without guidance. sampler-stable: the same by "small" Stable Diffusion of made_stable.py, batch 8.
+variants, variants-stable: four variants, each of 20 slices by the generator of preset `compact` or of 4 by "small" Stable
+Diffusion, two steps each: every variant by itself, or in a row as one worker computes them (benchmark/kept.py).
 --compile adds torch.compile, minutes of compiling on a CPU.
 
 On one core of an AMD EPYC with AVX512-BF16, at 128 px (--cpu-time): the segmenter's step channels_last 1.00, bfloat16 1.69
@@ -32,15 +34,20 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from baselines import diffusion, slice_augmentation, style, windows
 from baselines.architectures import build
-from baselines.emitdiff import EmitDiffNetwork, TrainingBatches
-from baselines.generator import GeneratorSettings, TrainingSlices
+from baselines.emitdiff import EmitDiff, EmitDiffNetwork, TrainingBatches
+from baselines.generator import Conditions, Generator, GeneratorSettings, TrainingSlices
 from baselines.generator_training import start_training
 from baselines.objectives import dice_ce
 from baselines.phrases import join_phrase
+from baselines.stable.generator import StableDiffusion
 from baselines.stable.parts import load_parts
+from baselines.stable.settings import StableSampling
 from baselines.text import STYLE, Vocabulary
-from benchmark.presets import GENERATOR_NUMBERS
+from benchmark.frozen import Frozen
+from benchmark.presets import GENERATOR_NUMBERS, generator_numbers
+from benchmark.sampling import Variant, sample_all
 from datasets.prompts import AUGMENTATION_PHRASES
+from tests.bench.bench_sampling import made_conditions
 from tests.bench.made_stable import save_model
 from tests.bench.ratios import now
 
@@ -176,7 +183,52 @@ def denoising(make: Callable[[], torch.nn.Module], given: tuple, options: argpar
     return ways | ({"compile": way({}, torch.float32, compiled=True)} if options.compile else {})
 
 
-PARTS = {"segmenter": segmenter, "generator": generator, "sampler": sampler, "sampler-stable": sampler_stable}
+def variants(options: argparse.Namespace) -> dict[str, Work]:
+    """Ways of four variants by the generator from scratch."""
+    folder = tempfile.TemporaryDirectory()  # it goes with the last of its readers
+    settings = GeneratorSettings(**GENERATOR_NUMBERS["compact"]["emitdiff"] | {"steps": 1, "batch": 1})
+    given = made_conditions(20, options.size)
+    slices = TrainingSlices(given.masks * 200, given.masks, given.edges, given.prompts, given.ids)
+    device = torch.device(options.device)
+    EmitDiff.fit(slices, settings, seed=0, device=device, out=Path(folder.name))
+    sampling = settings.sampling.model_copy(update={"steps": 2})
+    return in_turn(lambda: EmitDiff.load(Path(folder.name), device), given, sampling)
+
+
+def variants_stable(options: argparse.Namespace) -> dict[str, Work]:
+    """Ways of four variants by Stable Diffusion."""
+    folder = tempfile.TemporaryDirectory()
+    settings = save_model("small", Path(folder.name))
+    sampling = StableSampling(**generator_numbers("paper", "stable-diffusion")["sampling"] | {"steps": 2})
+    device = torch.device(options.device)
+    return in_turn(
+        lambda: StableDiffusion(Path(folder.name), settings, options.size, device), made_conditions(4, options.size), sampling
+    )
+
+
+def in_turn(load: Callable[[], Generator], conditions: Conditions, sampling: Frozen) -> dict[str, Work]:
+    """Ways of computing four variants one after the other."""
+    wanted = [Variant(str(number), number, conditions) for number in range(4)]
+
+    def alone() -> None:
+        for variant in wanted:
+            sample_all(load(), variant, key="bench", sampling=sampling, check=lambda *batch: None)
+
+    def row() -> None:
+        generator, early = load(), {}
+        for place, variant in enumerate(wanted):
+            sample_all(
+                generator, variant, key="bench", sampling=sampling, check=lambda *batch: None,
+                following=wanted[place + 1 :], early=early,
+            )  # fmt: skip
+
+    return {"plain": alone, "in a row": row}
+
+
+PARTS = {
+    "segmenter": segmenter, "generator": generator, "sampler": sampler, "sampler-stable": sampler_stable,
+    "variants": variants, "variants-stable": variants_stable,
+}  # fmt: skip
 
 
 def main() -> None:

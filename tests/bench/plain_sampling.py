@@ -31,12 +31,12 @@ class PlainEmitDiff:
         guided = sampling.guidance_scale > 1
         texts = [*([""] if guided else []), conditions.prompts[row]]
         text = self.network.text(self.generator.vocabulary.encode(texts).to(self.device))
-        styles = self.generator._styles([conditions.ids[row]], 0, self.key, sampling.style).repeat(len(texts), 1)
+        styles = self.generator._styles([conditions.ids[row]], [0], self.key, sampling.style).repeat(len(texts), 1)
         rows = slice(row, row + 1)
-        edges = self.generator._edge_grid(conditions, rows, 0, self.key, sampling).repeat(len(texts), 1, 1, 1)
+        edges = self.generator._edge_grid(conditions, rows, [0], self.key, sampling).repeat(len(texts), 1, 1, 1)
         scheduler = diffusion.make_sampler(sampling, settings.prediction, self.device)
         ids, shape = [conditions.ids[row]], (settings.unshuffle**2, *edges.shape[2:])
-        latents = diffusion.starting_noise(self.key, ids, 0, shape, sampling.noise, self.device)
+        latents = diffusion.starting_noise(self.key, ids, [0], shape, sampling.noise, self.device)
         latents = latents * scheduler.init_noise_sigma * sampling.noise_scale
         for timestep in scheduler.timesteps:
             given = scheduler.scale_model_input(torch.cat([latents] * len(texts)), timestep)
@@ -66,7 +66,7 @@ class PlainStable:
         edges = torch.from_numpy(conditions.edges[row].copy())[None, None].float() / 255
         side = conditions.edges.shape[-1] // self.parts.latent_factor
         shape = (self.parts.vae.config.latent_channels, side, side)
-        latents = diffusion.starting_noise(self.key, [conditions.ids[row]], 0, shape, sampling.noise, device)
+        latents = diffusion.starting_noise(self.key, [conditions.ids[row]], [0], shape, sampling.noise, device)
         images = self.pipeline(
             prompt=conditions.prompts[row], negative_prompt=sampling.negative_prompt, image=edges.expand(-1, 3, -1, -1),
             latents=latents, num_inference_steps=sampling.steps, guidance_scale=sampling.guidance_scale,
