@@ -14,7 +14,7 @@ from typing import Any
 
 from baselines.generator_settings import BaseSettings, settings_of_generator
 from benchmark.audit import HELD_OUT_VARIANTS
-from benchmark.presets import Preset
+from benchmark.presets import NATIVE_ON_CPU, Preset
 from benchmark.protocol import FOREGROUND_PIXELS
 from benchmark.spec import MethodSpec, RunSpec, canonical, digest
 from benchmark.splits import split_of
@@ -243,11 +243,11 @@ def _segmenter_spec(run: RunSpec, train: list[str], parts: Split, foreground: in
             "validate_every": preset.validate_every,
         },
         "seed": run.seed,
-    } | _precision(preset)
+    } | _precision(preset, run.architecture)
 
 
-def _precision(preset: Preset) -> dict[str, str]:
+def _precision(preset: Preset, architecture: str) -> dict[str, str]:
     """A chosen number format; trainings in bfloat16 from before instance norms kept float32 statistics have other keys."""
     if preset.precision == "auto":
-        return {}
+        return {"precision": "native"} if architecture in NATIVE_ON_CPU else {}
     return {"precision": preset.precision} | ({"statistics": "float32"} if preset.precision == "bfloat16" else {})

@@ -59,18 +59,20 @@ class Fit:
 
 
 def make_fabric(device: str, precision: str = "auto") -> Fabric:
-    """One device. `precision` of the network: float32, bfloat16 (autocast), or auto = bfloat16 on a GPU that has it.
+    """One device. `precision` of the network: float32, bfloat16 (autocast), native = bfloat16 where the device has it,
+    auto = the same on a GPU alone.
 
-    A CPU with bfloat16 instructions trains attention-unet at 128 px 1.5 times as fast with them, but results differ by
-    more than rounding, so there it is a setting. Dice of `none` with unet at 64 px, bfloat16 minus float32: -2.2 points
-    on PROMISE12 (11 pairs of fold and seed, standard error 0.5) with torch's instance norm, -0.7 (8 pairs, 0.8) with that
-    of baselines/instance_norm.py; 0.0 on BUSI (9 pairs, 0.4). Dropped, for they did not pay on a CPU: channels_last
-    (0.85 of the speed of unet, 1.05 of attention-unet's), torch.compile (1.15, after two minutes of compiling; 1.03 with
-    bfloat16), huge pages (within noise).
+    A CPU with bfloat16 instructions trains attention-unet at 128 px 1.5 times as fast with them and as well (the plan
+    asks for native: benchmark/presets.py). unet gains a tenth, and results differ by more than rounding, so there it is a
+    setting. Dice of `none` with unet at 64 px, bfloat16 minus float32: -2.2 points on PROMISE12 (11 pairs of fold and
+    seed, standard error 0.5) with torch's instance norm, -0.7 (8 pairs, 0.8) with that of baselines/instance_norm.py;
+    0.0 on BUSI (9 pairs, 0.4). Dropped, for they did not pay on a CPU: channels_last (0.85 of the speed of unet, 1.05 of
+    attention-unet's), torch.compile (1.15, after two minutes of compiling; 1.03 with bfloat16), huge pages (within
+    noise).
     """
     cuda = device.startswith("cuda")
-    if precision == "auto":
-        precision = number_format.native_format(torch.device(device)) if cuda else "float32"
+    if precision in ("auto", "native"):
+        precision = number_format.native_format(torch.device(device)) if cuda or precision == "native" else "float32"
     named = number_format.fabric_precision(getattr(torch, precision))
     if cuda:
         return Fabric(accelerator="cuda", devices=[torch.device(device).index or 0], precision=named)

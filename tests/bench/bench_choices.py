@@ -15,8 +15,9 @@ Diffusion, two steps each: every variant by itself, or in a row as one worker co
 On one core of an AMD EPYC with AVX512-BF16, at 128 px (--cpu-time): the segmenter's step channels_last 1.00, bfloat16 1.69
 (both 1.52), fused AdamW 1.05, foreach 1.09; the generator's step separable windows 1.20, bfloat16 1.39 (both 1.70); a
 denoising step of it channels_last 1.11, bfloat16 2.15 (both 2.31); of Stable Diffusion channels_last 0.90, bfloat16 1.42
-(both 1.14). Used on a CPU: fused AdamW, separable windows, bfloat16 for generators (a setting for the segmenter, whose
-results it changes); channels_last on GPUs only.
+(both 1.14); variants in a row 0.97, of Stable Diffusion 1.27. Used on a CPU: fused AdamW, separable windows, bfloat16 for
+generators and for attention-unet (a setting for other segmenters, whose results it changes), rows of variants;
+channels_last on GPUs only.
 """
 
 import argparse

@@ -132,13 +132,22 @@ def test_a_fold_that_does_not_exist_is_refused():
 
 def test_a_chosen_precision_is_part_of_a_run_and_an_automatic_one_of_none():
     """Records from before the choice keep their keys."""
-    usual, automatic, half = plan("none"), plan("none", "precision=auto"), plan("none", "precision=bfloat16")
+    choices = ((), ("precision=auto",), ("precision=bfloat16",))
+    usual, automatic, half = (plan("none", *choice, architecture="unet") for choice in choices)
     assert "precision" not in usual.run.preset.model_dump() and "precision" not in usual.last("fit-segmenter").spec
     assert usual.run.key == automatic.run.key != half.run.key
     assert key(usual, "prepare") == key(half, "prepare") and key(usual, "fit-segmenter") != key(half, "fit-segmenter")
     assert half.last("fit-segmenter").spec["precision"] == "bfloat16"
     with pytest.raises(InputError, match="precision=half"):
         plan("none", "precision=half")
+
+
+def test_a_network_that_loses_nothing_by_it_takes_the_number_format_of_its_device():
+    for architecture, settings, chosen in (
+        ("attention-unet", (), "native"), ("attention-unet", ("precision=float32",), "float32"), ("unet", (), None),
+    ):  # fmt: skip
+        spec = plan("none", *settings, architecture=architecture).last("fit-segmenter").spec
+        assert spec.get("precision") == chosen
 
 
 def test_held_out_samples_have_the_plain_prompt_the_whole_edge_map_and_no_other_style():

@@ -208,7 +208,9 @@ def test_bfloat16_is_another_number_format_and_close(slices, monkeypatch):
         fabric = make_fabric("cpu", precision)
         return fit(Tiny(), RealObjective(**slices), 10, training(epochs=5), select=None, fabric=fabric, seed=1)
 
-    exact, automatic, half = train("float32"), train("auto"), train("bfloat16")
-    assert exact.curve == automatic.curve != half.curve
+    exact, automatic, half, native = (train(name) for name in ("float32", "auto", "bfloat16", "native"))
+    assert exact.curve == automatic.curve != half.curve == native.curve
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    assert train("native").curve == exact.curve
     assert half.curve[-1]["loss"] == pytest.approx(exact.curve[-1]["loss"], rel=0.05)
     assert all(value.dtype == torch.float32 for value in half.state.values())
