@@ -1,13 +1,17 @@
 """The preset `paper` from the command line: its numbers, and whole runs on a tiny Stable Diffusion model in a folder."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from benchmark.assembly import assemble
+from benchmark.checkpoint import Checkpoint
 from benchmark.errors import InputError
 from benchmark.plan import plan_run
 from benchmark.request import Opened, Request, open_request, resolve
@@ -16,6 +20,7 @@ from benchmark.store import Store
 from benchmark.substitutions import substitutions
 from tests.baselines.tiny_stable import save_base, save_controlnet
 
+ROOT = Path(__file__).resolve().parents[1]
 PAPER = Request(dataset="prostate", method="emitdiff", source="phantom", preset="paper")
 SOURCE = SourceSpec(kind="phantom", title="phantom", licence="", fingerprint="0" * 64, synthetic=True)
 OPENED = Opened(None, SOURCE, [], {})
@@ -143,6 +148,29 @@ def test_a_whole_run_with_pre_training_leaves_records_a_ledger_and_a_report(call
     assert "substitutions for what is the paper" in page
     assert "RadImageNet" in page
     assert "generator.base=DIR" in page
+
+
+@pytest.mark.parametrize("stage", ["fit-generator", "synthesize"])
+def test_kill_9_in_the_middle_ends_with_the_very_same_samples(call, weights, tmp_path, stage, monkeypatch):
+    # Enough for a second look at the loss after the first checkpoint; and more slices than one batch.
+    more = ("generator.epochs=3", "generator.batch=2") if stage == "fit-generator" else ("phantom_cases=12",)
+    code, _, err = call(*words(weights, *more))
+    assert code == 0, err
+    whole, killed = Store(tmp_path / "store"), tmp_path / "killed"
+    arguments = [str(killed) if word == "store" else str(word) for word in words(weights, *more)]
+    command = [sys.executable, "-m", "tests.faulty", f"{stage}:mid", str(tmp_path / "flag"), "1", "cli", *arguments]
+    died = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
+    assert died.returncode == -9, died.stderr
+    assert len(list((killed / "partial").iterdir())) == 1
+    found = []
+    real = Checkpoint.load
+    monkeypatch.setattr(Checkpoint, "load", lambda self: found.append(real(self)) or found[-1])
+    assert call(*arguments)[0] == 0
+    assert any(one is not None for one in found), "it went on from its checkpoint"
+    made = [place for place in whole.all_stages() if place[0] in ("fit-generator", "synthesize")]
+    assert len(made) == 3
+    for place in made:
+        assert Store(killed).manifest(*place)["files"] == whole.manifest(*place)["files"]
 
 
 def test_a_generator_that_saw_a_test_case_is_refused(call, weights, tmp_path):
