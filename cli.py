@@ -139,7 +139,7 @@ def status(
 def stage(
     keys: Annotated[list[str], typer.Argument(help="keys of stages, or their first letters")],
     store: StoreFolder = STORE, device: Device = "auto", deterministic: Deterministic = False, logger: Logger = "tensorboard",
-    as_json: Annotated[bool, typer.Option("--json", help="how it ended, as one line of JSON")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="how each ended, one line of JSON each")] = False,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="do not wait for another process that computes it")] = False,
 ) -> None:  # fmt: skip
     """Computes single stages of a plan, as every engine does."""
