@@ -15,7 +15,8 @@ from benchmark.frozen import Frozen
 from benchmark.microbatch import halving
 from benchmark.progress import Report, silent
 
-AT_ONCE = 64  # slices in a batch; samples do not depend on it
+AT_ONCE = 64  # slices in one call of a generator; samples do not depend on it
+CPU_PIXELS = 16 * 128**2  # that go through a network at once on a CPU: more leave its caches
 Early = dict[str, tuple[np.ndarray, np.ndarray]]
 
 
@@ -31,6 +32,12 @@ class Variant:
         return len(self.conditions.ids)
 
 
+def batch_size(size: int, device: str) -> int:
+    """Slices of `size` pixels that go through a network at once. On two CPU cores the generator of preset compact samples
+    1.46 times as fast at 128 px with 16 of them as with 64, that of smoke at 64 px 1.12 times as fast with 64 as with 16."""
+    return AT_ONCE if device.startswith("cuda") else min(AT_ONCE, -(-CPU_PIXELS // size**2))
+
+
 def sample_all(
     generator: Generator,
     wanted: Variant,
@@ -42,15 +49,16 @@ def sample_all(
     checkpoint: Checkpoint | None = None,
     following: Iterable[Variant] = (),
     early: Early | None = None,
+    at_once: int = AT_ONCE,
 ) -> tuple[np.ndarray, np.ndarray]:
     """`Generator.sample` of all slices of `wanted`: images and masks uint8 (M, S, S), batch by batch.
 
     key: the generator's. `check(images, masks, shape)` looks at each batch before it is used. With `checkpoint` finished
-    batches are kept from time to time, and a later call goes on behind them. Where memory runs out, batches are halved.
-    Where the last batch has room, slices of `following` fill it, if the generator can mix variants; they are left in
-    `early`, from which their own call takes them out.
+    calls are kept from time to time, and a later one goes on behind them. `at_once` slices go through the network at
+    once, half as many where memory runs out. Where the last call has room, slices of `following` fill it, if the generator
+    can mix variants; they are left in `early`, from which their own call takes them out.
     """
-    count, at_once, early = len(wanted), AT_ONCE, {} if early is None else early
+    count, early = len(wanted), {} if early is None else early
     images, masks = np.empty(wanted.conditions.masks.shape, np.uint8), np.empty(wanted.conditions.masks.shape, np.uint8)
     done = max(_take_out(early, wanted, images, masks), _restore(checkpoint, images, masks))
     while done < count:

@@ -140,7 +140,7 @@ def synthesize(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[
     from baselines.generator_settings import settings_class
     from baselines.own import check_samples, is_own
     from baselines.phrases import join_phrase
-    from benchmark.sampling import Variant, sample_all
+    from benchmark.sampling import Variant, batch_size, sample_all
     from datasets.preparation import Prepared
 
     data = Prepared(inputs["prepare"])
@@ -168,6 +168,7 @@ def synthesize(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[
         generator, wanted, key=folder.name, sampling=settings_class(spec["generator"]).sampling_from(spec["sampling"]),
         check=check, report=context.report, checkpoint=context.checkpoint,
         following=(variant(plan["key"], plan["spec"]) for plan in context.following), early=context.kept.early,
+        at_once=batch_size(data.size, context.device),
     )  # fmt: skip
     np.save(out / "images.npy", images)
     np.save(out / "masks.npy", masks)

@@ -14,8 +14,8 @@ Diffusion, two steps each: every variant by itself, or in a row as one worker co
 
 On one core of an AMD EPYC with AVX512-BF16, at 128 px (--cpu-time): the segmenter's step channels_last 1.00, bfloat16 1.69
 (both 1.52), fused AdamW 1.05, foreach 1.09; the generator's step separable windows 1.20, bfloat16 1.39 (both 1.70); a
-denoising step of it channels_last 1.11, bfloat16 2.15 (both 2.31); of Stable Diffusion channels_last 0.90, bfloat16 1.42
-(both 1.14); variants in a row 0.97, of Stable Diffusion 1.27. Used on a CPU: fused AdamW, separable windows, bfloat16 for
+denoising step of `compact` channels_last 1.16, bfloat16 2.18 (both 2.22); of Stable Diffusion channels_last 0.90, bfloat16 1.42
+(both 1.14); variants in a row 0.96, of Stable Diffusion 1.48. Used on a CPU: fused AdamW, separable windows, bfloat16 for
 generators and for attention-unet (a setting for other segmenters, whose results it changes), rows of variants;
 channels_last on GPUs only.
 """
@@ -46,7 +46,7 @@ from baselines.stable.settings import StableSampling
 from baselines.text import STYLE, Vocabulary
 from benchmark.frozen import Frozen
 from benchmark.presets import GENERATOR_NUMBERS, generator_numbers
-from benchmark.sampling import Variant, sample_all
+from benchmark.sampling import Variant, batch_size, sample_all
 from datasets.prompts import AUGMENTATION_PHRASES
 from tests.bench.bench_sampling import made_conditions
 from tests.bench.made_stable import save_model
@@ -193,7 +193,7 @@ def variants(options: argparse.Namespace) -> dict[str, Work]:
     device = torch.device(options.device)
     EmitDiff.fit(slices, settings, seed=0, device=device, out=Path(folder.name))
     sampling = settings.sampling.model_copy(update={"steps": 2})
-    return in_turn(lambda: EmitDiff.load(Path(folder.name), device), given, sampling)
+    return in_turn(lambda: EmitDiff.load(Path(folder.name), device), given, sampling, options)
 
 
 def variants_stable(options: argparse.Namespace) -> dict[str, Work]:
@@ -203,24 +203,28 @@ def variants_stable(options: argparse.Namespace) -> dict[str, Work]:
     sampling = StableSampling(**generator_numbers("paper", "stable-diffusion")["sampling"] | {"steps": 2})
     device = torch.device(options.device)
     return in_turn(
-        lambda: StableDiffusion(Path(folder.name), settings, options.size, device), made_conditions(4, options.size), sampling
-    )
+        lambda: StableDiffusion(Path(folder.name), settings, options.size, device), made_conditions(4, options.size),
+        sampling, options,
+    )  # fmt: skip
 
 
-def in_turn(load: Callable[[], Generator], conditions: Conditions, sampling: Frozen) -> dict[str, Work]:
+def in_turn(
+    load: Callable[[], Generator], conditions: Conditions, sampling: Frozen, options: argparse.Namespace
+) -> dict[str, Work]:
     """Ways of computing four variants one after the other."""
+    at_once = batch_size(options.size, options.device)
     wanted = [Variant(str(number), number, conditions) for number in range(4)]
 
     def alone() -> None:
         for variant in wanted:
-            sample_all(load(), variant, key="bench", sampling=sampling, check=lambda *batch: None)
+            sample_all(load(), variant, key="bench", sampling=sampling, check=lambda *batch: None, at_once=at_once)
 
     def row() -> None:
         generator, early = load(), {}
         for place, variant in enumerate(wanted):
             sample_all(
                 generator, variant, key="bench", sampling=sampling, check=lambda *batch: None,
-                following=wanted[place + 1 :], early=early,
+                following=wanted[place + 1 :], early=early, at_once=at_once,
             )  # fmt: skip
 
     return {"plain": alone, "in a row": row}

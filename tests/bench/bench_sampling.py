@@ -3,7 +3,7 @@
     python tests/bench/bench_sampling.py [--models smoke,compact,stable-small] [--device cpu] [--slices 32] [--plain 2]
         [--rounds 3] [--float32] [--json FILE] [--compare FILE] [--quick]
 
-Ours is `Generator.sample` as the stage synthesize calls it, one batch of all slices; plain_sampling.py is the other. They
+Ours is `Generator.sample` of all slices, as the stage synthesize calls it; plain_sampling.py is the other. They
 take turns in one process; a ratio is the median over the rounds of the quotient of one round, per image. Models:
     smoke, compact    the generator from scratch of that preset, at the preset's size
     stable-tiny, stable-small, stable-full    Stable Diffusion + ControlNet with random weights (made_stable.py)
@@ -31,6 +31,7 @@ from baselines.stable.parts import load_parts
 from baselines.stable.settings import StableSampling
 from benchmark import number_format
 from benchmark.presets import GENERATOR_NUMBERS, PRESETS, generator_numbers
+from benchmark.sampling import batch_size
 from datasets.edges import edge_map
 from tests.bench import ratios
 from tests.bench.made_stable import save_model
@@ -91,12 +92,13 @@ def measure(options: argparse.Namespace) -> ratios.Ratios:
             kind = of_stable if model.startswith("stable-") else of_preset
             ours, plain, sampling, conditions = kind(model.removeprefix("stable-"), options, Path(name))
             size = conditions.masks.shape[-1]
+            size_of_batch = batch_size(size, options.device)
             taken = []
             for _ in range(options.rounds + 1):
                 start = ratios.now(options.device, options.cpu_time)
                 wanted = [plain(conditions, row) for row in range(options.plain)]
                 middle = ratios.now(options.device, options.cpu_time)
-                images, _ = ours.sample(conditions, variant=0, key=KEY, batch_size=options.slices, sampling=sampling)
+                images, _ = ours.sample(conditions, variant=0, key=KEY, batch_size=size_of_batch, sampling=sampling)
                 end = ratios.now(options.device, options.cpu_time)
                 taken.append(((middle - start) / options.plain, (end - middle) / options.slices))
             difference = np.abs(np.stack(wanted).astype(float) - images[: options.plain]).mean()

@@ -165,3 +165,13 @@ def test_variants_made_together_are_those_made_alone(name, tmp_path, monkeypatch
             assert difference.max() <= 1 and (difference > 0).mean() < 0.001
         made.append(together[0])
     assert not any(np.array_equal(one, other) for one, other in itertools.combinations(made, 2))
+
+
+def test_on_a_cpu_fewer_large_slices_go_through_the_network_at_once():
+    sizes = [sampling.batch_size(size, "cpu") for size in (32, 64, 128, 256, 384)]
+    assert sizes == [64, 64, 16, 4, 2] and sampling.batch_size(384, "cuda") == 64
+    asked, generator = [], Echo()
+    real = generator.sample
+    generator.sample = lambda part, **options: (asked.append(options["batch_size"]), real(part, **options))[1]
+    sample_all(generator, at_once=16)
+    assert asked == [16] * 4
