@@ -30,6 +30,7 @@ from baselines.stable.generator import StableDiffusion
 from baselines.stable.parts import load_parts
 from baselines.stable.settings import StableSampling
 from benchmark import number_format
+from benchmark.memory import keep_freed_memory
 from benchmark.presets import GENERATOR_NUMBERS, PRESETS, generator_numbers
 from benchmark.sampling import batch_size
 from datasets.edges import edge_map
@@ -79,6 +80,7 @@ def of_stable(name: str, options: argparse.Namespace, folder: Path):
 
 def measure(options: argparse.Namespace) -> ratios.Ratios:
     """Prints the table; the ratios of its rows."""
+    keep_freed_memory()  # as every stage does; the pipelines gain from it too
     print(f"{options.device}, {torch.get_num_threads()} threads, {options.slices} slices of ours and {options.plain} plain")
     print(f"calls per round, {options.rounds} rounds after 1 of warm-up; medians\n")
     if options.float32:
