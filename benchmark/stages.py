@@ -7,7 +7,7 @@ under its lock, measures it and commits it. Versions are in versions.py; specs a
 import csv
 import json
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.audit import AGREEMENT_FILE, audit
+from benchmark.audit import audit
 from benchmark.checkpoint import Checkpoint
 from benchmark.curve_loggers import TRAININGS, curve_folder, with_curves
 from benchmark.determinism import deterministic
@@ -48,7 +48,7 @@ class Context:
     location: dict[str, Any] = field(default_factory=dict)
     checkpoint: Checkpoint | None = None
     key: str = ""
-    following: Sequence[dict[str, Any]] = ()
+    following: Iterable[dict[str, Any]] = ()
     kept: Kept = field(default_factory=Kept)
 
 
@@ -182,6 +182,7 @@ def fit_segmenter(spec: dict, inputs: Inputs, out: Path, context: Context) -> di
     from safetensors.torch import save_file
 
     from baselines.architectures import build
+    from benchmark.objective import objective_of
     from benchmark.segmentation import Training, case_dice, fit, foreground_probability, make_fabric
     from datasets.preparation import Prepared
 
@@ -191,7 +192,7 @@ def fit_segmenter(spec: dict, inputs: Inputs, out: Path, context: Context) -> di
     if not data.masks[rows].any():
         raise InputError("no training slice has any foreground, so there is nothing to learn; add cases with a mask.")
     refuse_leaks(inputs["synthesize"], context.location.get("test", ()))
-    objective, counts = _objective(spec, data, rows, inputs, fabric.device)
+    objective, counts = objective_of(spec, data, rows, inputs, fabric.device)
     held_out = data.rows(spec["select_on"], spec["minimum_foreground"])
 
     def select(model) -> float:
@@ -304,7 +305,7 @@ def execute(
         checkpoint = Checkpoint(store.partial(key))
         own = _own_file(node)
         # A batch of another make-up may differ in the last bits.
-        mixed = [] if how.deterministic else [store.find_plan(other) for other in following]
+        mixed = (store.find_plan(other) for other in (() if how.deterministic else following))
 
         def work(out: Path) -> dict[str, Any]:
             _seed_the_rest(key)
@@ -369,44 +370,3 @@ def _input_folders(store: Store, node: dict[str, Any], role: str) -> Path | list
     if isinstance(keys, list):
         return [store.folder(role, key) for key in keys]
     return store.folder(role, keys)
-
-
-def _objective(spec: dict, data, rows: np.ndarray, inputs: Inputs, device):
-    """The objective that the spec's method stands for, with all its images on the device; and what a filter dropped."""
-    import torch
-
-    from baselines import objectives
-    from baselines.augment import NO_TRANSFORM, make_augmenter
-    from baselines.sample_filter import SampleFilter
-    from baselines.variants import load_variants
-
-    augment = None
-    if spec["transform"] is not None or spec["renormalise"]:
-        augment = make_augmenter(spec["transform"] or NO_TRANSFORM, renormalise=spec["renormalise"])
-    shown = {
-        "images": torch.from_numpy(data.images[rows]).to(device),
-        "masks": torch.from_numpy(data.masks[rows]).to(device),
-        "loss": objectives.dice_ce(spec["dice_background"]),
-        "augment": augment,
-    }
-    synthetic = spec["synthetic"]
-    if synthetic is None:
-        return objectives.RealObjective(**shown), {}
-    chosen = None
-    if "minimum_agreement" in synthetic:
-        agreement = np.load(inputs["audit"] / AGREEMENT_FILE, allow_pickle=False)
-        chosen = SampleFilter(agreement, synthetic["minimum_agreement"], device)
-
-    def stack(name: str):
-        variants = load_variants([folder / name for folder in inputs["synthesize"]], device)
-        return variants if chosen is None else chosen.over(variants, shown[name.removesuffix(".npy")])
-
-    shown |= {
-        "variants": stack("images.npy"),
-        "alpha": synthetic["alpha"],
-        "all_variants": synthetic["pairing"] == "all",
-    }
-    if synthetic["merge"] == "join":
-        return objectives.JoinedPairs(**shown, variant_masks=stack("masks.npy")), chosen.counts if chosen else {}
-    kind = objectives.MergedImages if synthetic["merge"] == "image" else objectives.MergedLogits
-    return kind(**shown, patch_size=synthetic["patch_size"]), chosen.counts if chosen else {}

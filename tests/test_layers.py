@@ -12,7 +12,8 @@ OURS = ("benchmark", "datasets", "baselines", "reports")
 LAYERS = {
     "benchmark.metrics": 1, "benchmark.surfaces": 1, "benchmark.crosswalk": 1, "benchmark.scoring": 1,
     "benchmark.leaks": 1, "benchmark.splits": 1, "benchmark.audit": 3, "benchmark.segmentation": 2, "benchmark.sampling": 3,
-    "benchmark.stages": 3, "benchmark.plan": 4, "benchmark.stage_keys": 4, "benchmark.request": 4, "benchmark.suite": 4,
+    "benchmark.objective": 3, "benchmark.stages": 3,
+    "benchmark.plan": 4, "benchmark.stage_keys": 4, "benchmark.request": 4, "benchmark.suite": 4,
     "benchmark.assembly": 4, "benchmark.forecast": 4, "benchmark.time_left": 4, "benchmark.settling": 4,
     "benchmark.pretrained": 4, "benchmark.gallery": 4, "benchmark.engines": 4, "benchmark.console": 5, "benchmark.live": 5,
     "benchmark.commands": 5, "benchmark.data_commands": 5, "benchmark.store_commands": 5,

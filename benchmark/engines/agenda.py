@@ -11,6 +11,7 @@ All engines share these rules, so that they differ only in where a stage runs:
 Safe to use from several threads. Callers: engines. Not here: running a stage (attempt.py).
 """
 
+import contextlib
 import heapq
 import threading
 from collections import Counter, defaultdict
@@ -102,15 +103,12 @@ class Agenda:
             node, wait = taken
             group = [node, *self.company_of(node)]
             while group:
-                node, following = group[0], group[1:]
-                try:
-                    with watch(node) as report:
-                        if not self.settle(node, work(node, wait, report, [other.key for other in following])):
-                            raise StageFailed
-                except StageFailed:
-                    self.give_back(following)
-                    break
-                if following and not self.may_start(following[0]):
+                node, following, there = group[0], group[1:], False
+                with contextlib.suppress(StageFailed), watch(node) as report:
+                    there = self.settle(node, work(node, wait, report, [other.key for other in following]))
+                    if not there:
+                        raise StageFailed
+                if following and not (there and self.may_start(following[0])):
                     self.give_back(following)
                     break
                 group, wait = following, False

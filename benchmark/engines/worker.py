@@ -53,9 +53,9 @@ def _work(store: Store, how: Execution, kept: Kept, task: dict, answers) -> Outc
         try:
             return attempt(store, task["stage"], task["key"], how, report, task["wait"], kept, task["following"])
         finally:
-            for target, kept in enumerate(before, start=1):
-                os.dup2(kept, target)
-                os.close(kept)
+            for target, earlier in enumerate(before, start=1):
+                os.dup2(earlier, target)
+                os.close(earlier)
 
 
 def _listen(tasks: "queue.Queue[dict]") -> None:
