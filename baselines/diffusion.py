@@ -95,7 +95,7 @@ def starting_noise(
 
 def signal_shares(device: torch.device) -> torch.Tensor:
     """Cumulative signal power float32 (TIMESTEPS,) of the cosine schedule, as the samplers of diffusers compute it."""
-    return make_sampler(SamplingSettings(), "sample", device).alphas_cumprod.float().to(device)
+    return make_sampler(SamplingSettings(), "sample").alphas_cumprod.float().to(device)
 
 
 def denoising_loss(
@@ -136,10 +136,11 @@ def denoising_loss(
 # --- sampling ----------------------------------------------------------------------------------------------------
 
 
-def make_sampler(settings: SamplingSettings, prediction: str, device: torch.device):
+def make_sampler(settings: SamplingSettings, prediction: str):
     """A fresh scheduler of diffusers with its timesteps set, cosine schedule; it keeps state, so one per batch.
 
-    `prediction` is what the network predicts: "sample" or "velocity".
+    `prediction` is what the network predicts: "sample" or "velocity". The timesteps are on the CPU, where the scheduler
+    looks up its coefficients: with timesteps on a GPU each look waits for all that the GPU has to do.
     """
     from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, UniPCMultistepScheduler
 
@@ -151,7 +152,7 @@ def make_sampler(settings: SamplingSettings, prediction: str, device: torch.devi
         sampler = DPMSolverMultistepScheduler(**common, lambda_min_clipped=_LAMBDA_MIN)
     else:
         sampler = UniPCMultistepScheduler(**common)
-    sampler.set_timesteps(settings.steps, device=device)
+    sampler.set_timesteps(settings.steps)
     return sampler
 
 
@@ -164,10 +165,10 @@ def sample_grid(
     Every step works on each sample alone, so a batch changes a sample only by the rounding of its matrix products. The
     network runs in the native format of the device (number_format.py), the solver in float32.
     """
-    sampler = make_sampler(settings, prediction, noise.device)
+    sampler = make_sampler(settings, prediction)
     grid = noise * sampler.init_noise_sigma * settings.noise_scale
-    for timestep in sampler.timesteps:
+    for timestep, shown in zip(sampler.timesteps, sampler.timesteps.to(noise.device), strict=True):
         with number_format.autocast(noise.device):
-            predicted = denoise(sampler.scale_model_input(grid, timestep), timestep.expand(grid.shape[0]))
+            predicted = denoise(sampler.scale_model_input(grid, timestep), shown.expand(grid.shape[0]))
         grid = sampler.step(predicted.float(), timestep, grid, return_dict=False)[0]
     return grid

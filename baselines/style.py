@@ -7,6 +7,7 @@ small network would read the slice, and with it the answer, off its style. A sli
 intensity. Callers: emitdiff. Not here: phrases.
 """
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -53,11 +54,17 @@ def encoded(found: torch.Tensor, scale: torch.Tensor, known: torch.Tensor) -> to
 def jittered(images: torch.Tensor, share: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
     """Images float32 (B,1,S,S) in [0, 1], each with probability `share` (B,) with a random intensity and sharpness."""
     device = images.device
-    low, high = _JITTER.to(device).unbind(1)
+    low, high = _jitter_on(device).unbind(1)
     changes = low + (high - low) * torch.rand(len(images), len(low), generator=rng, device=device)
     changes[:, 0] = changes[:, 0].exp()
     chosen = torch.rand(len(images), 1, 1, 1, generator=rng, device=device) < share.reshape(-1, 1, 1, 1)
     return torch.where(chosen, apply_changes(images, changes, rng), images)
+
+
+@functools.cache
+def _jitter_on(device: torch.device) -> torch.Tensor:
+    """_JITTER on the device, sent once and not in each step."""
+    return _JITTER.to(device)
 
 
 def rows_of_other_cases(ids: Sequence[str], training: Sequence[str], draws: Sequence[np.random.Generator]) -> list[int]:

@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from baselines.transfer import sent
+
 # Of the memory that is free when a training starts; the rest is for the network, and for a neighbour on the device.
 SHARE_OF_FREE = 0.5
 
@@ -32,10 +34,8 @@ class MappedVariants:
     def __getitem__(self, which: tuple[Tensor, Tensor]) -> Tensor:
         """(variant int64 (B,), rows int64 (B,)) -> uint8 (B, S, S) on the device."""
         variant, rows = (numbers.tolist() for numbers in which)
-        batch = torch.from_numpy(np.stack([self._files[v][row] for v, row in zip(variant, rows, strict=True)]))
-        if self._device.type == "cuda":
-            return batch.pin_memory().to(self._device, non_blocking=True)
-        return batch
+        batch = np.stack([self._files[v][row] for v, row in zip(variant, rows, strict=True)])
+        return sent(torch.from_numpy(batch), self._device)
 
 
 def load_variants(paths: Sequence[Path], device: torch.device, limit_bytes: int | None = None) -> "Tensor | MappedVariants":

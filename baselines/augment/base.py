@@ -9,6 +9,8 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
+from baselines.transfer import sent
+
 Drawn = dict[str, Tensor]
 
 
@@ -67,7 +69,7 @@ def normal_field(images: Tensor, rng: torch.Generator) -> Tensor:
 
 def beside(images: Tensor, drawn: Drawn) -> Drawn:
     """The same parameters on the images' device."""
-    return {name: values.to(images.device, non_blocking=True) for name, values in drawn.items()}
+    return {name: sent(values, images.device) for name, values in drawn.items()}
 
 
 def per_image(values: Tensor) -> Tensor:

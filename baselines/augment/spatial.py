@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from baselines.augment.base import Drawn, Transform, around_one, beside, chance, gaussian, per_image, uniform
+from baselines.transfer import written
 
 # Noise of an elastic field is drawn at every fourth pixel. Sigma is 9 pixels or more: the smoothed field has nothing
 # that finer noise could add, and with the weights below its covariance is the same.
@@ -43,7 +44,7 @@ def resample(
     the release's single transforms) or "mean" (its mean, which is nnU-Net's zero after z-scoring). Masks are 0 there.
     """
     height, width = images.shape[2:]
-    half = torch.tensor([width / 2, height / 2], device=images.device, dtype=images.dtype)
+    half = written(images, width / 2, height / 2)
     x = torch.arange(width, device=images.device, dtype=images.dtype) - (width - 1) / 2
     y = torch.arange(height, device=images.device, dtype=images.dtype) - (height - 1) / 2
     positions = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)[None]

@@ -20,6 +20,7 @@ from baselines.augment.base import (
     per_image,
     uniform,
 )
+from baselines.transfer import written
 
 
 class DeepStack(Transform):
@@ -102,7 +103,7 @@ class TrivialAugment(Transform):
         matrix = spatial.stretch(torch.ones_like(strength), torch.ones_like(strength))
         for name, matrix_of in _GEOMETRY.items():
             matrix = torch.where(chosen[name][:, None, None], matrix_of(strength), matrix)
-        sides = torch.tensor(images.shape[:1:-1], device=images.device)
+        sides = written(strength, *images.shape[:1:-1])
         which = torch.stack([chosen[name] for name in _TRANSLATION], -1)
         offset = (0.2 * strength[:, None] * sides * which)[:, None, None]
         moved = operation >= len(self.OPERATIONS) - len(_GEOMETRY) - len(_TRANSLATION)

@@ -173,10 +173,10 @@ class StableDiffusion(Generator):
         edges = parts.denoiser.see(self._edges(conditions, rows, variants, key, sampling).to(parts.denoiser.unet.dtype))
         predict = _guided(parts.denoiser, edges, text, negative, sampling)
         sampler = make_sampler(sampling, parts)
-        sampler.set_timesteps(sampling.steps, device=self.device)
+        sampler.set_timesteps(sampling.steps)  # on the CPU, where the scheduler looks up its coefficients (diffusion.py)
         latents = latents * sampler.init_noise_sigma
-        for timestep in sampler.timesteps:
-            predicted = predict(sampler.scale_model_input(latents, timestep), timestep.expand(len(latents)))
+        for timestep, shown in zip(sampler.timesteps, sampler.timesteps.to(self.device), strict=True):
+            predicted = predict(sampler.scale_model_input(latents, timestep), shown.expand(len(latents)))
             latents = sampler.step(predicted.float(), timestep, latents, return_dict=False)[0]
         return latents
 

@@ -23,6 +23,7 @@ from torch import nn
 from baselines.stable.batches import Drawer, Drawn, Slices, epoch_order, is_still
 from baselines.stable.parts import Denoiser, Parts, encode, load_parts
 from baselines.stable.settings import StableSettings
+from baselines.transfer import sent
 from benchmark import number_format
 from benchmark.checkpoint import Checkpoint, below, optimiser_tensors, restore_optimiser
 from benchmark.errors import InputError
@@ -174,10 +175,10 @@ class _Loss:
         """float32 (B,): mean squared error of each slice's prediction."""
         device = self.text.device
         latents = self._latents(drawn)
-        noise, timesteps = drawn.noise.to(device), drawn.timesteps.to(device)
+        noise, timesteps, text = (sent(values, device) for values in (drawn.noise, drawn.timesteps, drawn.text))
         noisy = self.schedule.add_noise(latents, noise, timesteps)
-        edges = drawn.edges.to(device).expand(-1, 3, -1, -1)
-        predicted = denoiser(noisy, timesteps, self.text[drawn.text.to(device)], edges).float()
+        edges = sent(drawn.edges, device).expand(-1, 3, -1, -1)
+        predicted = denoiser(noisy, timesteps, self.text[text], edges).float()
         if self.schedule.config.prediction_type == "v_prediction":
             noise = self.schedule.get_velocity(latents, noise, timesteps)
         return (predicted - noise).square().mean(dim=(1, 2, 3))
@@ -187,15 +188,15 @@ class _Loss:
         """Scaled latents (B,4,H,W) float32, drawn from the posterior of the VAE."""
         device = self.text.device
         if self.kept is None or any(number not in self.kept for number in drawn.numbers):
-            images = (drawn.images * 2 - 1).to(device, self.vae.dtype).expand(-1, 3, -1, -1)
+            images = sent(drawn.images * 2 - 1, device).to(self.vae.dtype).expand(-1, 3, -1, -1)
             posterior = self.vae.encode(images).latent_dist
             moments = torch.stack([posterior.mean, posterior.std], dim=1).float()
             if self.kept is not None:
                 self.kept |= zip(drawn.numbers, moments.cpu(), strict=True)
         else:
-            moments = torch.stack([self.kept[number] for number in drawn.numbers]).to(device)
+            moments = sent(torch.stack([self.kept[number] for number in drawn.numbers]), device)
         mean, deviation = moments.unbind(1)
-        return (mean + deviation * drawn.posterior.to(device)) * self.vae.config.scaling_factor
+        return (mean + deviation * sent(drawn.posterior, device)) * self.vae.config.scaling_factor
 
 
 def _steps(fabric: Fabric, job: Job, denoiser, optimiser, state: _State, loss: _Loss, report: Report) -> None:

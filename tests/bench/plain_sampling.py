@@ -34,7 +34,8 @@ class PlainEmitDiff:
         styles = self.generator._styles([conditions.ids[row]], [0], self.key, sampling.style).repeat(len(texts), 1)
         rows = slice(row, row + 1)
         edges = self.generator._edge_grid(conditions, rows, [0], self.key, sampling).repeat(len(texts), 1, 1, 1)
-        scheduler = diffusion.make_sampler(sampling, settings.prediction, self.device)
+        scheduler = diffusion.make_sampler(sampling, settings.prediction)
+        scheduler.set_timesteps(sampling.steps, device=self.device)  # as a pipeline does
         ids, shape = [conditions.ids[row]], (settings.unshuffle**2, *edges.shape[2:])
         latents = diffusion.starting_noise(self.key, ids, [0], shape, sampling.noise, self.device)
         latents = latents * scheduler.init_noise_sigma * sampling.noise_scale
