@@ -2,6 +2,7 @@
 # make test   the tests
 # make smoke  the smoke suite and its report alone, into a store of its own (the benchmark of CI)
 # make bench  the quick benchmarks: speed ratios against plain code, compared with the committed ones (about 2 minutes)
+# make bench-gpu  on a GPU: all that could be chosen, trained and sampled in another way, beside it, at 128 and 384 px
 # make lock   pins again what pyproject.toml asks for
 
 PYTHON ?= python3
@@ -9,8 +10,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 BENCH ?= --compare tests/bench/baseline.json
+GPU_RATIOS ?= gpu-ratios.json
 
-.PHONY: demo test smoke bench lint install lock clean
+.PHONY: demo test smoke bench bench-gpu lint install lock clean
 
 demo: install
 	$(BIN)/python cli.py suite smoke
@@ -29,6 +31,14 @@ bench: install
 	$(BIN)/python tests/bench/bench_augment.py --quick $(BENCH)
 	$(BIN)/python tests/bench/bench_training.py --quick $(BENCH)
 	$(BIN)/python tests/bench/bench_sampling.py --quick $(BENCH)
+
+bench-gpu: install
+	$(BIN)/python tests/bench/bench_training.py --device cuda --size 384 --slices 317 --workers 8 --json $(GPU_RATIOS)
+	$(BIN)/python tests/bench/bench_training.py --device cuda --size 128 --slices 317 --workers 8 --json $(GPU_RATIOS)
+	$(BIN)/python tests/bench/bench_sampling.py --device cuda --models compact,stable-full --size 384 --slices 64 --json $(GPU_RATIOS)
+	$(BIN)/python tests/bench/bench_roofline.py --device cuda --size 384 --samples 64 --models compact,stable-full --json $(GPU_RATIOS)
+	$(BIN)/python tests/bench/bench_choices.py --device cuda --size 128 --compile
+	$(BIN)/python tests/bench/bench_choices.py --device cuda --size 384 --parts segmenter,sampler-stable --compile
 
 lint: install
 	$(BIN)/ruff check .

@@ -10,7 +10,7 @@ it, which is plain with square windows (baselines/windows.py). sampler: one deno
 preset `compact`, without guidance. sampler-stable: the same by "small" Stable Diffusion of made_stable.py, batch 8.
 variants, variants-stable: four variants, each of 20 slices by the generator of preset `compact` or of 4 by "small" Stable
 Diffusion, two steps each: every variant by itself, or in a row as one worker computes them (benchmark/kept.py).
---compile adds torch.compile, minutes of compiling on a CPU.
+--compile adds torch.compile, minutes of compiling on a CPU; on a GPU also with CUDA graphs and beside bfloat16.
 
 On one core of an AMD EPYC with AVX512-BF16, at 128 px (--cpu-time): the segmenter's step channels_last 1.00, bfloat16 1.69
 (both 1.52), fused AdamW 1.05, foreach 1.09; the generator's step separable windows 1.20, bfloat16 1.39 (both 1.70); a
@@ -62,12 +62,12 @@ def segmenter(options: argparse.Namespace) -> dict[str, Work]:
     labels = (images[:, 0] > 0.7).long()
     loss_of = dice_ce(False)
 
-    def way(layout: dict, dtype: torch.dtype, optimiser: dict, compiled: bool = False) -> Work:
+    def way(layout: dict, dtype: torch.dtype, optimiser: dict, compiled: dict | None = None) -> Work:
         network = build(options.architecture, options.size).to(options.device, **layout)
         given = images.to(**layout)
         adamw = torch.optim.AdamW(network.parameters(), lr=1e-3, **optimiser)
-        if compiled:
-            network.compile()
+        if compiled is not None:
+            network.compile(**compiled)
 
         def step() -> None:
             with torch.autocast(options.device, dtype, enabled=dtype != torch.float32):
@@ -87,7 +87,19 @@ def segmenter(options: argparse.Namespace) -> dict[str, Work]:
         "fused AdamW": way({}, torch.float32, fused),
         "foreach AdamW": way({}, torch.float32, {"foreach": True}),
     }
-    return ways | ({"compile": way({}, torch.float32, single, True)} if options.compile else {})
+    return ways | compilations(lambda *how: way(how[0], how[1], single, how[2]), options)
+
+
+def compilations(way: Callable[[dict, torch.dtype, dict], Work], options: argparse.Namespace) -> dict[str, Work]:
+    """The ways that --compile adds, of `way(layout, dtype, what torch.compile is told)`."""
+    graphs = {"mode": "reduce-overhead"}
+    found = {"compile": ({}, torch.float32, {})} if options.compile else {}
+    if options.compile and options.device != "cpu":
+        found |= {
+            "bf16, c. last, compile": (CHANNELS_LAST, torch.bfloat16, {}),
+            "bf16, c. last, CUDA graphs": (CHANNELS_LAST, torch.bfloat16, graphs),
+        }
+    return {name: way(*how) for name, how in found.items()}
 
 
 def generator(options: argparse.Namespace) -> dict[str, Work]:
@@ -106,8 +118,10 @@ def generator(options: argparse.Namespace) -> dict[str, Work]:
     def square_near(masks: torch.Tensor, margin: int) -> torch.Tensor:
         return F.max_pool2d(masks, 2 * margin + 1, 1, margin) > 0
 
-    def way(dtype: torch.dtype, mean: Callable, near: Callable) -> Work:
+    def way(dtype: torch.dtype, mean: Callable, near: Callable, compiled: dict | None = None) -> Work:
         state = start_training(EmitDiffNetwork(settings, options.size, vocabulary, 16), settings, 0, device)
+        if compiled is not None:
+            state.network.compile(**compiled)
         batches = TrainingBatches(state.network, vocabulary, data, device)
 
         def step() -> None:
@@ -127,7 +141,7 @@ def generator(options: argparse.Namespace) -> dict[str, Work]:
         "separable windows": way(torch.float32, *separable),
         "bfloat16": way(torch.bfloat16, square_mean, square_near),
         "bfloat16, separable windows": way(torch.bfloat16, *separable),
-    }
+    } | compilations(lambda layout, dtype, compiled: way(dtype, *separable, compiled), options)  # the layout is the device's
 
 
 def sampler(options: argparse.Namespace) -> dict[str, Work]:
@@ -151,7 +165,7 @@ def sampler_stable(options: argparse.Namespace) -> dict[str, Work]:
     """Ways of one denoising step of Stable Diffusion."""
     with tempfile.TemporaryDirectory() as folder:
         location = save_model("small", Path(folder)).location
-        parts = [load_parts(location) for _ in range(4 + options.compile)]
+        parts = [load_parts(location) for _ in range(4 + 3 * options.compile)]
     side = options.size // parts[0].latent_factor
     latents, edges = torch.randn(8, 4, side, side), torch.rand(8, 3, options.size, options.size)
     text = torch.randn(8, 77, parts[0].denoiser.unet.config.cross_attention_dim)
@@ -162,10 +176,10 @@ def sampler_stable(options: argparse.Namespace) -> dict[str, Work]:
 def denoising(make: Callable[[], torch.nn.Module], given: tuple, options: argparse.Namespace) -> dict[str, Work]:
     """Ways of calling the network that `make` returns."""
 
-    def way(layout: dict, dtype: torch.dtype, compiled: bool = False) -> Work:
+    def way(layout: dict, dtype: torch.dtype, compiled: dict | None = None) -> Work:
         network = make().eval().requires_grad_(False).to(options.device, dtype, **layout)
-        if compiled:
-            network.compile()
+        if compiled is not None:
+            network.compile(**compiled)
         inputs = [value.to(dtype) if value.is_floating_point() else value for value in given]
         inputs = [value.to(**layout) if value.dim() == 4 else value for value in inputs]
 
@@ -181,7 +195,7 @@ def denoising(make: Callable[[], torch.nn.Module], given: tuple, options: argpar
         "bfloat16": way({}, torch.bfloat16),
         "bfloat16, channels_last": way(CHANNELS_LAST, torch.bfloat16),
     }
-    return ways | ({"compile": way({}, torch.float32, compiled=True)} if options.compile else {})
+    return ways | compilations(way, options)
 
 
 def variants(options: argparse.Namespace) -> dict[str, Work]:
