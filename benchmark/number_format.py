@@ -18,7 +18,7 @@ def native_dtype(device: torch.device) -> torch.dtype:
     there and dropped: 0.6 to 1.1 times the speed.
     """
     if device.type == "cuda":
-        native = torch.cuda.is_bf16_supported()
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
     else:  # torch has no public question for it
         native = device.type == "cpu" and getattr(torch.cpu, "_is_avx512_bf16_supported", bool)()
     return torch.bfloat16 if native else torch.float32

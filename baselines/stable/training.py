@@ -165,7 +165,7 @@ class _Loss:
         self.text = encode(parts, ["", *job.slices.prompts])
         parts.text_encoder.to("cpu")
         if device.type == "cuda":
-            self.vae.to(dtype=torch.bfloat16, memory_format=torch.channels_last)
+            self.vae.to(dtype=number_format.native_dtype(device), memory_format=torch.channels_last)
         side = job.size // parts.latent_factor
         self.latent = (parts.vae.config.latent_channels, side, side)
         # In memory only for the slices of a fold; those of a pre-training folder are too many, and seen about once.

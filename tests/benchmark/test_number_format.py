@@ -1,5 +1,7 @@
 """bfloat16 against float32: nearly the same samples, the same ones for every batch size, and the format on record."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -47,3 +49,13 @@ def test_the_format_is_that_of_the_device(folders, monkeypatch):
             assert str((torch.ones(2, 2) @ torch.ones(2, 2)).dtype) == f"torch.{wanted}"
     monkeypatch.delattr(torch.cpu, "_is_avx512_bf16_supported")
     assert number_format.native_dtype(CPU) == torch.float32
+
+
+@pytest.mark.parametrize(("generation", "wanted"), [(7, torch.float32), (8, torch.bfloat16)])
+def test_a_gpu_that_would_emulate_bfloat16_computes_in_float32(monkeypatch, generation, wanted):
+    monkeypatch.setattr(torch.version, "hip", None)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(major=generation))
+    monkeypatch.setattr(torch.cuda, "_check_bf16_tensor_supported", lambda device: True, raising=False)
+    assert number_format.native_dtype(torch.device("cuda")) == wanted
