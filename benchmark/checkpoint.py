@@ -90,8 +90,16 @@ def optimiser_tensors(prefix: str, optimiser: "Optimizer") -> "dict[str, Tensor]
 
 def restore_optimiser(optimiser: "Optimizer", prefix: str, tensors: "dict[str, Tensor]") -> None:
     """Gives an optimiser the moments that `optimiser_tensors` named."""
+    from torch import empty_like
+
+    weights = [weight for group in optimiser.param_groups for weight in group["params"]]
     moments: dict[int, dict[str, Tensor]] = {}
     for path, value in below(prefix, tensors).items():
         number, name = path.split(".", 1)
+        weight = weights[int(number)]
+        if value.shape == weight.shape:
+            # In the weight's memory format, which files do not keep and a fused step relies on: with channels_last weights
+            # and contiguous moments a GPU's raises, and a CPU's pairs the wrong numbers.
+            value = empty_like(weight, dtype=value.dtype, device=value.device).copy_(value)
         moments.setdefault(int(number), {})[name] = value
     optimiser.load_state_dict({**optimiser.state_dict(), "state": moments})

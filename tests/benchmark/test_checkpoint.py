@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from baselines.objectives import RealObjective, dice_ce
-from benchmark.checkpoint import INDEX, Checkpoint
+from benchmark.checkpoint import INDEX, Checkpoint, optimiser_tensors, restore_optimiser
 from benchmark.segmentation import Training, fit, make_fabric
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -88,3 +88,35 @@ def test_a_damaged_checkpoint_is_none(tmp_path, damage):
         assert torch.equal(load_file(path)["a"], torch.ones(2))
         path.unlink()
     assert Checkpoint(tmp_path).load() is None
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_an_optimiser_goes_on_with_its_moments_whatever_the_memory_format_of_the_weights(tmp_path, memory_format):
+    def steps(layer, optimiser, numbers):
+        for number in numbers:
+            optimiser.zero_grad()
+            images = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(number))
+            layer(images).square().mean().backward()
+            optimiser.step()
+
+    def start():
+        torch.manual_seed(0)
+        layer = nn.Conv2d(3, 4, 3).to(memory_format=memory_format)
+        return layer, torch.optim.AdamW(layer.parameters(), lr=0.1, fused=True)
+
+    layer, optimiser = start()
+    steps(layer, optimiser, range(3))
+    stopped = Checkpoint(tmp_path)
+    stopped.save({"weight": layer.weight.detach(), "bias": layer.bias.detach(), **optimiser_tensors("adam.", optimiser)}, {})
+    steps(layer, optimiser, range(3, 6))
+    resumed, its_optimiser = start()
+    tensors, _ = stopped.load()
+    resumed.load_state_dict({name: tensors[name] for name in ("weight", "bias")})
+    restore_optimiser(its_optimiser, "adam.", tensors)
+    assert all(
+        moments["exp_avg"].stride() == weight.stride() and int(moments["step"]) == 3
+        for weight, moments in its_optimiser.state.items()
+    )
+    steps(resumed, its_optimiser, range(3, 6))
+    assert torch.equal(resumed.weight, layer.weight)
+    assert torch.equal(resumed.bias, layer.bias)
