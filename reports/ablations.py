@@ -47,7 +47,7 @@ def audit_figures(summaries: Sequence[Summary], folder: Path) -> list[Drawing]:
 
 
 def curve_figure(curve: Curve, folder: Path) -> Drawing:
-    """Paired gain over none at each value; a square marks the preset's value, the dotted line none."""
+    """Paired gain over none at each value; a square marks the value of the method's main setting, the dotted line none."""
 
     def fill(figure: Figure) -> str:
         axes = figure.add_subplot()
@@ -60,7 +60,7 @@ def curve_figure(curve: Curve, folder: Path) -> Drawing:
             usual = value == curve.usual
             _bar(axes, place, gain, colour=COLOURS["emitdiff"], marker="s" if usual else "o", upright=True)
         axes.set_xticks(places, [f"{value:g}" for value in values])
-        axes.set_xlabel(f"{_AXIS[curve.setting]} (square: the preset's {curve.usual:g})")
+        axes.set_xlabel(f"{_AXIS[curve.setting]} (square: the usual {curve.usual:g})")
         axes.set_ylabel(f"Dice minus none ({100 * curve.none.mean:.1f} %),\npoints")
         tidy(axes, "y")
         listed = ", ".join(f"{value:g}: {gain.mean:+.1f}" for value, gain in zip(values, gains, strict=True))
@@ -164,7 +164,7 @@ def _bar(axes: Axes, place: float, found: Interval, *, colour: str, marker: str,
 
 
 def _methods(members: Sequence[Member]) -> dict[str, str]:
-    """Labels of the methods that every member has at its preset's settings -> their names, in the tables' order."""
+    """Labels of the main methods that every member has -> their names, in the tables' order."""
     shared = set.intersection(*(set(main_labels(member.summary)) for member in members))
     runs = members[0].summary.group.methods
     return {one.label: one.method.name for one in runs if one.label in shared}

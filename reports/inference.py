@@ -1,6 +1,6 @@
 """What a group's Dice values allow to say of its methods: differences, tests, ties, ranks, variance, noise floor.
 
-Only methods at their preset's settings are compared here; the others form the curves of sweeps.py. Callers: page,
+One setting of a method is compared here (main_methods.py); the others form the curves of sweeps.py. Callers: page,
 inference_tables, rank_figures, claims. Not here: the arithmetic (statistics/), rounding (inference_tables.py).
 """
 
@@ -11,7 +11,7 @@ import pandas as pd
 
 from benchmark.record import Record
 from reports.groups import Group
-from reports.labels import changed_settings
+from reports.main_methods import main_methods
 from reports.statistics.paired import ALPHA, MARGIN, equivalence, holm, signed_rank, smallest_detectable
 from reports.statistics.ranks import friedman, mean_ranks, rank_shares
 from reports.statistics.resampling import Bootstrap, Interval
@@ -77,10 +77,9 @@ def infer(summary: Summary) -> Inference | None:
 
 
 def main_labels(summary: Summary) -> tuple[str, ...]:
-    """Scored methods at their preset's ratio, alpha and patch size; all scored methods where none is."""
-    preset = summary.group.spec.preset
-    usual = [runs.label for runs in summary.group.methods if not changed_settings(runs.method, preset)]
-    return tuple(label for label in summary.labels if label in usual) or tuple(summary.labels)
+    """Labels of the group's main methods (main_methods.py), those that are scored."""
+    usual = [runs.label for runs in main_methods(summary.group)]
+    return tuple(label for label in summary.labels if label in usual)
 
 
 def best_classic(summary: Summary, labels: tuple[str, ...]) -> str | None:

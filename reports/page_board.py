@@ -14,7 +14,8 @@ import numpy as np
 from reports.groups import Group, MethodRuns
 from reports.inference import Inference
 from reports.inference_tables import VERDICT_WORDS
-from reports.labels import changed_settings, one_line, preset_label, protocol_label
+from reports.labels import one_line, preset_label, protocol_label
+from reports.main_methods import main_methods
 from reports.marks import Mark, badges, owners
 from reports.notes import warnings
 from reports.site import group_page
@@ -33,7 +34,7 @@ class Row:
 
     method: str
     family: str
-    usual: bool  # at its preset's settings, so that it is ranked; the others form curves
+    usual: bool  # its method's main setting, so that it is ranked; the others form curves
     owner: str
     badges: tuple[str, ...]
     dice: str
@@ -93,7 +94,7 @@ class Board:
 
     @property
     def swept(self) -> bool:
-        """Whether some rows are at other settings than their preset's, and some are not."""
+        """Whether some rows are other settings of a method than the one that is ranked."""
         return len({row.usual for one in self.comparisons for row in one.rows}) == 2
 
     @property
@@ -187,7 +188,7 @@ def _row(
     return Row(
         method=runs.label,
         family=runs.method.name,
-        usual=not changed_settings(runs.method, summary.group.spec.preset),
+        usual=runs in main_methods(summary.group),
         owner=owners(keys, marks),
         badges=tuple(badges(keys, marks)),
         dice=spread(row["dice_mean"], row["dice_sd"], 1, 100),

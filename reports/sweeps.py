@@ -15,6 +15,7 @@ from benchmark.protocol import Protocol, differences
 from benchmark.spec import RunSpec, canonical, digest
 from reports.groups import Group, MethodRuns
 from reports.labels import plain_value, protocol_base
+from reports.main_methods import main_methods
 from reports.statistics.resampling import Interval, interval
 from reports.summaries import Summary, none_label
 
@@ -35,7 +36,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Curve:
-    """`emitdiff` over one of its settings, ascending; all else as in the preset. `usual` is the preset's value."""
+    """`emitdiff` over one of its settings, ascending; all else, and `usual`, as in its main setting (main_methods.py)."""
 
     summary: Summary
     setting: str
@@ -92,15 +93,13 @@ def curves(summary: Summary) -> list[Curve]:
 
 
 def main_emitdiff(group: Group) -> MethodRuns | None:
-    """emitdiff at the preset's settings, without a transform; the generator that most of the group's runs have."""
+    """emitdiff at its main setting, without a transform; the generator that most of the group's runs have."""
     runs = [runs for runs in group.methods if runs.method.name == "emitdiff" and runs.method.transform is None]
     if not runs:
         return None
     counts = Counter(canonical(one.method.generator) for one in runs)
-    preset = group.spec.preset
-    wanted = (preset.ratio, preset.alpha, preset.patch_size)
-    usual = [one for one in runs if (one.method.ratio, one.method.alpha, one.method.patch_size) == wanted]
-    return max(usual, key=lambda one: counts[canonical(one.method.generator)], default=None)
+    usual = [one for one in main_methods(group) if one in runs]
+    return max(usual, key=lambda one: counts[canonical(one.method.generator)])
 
 
 def families(summaries: Sequence[Summary], field: str) -> list[Family]:

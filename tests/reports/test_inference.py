@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from reports.groups import make_groups
-from reports.inference import BETTER, EQUAL, OPEN, WORSE, infer, verdict
+from reports.inference import BETTER, EQUAL, OPEN, WORSE, infer, main_labels, verdict
 from reports.inference_tables import p_text, statistics_notes, variance_table, verdict_table, write_statistics
 from reports.statistics.resampling import Interval
 from reports.summaries import summarise
@@ -89,6 +89,20 @@ def test_curves_hold_the_preset_value_and_nothing_but_the_swept_setting(study):
     assert {curve.at(curve.usual).label for curve in found.values()} == {"emitdiff"}
     assert found["ratio"].at(10).gain == study.summary.dice.interval("emitdiff", "none")
     assert curves(summary_of(table2(seeds=1))) == []
+
+
+def test_of_a_methods_settings_the_one_with_most_runs_is_ranked_and_of_several_the_presets():
+    def records(ratio, seeds, **more):
+        return [make_record("emitdiff", ratio=ratio, seed=seed, fold=fold, **more) for seed in range(seeds) for fold in (0, 1)]
+
+    none = [make_record("none", fold=fold) for fold in (0, 1)]
+    usual = make_record("emitdiff").spec.preset.ratio
+    assert main_labels(summary_of(none + records(usual, 1) + records(usual + 2, 1))) == ("none", "emitdiff")
+    more = f"emitdiff (n = {usual + 2})"
+    assert main_labels(summary_of(none + records(usual, 1) + records(usual + 2, 2))) == ("none", more)
+    assert main_labels(summary_of(none + records(usual + 2, 1))) == ("none", more)
+    found = curves(summary_of(none + records(0, 1) + records(usual, 1) + records(usual + 2, 2)))
+    assert [(curve.setting, curve.usual) for curve in found] == [("ratio", usual + 2)]
 
 
 def test_the_mean_of_points_is_taken_by_case(study):

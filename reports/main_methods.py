@@ -1,0 +1,22 @@
+"""Which setting of a method stands for it where methods are ranked: by its runs, never by their results.
+
+Callers: inference, page_board, sweeps. Not here: the other settings of a method, which form curves (sweeps.py).
+"""
+
+from collections import defaultdict
+
+from benchmark.spec import canonical
+from reports.groups import Group, MethodRuns
+from reports.labels import changed_settings
+
+
+def main_methods(group: Group) -> list[MethodRuns]:
+    """One setting of ratio, alpha, patch size and filter for each method, transform and generator, in the group's order:
+    the one with most runs done, and of several the preset's."""
+    alike: dict[str, list[MethodRuns]] = defaultdict(list)
+    for runs in group.methods:
+        method = runs.method
+        alike[canonical([method.name, method.transform, method.generator])].append(runs)
+    preset = group.spec.preset
+    chosen = [max(some, key=lambda one: (len(one.done), not changed_settings(one.method, preset))) for some in alike.values()]
+    return [runs for runs in group.methods if runs in chosen]
