@@ -16,7 +16,7 @@ import yaml
 
 from benchmark.protocol import PROTOCOL_NAMES
 from reports.groups import Group
-from reports.labels import protocol_base
+from reports.labels import changed_settings, protocol_base
 from reports.notes import defects
 from reports.paper_numbers import BASELINE, PAPER_ARCHITECTURE, not_comparable, paper_gain_percent, paper_value
 from reports.rules import BY_CURVE, BY_FAMILY, BY_ROW, FAILS, HOLDS, ON_SAMPLES, OPEN, label_of, nearness_labels
@@ -136,9 +136,8 @@ def _findings(claim: Claim, summaries: Sequence[Summary]) -> Iterator[Finding]:
         for curve in (curve for summary in mine for curve in curves(summary) if curve.setting == setting):
             if found := rule(curve):
                 labels = _curve_labels(curve)
-                yield Finding(
-                    curve.summary.group, *found, _caveats(curve.summary, labels), _methods(curve.summary, labels)
-                )
+                caveats = (*_caveats(curve.summary, labels), *_off_preset(curve.summary.group))
+                yield Finding(curve.summary.group, *found, caveats, _methods(curve.summary, labels))
     elif claim.rule in BY_FAMILY:
         field, rule = BY_FAMILY[claim.rule]
         for family in families(mine, field):
@@ -186,7 +185,14 @@ def _member_labels(summary: Summary) -> set[str | None]:
 
 
 def _member_flaws(summary: Summary) -> tuple[str, ...]:
-    return _flaws(summary, _member_labels(summary))
+    return (*_flaws(summary, _member_labels(summary)), *_off_preset(summary.group))
+
+
+def _off_preset(group: Group) -> tuple[str, ...]:
+    """What forbids a verdict where emitdiff stands there with other settings than its preset's."""
+    ours = main_emitdiff(group)
+    changed = changed_settings(ours.method, group.spec.preset) if ours else {}
+    return (f"{ours.label}: not the preset's {', '.join(changed)}",) if changed else ()
 
 
 def _flaws(summary: Summary, labels: set[str | None]) -> tuple[str, ...]:

@@ -12,11 +12,15 @@ from reports.labels import changed_settings
 
 def main_methods(group: Group) -> list[MethodRuns]:
     """One setting of ratio, alpha, patch size and filter for each method, transform and generator, in the group's order:
-    the one with most runs done, and of several the preset's."""
+    the one with most runs done, and of several the one nearest to the preset's."""
     alike: dict[str, list[MethodRuns]] = defaultdict(list)
     for runs in group.methods:
         method = runs.method
         alike[canonical([method.name, method.transform, method.generator])].append(runs)
     preset = group.spec.preset
-    chosen = [max(some, key=lambda one: (len(one.done), not changed_settings(one.method, preset))) for some in alike.values()]
+
+    def weight(runs: MethodRuns) -> tuple[int, int]:
+        return len(runs.done), -len(changed_settings(runs.method, preset))
+
+    chosen = [max(some, key=weight) for some in alike.values()]
     return [runs for runs in group.methods if runs in chosen]

@@ -10,7 +10,7 @@ from reports.groups import make_groups
 from reports.rules import BY_CURVE, BY_FAMILY, BY_ROW
 from reports.summaries import summarise
 from tests.reports.made import PHANTOM
-from tests.reports.study import architectures, settings, study_record, table2
+from tests.reports.study import architectures, cells, settings, study_record, table2
 
 PAPER = {"preset_name": "paper"}
 
@@ -95,6 +95,14 @@ def test_runs_that_are_not_the_papers_are_shown_and_never_counted(options):
     assert found.findings[0].outcome == HOLDS
     (line,) = shown_findings(found)
     assert line.startswith(options.get("source", study_record("none").spec.source).title)
+
+
+def test_a_curve_around_other_settings_than_the_presets_is_shown_and_never_counted():
+    swept = [study_record("emitdiff", ratio=20, alpha=alpha, **cell, **PAPER)
+             for alpha in (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0) for cell in cells(seeds=6)]  # fmt: skip
+    found = verdicts([*(study_record("none", **cell, **PAPER) for cell in cells(seeds=6)), *swept])["alpha-prostate"]
+    assert found.verdict == NOT_TESTABLE
+    assert found.reason == "No comparable runs: emitdiff (n = 20): not the preset's n."
 
 
 def test_missing_and_leaking_runs_are_never_counted():
