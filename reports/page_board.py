@@ -121,8 +121,9 @@ def comparison(
     """The rows of one group. rank: sorts the comparisons of a board, the one that opens the page first."""
     group, spec = summary.group, summary.group.spec
     found = {row["method"]: row for row in inference.rows.to_dict("records")} if inference else {}
+    ranked = {runs.label for runs in main_methods(group)}
     rows = [
-        _row(summary, runs, row, found.get(runs.label), marks)
+        _row(summary, runs, row, found.get(runs.label), marks, runs.label in ranked)
         for runs, row in zip(group.methods, summary.rows.to_dict("records"), strict=True)
     ]
     return Comparison(
@@ -174,8 +175,9 @@ def boards(comparisons: Sequence[Comparison]) -> list[Board]:
 
 
 def _row(
-    summary: Summary, runs: MethodRuns, row: dict[str, Any], found: dict[str, Any] | None, marks: Mapping[str, Mark]
-) -> Row:
+    summary: Summary, runs: MethodRuns, row: dict[str, Any], found: dict[str, Any] | None, marks: Mapping[str, Mark],
+    usual: bool,
+) -> Row:  # fmt: skip
     keys = [record.key for record in (*runs.done, *runs.failed)]
     ends = [row["dice_difference_low"], row["dice_difference"], row["dice_difference_high"]]
     interval = None if any(end is None or np.isnan(end) for end in ends) else tuple(100 * float(end) for end in ends)
@@ -188,7 +190,7 @@ def _row(
     return Row(
         method=runs.label,
         family=runs.method.name,
-        usual=runs in main_methods(summary.group),
+        usual=usual,
         owner=owners(keys, marks),
         badges=tuple(badges(keys, marks)),
         dice=spread(row["dice_mean"], row["dice_sd"], 1, 100),
