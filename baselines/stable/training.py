@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.distributed
 import torch.multiprocessing
 from lightning_fabric import Fabric
 from torch import nn
@@ -117,7 +118,10 @@ def _train_one_of_several(fabric: Fabric, job: Job, progress) -> list[list[float
     def tell(step: int, steps: int, *, loss: float) -> None:
         progress.put((step, steps, loss))
 
-    return _train(fabric, job, tell if fabric.is_global_zero else silent)
+    curve = _train(fabric, job, tell if fabric.is_global_zero else silent)
+    # Fabric leaves gloo's threads running, and a thread that still holds a tensor while Python ends aborts the process.
+    torch.distributed.destroy_process_group()
+    return curve
 
 
 def _train(fabric: Fabric, job: Job, report: Report) -> list[list[float]]:
