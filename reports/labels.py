@@ -4,6 +4,7 @@ Callers: groups, tables, figures, page, commands. Not here: the numbers.
 """
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from benchmark.presets import PRESETS, Preset, default_kind, generator_numbers
 from benchmark.protocol import PROTOCOL_NAMES, Protocol, differences
 from benchmark.spec import MethodSpec, SourceSpec, canonical, digest
 
+_APART = re.compile(r"(.+?) \((?:(?!generator )(.+?), )?(generator .+)\)")
 MOST_SETTINGS = 5  # of a generator, that a label names
 METHOD_ORDER = ("none", "classic", "unconditional", "pix2pix", "emitdiff", "own")
 # The order of Table II; transforms that the paper lacks come last.
@@ -68,6 +70,16 @@ def method_labels(
             marks = {name: marks[name] for name in rarest[: MOST_SETTINGS - 1]} | {more: digest(method.generator)[:6]}
         labels.append(_with(method.label, changed_settings(method, preset) | marks))
     return labels
+
+
+def generator_apart(label: str) -> tuple[str, str]:
+    """A label of `method_labels` in two: ("emitdiff (n = 4)", "generator steps = 9, layers = 1"); the second
+    is empty where it names no setting of the generator."""
+    found = _APART.fullmatch(label)
+    if not found:
+        return label, ""
+    name, of_run, of_generator = found.groups()
+    return f"{name} ({of_run})" if of_run else name, of_generator.replace(", generator ", ", ")
 
 
 def changed_settings(method: MethodSpec, preset: Preset) -> dict[str, Any]:

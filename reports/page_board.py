@@ -14,7 +14,7 @@ import numpy as np
 from reports.groups import Group, MethodRuns
 from reports.inference import Inference
 from reports.inference_tables import VERDICT_WORDS
-from reports.labels import one_line, preset_label, protocol_label
+from reports.labels import generator_apart, one_line, preset_label, protocol_label
 from reports.main_methods import main_methods
 from reports.marks import Mark, badges, owners
 from reports.notes import warnings
@@ -33,6 +33,7 @@ class Row:
     """A method of one comparison, as text; `order` holds the numbers that columns are sorted by, None where absent."""
 
     method: str
+    generator: str  # its settings, where they belong to the label
     family: str
     usual: bool  # its method's main setting, so that it is ranked; the others form curves
     owner: str
@@ -186,9 +187,11 @@ def _row(
         difference += f" [{signed(ends[0], 1, 100)}, {signed(ends[2], 1, 100)}]"
     base = runs.label == none_label(summary.group)
     verdict = (found or {}).get("none_verdict") or ""
+    method, generator = generator_apart(runs.label)
     seconds = [value for value in (row["generator_seconds"], row["segmenter_seconds"]) if not np.isnan(value)]
     return Row(
-        method=runs.label,
+        method=method,
+        generator=generator,
         family=runs.method.name,
         usual=usual,
         owner=owners(keys, marks),

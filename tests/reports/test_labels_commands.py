@@ -9,7 +9,7 @@ from benchmark.presets import GENERATOR_NUMBERS
 from benchmark.protocol import PROTOCOL_NAMES, Protocol, named_protocol
 from benchmark.request import Opened, Request, resolve
 from reports.commands import repeat_command
-from reports.labels import method_labels, one_line, preset_label, protocol_label
+from reports.labels import generator_apart, method_labels, one_line, preset_label, protocol_label
 from tests.reports.made import MSD_PROSTATE, PHANTOM, make_record
 
 DEFAULTS = dict.fromkeys(("emitdiff", "unconditional"), GeneratorSettings().model_dump(mode="json"))
@@ -119,6 +119,18 @@ def test_labels_name_what_differs_from_the_preset_and_between_generators():
         f"emitdiff (patch = 8, generator steps = {usual.method.generator['steps']})",
     ]
     assert method_labels([usual.method, wide.method], usual.preset) == ["emitdiff", "emitdiff (patch = 8)"]
+
+
+def test_the_generators_part_of_a_label_can_stand_apart():
+    def apart(**settings):
+        spec = with_generator(make_record("emitdiff", **settings), steps=7, channels=[8, 16])
+        return generator_apart(method_labels([spec.method], spec.preset)[0])
+
+    assert apart(ratio=4) == ("emitdiff (n = 4)", "generator channels = [8, 16], steps = 7")
+    assert apart(ratio=4, patch_size=8) == ("emitdiff (n = 4, patch = 8)", "generator channels = [8, 16], steps = 7")
+    assert apart() == ("emitdiff", "generator channels = [8, 16], steps = 7")
+    assert generator_apart("emitdiff (patch = 8)") == ("emitdiff (patch = 8)", "")
+    assert generator_apart("none") == ("none", "")
 
 
 def test_protocols_and_presets_are_named_by_the_nearest_one():
