@@ -131,6 +131,11 @@ def settings_class(kind: str) -> type[BaseSettings]:
     return SETTINGS.load(kind)
 
 
+def generator_defaults() -> dict[str, dict[str, Any]]:
+    """The settings of every kind of generator at no preset, as records hold them: what reports compare records with."""
+    return {kind: settings_class(kind)().model_dump(mode="json") for kind in SETTINGS}
+
+
 def settings_of_generator(kind: str, values: Mapping[str, Any]) -> BaseSettings:
     """Settings from the resolved values of a run's method."""
     return settings_class(kind).model_validate(dict(values))

@@ -198,10 +198,11 @@ def _save_predictions(plans: list[Plan], records: list[Record], store: Store, op
 
 
 def _print_records(records: list[Record]) -> None:
+    from baselines.generator_settings import generator_defaults
     from reports.tables import run_table
 
     tables: dict[tuple[str, ...], list[dict[str, str]]] = {}
-    for row in run_table(records):
+    for row in run_table(records, generator_defaults()):
         tables.setdefault((row["dataset"], row["source"], row["rules"], row["not comparable"]), []).append(row)
     for (dataset, source, rules, mismatch), rows in tables.items():
         if all(row["runs"].startswith("0 of") for row in rows):
@@ -244,7 +245,7 @@ def _exit_code(records: list[Record], absent: int, failures: dict[str, "Failure"
 
 def write_report(store_folder: Path, folder: Path, figures: str = "auto") -> int:
     """Builds the page and prints its path. figures: "all", "page" or "auto" (see `reports.page.build`)."""
-    from baselines.generator_settings import SETTINGS, settings_class
+    from baselines.generator_settings import generator_defaults
     from benchmark.gallery import panels
     from reports.load import load_records
     from reports.page import FIGURES, build
@@ -255,8 +256,7 @@ def write_report(store_folder: Path, folder: Path, figures: str = "auto") -> int
     if not loaded.records:
         raise InputError(f"the store {store.root} holds no records yet; start a run with `python cli.py run`, then report.")
     pictures = panels(store, loaded.records, folder)
-    defaults = {kind: settings_class(kind)().model_dump(mode="json") for kind in SETTINGS}
-    page = build(loaded.records, loaded.problems, folder, pictures, defaults, figures=figures)
+    page = build(loaded.records, loaded.problems, folder, pictures, generator_defaults(), figures=figures)
     for problem in loaded.problems:
         err.print(f"left out: {problem}", markup=False)
     out.print(f"report: {page}", markup=False)
@@ -267,6 +267,7 @@ def print_citation(store_folder: Path, numbers: bool, methods: Sequence[str], da
     """BibTeX of the paper, this program and the data sets that the store's records used; or a LaTeX table of numbers."""
     for name in datasets:
         check_name("dataset", name, DATASETS)
+    from baselines.generator_settings import generator_defaults
     from benchmark.provenance import git_state
     from reports.cite import bibtex, numbers_table
     from reports.load import load_records
@@ -277,7 +278,7 @@ def print_citation(store_folder: Path, numbers: bool, methods: Sequence[str], da
         err.print(f"left out: {problem}", markup=False)
     records = [record for record in loaded.records if not datasets or record.spec.dataset in datasets]
     if numbers or methods:
-        sys.stdout.write(numbers_table(records, methods, datetime.date.today().isoformat()))
+        sys.stdout.write(numbers_table(records, methods, datetime.date.today().isoformat(), generator_defaults()))
     else:
         sys.stdout.write(bibtex(records, git_state()["commit"]))
     return 0

@@ -59,7 +59,7 @@ def build_board(
     places: Sequence[Path], folder: Path, stores: Sequence[Path], roots: Sequence[Path], described: Sequence[Path]
 ) -> int:
     """Builds the page of our own records and all valid submissions; 0 all are on it, 1 some are not."""
-    from baselines.generator_settings import SETTINGS, settings_class
+    from baselines.generator_settings import generator_defaults
     from benchmark.gallery import panels
     from reports.page import build
 
@@ -68,11 +68,10 @@ def build_board(
     _print_refused(board.refused)
     if not board.records:
         raise InputError("no submission is valid and no --store is given, so there is nothing to build a page of.")
-    defaults = {kind: settings_class(kind)().model_dump(mode="json") for kind in SETTINGS}
     pictures = {}
     for store in stores:  # what a store still holds; of records alone there are none
         pictures |= panels(Store(store, write=False), board.records, folder)
-    page = build(board.records, (), folder, pictures, defaults, marks=board.marks, refused=board.refused)
+    page = build(board.records, (), folder, pictures, generator_defaults(), marks=board.marks, refused=board.refused)
     out.print(f"{len(board.records)} runs, {len(board.marks)} of them submitted: {page}", markup=False)
     return 1 if board.refused else 0
 
@@ -90,11 +89,13 @@ def _chosen(records: Sequence[Record], methods: Sequence[str], datasets: Sequenc
 
     A row is named as in the report, or by the method alone, which may be several rows.
     """
+    from baselines.generator_settings import generator_defaults
+
     for name in datasets:
         check_name("dataset", name, DATASETS)
     rows = [
         ({runs.label, runs.method.label}, record)
-        for group in make_groups(records)
+        for group in make_groups(records, generator_defaults())
         if not datasets or group.spec.dataset in datasets
         for runs in group.methods
         for record in runs.done

@@ -19,7 +19,7 @@ def verify_report(report: Path, store_folder: Path, submissions: Sequence[Path])
 
     The records are those of the store, and of the submissions that a leaderboard was built with.
     """
-    from baselines.generator_settings import SETTINGS, settings_class
+    from baselines.generator_settings import generator_defaults
     from reports.load import load_records
     from reports.recompute import recompute
     from reports.submission.merge import merge
@@ -29,8 +29,7 @@ def verify_report(report: Path, store_folder: Path, submissions: Sequence[Path])
     board = merge(checked_files(submissions, (), ()), loaded.records)
     if not board.records:
         raise InputError(f"the store {store_folder} holds no records to compute {report} from; give theirs by --store.")
-    defaults = {kind: settings_class(kind)().model_dump(mode="json") for kind in SETTINGS}
-    found = recompute(report, board.records, loaded.problems, defaults, marks=board.marks, refused=board.refused)
+    found = recompute(report, board.records, loaded.problems, generator_defaults(), marks=board.marks, refused=board.refused)
     for text in found.differences[:MOST_SHOWN]:
         err.print(text, markup=False)
     if (rest := len(found.differences) - MOST_SHOWN) > 0:

@@ -4,7 +4,7 @@ Every number comes with the keys of the records behind it and the commit that ma
 exactly these runs. Callers: cli (`cite`). Not here: the paper's tables (paper_tables.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,14 +82,19 @@ def software(commit: str | None = None) -> str:
     return f"@software{{augbench,\n{body}}}"
 
 
-def numbers_table(records: Sequence[Record], methods: Sequence[str], made_on: str) -> str:
+def numbers_table(
+    records: Sequence[Record],
+    methods: Sequence[str],
+    made_on: str,
+    generator_defaults: Mapping[str, Any] | None = None,
+) -> str:
     """A LaTeX table (booktabs) of the chosen methods of every group, with record keys, commit and date.
 
     methods: labels as in the report ('none', 'classic deepstack', 'emitdiff (n = 5)'), or a method alone ('emitdiff') for
-    all its rows; all if empty. made_on: the date to print, YYYY-MM-DD. Raises InputError where no group has such a
-    method, naming those that there are.
+    all its rows; all if empty. made_on: the date to print, YYYY-MM-DD. generator_defaults: see `labels.usual_numbers`.
+    Raises InputError where no group has such a method, naming those that there are.
     """
-    summaries = [summarise(group) for group in make_groups(records)]
+    summaries = [summarise(group) for group in make_groups(records, generator_defaults)]
     known = dict.fromkeys(runs.label for summary in summaries for runs in summary.group.methods if runs.done)
     alone = {runs.method.label for summary in summaries for runs in summary.group.methods if runs.done}
     if unknown := [name for name in methods if name not in known and name not in alone]:

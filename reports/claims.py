@@ -198,7 +198,8 @@ def _off_preset(group: Group) -> tuple[str, ...]:
 def _flaws(summary: Summary, labels: set[str | None]) -> tuple[str, ...]:
     rows = summary.rows[summary.rows["method"].isin(labels)].to_dict("records")
     absent = [f"{row['method']}: {text}" for row in rows if (text := absent_runs(row))]
-    return (*absent, *(sentence.rstrip(".") for sentence in defects(summary.group)))
+    others = [runs.other_generator for runs in summary.group.methods if runs.label in labels and runs.other_generator]
+    return (*absent, *dict.fromkeys(others), *(sentence.rstrip(".") for sentence in defects(summary.group)))
 
 
 def _finding_order(finding: Finding) -> tuple:

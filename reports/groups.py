@@ -6,14 +6,16 @@ visible as missing. Callers: summaries, page. Not here: any mean (summaries.py).
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from benchmark.protocol import PROTOCOL_NAMES
 from benchmark.record import Record
 from benchmark.spec import DATASETS, MethodSpec, RunSpec, canonical, digest
 from reports.labels import (
+    changed_generator,
     method_labels,
     method_order,
     one_line,
@@ -21,7 +23,10 @@ from reports.labels import (
     protocol_base,
     protocol_label,
     source_label,
+    usual_numbers,
 )
+
+NAMED_SETTINGS = 4
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,15 @@ class MethodRuns:
     failed: tuple[Record, ...]
     missing: tuple[tuple[int, int], ...]  # (fold, seed) that the other methods' seeds ask for
     expected: int
+    changed_generator: tuple[str, ...]  # names of the generator's settings that are not the preset's
+
+    @property
+    def other_generator(self) -> str:
+        """Which settings of the generator are not the preset's, as a sentence; '' where all are."""
+        named = ", ".join(self.changed_generator[:NAMED_SETTINGS])
+        rest = len(self.changed_generator) - NAMED_SETTINGS
+        more = f" and {rest} more" if rest > 0 else ""
+        return f"{self.method.name}: generator with other {named}{more} than the preset's" if named else ""
 
 
 @dataclass(frozen=True, eq=False)  # told apart by identity: its thousands of records need not be compared
@@ -89,15 +103,18 @@ def group_id(spec: RunSpec) -> str:
     return digest({"source": source, **rest})[:16]
 
 
-def make_groups(records: Iterable[Record]) -> list[Group]:
-    """The comparison groups of all records, real images first, datasets and protocols in their fixed order."""
+def make_groups(records: Iterable[Record], generator_defaults: Mapping[str, Any] | None = None) -> list[Group]:
+    """The comparison groups of all records, real images first, datasets and protocols in their fixed order.
+
+    generator_defaults: see `labels.usual_numbers`.
+    """
     members: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         members[group_id(record.spec)].append(record)
-    return sorted((_group(name, found) for name, found in members.items()), key=_order)
+    return sorted((_group(name, found, generator_defaults) for name, found in members.items()), key=_order)
 
 
-def _group(name: str, records: list[Record]) -> Group:
+def _group(name: str, records: list[Record], defaults: Mapping[str, Any] | None) -> Group:
     kept, contradicting = _one_per_cell(records)
     seeds = tuple(sorted({record.spec.seed for record in kept}))
     by_method: dict[str, list[Record]] = defaultdict(list)
@@ -105,8 +122,8 @@ def _group(name: str, records: list[Record]) -> Group:
         by_method[canonical(record.spec.method.model_dump())].append(record)
     rows = sorted(by_method.values(), key=lambda row: method_order(row[0].spec.method))
     spec = rows[0][0].spec
-    labels = method_labels([row[0].spec.method for row in rows], spec.preset, spec.protocol, spec.dataset)
-    methods = tuple(_method_runs(row, label, seeds) for row, label in zip(rows, labels, strict=True))
+    labels = method_labels([row[0].spec.method for row in rows], spec.preset, spec.protocol, spec.dataset, defaults)
+    methods = tuple(_method_runs(row, label, seeds, defaults) for row, label in zip(rows, labels, strict=True))
     return Group(name, spec, seeds, methods, contradicting)
 
 
@@ -122,17 +139,22 @@ def _one_per_cell(records: list[Record]) -> tuple[list[Record], tuple[str, ...]]
     return list(cells.values()), tuple(contradicting)
 
 
-def _method_runs(records: list[Record], label: str, seeds: tuple[int, ...]) -> MethodRuns:
+def _method_runs(
+    records: list[Record], label: str, seeds: tuple[int, ...], defaults: Mapping[str, Any] | None
+) -> MethodRuns:
     records = sorted(records, key=lambda record: (record.spec.seed, record.spec.fold))
     there = {(record.spec.fold, record.spec.seed) for record in records}
-    wanted = [(fold, seed) for seed in seeds for fold in range(records[0].spec.preset.n_folds)]
+    spec = records[0].spec
+    wanted = [(fold, seed) for seed in seeds for fold in range(spec.preset.n_folds)]
+    usual = usual_numbers(spec.method, spec.preset.name, protocol_base(spec.protocol)[0], spec.dataset, defaults)
     return MethodRuns(
-        method=records[0].spec.method,
+        method=spec.method,
         label=label,
         done=tuple(record for record in records if record.status == "done"),
         failed=tuple(record for record in records if record.status == "failed"),
         missing=tuple(cell for cell in wanted if cell not in there),
         expected=len(wanted),
+        changed_generator=tuple(changed_generator(spec.method, usual)),
     )
 
 

@@ -5,14 +5,15 @@ Callers: groups, tables, figures, page, commands. Not here: the numbers.
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmark.presets import PRESETS, Preset, default_kind, generator_numbers
+from benchmark.presets import LATER_SETTINGS, PRESETS, Preset, default_kind, generator_numbers
 from benchmark.protocol import PROTOCOL_NAMES, Protocol, differences
 from benchmark.spec import MethodSpec, SourceSpec, canonical, digest
 
 _APART = re.compile(r"(.+?) \((?:(?!generator )(.+?), )?(generator .+)\)")
+_SPEED = ("sampling.compile",)
 MOST_SETTINGS = 5  # of a generator, that a label names
 METHOD_ORDER = ("none", "classic", "unconditional", "pix2pix", "emitdiff", "own")
 # The order of Table II; transforms that the paper lacks come last.
@@ -53,16 +54,21 @@ def method_order(method: MethodSpec) -> tuple:
 
 
 def method_labels(
-    methods: Sequence[MethodSpec], preset: Preset, protocol: Protocol = Protocol(), dataset: str = ""
+    methods: Sequence[MethodSpec],
+    preset: Preset,
+    protocol: Protocol = Protocol(),
+    dataset: str = "",
+    defaults: Mapping[str, Any] | None = None,
 ) -> list[str]:
     """One label per method, distinct within a table: 'emitdiff (n = 5, alpha = 0.3)'.
 
     Settings are named where they differ from the preset's default; a setting of the generator also where the methods
     of the table differ among themselves. Of many only the rarest are, and a number tells the method from others.
+    defaults: as for `usual_numbers`.
     """
     labels = []
     for method in methods:
-        usual = usual_numbers(method, preset.name, protocol_base(protocol)[0], dataset)
+        usual = usual_numbers(method, preset.name, protocol_base(protocol)[0], dataset, defaults)
         marks = _generator_marks(method, methods, usual)
         if len(marks) > MOST_SETTINGS:
             more = f"{len(marks) - MOST_SETTINGS + 1} more"
@@ -131,21 +137,45 @@ def _with(label: str, settings: dict[str, Any]) -> str:
     return one_line(f"{label} ({shown})" if shown else label)
 
 
-def usual_numbers(method: MethodSpec, preset: str, protocol: str, dataset: str) -> dict[str, Any]:
-    """The generator's settings that follow from preset and protocol, with dotted names, and its usual kind."""
+def usual_numbers(
+    method: MethodSpec, preset: str, protocol: str, dataset: str, defaults: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The generator's settings that follow from preset and protocol, with dotted names, and its usual kind.
+
+    defaults: by kind, the settings at no preset, where the caller knows them; without them only what the preset names
+    is usual. Versions of weights are not, for they are found out when a run is planned; nor is what only speeds up.
+    """
+    known = flat(dict((defaults or {}).get(method.generator_kind, {})))
     numbers = flat(generator_numbers(preset, method.generator_kind, protocol, dataset))
-    return numbers | {"kind": default_kind(preset, method.name)}
+    named = {name: value for name, value in known.items() if not name.endswith("_version") and name not in _SPEED}
+    return named | numbers | {"kind": default_kind(preset, method.name)}
+
+
+def changed_generator(method: MethodSpec, usual: Mapping[str, Any]) -> dict[str, Any]:
+    """The generator's settings, with dotted names, that are not the usual ones."""
+    mine = _generator_settings(method, usual)
+    return {name: value for name, value in mine.items() if name in usual and usual[name] != value}
+
+
+def _generator_settings(method: MethodSpec, usual: Mapping[str, Any]) -> dict[str, Any]:
+    """All settings of the generator and its kind, with dotted names; {} for none. A spec leaves later ones out where they
+    are neutral, which need not be what is usual."""
+    if not method.generator:
+        return {}
+    mine = flat(method.generator)
+    if method.own:
+        return mine
+    later = {name: value for name, value in LATER_SETTINGS.items() if name in usual and name not in mine}
+    return mine | later | {"kind": method.generator_kind}
 
 
 def _generator_marks(method: MethodSpec, methods: Sequence[MethodSpec], usual: dict[str, Any]) -> dict[str, Any]:
-    if not method.generator:
-        return {}
-    mine = flat(method.generator) | ({} if method.own else {"kind": method.generator_kind})
+    mine = _generator_settings(method, usual)
     same = (method.name, method.own, method.generator_kind)
     alike = [other for other in methods if (other.name, other.own, other.generator_kind) == same]
-    alike = [{"kind": other.generator_kind, **flat(other.generator or {})} for other in alike]
+    alike = [_generator_settings(other, usual) for other in alike]
     marked = {name for name, value in mine.items() if any(other.get(name) != value for other in alike)}
-    marked |= {name for name, value in usual.items() if name in mine and mine[name] != value}
+    marked |= set(changed_generator(method, usual))
     return {f"generator {name}": value for name, value in mine.items() if name in marked}
 
 

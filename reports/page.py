@@ -81,7 +81,7 @@ def build(
     figures: "all" kinds of files, "page" for SVG alone, which the page shows, or "auto": all below LARGE records.
     Raises InputError where a panel's file is missing or no picture, or where `out` cannot be written.
     """
-    groups, panels = make_groups(records), dict(panels or {})
+    groups, panels = make_groups(records, generator_defaults), dict(panels or {})
     if unknown := sorted(set(panels) - {group.id for group in groups}):
         raise ValueError(f"panels for groups that no record belongs to: {', '.join(unknown)}")
     site, large = Site(out), len(records) >= LARGE

@@ -17,7 +17,7 @@ from benchmark.presets import default_kind
 from benchmark.record import Record
 from benchmark.sample_record import HELD_OUT, TRAINING, SampleRow, Samples
 from reports.groups import Group, MethodRuns
-from reports.labels import changed_settings, flat, one_line, protocol_base, usual_numbers
+from reports.labels import changed_settings, one_line
 from reports.paper_numbers import not_comparable
 from reports.summaries import Summary
 from reports.tables import absent_runs
@@ -30,7 +30,6 @@ LOW_AGREEMENT = 0.7  # samples below it are counted
 LEAST_OF_REFERENCE = 0.85  # of the segmenter's own Dice: what label agreement should reach
 MOST_COPIED = 0.05  # 1 % is what real slices of other cases have by the threshold's definition
 WEAK_JUDGE = 0.5
-NAMED_SETTINGS = 4
 _ROW_FIELDS = tuple(SampleRow.model_fields)
 _NUMBERS = tuple(name for name in _ROW_FIELDS if name not in ("case", "part"))
 
@@ -151,20 +150,7 @@ def fidelity_caveats(group: Group, methods: Iterable[MethodRuns]) -> tuple[str, 
     found = list(not_comparable(group))
     if group.spec.preset.edge != "hed":
         found.append(f"edges are {one_line(group.spec.preset.edge)}, not HED")
-    return (*found, *filter(None, dict.fromkeys(_other_generator(runs, group) for runs in methods)))
-
-
-def _other_generator(runs: MethodRuns, group: Group) -> str:
-    """Which settings of the generator are not the preset's."""
-    method, preset = runs.method, group.spec.preset
-    if method.name not in ("pix2pix", "emitdiff") or not method.generator:
-        return ""
-    usual = usual_numbers(method, preset.name, protocol_base(group.spec.protocol)[0], group.spec.dataset)
-    mine = flat(method.generator) | {"kind": method.generator_kind}
-    changed = [name for name, value in usual.items() if name in mine and mine[name] != value]
-    more = f" and {len(changed) - NAMED_SETTINGS} more" if len(changed) > NAMED_SETTINGS else ""
-    named = ", ".join(changed[:NAMED_SETTINGS])
-    return f"{method.name}: generator with other {named}{more} than the preset's" if changed else ""
+    return (*found, *filter(None, dict.fromkeys(runs.other_generator for runs in methods)))
 
 
 def usual_runs(group: Group, name: str) -> MethodRuns | None:

@@ -4,7 +4,7 @@ Callers: page, cli. The arithmetic is in summaries.py.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -132,10 +132,15 @@ def case_table(summary: Summary, limit: int | None = None) -> Table:
     return Table.of(rows)
 
 
-def run_table(records: Sequence[Record]) -> list[dict[str, str]]:
-    """One row per method of each group for the terminal: Dice and HD95 as mean ± SD beside the paper's values."""
+def run_table(
+    records: Sequence[Record], generator_defaults: Mapping[str, Any] | None = None
+) -> list[dict[str, str]]:
+    """One row per method of each group for the terminal: Dice and HD95 as mean ± SD beside the paper's values.
+
+    generator_defaults: see `labels.usual_numbers`.
+    """
     rows = []
-    for group in make_groups(records):
+    for group in make_groups(records, generator_defaults):
         summary, theirs = summarise(group), paper_unit(group)
         paper_decimals = _DECIMALS[theirs]
         unit, decimals = summary.unit or "", _decimals(summary)

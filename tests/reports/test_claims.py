@@ -4,6 +4,9 @@ import csv
 
 import pytest
 
+from baselines.generator_settings import generator_defaults
+from baselines.stable.settings import StableSettings
+from benchmark.presets import GENERATOR_NUMBERS
 from reports.claim_tables import claim_table, shown_findings, write_claims
 from reports.claims import FAILS, HOLDS, NOT_REPRODUCED, NOT_TESTABLE, OPEN, REPRODUCED, claims, judge
 from reports.groups import make_groups
@@ -15,8 +18,9 @@ from tests.reports.study import architectures, cells, settings, study_record, ta
 PAPER = {"preset_name": "paper"}
 
 
-def verdicts(records):
-    return {verdict.claim.id: verdict for verdict in judge([summarise(group) for group in make_groups(records)])}
+def verdicts(records, defaults=None):
+    groups = make_groups(records, defaults)
+    return {verdict.claim.id: verdict for verdict in judge([summarise(group) for group in groups])}
 
 
 def shifted(record, change):
@@ -103,6 +107,25 @@ def test_a_curve_around_other_settings_than_the_presets_is_shown_and_never_count
     found = verdicts([*(study_record("none", **cell, **PAPER) for cell in cells(seeds=6)), *swept])["alpha-prostate"]
     assert found.verdict == NOT_TESTABLE
     assert found.reason == "No comparable runs: emitdiff (n = 20): not the preset's n."
+
+
+@pytest.mark.parametrize(
+    ("changes", "other"),
+    [({}, ""), ({"sampling": {"compile": True}}, ""), ({"epochs": 3}, "epochs"), ({"unet": "locked"}, "unet")],
+)
+def test_runs_of_another_generator_than_the_presets_are_never_counted(changes, other):
+    numbers = GENERATOR_NUMBERS["paper"]["stable-diffusion"]
+    sampling = {"sampling": numbers["sampling"] | changes.get("sampling", {})}
+    versions = {"base_version": "a" * 40, "controlnet_version": "b" * 40}
+    generator = StableSettings(**numbers | versions | changes | sampling).model_dump(mode="json")
+
+    def with_generator(record):
+        method = record.spec.method.model_copy(update={"generator": generator if record.spec.method.generates else None})
+        return record.model_copy(update={"spec": record.spec.model_copy(update={"method": method})})
+
+    found = verdicts(map(with_generator, pair(0.065, **PAPER)), generator_defaults())["gain-prostate-diffboost"]
+    assert found.verdict == (NOT_TESTABLE if other else REPRODUCED)
+    assert found.findings[0].caveats == ((f"emitdiff: generator with other {other} than the preset's",) if other else ())
 
 
 def test_missing_and_leaking_runs_are_never_counted():

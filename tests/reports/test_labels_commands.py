@@ -121,6 +121,18 @@ def test_labels_name_what_differs_from_the_preset_and_between_generators():
     assert method_labels([usual.method, wide.method], usual.preset) == ["emitdiff", "emitdiff (patch = 8)"]
 
 
+def test_labels_name_what_differs_from_the_defaults_of_a_generator_and_what_specs_leave_out():
+    longer = with_generator(make_record("unconditional"), steps=1600)
+    assert method_labels([longer.method], longer.preset) == ["unconditional"]  # `smoke` has no numbers of its own for it
+    assert method_labels([longer.method], longer.preset, defaults=DEFAULTS) == ["unconditional (generator steps = 1600)"]
+    plain = with_generator(make_record("emitdiff"), control="net", mask_shown=False)
+    assert not {"control", "mask_shown"} & set(plain.method.generator)  # neutral, but not what `smoke` has
+    expected = "emitdiff (generator control = net, generator mask_shown = false)"
+    assert method_labels([plain.method], plain.preset, defaults=DEFAULTS) == [expected]
+    usual = with_generator(make_record("emitdiff"))
+    assert method_labels([usual.method], usual.preset, defaults=DEFAULTS) == ["emitdiff"]
+
+
 def test_the_generators_part_of_a_label_can_stand_apart():
     def apart(**settings):
         spec = with_generator(make_record("emitdiff", **settings), steps=7, channels=[8, 16])
