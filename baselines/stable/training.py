@@ -97,28 +97,42 @@ def run(job: Job, device: torch.device, report: Report = silent, processes: int 
     )
     if count == 1:
         return _train(fabric, job, report)
-    progress = torch.multiprocessing.get_context("spawn").SimpleQueue()
-    listener = threading.Thread(target=_listen, args=(progress, report), daemon=True)
+    said = torch.multiprocessing.get_context("spawn").SimpleQueue()
+    errors: list[Exception] = []
+    listener = threading.Thread(target=_listen, args=(said, report, errors), daemon=True)
     listener.start()
     try:
         # Bound here, not handed over as arguments: Fabric walks through those and cannot bear a frozen dataclass.
-        return fabric.launch(partial(_train_one_of_several, job=job, progress=progress))
+        return fabric.launch(partial(_train_one_of_several, job=job, said=said))
+    except (torch.multiprocessing.ProcessRaisedException, torch.multiprocessing.ProcessExitedException) as error:
+        ended = error
     finally:
-        progress.put(None)
+        said.put(None)
         listener.join()
+    if errors:  # the first process's own sentence, in the place of its traceback
+        raise errors[0] from ended
+    raise ended
 
 
-def _listen(progress, report: Report) -> None:
-    while (row := progress.get()) is not None:
-        step, steps, loss = row
-        report(step, steps, loss=loss)
+def _listen(said, report: Report, errors: list[Exception]) -> None:
+    while (row := said.get()) is not None:
+        if isinstance(row, Exception):
+            errors.append(row)
+        else:
+            step, steps, loss = row
+            report(step, steps, loss=loss)
 
 
-def _train_one_of_several(fabric: Fabric, job: Job, progress) -> list[list[float]]:
+def _train_one_of_several(fabric: Fabric, job: Job, said) -> list[list[float]]:
     def tell(step: int, steps: int, *, loss: float) -> None:
-        progress.put((step, steps, loss))
+        said.put((step, steps, loss))
 
-    curve = _train(fabric, job, tell if fabric.is_global_zero else silent)
+    try:
+        curve = _train(fabric, job, tell if fabric.is_global_zero else silent)
+    except (InputError, RuntimeError) as error:
+        kind = InputError if isinstance(error, InputError) else RuntimeError
+        said.put(kind(str(error)))
+        raise
     # Fabric leaves gloo's threads running, and a thread that still holds a tensor while Python ends aborts the process.
     torch.distributed.destroy_process_group()
     return curve

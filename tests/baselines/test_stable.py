@@ -1,8 +1,6 @@
 """Stable Diffusion + ControlNet on a tiny model of the same classes: fit, stop and resume, micro-batches, sample."""
 
 import json
-from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +9,6 @@ from safetensors.torch import load_file
 
 from baselines.generator import Conditions, TrainingSlices, training_ids
 from baselines.stable import training
-from baselines.stable.batches import FoldSlices
 from baselines.stable.generator import StableDiffusion
 from baselines.stable.parts import Denoiser, embed, encode, load_parts
 from baselines.stable.settings import StableSampling, StableSettings
@@ -234,28 +231,6 @@ def test_latents_are_encoded_once_where_no_slice_moves(settings, tmp_path, monke
     seen.clear()
     fit(settings(epochs=3), tmp_path / "moving")
     assert sum(seen) == 36
-
-
-def train_and_note_threads(fabric, job, progress, train=training._train_one_of_several):
-    curve = train(fabric, job, progress)
-    names = [name.read_text() for name in Path("/proc/self/task").glob("*/comm")]  # none where this is not Linux
-    (job.out / f"threads-{fabric.global_rank}").write_text("".join(names))
-    return curve
-
-
-def test_two_processes_train_the_same_weights_as_one(settings, tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "_train_one_of_several", train_and_note_threads)
-    monkeypatch.setattr(number_format, "native_dtype", lambda device: torch.float32)  # in bfloat16, but for rounding
-    chosen = settings(epochs=3, batch=5)  # 12 slices: batches of 5, 5 and 2
-    job = training.Job(FoldSlices(disc_slices()), SIZE, chosen, chosen.location, None, 0, tmp_path / "one", None)
-    told = []
-    one = training.run(job, CPU)
-    two = training.run(replace(job, out=tmp_path / "two"), CPU, report=lambda *a, **k: told.append(a), processes=2)
-    assert told == [(9, 9)]
-    assert np.allclose(one, two, rtol=1e-4)
-    assert mean_difference(tmp_path / "one", tmp_path / "two") < 1e-6
-    threads = [(tmp_path / f"two/threads-{rank}").read_text() for rank in (0, 1)]
-    assert not any("gloo" in names for names in threads), threads  # such a thread may abort its process at the end
 
 
 def sampled(generator, conditions, batch_size=4, variant=0, key="k", sampling=QUICK):
