@@ -309,7 +309,8 @@ def print_doctor(store_folder: Path) -> int:
     cuda = torch.cuda.is_available()
     git = git_state()
     rows = [
-        ("python", sys.version.split()[0]), *packages().items(), ("cpu", cpu_name()), ("threads", torch.get_num_threads()),
+        ("python", sys.version.split()[0]), *packages().items(), ("cpu", cpu_name()),
+        ("instructions", torch.backends.cpu.get_cpu_capability()), ("threads", torch.get_num_threads()),
         ("gpu", torch.cuda.get_device_name() if cuda else "none found"),
         ("commit", f"{git['commit'] or 'no git checkout'}{' (with changes)' if git['dirty'] else ''}"),
         ("default preset", default_preset("auto")), ("weights of preset paper", "; ".join(hub_weights())),

@@ -81,6 +81,7 @@ def provenance(device: str) -> dict[str, Any]:
         "platform": platform.platform(),
         "packages": packages(),
         "cpu": cpu_name(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),  # what rounding on a CPU depends on: "AVX2", "AVX512"
         "device": machine_name(device),
         "threads": torch.get_num_threads(),
         "deterministic": torch.are_deterministic_algorithms_enabled(),

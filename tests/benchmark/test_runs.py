@@ -35,6 +35,7 @@ def test_every_method_gives_a_complete_record(finished):
         curves = {stage.stage: set(stage.curve) for stage in record.stages if stage.curve}
         assert curves.pop("fit-segmenter") == {"loss", "dice"} and set(map(tuple, curves.values())) <= {("loss",)}
         assert bool(curves) == (record.spec.method.name in ("unconditional", "emitdiff"))
+        assert record.provenance["instructions"] == torch.backends.cpu.get_cpu_capability()
         assert record.provenance["packages"]["torch"] and record.provenance["git"].keys() == {"commit", "dirty"}
 
 
