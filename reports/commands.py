@@ -8,10 +8,9 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmark.presets import LATER_SETTINGS
 from benchmark.spec import LOCAL, MethodSpec, RunSpec, SourceSpec
 from datasets.busi import busi_class_of
-from reports.labels import flat, plain_value, preset_base, protocol_base, usual_numbers
+from reports.labels import flat, generator_settings, plain_value, preset_base, protocol_base, usual_numbers
 
 
 def repeat_command(
@@ -67,13 +66,8 @@ def _method_words(method: MethodSpec) -> list[str]:
 
 def _generator_sets(spec: RunSpec, preset: str, protocol: str, defaults: Mapping[str, Any]) -> dict[str, Any]:
     method = spec.method
-    kind = method.generator_kind
-    usual = flat(dict(defaults.get(kind, {}))) | usual_numbers(method, preset, protocol, spec.dataset)
-    given = flat(method.generator or {})
-    if given and not method.own:
-        given["kind"] = kind
-        # Settings younger than the record, or left out at their default: the preset may say otherwise by now.
-        given = {name: value for name, value in LATER_SETTINGS.items() if name in usual} | given
+    usual = flat(dict(defaults.get(method.generator_kind, {}))) | usual_numbers(method, preset, protocol, spec.dataset)
+    given = generator_settings(method, usual)
     # Weights in a folder are named by what they are; where they lie is the reader's affair.
     given = {name: "DIR" if value == LOCAL else value for name, value in given.items()}
     return {f"generator.{name}": value for name, value in given.items() if name not in usual or usual[name] != value}

@@ -153,13 +153,13 @@ def usual_numbers(
 
 def changed_generator(method: MethodSpec, usual: Mapping[str, Any]) -> dict[str, Any]:
     """The generator's settings, with dotted names, that are not the usual ones."""
-    mine = _generator_settings(method, usual)
+    mine = generator_settings(method, usual)
     return {name: value for name, value in mine.items() if name in usual and usual[name] != value}
 
 
-def _generator_settings(method: MethodSpec, usual: Mapping[str, Any]) -> dict[str, Any]:
-    """All settings of the generator and its kind, with dotted names; {} for none. A spec leaves later ones out where they
-    are neutral, which need not be what is usual."""
+def generator_settings(method: MethodSpec, usual: Mapping[str, Any]) -> dict[str, Any]:
+    """All settings of the generator and its kind, with dotted names; {} for none. Those that are younger than the record,
+    or left out of its spec at their neutral value, are there too where the `usual` ones have them, which may differ."""
     if not method.generator:
         return {}
     mine = flat(method.generator)
@@ -170,10 +170,10 @@ def _generator_settings(method: MethodSpec, usual: Mapping[str, Any]) -> dict[st
 
 
 def _generator_marks(method: MethodSpec, methods: Sequence[MethodSpec], usual: dict[str, Any]) -> dict[str, Any]:
-    mine = _generator_settings(method, usual)
+    mine = generator_settings(method, usual)
     same = (method.name, method.own, method.generator_kind)
     alike = [other for other in methods if (other.name, other.own, other.generator_kind) == same]
-    alike = [_generator_settings(other, usual) for other in alike]
+    alike = [generator_settings(other, usual) for other in alike]
     marked = {name for name, value in mine.items() if any(other.get(name) != value for other in alike)}
     marked |= set(changed_generator(method, usual))
     return {f"generator {name}": value for name, value in mine.items() if name in marked}
