@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from baselines.generator_settings import generator_defaults
 from benchmark.record import Record
 from benchmark.stages import read_predictions
 from benchmark.store import Store
@@ -28,7 +29,8 @@ def panels(store: Store, records: Sequence[Record], out: Path) -> dict[str, list
     """Panels by group, written below out/panels."""
     stages = {run["key"]: run["stages"] for run in store.runs()}
     found: dict[str, list[Panel]] = {}
-    held = [group for group in make_groups(records) if any(record.key in stages for record in group.records)]
+    groups = make_groups(records, generator_defaults())
+    held = [group for group in groups if any(record.key in stages for record in group.records)]
     for group in sorted(held, key=lambda group: -len(group.methods))[:MOST_GROUPS]:
         name = group_id(group.spec)
         made = [

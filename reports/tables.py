@@ -132,9 +132,7 @@ def case_table(summary: Summary, limit: int | None = None) -> Table:
     return Table.of(rows)
 
 
-def run_table(
-    records: Sequence[Record], generator_defaults: Mapping[str, Any] | None = None
-) -> list[dict[str, str]]:
+def run_table(records: Sequence[Record], generator_defaults: Mapping[str, Any] | None = None) -> list[dict[str, str]]:
     """One row per method of each group for the terminal: Dice and HD95 as mean ± SD beside the paper's values.
 
     generator_defaults: see `labels.usual_numbers`.
