@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from benchmark.errors import InputError
+from benchmark.core.errors import InputError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -79,9 +79,9 @@ def run(
     save_predictions: SavePredictions = None,
 ) -> None:  # fmt: skip
     """One method on one dataset: all folds (or --fold 0) and seeds."""
-    from benchmark.commands import run_requests
-    from benchmark.repeats import repeated
-    from benchmark.request import Request
+    from benchmark.commands.run import run_requests
+    from benchmark.planning.request import Request
+    from benchmark.results.repeats import repeated
 
     engine_options = _engine_options(locals())
     options = _options(locals())
@@ -106,9 +106,9 @@ def suite(
     deterministic: Deterministic = False, repeat: Repeat = 1, logger: Logger = "tensorboard",
 ) -> None:  # fmt: skip
     """A named grid of runs; options given here win over those of the suite."""
-    from benchmark.commands import run_requests
-    from benchmark.repeats import repeated
-    from benchmark.suite import load_suite, requests, scaling_notes
+    from benchmark.commands.run import run_requests
+    from benchmark.planning.suite import load_suite, requests, scaling_notes
+    from benchmark.results.repeats import repeated
 
     engine_options = _engine_options(locals())
     options = _options(locals())
@@ -130,7 +130,7 @@ def status(
     everything: Annotated[bool, typer.Option("--all", help="list every run, however many")] = False,
 ) -> None:
     """Which runs are done, running, waiting or failed, and why."""
-    from benchmark.store_commands import print_status
+    from benchmark.commands.store import print_status
 
     _finish(print_status(store, everything))
 
@@ -143,8 +143,8 @@ def stage(
     no_wait: Annotated[bool, typer.Option("--no-wait", help="do not wait for another process that computes it")] = False,
 ) -> None:  # fmt: skip
     """Computes single stages of a plan, as every engine does."""
-    from benchmark.execution import Execution
-    from benchmark.store_commands import run_stages
+    from benchmark.commands.store import run_stages
+    from benchmark.stages.execution import Execution
 
     _finish(run_stages(keys, store, Execution(device, deterministic, logger), as_json, not no_wait))
 
@@ -157,10 +157,10 @@ def verify(
 ) -> None:
     """Checks every stored file against its checksum, and every record against its rows; or a report against the records."""
     if report is not None:
-        from benchmark.verify_report import verify_report
+        from benchmark.commands.verify_report import verify_report
 
         return _finish(verify_report(report, store, submissions or []))
-    from benchmark.store_commands import verify_store
+    from benchmark.commands.store import verify_store
 
     _finish(verify_store(store))
 
@@ -171,7 +171,7 @@ def gc(
     delete: Annotated[bool, typer.Option("--delete", help="remove it; without, it is only listed")] = False,
 ) -> None:
     """What lies in the store and no run needs, with its size."""
-    from benchmark.store_commands import collect_garbage
+    from benchmark.commands.store import collect_garbage
 
     _finish(collect_garbage(store, delete))
 
@@ -185,7 +185,7 @@ def report(
     ] = "auto",
 ) -> None:
     """Tables, figures and HTML pages from the records of a store."""
-    from benchmark.commands import write_report
+    from benchmark.commands.report import write_report
 
     _finish(write_report(store, out, figures))
 
@@ -198,7 +198,7 @@ def cite(
     datasets: Annotated[list[str] | None, typer.Option("--dataset", help="only prostate, spleen or breast")] = None,
 ) -> None:
     """BibTeX of the paper, this program and the data in use; or a LaTeX table of numbers."""
-    from benchmark.commands import print_citation
+    from benchmark.commands.report import print_citation
 
     _finish(print_citation(store, numbers, methods or [], datasets or []))
 
@@ -210,7 +210,7 @@ def crosswalk(
     as_json: Annotated[bool, typer.Option("--json", help="JSON instead of a table")] = False,
 ) -> None:
     """All metric definitions for one pair of masks."""
-    from benchmark.commands import print_crosswalk
+    from benchmark.commands.doctor import print_crosswalk
 
     print_crosswalk(prediction, truth, as_json)
 
@@ -218,7 +218,7 @@ def crosswalk(
 @app.command()
 def doctor(store: StoreFolder = STORE) -> None:
     """What is installed, what this machine can do, and the networks with their size."""
-    from benchmark.commands import print_doctor
+    from benchmark.commands.doctor import print_doctor
 
     _finish(print_doctor(store))
 
@@ -226,7 +226,7 @@ def doctor(store: StoreFolder = STORE) -> None:
 @data_app.command("list")
 def data_list(data_root: DataRoot = None) -> None:
     """Datasets with source, size, licence and whether they are here."""
-    from benchmark.data_commands import list_data
+    from benchmark.commands.data import list_data
 
     list_data(data_root)
 
@@ -237,7 +237,7 @@ def data_fetch(
     data_root: Annotated[Path, typer.Option("--data-root", help="folder to unpack into")] = Path("data"),
 ) -> None:
     """Downloads a dataset from its public address, checks it and unpacks it."""
-    from benchmark.data_commands import fetch_data
+    from benchmark.commands.data import fetch_data
 
     fetch_data(dataset, data_root)
 
@@ -248,7 +248,7 @@ def data_verify(
     data_root: Annotated[Path, typer.Option("--data-root", help="folder that holds the published data")] = Path("data"),
 ) -> None:
     """Opens every file of a dataset and lists what is wrong."""
-    from benchmark.data_commands import verify_data
+    from benchmark.commands.data import verify_data
 
     _finish(verify_data(dataset, data_root))
 
@@ -265,7 +265,7 @@ def data_preview(
     size: Annotated[int | None, typer.Option("--size", min=16, help="side of a slice of --edges, pixels")] = None,
 ) -> None:  # fmt: skip
     """A contact sheet of images with mask contours, or of the edge detectors."""
-    from benchmark.data_commands import preview_data
+    from benchmark.commands.data import preview_data
 
     preview_data(
         dataset, source or "auto", data_root, busi_class or "malignant", allow_incomplete, out, count, edges, edge_weights, size
@@ -283,7 +283,7 @@ def board_submit(
     with_masks: Annotated[bool, typer.Option("--with-masks", help="also the predicted masks: rows can be verified")] = False,
 ) -> None:
     """Packs finished runs into one file for somebody else's leaderboard."""
-    from benchmark.leaderboard_commands import submit
+    from benchmark.commands.leaderboard import submit
 
     _finish(submit(store, out, owner, note, methods or [], datasets or [], with_masks))
 
@@ -296,7 +296,7 @@ def board_validate(
     store: Annotated[list[Path] | None, typer.Option("--store", help="records on the board: runs must not repeat")] = None,
 ) -> None:
     """Checks submissions without trusting anything in them."""
-    from benchmark.leaderboard_commands import validate_files
+    from benchmark.commands.leaderboard import validate_files
 
     _finish(validate_files(files, data_root or [], source or [], store or []))
 
@@ -310,15 +310,15 @@ def board_build(
     source: Described = None,
 ) -> None:
     """The page of one's own records and all valid submissions; the refused are listed with their reasons."""
-    from benchmark.leaderboard_commands import build_board
+    from benchmark.commands.leaderboard import build_board
 
     _finish(build_board(files, out, store or [], data_root or [], source or []))
 
 
 def _options(given: dict) -> dict:
     """Options of `run` or `suite` that were given, as fields of a Request; the preset's default follows the device."""
-    from benchmark.commands import default_preset
-    from benchmark.request import numbers_list
+    from benchmark.commands.run import default_preset
+    from benchmark.planning.request import numbers_list
 
     plain = (
         "transform", "architecture", "ratio", "alpha", "patch_size", "training_share", "protocol", "source", "data_root",

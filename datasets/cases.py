@@ -4,12 +4,20 @@ Every source hands out `CaseInfo` (cheap, from names alone) and `Case` (pixels).
 pixels from outside are checked. Callers: all sources, preparation, preview. Not here: reading files.
 """
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 
-from benchmark.errors import InputError
+from benchmark.core.errors import InputError
+
+_NUMBERS = re.compile(r"(\d+)")
+
+
+def natural_key(name: str) -> list[tuple[int, int | str]]:
+    """Sort key that puts "malignant (2)" before "malignant (10)"."""
+    return [(0, int(part)) if part.isdigit() else (1, part) for part in _NUMBERS.split(name)]
 
 
 @dataclass(frozen=True)

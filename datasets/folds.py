@@ -15,8 +15,8 @@ from typing import Literal
 
 import numpy as np
 
-from benchmark.errors import InputError
-from benchmark.spec import named_seed
+from benchmark.core.errors import InputError
+from benchmark.core.identity import named_seed
 from datasets.cases import CaseInfo
 
 # Streams of random numbers that must not coincide: dealing test folds, drawing validation cases.

@@ -5,7 +5,7 @@ the others are ours, worded in the same manner: brightness, contrast, sharpness,
 that would change the anatomy. Not here: how a text encoder mixes them (protocol switch text_mix, Q12).
 """
 
-from benchmark.registry import check_name
+from benchmark.core.registry import check_name
 
 _TRIPLETS: dict[str, tuple[str, str, str]] = {
     "prostate": ("MRI", "prostate", "whole gland"),

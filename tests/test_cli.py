@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmark.errors import InputError
+from benchmark.core.errors import InputError
 
 ROOT = Path(__file__).resolve().parent.parent
 TINY_SETS = [
@@ -105,7 +105,7 @@ def test_engine_options_reach_the_engine(call, monkeypatch, words):
     def stop(nodes, store, device, engine, options, runs):
         raise InputError(f"{engine} {options.workers} {options.max_failures} {options.retry}")
 
-    monkeypatch.setattr("benchmark.commands._compute", stop)
+    monkeypatch.setattr("benchmark.commands.run._compute", stop)
     _, _, err = call(*words, "--engine", "processes", "--workers", "2", "--max-failures", "3", "--retry-failed", "--store", "s")
     assert err == "error: processes 2 3 True"
 
@@ -224,7 +224,7 @@ def test_run_status_stage_verify_and_report(call, tmp_path):
 
 
 def test_failures_are_kept_until_they_are_asked_for_again(call, tmp_path, monkeypatch):
-    from benchmark import stages
+    from benchmark.stages import execute as stages
 
     real = stages.STAGES["prepare"]
 

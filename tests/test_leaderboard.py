@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from reports.load import load_records
-from reports.site import run_page
-from tests.reports.browser import CHROMIUM, Browser
+from reports.comparison.links import run_page
+from reports.records.load import load_records
 from tests.reports.submission import mutations
 from tests.reports.submission.hostile import TEXTS, write_hostile
 from tests.reports.submission.made import tiny_store
+from tests.support.browser import CHROMIUM, Browser
 from tests.test_own_method import RUN, readme_example, write
 
 README = Path(__file__).resolve().parents[1] / "README.md"
@@ -32,7 +32,7 @@ def submit(call, *words):
 
 def test_ones_own_method_from_the_readme_to_the_board(call, tmp_path, monkeypatch):
     """The commands of the README's section, in its order."""
-    monkeypatch.setattr("baselines.own._loaded", {})
+    monkeypatch.setattr("baselines.generators.loaded.CLASSES", {})
     section = README.read_text().split("## Submit your results")[1].split("\n## ")[0]
     commands = re.findall(r"^ *python cli\.py (leaderboard .*?)(?:  +#.*)?$", section, re.MULTILINE)
     assert [words.split()[1] for words in commands] == ["submit", "validate", "build"]
@@ -168,7 +168,7 @@ def test_verify_computes_the_tables_of_a_report_and_of_a_leaderboard_again(call,
 @pytest.fixture(scope="module")
 def hostile_board(tmp_path_factory):
     """A page of a store, a submission full of markup, and refused files with such names; and the hostile records."""
-    from benchmark.leaderboard_commands import build_board
+    from benchmark.commands.leaderboard import build_board
 
     folder = tmp_path_factory.mktemp("hostile")
     tiny_store(folder / "s", ("none",))

@@ -7,19 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from baselines.own import check_samples, close_fit, load_own
-from benchmark.errors import InputError
-from benchmark.record import load_record
-from benchmark.spec import MethodSpec, OwnMethod, RunSpec
-from reports.labels import method_labels
-from tests.runs import TINY
+from baselines.generators.user_method import check_samples, close_fit, load_own
+from benchmark.core.errors import InputError
+from benchmark.record.record import load_record
+from benchmark.spec.method import MethodSpec, OwnMethod
+from benchmark.spec.run import RunSpec
+from reports.comparison.labels import method_labels
+from tests.support.runs import TINY
 
 ROOT = Path(__file__).resolve().parent.parent
 SETS = [word for text in TINY if not text.startswith("generator.") for word in ("--set", text)]
 RUN = ("run", "--preset", "smoke", "--device", "cpu", "--dataset", "prostate", "--source", "phantom", "--architecture", "unet",
        "--fold", "0", *SETS, "--store", "s")  # fmt: skip
 TRANSFORM = """
-    from baselines.augment.base import Transform
+    from baselines.method import Transform
 
     class Negative(Transform):
         name, version = "negative", 2
@@ -51,7 +52,7 @@ def records(folder: Path) -> dict:
 @pytest.fixture(autouse=True)
 def nothing_loaded(monkeypatch):
     """Each test stands for a process of its own."""
-    monkeypatch.setattr("baselines.own._loaded", {})
+    monkeypatch.setattr("baselines.generators.loaded.CLASSES", {})
 
 
 def test_the_example_of_the_readme_runs(call, tmp_path):
@@ -99,12 +100,12 @@ def test_a_transform_of_ones_own_joins_every_batch(call, tmp_path):
         (("\"shaken\", 1", "\"Sha ken\", 1"), "`name` = 'Sha ken'"),
         (("\"shaken\", 1", "\"shaken\", 0"), "`version` = 0"),
         (("joins = \"pairs\"", "joins = \"beside\""), "`joins` must be 'patches' or 'pairs', not 'beside'"),
-        (("settings = Settings", "settings = None"), "`settings` must be a subclass"),
-        (("settings = Settings", "settings = BaseSettings"), "needs a valid default, which sampling lacks"),
+        (("settings = ShakenSettings", "settings = None"), "`settings` must be a subclass"),
+        (("settings = ShakenSettings", "settings = Settings"), "needs a valid default, which sampling lacks"),
         (("def sample(", "def draw("), "the class lacks sample"),
-        (("class Shaken(Generator)", "class Shaken"), "is neither a baselines.generator.Generator nor"),
+        (("class Shaken(Generator)", "class Shaken"), "is neither a baselines.method.Generator nor"),
         (("import numpy as np", "import nowhere_at_all"), "cannot be imported: ModuleNotFoundError"),
-        (("class Shaken", "class Shaked"), "has no class 'Shaken' (did you mean 'Shaked'?)"),
+        (("class Shaken(", "class Shaked("), "has no class 'Shaken' (did you mean 'Shaked'?)"),
     ],
 )  # fmt: skip
 def test_a_class_that_breaks_the_rules_is_said_before_anything_runs(call, tmp_path, change, says):

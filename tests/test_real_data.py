@@ -54,8 +54,9 @@ def test_busi_is_read_and_scored_in_pixels(call, data_root, tmp_path):
 
 
 def test_the_hounsfield_path_of_one_real_ct(data_root, tmp_path):
-    from datasets.preparation import Prepared, prepare
-    from datasets.source import SourceOptions, open_source
+    from datasets.slices.preparation import Prepared, prepare
+    from datasets.sources.base import SourceOptions
+    from datasets.sources.open import open_source
 
     source = open_source(
         "spleen", "msd", data_root / "msd", phantom_cases=3, phantom_size=64, options=SourceOptions(allow_incomplete=True)

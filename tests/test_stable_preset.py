@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmark.assembly import assemble
-from benchmark.checkpoint import Checkpoint
-from benchmark.errors import InputError
-from benchmark.plan import plan_run
-from benchmark.request import Opened, Request, open_request, resolve
-from benchmark.spec import SourceSpec
-from benchmark.store import Store
-from benchmark.substitutions import substitutions
-from tests.baselines.tiny_stable import save_base, save_controlnet
+from benchmark.core.errors import InputError
+from benchmark.planning.plan import plan_run
+from benchmark.planning.request import Opened, Request, open_request, resolve
+from benchmark.results.assembly import assemble
+from benchmark.spec.run import SourceSpec
+from benchmark.spec.substitutions import substitutions
+from benchmark.store.store import Store
+from benchmark.training.checkpoint import Checkpoint
+from tests.support.tiny_stable import save_base, save_controlnet
 
 ROOT = Path(__file__).resolve().parents[1]
 PAPER = Request(dataset="prostate", method="emitdiff", source="phantom", preset="paper")
@@ -158,7 +158,7 @@ def test_kill_9_in_the_middle_ends_with_the_very_same_samples(call, weights, tmp
     assert code == 0, err
     whole, killed = Store(tmp_path / "store"), tmp_path / "killed"
     arguments = [str(killed) if word == "store" else str(word) for word in words(weights, *more)]
-    command = [sys.executable, "-m", "tests.faulty", f"{stage}:mid", str(tmp_path / "flag"), "1", "cli", *arguments]
+    command = [sys.executable, "-m", "tests.support.faulty", f"{stage}:mid", str(tmp_path / "flag"), "1", "cli", *arguments]
     died = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
     assert died.returncode == -9, died.stderr
     assert len(list((killed / "partial").iterdir())) == 1

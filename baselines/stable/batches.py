@@ -14,12 +14,12 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from baselines.generator import TrainingSlices
-from baselines.slice_augmentation import random_geometry
+from baselines.generators.base import TrainingSlices
+from baselines.scratch.slice_augmentation import random_geometry
 from baselines.stable.pretraining_folder import LabelledImages, read_image
 from baselines.stable.settings import StableSettings
-from benchmark.spec import named_seed
-from datasets.edges import Detector, edge_map, make_detector
+from benchmark.core.identity import named_seed
+from datasets.slices.edges import Detector, edge_map, make_detector
 
 _READERS = 8  # threads that prepare the next micro-batch
 

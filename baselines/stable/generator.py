@@ -2,7 +2,7 @@
 
 Latent diffusion with CLIP text and classifier-free guidance against a fixed negative prompt; the grey image is the mean
 of the three output channels (III-A). Callers: the stages pretrain, fit-generator and synthesize. Not here: the
-from-scratch generator of the smaller presets (baselines/emitdiff.py).
+from-scratch generator of the smaller presets (baselines/scratch/emitdiff.py).
 """
 
 import csv
@@ -15,18 +15,18 @@ import numpy as np
 import torch
 from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, UniPCMultistepScheduler
 
-from baselines import diffusion
-from baselines.generator import TRAINING_IDS_FILE, Conditions, Generator, TrainingSlices
-from baselines.slice_augmentation import addressed_edge_dropout
+from baselines.generators.base import IDS_FILE, Conditions, Generator, TrainingSlices
+from baselines.scratch import diffusion
+from baselines.scratch.slice_augmentation import addressed_edge_dropout
 from baselines.stable import pretraining_folder, training, weights
 from baselines.stable.batches import FolderSlices, FoldSlices
 from baselines.stable.parts import Denoiser, Parts, embed, load_parts
 from baselines.stable.settings import StableSampling, StableSettings
-from benchmark import number_format
-from benchmark.checkpoint import Checkpoint
-from benchmark.errors import InputError
-from benchmark.microbatch import is_out_of_memory
-from benchmark.progress import Report, silent
+from benchmark.core.errors import InputError
+from benchmark.core.progress import Report, silent
+from benchmark.training import number_format
+from benchmark.training.checkpoint import Checkpoint
+from benchmark.training.microbatch import is_out_of_memory
 
 _SAMPLERS = {"ddim": DDIMScheduler, "dpm-solver++": DPMSolverMultistepScheduler, "unipc": UniPCMultistepScheduler}
 
@@ -63,7 +63,7 @@ class StableDiffusion(Generator):
         )  # fmt: skip
         curve = training.run(job, device, report)
         _save_fit(out, settings, data.size, curve)
-        (out / TRAINING_IDS_FILE).write_text(json.dumps(list(data.ids)))
+        (out / IDS_FILE).write_text(json.dumps(list(data.ids)))
 
     @classmethod
     def pretrain(
@@ -80,7 +80,7 @@ class StableDiffusion(Generator):
     ) -> int:
         """Trains on the folder of labelled images and leaves the same as `fit` does; returns the number of images.
 
-        `edge`: detector, its weights and device, as for `datasets.edges.make_detector`.
+        `edge`: detector, its weights and device, as for `datasets.slices.edges.make_detector`.
         """
         images = pretraining_folder.listed(settings.location["pretraining"])
         _check(settings, size)

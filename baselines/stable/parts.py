@@ -13,11 +13,11 @@ from diffusers import AutoencoderKL, ControlNetModel, DDPMScheduler, UNet2DCondi
 from torch import nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from baselines.generator_training import seeded
-from baselines.phrases import split_phrase
+from baselines.generators.fit_folder import seeded
+from baselines.scratch.phrases import split_phrase
+from baselines.scratch.text_encoder import STYLE
 from baselines.stable import weights
-from baselines.text import STYLE
-from benchmark.errors import InputError
+from benchmark.core.errors import InputError
 
 # Weighted text of the release (Q12): its shares of prompt, phrase and style words.
 _PROMPT, _PHRASE, _STYLE = 0.045, 0.005, 0.95

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from benchmark.errors import InputError
-from datasets.fingerprint import folder_fingerprint
+from benchmark.core.errors import InputError
+from datasets.files.fingerprint import folder_fingerprint
 
 _IMAGES = (".png", ".jpg", ".jpeg")
 SHA256 = "sha256:"

@@ -13,10 +13,10 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
-from baselines.generator_settings import BaseSettings, trained_phrases
+from baselines.generators.settings import BaseSettings, trained_phrases
 from baselines.stable import pretraining_folder, weights
-from benchmark.frozen import Frozen
-from benchmark.spec import LOCAL
+from benchmark.core.frozen import Frozen
+from benchmark.spec.run import LOCAL
 
 STABLE_DIFFUSION = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 # Ours. The release has a fixed negative prompt of its own (Q12).
@@ -93,7 +93,7 @@ class StableSettings(BaseSettings):
     def pinned(self, cache: Path | None) -> tuple[StableSettings, dict[str, Any]]:
         """Settings with the identity of weights and images in the place of folders, and the location of these.
 
-        Folders are hashed, with `cache` (datasets/fingerprint.py). Raises InputError for a folder that cannot be used,
+        Folders are hashed, with `cache` (datasets/files/fingerprint.py). Raises InputError for a folder that cannot be used,
         a hub id whose commit cannot be found out, and a given version that is not that of the files.
         """
         found: dict[str, Any] = {"base": self.base, "base_version": self.base_version}

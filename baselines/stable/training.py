@@ -24,12 +24,12 @@ from torch import nn
 from baselines.stable.batches import Drawer, Drawn, Slices, epoch_order, is_still
 from baselines.stable.parts import Denoiser, Parts, encode, load_parts
 from baselines.stable.settings import StableSettings
-from baselines.transfer import sent
-from benchmark import number_format
-from benchmark.checkpoint import Checkpoint, below, optimiser_tensors, restore_optimiser
-from benchmark.errors import InputError
-from benchmark.microbatch import SHORTAGE_FILE, is_out_of_memory
-from benchmark.progress import Report, silent
+from benchmark.core.errors import InputError
+from benchmark.core.progress import Report, silent
+from benchmark.training import number_format
+from benchmark.training.checkpoint import Checkpoint, below, optimiser_tensors, restore_optimiser
+from benchmark.training.microbatch import SHORTAGE_FILE, is_out_of_memory
+from benchmark.training.to_device import sent
 
 _CHECK_EVERY = 10  # steps between two looks at the loss; each look waits for the GPU
 _SAVING_SHARE = 0.05  # a checkpoint of gigabytes is written no more often than this share of the time allows

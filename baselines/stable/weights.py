@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmark.errors import InputError
-from datasets.fingerprint import folder_fingerprint
+from benchmark.core.errors import InputError
+from datasets.files.fingerprint import folder_fingerprint
 
 SHA256 = "sha256:"
 # Commits that stand for the ids where no version is given, so that a plan needs no network.

@@ -3,7 +3,7 @@
 Each is a function run(nodes, store, device, watch, options) -> failures by key, those of skipped stages included.
 """
 
-from benchmark.registry import Registry
+from benchmark.core.registry import Registry
 
 ENGINES = Registry(
     "engine",

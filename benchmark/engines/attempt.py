@@ -14,12 +14,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
-from benchmark.errors import InputError
-from benchmark.execution import Execution
-from benchmark.kept import Kept
-from benchmark.progress import Report
-from benchmark.stages import execute
-from benchmark.store import DamagedStage, StageBusy, Store, StoreUnusable
+from benchmark.core.errors import InputError
+from benchmark.core.progress import Report
+from benchmark.stages.carry_over import Kept
+from benchmark.stages.execute import execute
+from benchmark.stages.execution import Execution
+from benchmark.store.store import DamagedStage, StageBusy, Store, StoreUnusable
 
 LOG_SECONDS = 30.0  # between two lines of progress in a log
 PROGRESS_SECONDS = 1.0  # between two notes of progress in the store

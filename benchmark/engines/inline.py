@@ -6,13 +6,13 @@ with its reason. What is already in the store is not computed again. Callers: co
 
 from collections.abc import Iterable
 
-from benchmark.engines.agenda import Agenda, Failure, Watch
+from benchmark.core.progress import Report
 from benchmark.engines.attempt import Outcome, attempt
 from benchmark.engines.options import EngineOptions
-from benchmark.kept import Kept
-from benchmark.plan import Node
-from benchmark.progress import Report
-from benchmark.store import Store
+from benchmark.engines.scheduler import Agenda, Failure, Watch
+from benchmark.planning.plan import Node
+from benchmark.stages.carry_over import Kept
+from benchmark.store.store import Store
 
 
 def run(nodes: Iterable[Node], store: Store, device: str, watch: Watch, options: EngineOptions) -> dict[str, Failure]:

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmark.errors import InputError
-from benchmark.execution import Execution
-from benchmark.plan import Node
-from benchmark.registry import check_name
+from benchmark.core.errors import InputError
+from benchmark.core.registry import check_name
+from benchmark.planning.plan import Node
+from benchmark.stages.execution import Execution
 
 
 @dataclass(frozen=True)

@@ -17,13 +17,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmark.engines.agenda import Agenda, Failure, Watch
+from benchmark.core.progress import Report
 from benchmark.engines.attempt import Outcome
 from benchmark.engines.options import EngineOptions
-from benchmark.execution import Execution
-from benchmark.plan import Node
-from benchmark.progress import Report
-from benchmark.store import Store
+from benchmark.engines.scheduler import Agenda, Failure, Watch
+from benchmark.planning.plan import Node
+from benchmark.stages.execution import Execution
+from benchmark.store.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-m", "benchmark.engines.worker"]

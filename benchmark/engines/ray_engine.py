@@ -15,13 +15,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from benchmark.engines.agenda import Agenda, Failure, StageFailed, Watch
+from benchmark.core.errors import InputError
 from benchmark.engines.attempt import Outcome
 from benchmark.engines.options import EngineOptions
 from benchmark.engines.processes import describe_death
-from benchmark.errors import InputError
-from benchmark.plan import Node
-from benchmark.store import Store
+from benchmark.engines.scheduler import Agenda, Failure, StageFailed, Watch
+from benchmark.planning.plan import Node
+from benchmark.store.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "cli.py", "stage"]

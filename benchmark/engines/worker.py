@@ -17,9 +17,9 @@ import time
 from pathlib import Path
 
 from benchmark.engines.attempt import Outcome, attempt
-from benchmark.execution import Execution
-from benchmark.kept import Kept
-from benchmark.store import Store
+from benchmark.stages.carry_over import Kept
+from benchmark.stages.execution import Execution
+from benchmark.store.store import Store
 
 REPORTS_PER_SECOND = 5.0
 
@@ -33,7 +33,7 @@ def main(root: str, execution: str) -> None:
     store, how, kept = Store(Path(root)), Execution(**json.loads(execution)), Kept()
     while True:
         task = tasks.get()
-        print(json.dumps({"outcome": _work(store, how, kept, task, answers).as_dict()}), file=answers)
+        answers.write(json.dumps({"outcome": _work(store, how, kept, task, answers).as_dict()}) + "\n")
 
 
 def _work(store: Store, how: Execution, kept: Kept, task: dict, answers) -> Outcome:
@@ -44,7 +44,7 @@ def _work(store: Store, how: Execution, kept: Kept, task: dict, answers) -> Outc
         if time.monotonic() - last >= 1 / REPORTS_PER_SECOND:
             last = time.monotonic()
             plain = {name: float(value) for name, value in numbers.items()}
-            print(json.dumps({"report": [done, total, plain]}), file=answers)
+            answers.write(json.dumps({"report": [done, total, plain]}) + "\n")
 
     with store.log_path(task["stage"], task["key"]).open("ab") as log:
         before = os.dup(1), os.dup(2)

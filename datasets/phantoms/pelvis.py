@@ -9,15 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from datasets.phantoms.shapes import (
-    Canvas,
-    Space,
-    ellipsoid_mm,
-    fractal_noise,
-    ridges,
-    smooth_noise,
-    smooth_union,
-)
+from datasets.phantoms.shapes import Canvas, Space, ellipsoid_mm, fractal_noise, ridges, smooth_noise, smooth_union
 
 
 @dataclass(frozen=True)

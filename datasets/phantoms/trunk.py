@@ -8,15 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from datasets.phantoms.shapes import (
-    Canvas,
-    branches_mm,
-    cover,
-    ellipsoid_mm,
-    fractal_noise,
-    ridges,
-    smooth_noise,
-)
+from datasets.phantoms.shapes import Canvas, branches_mm, cover, ellipsoid_mm, fractal_noise, ridges, smooth_noise
 
 FAT = -102.0  # HU
 _LUNG = -860.0

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reports.statistics.cells import Cells
+from reports.statistics.case_grid import Cells
 
 RESAMPLES = 2_000
 _KEPT = 3  # methods whose resampled case values stay in memory: a few MB each

@@ -5,18 +5,18 @@ Callers: validate, whose text lists them. Not here: the file and its parts (vali
 
 from collections.abc import Callable, Iterator, Sequence
 
-from benchmark.errors import InputError
-from benchmark.record import Record
-from benchmark.versions import STAGE_VERSIONS
-from reports.labels import one_line
+from benchmark.core.errors import InputError
+from benchmark.record.record import Record
+from benchmark.spec.versions import STAGE_VERSIONS
+from reports.comparison.labels import one_line
 from reports.submission import manifest as contents
 from reports.submission.container import Container
 from reports.submission.findings import Findings, Refusal
-from reports.submission.identity import repeated, title, truths
-from reports.submission.known import Sources
 from reports.submission.manifest import Manifest, MaskEntry, averages
 from reports.submission.masks import DISTANCES, differences, read_mask, recomputed, true_voxels
-from reports.submission.rows import SLACK, impossible
+from reports.submission.possible_rows import SLACK, impossible
+from reports.submission.reference_data import Sources
+from reports.submission.same_run import repeated, title, truths
 from reports.submission.splits import can_be_drawn, leaks, wrong_cases, wrong_hash, wrong_split
 
 StageKeys = Callable[[Record], list[tuple[str, str]] | None]

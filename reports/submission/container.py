@@ -15,8 +15,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from benchmark.errors import InputError
-from reports.labels import one_line
+from benchmark.core.errors import InputError
+from reports.comparison.labels import one_line
 from reports.submission.findings import Refusal
 
 MAX_FILE_BYTES = 256 << 20

@@ -9,8 +9,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from benchmark.frozen import Frozen
-from benchmark.record import Record
+from benchmark.core.frozen import Frozen
+from benchmark.record.record import Record
 
 NAME = "manifest.json"
 FORMAT, VERSION = "augbench-submission", 1

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.protocol import FOREGROUND_PIXELS
-from benchmark.record import METRICS, CaseRow
-from benchmark.scoring import score_case, stretch_z
-from benchmark.spec import RunSpec
+from benchmark.metrics.scoring import score_case, stretch_z
+from benchmark.record.record import METRICS, CaseRow
+from benchmark.spec.protocol import FOREGROUND_PIXELS
+from benchmark.spec.run import RunSpec
 from reports.submission.findings import Refusal
-from reports.submission.known import Truth
+from reports.submission.reference_data import Truth
 
 MAX_VOXELS = 1 << 30
 ROUNDING = 1e-9  # relative; sums of distances may end otherwise on another processor

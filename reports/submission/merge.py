@@ -9,11 +9,11 @@ nobody adds runs to a row of another's method. Callers: the `leaderboard` comman
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmark.record import Record
-from reports.labels import one_line
-from reports.marks import VERIFIED, Mark, Refused
+from benchmark.record.record import Record
+from reports.comparison.badges import VERIFIED, Mark, Refused
+from reports.comparison.labels import one_line
 from reports.submission.findings import MAX_REASONS
-from reports.submission.identity import cell, title, truths
+from reports.submission.same_run import cell, title, truths
 from reports.submission.validate import Checked
 
 ANONYMOUS = "anonymous"

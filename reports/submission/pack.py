@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.errors import InputError
-from benchmark.record import Record
-from benchmark.spec import canonical
-from benchmark.store import DamagedStage, Store
-from reports.labels import one_line
+from benchmark.core.errors import InputError
+from benchmark.core.identity import canonical
+from benchmark.record.record import Record
+from benchmark.store.store import DamagedStage, Store
+from reports.comparison.labels import one_line
 from reports.submission import manifest as contents
 from reports.submission.container import write
 from reports.submission.manifest import Manifest, MaskEntry, RecordEntry, averages

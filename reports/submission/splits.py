@@ -6,12 +6,12 @@ Callers: validate. Not here: which cases there are (known.py).
 from collections import Counter
 from collections.abc import Iterator
 
-from benchmark.errors import InputError
-from benchmark.record import Record, Split
-from benchmark.splits import split_of
+from benchmark.core.errors import InputError
+from benchmark.record.record import Record, Split
+from benchmark.record.splits import split_of
 from datasets.cases import some
 from datasets.folds import split_hash, thinned
-from reports.submission.known import Known
+from reports.submission.reference_data import Known
 
 
 def wrong_cases(record: Record) -> Iterator[str]:

@@ -7,7 +7,7 @@ import json
 import math
 from typing import Any
 
-from benchmark.spec import canonical
+from benchmark.core.identity import canonical
 from reports.submission.findings import Refusal
 
 MAX_DEPTH = 16

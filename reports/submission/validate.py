@@ -23,17 +23,17 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from benchmark.record import Record
-from reports.labels import one_line
+from benchmark.record.record import Record
+from reports.comparison.labels import one_line
 from reports.submission import manifest as contents
 from reports.submission import strict_json
 from reports.submission.checks import StageKeys, check_masks, check_records, check_stages, check_truth
+from reports.submission.consistency import contradictions
 from reports.submission.container import Container
-from reports.submission.content import contradictions
 from reports.submission.findings import Finding, Findings, Refusal
-from reports.submission.identity import title
-from reports.submission.known import Library, Sources
 from reports.submission.manifest import Manifest
+from reports.submission.reference_data import Library, Sources
+from reports.submission.same_run import title
 
 MAX_MANIFEST_BYTES = 32 << 20
 MAX_RECORD_BYTES = 4 << 20
@@ -61,7 +61,7 @@ class Checked:
 def validate(path: Path, library: Library, stage_keys: StageKeys) -> Checked:
     """Checks one file. Raises InputError only where the file cannot be read at all.
 
-    stage_keys: see benchmark/stage_keys.py, which knows how runs are planned.
+    stage_keys: see benchmark/planning/stage_keys.py, which knows how runs are planned.
     """
     found = Findings()
     records: tuple[Record, ...] = ()

@@ -13,22 +13,26 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from baselines import diffusion, objectives, slice_augmentation, style
-from baselines.architectures import ARCHITECTURES, build
-from baselines.augment import TRANSFORMS, augmenter, intensity, make_augmenter, stack
-from baselines.emitdiff import EmitDiffNetwork, TrainingBatches
-from baselines.generator import GeneratorSettings, TrainingSlices
-from baselines.phrases import join_phrase
-from baselines.sample_filter import SampleFilter
+from baselines.generators.base import TrainingSlices
+from baselines.networks.architectures import ARCHITECTURES, build
+from baselines.objectives import objectives
+from baselines.objectives.sample_filter import SampleFilter
+from baselines.scratch import diffusion, slice_augmentation, style
+from baselines.scratch.emitdiff import EmitDiffNetwork, TrainingBatches
+from baselines.scratch.phrases import join_phrase
+from baselines.scratch.settings import GeneratorSettings
+from baselines.scratch.text_encoder import STYLE, Vocabulary
+from baselines.scratch.unconditional import PairNetwork
 from baselines.stable import training
 from baselines.stable.batches import Drawn
 from baselines.stable.parts import load_parts
-from baselines.text import STYLE, Vocabulary
-from baselines.transfer import sent
-from baselines.unconditional import PairNetwork
-from benchmark.presets import generator_numbers
+from baselines.transforms import augmenter, intensity, stack
+from baselines.transforms.augmenter import make_augmenter
+from baselines.transforms.catalogue import TRANSFORMS
+from benchmark.spec.presets import generator_numbers
+from benchmark.training.to_device import sent
 from datasets.prompts import AUGMENTATION_PHRASES
-from tests.baselines import tiny_stable
+from tests.support import tiny_stable
 
 GPU = torch.device("cuda", 0)
 SIZE, SLICES, BATCH = 64, 20, 8

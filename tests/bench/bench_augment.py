@@ -18,8 +18,9 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from baselines.architectures import build
-from baselines.augment import TRANSFORMS, make_augmenter
+from baselines.networks.architectures import build
+from baselines.transforms.augmenter import make_augmenter
+from baselines.transforms.catalogue import TRANSFORMS
 from tests.bench import ratios
 
 

@@ -6,10 +6,10 @@
 Every row is the plain way (float32, contiguous, single-tensor AdamW) with one thing changed; the rows take turns, and a
 ratio is the median over the rounds of the plain way's time over the row's, so that above 1 it pays. segmenter: a training
 step of 8 slices. generator: a training step of 8 slices of the one of preset `smoke`, with what is drawn and changed for
-it, which is plain with square windows (baselines/windows.py). sampler: one denoising step of 32 slices by the generator of
+it, which is plain with square windows (box_mean.py). sampler: one denoising step of 32 slices by the generator of
 preset `compact`, without guidance. sampler-stable: the same by "small" Stable Diffusion of made_stable.py, batch 8.
 variants, variants-stable: four variants, each of 20 slices by the generator of preset `compact` or of 4 by "small" Stable
-Diffusion, two steps each: every variant by itself, or in a row as one worker computes them (benchmark/kept.py).
+Diffusion, two steps each: every variant by itself, or in a row as one worker computes them (benchmark/stages/carry_over.py).
 --compile adds torch.compile, minutes of compiling on a CPU; on a GPU also with CUDA graphs and beside bfloat16.
 
 On one core of an AMD EPYC with AVX512-BF16, at 128 px (--cpu-time): the segmenter's step channels_last 1.00, bfloat16 1.69
@@ -33,20 +33,21 @@ import torch.nn.functional as F
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from baselines import diffusion, slice_augmentation, style, windows
-from baselines.architectures import build
-from baselines.emitdiff import EmitDiff, EmitDiffNetwork, TrainingBatches
-from baselines.generator import Conditions, Generator, GeneratorSettings, TrainingSlices
-from baselines.generator_training import start_training
-from baselines.objectives import dice_ce
-from baselines.phrases import join_phrase
+from baselines.generators.base import Conditions, Generator, TrainingSlices
+from baselines.networks.architectures import build
+from baselines.objectives.objectives import dice_ce
+from baselines.scratch import box_mean, diffusion, slice_augmentation, style
+from baselines.scratch.emitdiff import EmitDiff, EmitDiffNetwork, TrainingBatches
+from baselines.scratch.phrases import join_phrase
+from baselines.scratch.settings import GeneratorSettings
+from baselines.scratch.text_encoder import STYLE, Vocabulary
+from baselines.scratch.training import start_training
 from baselines.stable.generator import StableDiffusion
 from baselines.stable.parts import load_parts
 from baselines.stable.settings import StableSampling
-from baselines.text import STYLE, Vocabulary
-from benchmark.frozen import Frozen
-from benchmark.presets import GENERATOR_NUMBERS, generator_numbers
-from benchmark.sampling import Variant, batch_size, sample_all
+from benchmark.core.frozen import Frozen
+from benchmark.spec.presets import GENERATOR_NUMBERS, generator_numbers
+from benchmark.stages.sampling import Variant, batch_size, sample_all
 from datasets.prompts import AUGMENTATION_PHRASES
 from tests.bench.bench_sampling import made_conditions
 from tests.bench.made_stable import save_model
@@ -135,7 +136,7 @@ def generator(options: argparse.Namespace) -> dict[str, Work]:
 
         return step
 
-    separable = windows.window_mean, windows.near
+    separable = box_mean.window_mean, box_mean.near
     return {
         "plain": way(torch.float32, square_mean, square_near),
         "separable windows": way(torch.float32, *separable),

@@ -21,14 +21,16 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from baselines.fidelity import diversity, image_metrics
-from baselines.generator import Conditions, GeneratorSettings, SamplingSettings, generator_class
-from baselines.phrases import join_phrase
-from benchmark.audit import SegmenterJudge, volume_dice
-from benchmark.files import read_json
-from benchmark.request import name_and_value
-from benchmark.store import Store
-from datasets.preparation import Prepared
+from baselines.generators.base import Conditions
+from baselines.generators.catalogue import generator_class
+from baselines.scratch.phrases import join_phrase
+from baselines.scratch.settings import GeneratorSettings, SamplingSettings
+from benchmark.core.files import read_json
+from benchmark.planning.request import name_and_value
+from benchmark.stages.audit import SegmenterJudge, volume_dice
+from benchmark.stages.fidelity import diversity, image_metrics
+from benchmark.store.store import Store
+from datasets.slices.preparation import Prepared
 
 PHRASE = "phrase"
 KNOBS = (

@@ -2,7 +2,7 @@
 
     python tests/bench/bench_metrics.py [--repeats 5] [--json FILE] [--compare FILE] [--quick]
 
-Ours: every column of benchmark/metrics.py from one call. MedPy: hd95 and assd on the whole arrays, as the authors'
+Ours: every column of benchmark/metrics/case.py from one call. MedPy: hd95 and assd on the whole arrays, as the authors'
 release calls them (Q24). MONAI: hd95, assd and surface dice. surface-distance (s-d): one distance computation, then
 robust Hausdorff, average distance and surface dice; it measures surface elements, so its values differ by definition,
 while MedPy's and MONAI's are asserted equal to ours.
@@ -32,7 +32,7 @@ from scipy.ndimage import binary_dilation, binary_erosion
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from benchmark.metrics import CaseMetrics, case_metrics
+from benchmark.metrics.case import CaseMetrics, case_metrics
 from tests.bench import ratios
 
 TOLERANCE = 2.0

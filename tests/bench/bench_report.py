@@ -15,14 +15,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from baselines.generator_settings import SETTINGS, settings_class, settings_of_generator
-from benchmark.presets import GENERATOR_NUMBERS
-from benchmark.record import Record
-from reports.load import load_records
-from reports.page import build
-from reports.parallel import usable_cores
-from tests.reports.browser import CHROMIUM, Browser
-from tests.reports.study import whole_study
+from baselines.generators.catalogue import SETTINGS, settings_class, settings_of_generator
+from benchmark.record.record import Record
+from benchmark.spec.presets import GENERATOR_NUMBERS
+from reports.pages.build import build
+from reports.pages.parallel import usable_cores
+from reports.records.load import load_records
+from tests.support.browser import CHROMIUM, Browser
+from tests.support.study import whole_study
 
 WHO = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 PACKAGES = dict.fromkeys(("diffusers", "monai", "nibabel", "numpy", "pandas", "scipy", "torch", "torchvision"), "1.22.33")

@@ -20,8 +20,8 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from baselines.architectures import build
-from benchmark.number_format import format_name, native_dtype
+from baselines.networks.architectures import build
+from benchmark.training.number_format import format_name, native_dtype
 from tests.bench import bench_sampling, ratios, roofline
 from tests.bench.bench_training import made_slices, objective_of
 

@@ -24,16 +24,17 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from baselines.emitdiff import EmitDiff
-from baselines.generator import Conditions, GeneratorSettings, TrainingSlices
+from baselines.generators.base import Conditions, TrainingSlices
+from baselines.scratch.emitdiff import EmitDiff
+from baselines.scratch.settings import GeneratorSettings
 from baselines.stable.generator import StableDiffusion
 from baselines.stable.parts import load_parts
 from baselines.stable.settings import StableSampling
-from benchmark import number_format
-from benchmark.memory import keep_freed_memory
-from benchmark.presets import GENERATOR_NUMBERS, PRESETS, generator_numbers
-from benchmark.sampling import batch_size
-from datasets.edges import edge_map
+from benchmark.spec.presets import GENERATOR_NUMBERS, PRESETS, generator_numbers
+from benchmark.stages.sampling import batch_size
+from benchmark.training import number_format
+from benchmark.training.freed_memory import keep_freed_memory
+from datasets.slices.edges import edge_map
 from tests.bench import ratios
 from tests.bench.made_stable import save_model
 from tests.bench.plain_sampling import PlainEmitDiff, PlainStable

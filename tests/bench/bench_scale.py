@@ -24,19 +24,20 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmark import console, store_commands
-from benchmark.commands import _finished, _plans, run_requests
+from baselines.generators.base import IDS_FILE
+from benchmark.commands import store as store_commands
+from benchmark.commands.run import _finished, _plans, run_requests
+from benchmark.core.progress import silent
+from benchmark.core.provenance import provenance
 from benchmark.engines import attempt, inline
 from benchmark.engines.options import EngineOptions
-from benchmark.execution import Execution
-from benchmark.leaks import IDS_FILE
-from benchmark.plan import unique_nodes
-from benchmark.progress import silent
-from benchmark.provenance import provenance
-from benchmark.record import METRICS
-from benchmark.request import Request
-from benchmark.settling import Settler
-from benchmark.store import Store
+from benchmark.planning.plan import unique_nodes
+from benchmark.planning.request import Request
+from benchmark.record.record import METRICS
+from benchmark.results.record_writer import Settler
+from benchmark.stages.execution import Execution
+from benchmark.store.store import Store
+from benchmark.terminal import console
 
 ROOT = Path(__file__).resolve().parents[2]
 EPOCHS = 60
@@ -57,7 +58,7 @@ def requests(runs: int) -> list[Request]:
 
 def fill(store: Store, plans: list, locations: dict) -> None:
     """Writes the manifests, plans, runs and records that computing would have left, without waiting for the disk."""
-    from benchmark.commands import _write_plan
+    from benchmark.commands.run import _write_plan
 
     tested = {node.key: node.spec["cases"] for node in unique_nodes(plans) if node.stage == "predict"}
     told = provenance("cpu")
@@ -179,8 +180,8 @@ def overhead(folder: Path, stages: int = 200) -> None:
     """Milliseconds of the harness per stage: stages that do nothing, through the inline engine."""
     from contextlib import contextmanager
 
-    from benchmark import stages as real
-    from benchmark.plan import Node
+    from benchmark.planning.plan import Node
+    from benchmark.stages import execute as real
 
     store = Store(folder / "overhead")
     nodes = [Node("score", {"number": number}) for number in range(stages)]

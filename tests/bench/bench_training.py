@@ -3,7 +3,7 @@
     python tests/bench/bench_training.py [--architecture attention-unet] [--size 128] [--device cpu] [--slices 64]
         [--rounds 5] [--workers 2] [--json FILE] [--compare FILE] [--quick]
 
-Ours is benchmark/segmentation.py `fit` with the objectives of baselines/, one epoch per round; the plain loop is
+Ours is benchmark/training/segmenter.py `fit` with the objectives of baselines/, one epoch per round; the plain loop is
 plain_training.py. Each lives in a process of its own and they take turns, one epoch each, so that a busy machine slows
 both; a ratio is the median over the rounds of the quotient of one round. `emitdiff` is ours as in Alg. 1 (one pass over
 merged images, the default) and, as "logits", with the released two passes (Q6); the plain loop has two passes in both.
@@ -63,9 +63,9 @@ def serve_plain(pipe, folder: Path, options: argparse.Namespace) -> None:
 
 def serve_ours(pipe, folder: Path, options: argparse.Namespace) -> None:
     """Answers a row's name and a precision with the seconds of an epoch, then with those until the network is called."""
-    from baselines.architectures import build
-    from benchmark.memory import keep_freed_memory
-    from benchmark.segmentation import Training, fit, make_fabric
+    from baselines.networks.architectures import build
+    from benchmark.training.freed_memory import keep_freed_memory
+    from benchmark.training.segmenter import Training, fit, make_fabric
 
     keep_freed_memory()  # as every stage does
     slices = made_slices(options.slices, options.size)
@@ -92,8 +92,8 @@ def objective_of(name: str, slices, device):
     """Our objective of a row, with its slices on the device."""
     import torch
 
-    from baselines import objectives
-    from baselines.augment import make_augmenter
+    from baselines.objectives import objectives
+    from baselines.transforms.augmenter import make_augmenter
 
     images, masks, variants = (torch.from_numpy(stack).to(device) for stack in slices)
     _, kind, transform = ROWS[name]

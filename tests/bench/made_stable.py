@@ -11,7 +11,7 @@ from diffusers import AutoencoderKL, ControlNetModel, PNDMScheduler, UNet2DCondi
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from baselines.stable.settings import StableSettings
-from tests.baselines.tiny_stable import LIMIT, save_base, save_controlnet, save_tokenizer
+from tests.support.tiny_stable import LIMIT, save_base, save_controlnet, save_tokenizer
 
 # channels of the UNet, of the VAE, of the text, text layers, text heads
 SIZES = {

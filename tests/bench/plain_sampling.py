@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from diffusers import StableDiffusionControlNetPipeline
 
-from baselines import diffusion
-from baselines.emitdiff import EmitDiff
-from baselines.generator import Conditions, SamplingSettings
+from baselines.generators.base import Conditions
+from baselines.scratch import diffusion
+from baselines.scratch.emitdiff import EmitDiff
+from baselines.scratch.settings import SamplingSettings
 from baselines.stable.generator import make_sampler
 from baselines.stable.parts import Parts
 from baselines.stable.settings import StableSampling

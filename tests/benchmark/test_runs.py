@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from benchmark.engines import attempt
-from benchmark.number_format import native_format
-from benchmark.record import METRICS
-from benchmark.store import Store
-from tests.runs import run, scores, tiny
+from benchmark.record.record import METRICS
+from benchmark.store.store import Store
+from benchmark.training.number_format import native_format
+from tests.support.runs import run, scores, tiny
 
 METHODS = ("none", "classic", "unconditional", "emitdiff")
 
@@ -139,7 +139,7 @@ def test_all_variants_of_a_slice_make_an_epoch_longer(tmp_path):
 
 
 def test_a_failing_stage_fails_its_runs_alone(tmp_path, monkeypatch):
-    from benchmark import stages
+    from benchmark.stages import execute as stages
 
     def broken(*_):
         raise RuntimeError("out of order")

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmark.errors import InputError
+from benchmark.core.errors import InputError
 from datasets.cases import CaseInfo
 from datasets.folds import split
-from datasets.msd_json import read_description
+from datasets.sources.msd_json import read_description
 
 # Test cases per fold of the unshuffled KFold(3) over the published dataset.json (PROTOCOL Q8).
 PROSTATE = (

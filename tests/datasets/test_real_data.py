@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from benchmark.errors import InputError
-from datasets import nifti, raster
-from datasets.preparation import Prepared, prepare
-from datasets.source import SourceOptions, open_source
+from benchmark.core.errors import InputError
+from datasets.files import nifti, raster
+from datasets.slices.preparation import Prepared, prepare
+from datasets.sources.base import SourceOptions
+from datasets.sources.open import open_source
 
 pytestmark = pytest.mark.data
 

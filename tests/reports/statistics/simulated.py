@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from reports.statistics.cells import Cells
+from reports.statistics.case_grid import Cells
 
 FOLDS = np.repeat([0, 1, 2], 11)
 

@@ -7,15 +7,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import ttost_paired
 
-from reports.statistics.paired import (
-    ALPHA,
-    POWER,
-    equivalence,
-    holm,
-    signed_rank,
-    smallest_detectable,
-    spread_ratio,
-)
+from reports.statistics.paired import ALPHA, POWER, equivalence, holm, signed_rank, smallest_detectable, spread_ratio
 
 REPETITIONS = 2_000
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports.statistics.cells import Cells
+from reports.statistics.case_grid import Cells
 from reports.statistics.resampling import Bootstrap, case_weights
 from tests.reports.statistics.simulated import FOLDS, cells_of, simulated
 

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from benchmark.record import Record
-from benchmark.spec import SourceSpec
-from benchmark.stage_keys import stage_keys
-from benchmark.store import Store
+from benchmark.planning.stage_keys import stage_keys
+from benchmark.record.record import Record
+from benchmark.spec.run import SourceSpec
+from benchmark.store.store import Store
 from datasets.folds import split_hash
 from reports.submission.pack import pack
 from tests.reports.submission.made import tiny_spec, write_run

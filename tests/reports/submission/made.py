@@ -8,16 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmark.files import write_json
-from benchmark.plan import plan_run
-from benchmark.record import Budget, CaseRow, Record, Split, StageCost
-from benchmark.request import Opened, Request, open_request, resolve
-from benchmark.scoring import score_case
-from benchmark.spec import RunSpec, named_seed
-from benchmark.stage_keys import stage_keys
-from benchmark.store import Store
-from benchmark.substitutions import substitutions
-from reports.submission.known import Library
+from benchmark.core.files import write_json
+from benchmark.core.identity import named_seed
+from benchmark.metrics.scoring import score_case
+from benchmark.planning.plan import plan_run
+from benchmark.planning.request import Opened, Request, open_request, resolve
+from benchmark.planning.stage_keys import stage_keys
+from benchmark.record.record import Budget, CaseRow, Record, Split, StageCost
+from benchmark.spec.run import RunSpec
+from benchmark.spec.substitutions import substitutions
+from benchmark.store.store import Store
+from reports.submission.reference_data import Library
 from reports.submission.validate import Checked, validate
 
 SETS = ("phantom_cases=6", "n_folds=2", "epochs=1", "ratio=1", "patch_size=16")

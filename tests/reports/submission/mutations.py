@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.record import Record
-from benchmark.spec import RunSpec, canonical
+from benchmark.core.identity import canonical
+from benchmark.record.record import Record
+from benchmark.spec.run import RunSpec
 from reports.submission.manifest import averages, sha256
 
 Entries = dict[str, bytes]

@@ -11,10 +11,10 @@ import zlib
 import numpy as np
 import pytest
 
-from reports.load import load_records
-from reports.submission.known import Library
+from reports.records.load import load_records
 from reports.submission.manifest import sha256
 from reports.submission.pack import pack
+from reports.submission.reference_data import Library
 from tests.reports.submission import mutations
 from tests.reports.submission.made import check, tiny_store
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from benchmark.spec import MethodSpec, OwnMethod
-from benchmark.stage_keys import stage_keys
-from reports.load import load_records
-from reports.marks import VERIFIED, Mark
+from benchmark.planning.stage_keys import stage_keys
+from benchmark.spec.method import MethodSpec, OwnMethod
+from reports.comparison.badges import VERIFIED, Mark
+from reports.records.load import load_records
 from reports.submission.merge import ANONYMOUS, AS_SUBMITTED, merge
 from reports.submission.pack import pack
 from tests.reports.submission.made import check, tiny_store

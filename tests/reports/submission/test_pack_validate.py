@@ -5,9 +5,9 @@ import zipfile
 
 import pytest
 
-from benchmark.errors import InputError
-from benchmark.spec import canonical
-from reports.load import load_records
+from benchmark.core.errors import InputError
+from benchmark.core.identity import canonical
+from reports.records.load import load_records
 from reports.submission.pack import pack, without_folders
 from tests.reports.submission.made import check, tiny_spec, tiny_store, write_run
 
@@ -91,7 +91,7 @@ def test_its_json_is_canonical_and_its_entries_are_plain(store, records, tmp_pat
 
 def test_other_protocols_are_verified_too(tmp_path):
     """Folds in the data set's own order, and another rule for empty masks."""
-    from benchmark.store import Store
+    from benchmark.store.store import Store
 
     store = Store(tmp_path / "s")
     record = write_run(store, tiny_spec("none", 0, 1, "folds=dataset", "empty_mask=centre-pixel"))
@@ -116,7 +116,7 @@ def test_predictions_that_are_gone_or_damaged_are_said(records, tmp_path):
 def test_the_published_records_are_a_valid_submission(tmp_path):
     from pathlib import Path
 
-    from benchmark.store import Store
+    from benchmark.store.store import Store
 
     folder = Path(__file__).resolve().parents[3] / "reports" / "published" / "smoke-64px"
     records = load_records([folder]).records

@@ -1,0 +1,98 @@
+"""What the settings of every generator have in common. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import BaseModel
+
+from benchmark.core.frozen import Frozen
+from datasets.prompts import AUGMENTATION_PHRASES
+
+
+class BaseSettings(Frozen):
+    """What planning asks of any generator's settings. A class of settings has a field `sampling`, a Frozen model whose
+    fields hold all that concerns samples alone; everything else belongs to the training."""
+
+    sampling: Any
+    # Switches of the protocol that the sampling settings carry, under the same names.
+    protocol_switches: ClassVar[tuple[str, ...]] = ()
+
+    def check_size(self, size: int) -> None:
+        """Raises InputError when slices of `size` pixels do not fit the network."""
+
+    def pinned(self, cache: Path | None) -> tuple[BaseSettings, dict[str, Any]]:
+        """Settings that name weights and images by what they are, and where they lie on this machine (no part of a key).
+
+        `cache` is a file of known digests. Raises InputError for what is not there or cannot be used.
+        """
+        return self, {}
+
+    def at(self, location: Mapping[str, Any], pretrained: Path | None = None) -> BaseSettings:
+        """The settings as a stage uses them, with the location that `pinned` gave and the folder of a pretrain stage."""
+        return self
+
+    def pretraining_spec(self) -> dict[str, Any] | None:
+        """What decides the weights of a pre-training that all folds and seeds share; None without one."""
+        return None
+
+    def training_spec(self) -> dict[str, Any]:
+        """What decides the weights, as JSON values: part of the key of fit-generator."""
+        return self.model_dump(mode="json", exclude={"sampling"})
+
+    def sampling_spec(self, switches: Mapping[str, Any]) -> dict[str, Any]:
+        """What decides the samples of given weights, the protocol's switches included: part of the key of synthesize."""
+        own = {name: switches[name] for name in self.protocol_switches}
+        return self.sampling.model_dump(mode="json") | own
+
+    def held_out_sampling(self, spec: Mapping[str, Any]) -> dict[str, Any]:
+        """`sampling_spec` for samples that are compared with the held-out slices they were made from (audit)."""
+        return dict(spec)
+
+    def variant_phrases(self) -> Sequence[str]:
+        """Augmentation phrases that the variants of a slice cycle through; none: every variant has the plain prompt."""
+        return ()
+
+    @classmethod
+    def sampling_from(cls, spec: Mapping[str, Any]) -> Frozen:
+        """The sampling settings that `sampling_spec` wrote."""
+        return cls.model_fields["sampling"].annotation(**spec)
+
+    @classmethod
+    def fetch(cls, location: Mapping[str, Any], say: Callable[[str], None]) -> None:
+        """Gets what `location` names and this machine lacks, before anything is computed; `say` tells of a download.
+
+        Raises InputError for what cannot be had or cannot be used.
+        """
+
+    @classmethod
+    def described(cls, location: Mapping[str, Any]) -> list[str]:
+        """Sentences on what `location` names, for the user who is about to start a run."""
+        return []
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """Dotted names of all settings: "steps", "sampling.steps"."""
+        found = []
+        for name, field in cls.model_fields.items():
+            inner = field.annotation if isinstance(field.annotation, type) else None
+            nested = inner.model_fields if inner and issubclass(inner, BaseModel) else {}
+            found += [f"{name}.{below}" for below in nested] or [name]
+        return found
+
+    @classmethod
+    def has(cls, path: Sequence[str]) -> bool:
+        """Whether there is a setting of this dotted name: ("sampling", "steps")."""
+        model: Any = cls
+        for part in path:
+            if not (isinstance(model, type) and issubclass(model, BaseModel)) or part not in model.model_fields:
+                return False
+            model = model.model_fields[part].annotation
+        return True
+
+
+def trained_phrases(count: int) -> tuple[str, ...]:
+    """The first `count` augmentation phrases."""
+    return AUGMENTATION_PHRASES[:count]

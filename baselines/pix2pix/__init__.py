@@ -1,0 +1,1 @@
+"""The paper's rival in Table I: edges to image by a U-Net and a PatchGAN."""

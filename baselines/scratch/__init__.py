@@ -1,0 +1,1 @@
+"""Diffusion models that are trained from scratch: emitdiff and unconditional."""

@@ -1,0 +1,120 @@
+"""Unconditional diffusion over (image, mask) pairs: what a diffusion model gives without text, edges or a known label.
+
+A UNet draws image and mask together as two planes; the mask of a sample is its own, thresholded. Callers: the stages
+fit-generator and synthesize. Not here: any conditioning.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import UNet2DModel
+from torch import nn
+
+from baselines.generators.base import Conditions, Generator, TrainingSlices
+from baselines.generators.fit_folder import restore, seeded
+from baselines.scratch import diffusion
+from baselines.scratch.settings import GeneratorSettings, SamplingSettings
+from baselines.scratch.slice_augmentation import random_geometry
+from baselines.scratch.training import read_config, save_fit, start_training, train
+from benchmark.core.progress import Report, silent
+from benchmark.training import number_format
+from benchmark.training.checkpoint import Checkpoint
+
+
+class PairNetwork(nn.Module):
+    """UNet over the planes of image and mask: noisy grid + timestep -> prediction like the grid."""
+
+    def __init__(self, settings: GeneratorSettings, size: int):
+        super().__init__()
+        planes, levels = 2 * settings.unshuffle**2, len(settings.channels)
+        lowest = settings.attention == "lowest"
+        positions = diffusion.position_planes(size // settings.unshuffle)
+        self.register_buffer("positions", positions, persistent=False)
+        self.unet = UNet2DModel(
+            sample_size=size // settings.unshuffle,
+            in_channels=planes + positions.shape[1],
+            out_channels=planes,
+            down_block_types=("DownBlock2D",) * (levels - 1) + ("AttnDownBlock2D" if lowest else "DownBlock2D",),
+            up_block_types=("AttnUpBlock2D" if lowest else "UpBlock2D",) + ("UpBlock2D",) * (levels - 1),
+            block_out_channels=settings.channels,
+            layers_per_block=settings.layers,
+            attention_head_dim=settings.channels[-1] // settings.heads,
+            norm_num_groups=settings.norm_groups,
+        )
+
+    def forward(self, grid: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
+        """grid (B, planes, H, W), timesteps (B,) -> prediction like grid."""
+        placed = torch.cat([grid, self.positions.expand(len(grid), -1, -1, -1)], dim=1)
+        return self.unet(placed, timesteps, return_dict=False)[0]
+
+
+class UnconditionalDiffusion(Generator):
+    """Diffusion over (image, mask) pairs; of `Conditions` only the ids count, one pair per id."""
+
+    name = "unconditional"
+    mixes_variants = True
+
+    def __init__(self, network: PairNetwork, settings: GeneratorSettings, size: int, device: torch.device):
+        self.network, self.settings, self.size, self.device = network, settings, size, device
+        self.number_format = number_format.native_format(device)
+
+    @classmethod
+    def fit(
+        cls,
+        data: TrainingSlices,
+        settings: GeneratorSettings,
+        *,
+        seed: int,
+        device: torch.device,
+        out: Path,
+        report: Report = silent,
+        checkpoint: Checkpoint | None = None,
+    ) -> None:
+        settings.check_size(data.size)
+        network = seeded(lambda: PairNetwork(settings, data.size), seed)
+        state = start_training(network, settings, seed, device)
+        shares = diffusion.signal_shares(device)
+        pairs = torch.from_numpy(np.stack([data.images, data.masks * 255], axis=1)).to(device)
+
+        def loss(rows: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
+            planes = random_geometry(pairs[rows].float() / 255, settings, rng)
+            grid = diffusion.to_grid(planes, settings.unshuffle)
+            importance = diffusion.organ_importance(planes[:, 1:], settings).repeat(1, 2, 1, 1)
+            return diffusion.denoising_loss(network, grid, importance, shares, settings, rng)
+
+        train(state, loss, len(data.ids), settings, report, checkpoint)
+        save_fit(cls.name, state, data, settings, {}, out)
+
+    @classmethod
+    def load(cls, folder: Path, device: torch.device) -> "UnconditionalDiffusion":
+        config, settings = read_config(folder)
+        return cls(restore(PairNetwork(settings, config["size"]), folder, device), settings, config["size"], device)
+
+    @torch.inference_mode()
+    def sample(
+        self,
+        conditions: Conditions,
+        *,
+        variant: int | Sequence[int],
+        key: str,
+        batch_size: int,
+        sampling: SamplingSettings | None = None,
+        report: Report = silent,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        sampling = sampling or self.settings.sampling
+        side = self.size // self.settings.unshuffle
+        shape = (2 * self.settings.unshuffle**2, side, side)
+        images = np.empty((len(conditions.ids), self.size, self.size), np.uint8)
+        masks = np.empty_like(images)
+        numbers = conditions.numbered(variant)
+        for first in range(0, len(images), batch_size):
+            rows = slice(first, first + batch_size)
+            noise = diffusion.starting_noise(key, conditions.ids[rows], numbers[rows], shape, sampling.noise, self.device)
+            grid = diffusion.sample_grid(self.network, noise, self.settings.prediction, sampling)
+            planes = diffusion.from_grid(grid, self.settings.unshuffle)
+            images[rows] = diffusion.to_uint8(planes[:, 0])
+            masks[rows] = (planes[:, 1] > 0.5).to(torch.uint8).cpu().numpy()
+            report(min(first + batch_size, len(images)), len(images))
+        return images, masks

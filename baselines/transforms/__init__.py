@@ -1,0 +1,1 @@
+"""Classic augmentation: the paper's eight transforms, its DeepStack, and TrivialAugment."""

@@ -1,0 +1,76 @@
+"""What the `data` commands do: list, fetch, verify, preview. cli.py parses; datasets/ does the work."""
+
+from pathlib import Path
+
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+from benchmark.core.errors import InputError
+from benchmark.core.registry import check_name
+from benchmark.spec.presets import preset
+from benchmark.spec.run import DATASETS
+from benchmark.terminal.console import out, print_table
+
+
+def list_data(data_root: Path | None) -> None:
+    """All datasets: what they are, their licence, and whether they are here."""
+    from datasets.fetching.catalogue import catalogue
+
+    rows = catalogue(data_root)
+    columns = ("dataset", "source", "title", "cases>", "size", "licence", "here")
+    print_table("datasets", columns, [[row[name.rstrip(">")] for name in columns] for row in rows])
+    for row in rows:
+        if row["source"] != "phantom":
+            out.print(f"{row['title']}: {row['address']}\n  {row['citation']}", markup=False)
+
+
+def fetch_data(dataset: str, data_root: Path) -> None:
+    """Downloads with a progress bar, resumes what is there, checks and unpacks."""
+    from datasets.fetching.fetch import fetch
+
+    check_name("dataset", dataset, DATASETS)
+    bars = Progress(
+        TextColumn(f"fetch {dataset}"), BarColumn(bar_width=24), DownloadColumn(), TransferSpeedColumn(),
+        TimeRemainingColumn(compact=True), console=out, transient=True,
+    )  # fmt: skip
+    with bars:
+        task = bars.add_task("", total=None)
+        folder = fetch(dataset, data_root, lambda done, total, **_: bars.update(task, completed=done, total=total or None))
+    out.print(f"{dataset}: {folder}", markup=False)
+
+
+def verify_data(dataset: str, data_root: Path) -> int:
+    """Opens every file; 1 if anything is wrong."""
+    from datasets.fetching.verify import verify
+
+    check_name("dataset", dataset, DATASETS)
+    found = verify(dataset, data_root)
+    for finding in found:
+        out.print(str(finding), markup=False)
+    return int(any(finding.level == "error" for finding in found))
+
+
+def preview_data(
+    dataset: str, source: str, data_root: Path | None, busi_class: str, allow_incomplete: bool, target: Path, count: int,
+    edges: bool = False, edge_weights: str | None = None, size: int | None = None,
+) -> None:  # fmt: skip
+    """Writes a contact sheet of images with mask contours, or with `edges` one of the edge detectors."""
+    from datasets.slices.hed import find_weights
+    from datasets.slices.preview import contact_sheet, edge_sheet
+    from datasets.sources.base import SourceOptions
+    from datasets.sources.open import open_source
+
+    if not edges and (edge_weights is not None or size is not None):
+        raise InputError("--edge-weights and --size are for the sheet of edge detectors; add --edges, or leave them out.")
+    weights = None if edge_weights is None else find_weights(edge_weights)
+    numbers = preset("compact")
+    opened = open_source(
+        dataset, source, data_root, phantom_cases=numbers.phantom_cases, phantom_size=numbers.size,
+        options=SourceOptions(busi_class, allow_incomplete),
+    )  # fmt: skip
+    for note in opened.notes:
+        out.print(f"note: {note}", markup=False)
+    if edges:
+        edge_sheet(opened, target, count, size=size or numbers.size, weights=weights)
+    else:
+        contact_sheet(opened, target, count)
+    out.print(f"preview: {target}", markup=False)

@@ -1,0 +1,62 @@
+"""`doctor` and `crosswalk`: what is installed here, and all metric definitions for one pair of masks."""
+
+import json
+import sys
+from pathlib import Path
+
+from benchmark.commands.run import default_preset
+from benchmark.core.errors import InputError
+from benchmark.planning.weights import hub_weights
+from benchmark.store.store import Store
+from benchmark.terminal.console import err, print_table
+
+
+def print_crosswalk(prediction: Path, truth: Path, as_json: bool) -> None:
+    """All metric definitions for one pair of masks."""
+    from benchmark.metrics.crosswalk import crosswalk
+
+    found = crosswalk(prediction, truth)
+    for note in found.notes:
+        err.print(f"note: {note}", markup=False)
+    if as_json:
+        json.dump(found.as_json(), sys.stdout, indent=1)
+        print()
+        return
+    rows = [(name, f"{value:.6g}", unit, definition) for name, value, unit, definition in found.rows()]
+    print_table(f"{prediction.name} against {truth.name}", ("metric", "value>", "unit", "definition"), rows)
+
+
+def print_doctor(store_folder: Path) -> int:
+    """What is installed and what this machine can do."""
+    import torch
+
+    from baselines.networks.architectures import ARCHITECTURES, describe
+    from benchmark.core.provenance import cpu_name, git_state, packages
+
+    cuda = torch.cuda.is_available()
+    git = git_state()
+    rows = [
+        ("python", sys.version.split()[0]), *packages().items(), ("cpu", cpu_name()),
+        ("instructions", torch.backends.cpu.get_cpu_capability()), ("threads", torch.get_num_threads()),
+        ("gpu", torch.cuda.get_device_name() if cuda else "none found"),
+        ("commit", f"{git['commit'] or 'no git checkout'}{' (with changes)' if git['dirty'] else ''}"),
+        ("default preset", default_preset("auto")), ("weights of preset paper", "; ".join(hub_weights())),
+        ("store", f"{store_folder} ({_store_state(store_folder)})"),
+    ]  # fmt: skip
+    print_table("doctor", ("what", "found"), rows)
+    sizes = []
+    for name in ARCHITECTURES:
+        try:
+            found = describe(name, 384)
+            sizes.append((name, f"{found['parameters'] / 1e6:.2f} M", f"{found['gflops']:.1f}"))
+        except InputError as error:
+            sizes.append((name, "-", str(error)))
+    print_table("architectures at 384 px, one slice", ("architecture", "parameters>", "GFLOPs>"), sizes)
+    return 0
+
+
+def _store_state(folder: Path) -> str:
+    try:
+        return f"writable, {sum(1 for _ in Store(folder).all_stages())} stages"
+    except InputError as error:
+        return str(error)

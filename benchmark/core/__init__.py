@@ -1,0 +1,1 @@
+"""Ground floor: errors, registries, files, keys. It knows nothing of runs."""

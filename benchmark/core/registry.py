@@ -1,0 +1,49 @@
+"""Lazy name -> object tables with "did you mean".
+
+A registry holds dotted addresses ("package.module:attribute") and imports one only when it is asked for, so that
+`--help` and `--dry-run` never import torch. Callers: baselines, datasets, the command line.
+"""
+
+import difflib
+import importlib
+from collections.abc import Iterable, Mapping
+
+from benchmark.core.errors import InputError
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """' (did you mean 'x'?)' for the nearest known word, or '' when none is near."""
+    known = list(known)
+    lowered = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.5)
+    return f" (did you mean '{lowered[near[0]]}'?)" if near else ""
+
+
+def check_name(kind: str, word: str, known: Iterable[str]) -> str:
+    """Returns `word` if it is known; raises InputError naming the nearest and all known words otherwise."""
+    known = list(known)
+    if word not in known:
+        raise InputError(f"unknown {kind} '{word}'{did_you_mean(word, known)}; known: {', '.join(known)}.")
+    return word
+
+
+class Registry(Mapping[str, str]):
+    """Named addresses of one kind ("method", "architecture", ...); `load` imports the object behind a name."""
+
+    def __init__(self, kind: str, addresses: Mapping[str, str]):
+        self.kind = kind
+        self._addresses = dict(addresses)
+
+    def __getitem__(self, name: str) -> str:
+        return self._addresses[name]
+
+    def __iter__(self):
+        return iter(self._addresses)
+
+    def __len__(self) -> int:
+        return len(self._addresses)
+
+    def load(self, name: str):
+        """The object registered under `name`. Raises InputError for an unknown name."""
+        module, attribute = self._addresses[check_name(self.kind, name, self)].split(":")
+        return getattr(importlib.import_module(module), attribute)

@@ -1,0 +1,1 @@
+"""The result of a run, the only source of every number."""

@@ -1,0 +1,1 @@
+"""Finished stages in, records and pictures out."""

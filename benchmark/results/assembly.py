@@ -1,0 +1,125 @@
+"""Finished stages -> the record of a run.
+
+Everything in a record but its costs and provenance follows from the run's spec, so that two machines write the same
+record. Callers: settling. Not here: the schema (record.py).
+"""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+from benchmark.core.identity import named_seed
+from benchmark.planning.plan import Plan
+from benchmark.record.curves import read_curves
+from benchmark.record.record import Budget, CaseRow, Record, StageCost
+from benchmark.record.record import Split as RecordSplit
+from benchmark.record.samples import Samples
+from benchmark.spec.substitutions import substitutions
+from benchmark.stages.audit import read_audit
+from benchmark.stages.leaks import refuse_leaks
+from benchmark.store.store import Store
+
+
+def assemble(plan: Plan, store: Store, notes: tuple[str, ...] = ()) -> Record:
+    """The record of a run whose stages are all computed.
+
+    Raises InputError on a leak: a generator saw a test case; DamagedStage where scores or a manifest were changed.
+    """
+    manifests = {node.key: store.manifest(node.stage, node.key) for node in plan.nodes}
+    score = plan.last("score")
+    store.check("score", score.key)
+    rows = json.loads((store.folder("score", score.key) / "cases.json").read_text(encoding="utf-8"))
+    fitted = manifests[plan.last("fit-segmenter").key]["results"]
+    generator = plan.last("fit-generator")
+    seen = tuple(generator.spec["cases"]) if generator else ()
+    refuse_leaks(
+        (store.folder(node.stage, node.key) for node in plan.nodes if node.stage == "synthesize"), plan.split.test
+    )
+    seed = plan.run.seed
+    return Record(
+        key=plan.run.key,
+        status="done",
+        spec=plan.run,
+        cases=tuple(CaseRow.model_validate(row) for row in rows),
+        split=_split(plan, seen),
+        budget=Budget(
+            optimiser_steps=fitted["steps"],
+            real_presentations=fitted["presented"]["real"],
+            synthetic_presentations=fitted["presented"]["synthetic"],
+        ),
+        seeds={
+            "split": plan.run.preset.split_seed,
+            "generator": named_seed(seed, "generator"),
+            "weights": named_seed(seed, "segmenter", "weights"),
+            "order": named_seed(seed, "segmenter", "order"),
+            "step": named_seed(seed, "segmenter", "step"),
+        },
+        stages=tuple(
+            _cost(manifests[node.key], store.folder(node.stage, node.key), "audit" if node.key in plan.audit_only else "run")
+            for node in plan.nodes
+        ),
+        notes=(
+            *notes, *manifests[plan.nodes[0].key]["results"]["notes"], *_shortage_notes(manifests.values()), *_case_notes(rows)
+        ),
+        substitutions=substitutions(plan.run),
+        provenance=manifests[score.key]["provenance"],
+        samples=_samples(plan, store),
+    )
+
+
+def failed(plan: Plan, error: str) -> Record:
+    """The record of a run of which a stage failed: a row of the report, with its reason."""
+    return Record(
+        key=plan.run.key, status="failed", error=error, spec=plan.run, split=_split(plan, ()),
+        substitutions=substitutions(plan.run),
+    )  # fmt: skip
+
+
+def _split(plan: Plan, seen: tuple[str, ...]) -> RecordSplit:
+    parts = plan.split
+    return RecordSplit(
+        hash=parts.hash, train=parts.train, validation=parts.validation, test=parts.test, generator=seen
+    )
+
+
+def _samples(plan: Plan, store: Store) -> Samples | None:
+    judged = plan.last("audit")
+    if judged is None:
+        return None
+    store.check("audit", judged.key)
+    return read_audit(store.folder("audit", judged.key))
+
+
+def _cost(manifest: dict, folder: Path, purpose: Literal["run", "audit"]) -> StageCost:
+    cost = manifest["cost"]
+    return StageCost(
+        stage=manifest["stage"], key=manifest["key"], version=manifest["version"], seconds=cost["seconds"],
+        peak_memory_mb=cost["peak_memory_mb"], gpu_memory_mb=cost["gpu_memory_mb"], machine=cost["machine"], purpose=purpose,
+        deterministic=manifest["provenance"].get("deterministic", False), results=manifest["results"],
+        curve=read_curves(folder / "curve.csv"),
+    )  # fmt: skip
+
+
+def _shortage_notes(manifests: Iterable[dict]) -> tuple[str, ...]:
+    """Which trainings ran short of memory, and what that changes."""
+    notes = []
+    for manifest in manifests:
+        lowered = manifest["results"].get("micro_batch")
+        if lowered:
+            batch = "batch statistics were those of the parts" if lowered["batch_statistics"] else "equal up to rounding"
+            notes.append(
+                f"Memory ran out in {manifest['stage']}: from step {lowered['since_step'] + 1} on, batches of"
+                f" {lowered['batch']} went through the network {lowered['size']} at a time, with the draws, the merging and"
+                f" the loss of the whole batch ({batch})."
+            )
+    return tuple(notes)
+
+
+def _case_notes(rows: list[dict]) -> tuple[str, ...]:
+    """What a reader of the numbers must know about single cases."""
+    notes = []
+    missed = [row["case"] for row in rows if row["missed"]]
+    if missed:
+        notes.append(f"{len(missed)} of {len(rows)} test cases were missed altogether: {', '.join(missed)}.")
+    return tuple(notes)

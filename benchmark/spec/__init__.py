@@ -1,0 +1,1 @@
+"""What a run is: its source, method, protocol and preset."""

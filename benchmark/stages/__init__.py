@@ -1,0 +1,1 @@
+"""One file per stage: its spec, its function, what decides its cost."""

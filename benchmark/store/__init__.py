@@ -1,0 +1,1 @@
+"""The folder of all results: stages with locks and checksums, and notes about runs."""

@@ -1,0 +1,144 @@
+"""The stages at work, as the terminal shows them.
+
+On a terminal: a line for the whole call (stages, runs, failures, time gone and left) and one for each stage at work
+with its step, loss, Dice and time left. Elsewhere (a log file, CI): one line per finished stage. Callers: commands,
+store_commands. Not here: how long things take (time_left.py).
+"""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from rich.console import RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress_bar import ProgressBar
+from rich.table import Column, Table
+
+from benchmark.core.progress import Report
+from benchmark.terminal.console import duration, out
+
+if TYPE_CHECKING:
+    from benchmark.planning.plan import Node
+    from benchmark.terminal.time_left import TimeLeft
+
+BAR_WIDTH = 12  # columns
+SPEED_SECONDS = 600.0  # a step's speed is its mean over so long: single steps differ much
+
+
+class StageProgress:
+    """Draws the stages of one call, several at once. `with StageProgress(todo) as watch: engine(..., watch.stage)`.
+
+    left: tells the time left. runs: (runs that are done, all runs), asked again and again.
+    """
+
+    def __init__(
+        self, todo: int, left: "TimeLeft | None" = None, runs: Callable[[], tuple[int, int]] | None = None
+    ):  # fmt: skip
+        self.todo, self.done, self.failed, self.running = todo, 0, 0, 0
+        self.live = out.is_terminal
+        self._left, self._runs = left, runs
+        self._start = time.monotonic()
+        self._lock = threading.Lock()
+        self._bars = _Bars(
+            self._whole,
+            TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
+            BarColumn(bar_width=BAR_WIDTH), MofNCompleteColumn(), TextColumn("{task.fields[numbers]}"),
+            TimeRemainingColumn(compact=True), console=out, transient=True, expand=True, speed_estimate_period=SPEED_SECONDS,
+        )  # fmt: skip
+
+    def __enter__(self) -> "StageProgress":
+        if self.live:
+            self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.live:
+            self._bars.stop()
+
+    @contextlib.contextmanager
+    def stage(self, node: "Node") -> Iterator[Report]:
+        """Shows one stage while the block computes it; a block that raises leaves no line."""
+        title, start, computed = describe(node), time.perf_counter(), False
+        task = self._bars.add_task(title, total=None, numbers="")
+
+        def report(done: int, total: int, **numbers: float) -> None:
+            shown = "  ".join(f"{name} {value:.3f}" for name, value in numbers.items() if value == value)
+            self._bars.update(task, completed=done, total=total, numbers=shown)
+            if self._left and total:
+                self._left.progress(node.key, done / total)
+
+        with self._lock:
+            self.running += 1
+        if self._left:
+            self._left.start(node.key)
+        try:
+            yield report
+            computed = True
+        finally:
+            if self._left:
+                self._left.end(node.key, computed)
+            self._bars.remove_task(task)
+            with self._lock:
+                self.running -= 1
+                self.done, self.failed = self.done + computed, self.failed + (not computed)
+        left = f"; {text}" if not self.live and self.done < self.todo and (text := self._time_left()) else ""
+        with self._lock:
+            took = time.perf_counter() - start
+            out.print(f"[{self.done}/{self.todo}] {title}: {took:.1f} s{left}", markup=False, soft_wrap=True)
+
+    def _whole(self) -> RenderableType:
+        """The line of the whole call."""
+        parts = [f"{self.done}/{self.todo} stages"]
+        if self._runs:
+            done, asked = self._runs()
+            parts.append(f"{done}/{asked} runs")
+        parts += [f"{self.failed} failed or put off"] if self.failed else []
+        parts.append(f"{duration(round(time.monotonic() - self._start))} gone")
+        parts += [text] if (text := self._time_left()) else []
+        line = Table.grid(padding=(0, 1))
+        line.add_row(ProgressBar(self.todo, self.done, width=BAR_WIDTH), "  ".join(parts))
+        return line
+
+    def _time_left(self) -> str:
+        if not self._left:
+            return ""
+        seconds, unknown = self._left.estimate()
+        known = f"about {duration(seconds)} left" if seconds else ""
+        return " + ".join([known] * bool(known) + [f"{unknown} stages never measured"] * bool(unknown))
+
+
+class _Bars(Progress):
+    """A Progress with a line above its bars."""
+
+    def __init__(self, above: Callable[[], RenderableType], *columns: TextColumn, **options: object):
+        self._above = above
+        super().__init__(*columns, **options)
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        yield self._above()
+        yield from super().get_renderables()
+
+
+def describe(node: "Node") -> str:
+    """A stage in a few words: 'fit-segmenter attention-unet 3f2a91bc'."""
+    spec = node.spec
+    detail = {
+        "prepare": lambda: f"{spec['dataset']} at {spec['size']} px",
+        "pretrain": lambda: f"{spec['generator']} at {spec['size']} px",
+        "fit-generator": lambda: f"{spec['generator']}, {len(spec['cases'])} cases",
+        "synthesize": lambda: f"{spec['generator']}, variant {spec['variant'] + 1}",
+        "audit": lambda: f"{spec['generator']}, {spec['variants']} variants",
+        "fit-segmenter": lambda: f"{spec['architecture']}, {_shown(spec)}",
+        "predict": lambda: f"{len(spec['cases'])} cases",
+        "score": lambda: "",
+    }[node.stage]()
+    return " ".join(part for part in (node.stage, detail, f"({node.key[:8]})") if part)
+
+
+def _shown(spec: dict) -> str:
+    parts = [spec["transform"]] if spec["transform"] else []
+    if spec["synthetic"]:
+        parts.append(f"synthetic joined by {spec['synthetic']['merge']}")
+    return " + ".join(parts) or "real slices alone"

@@ -1,0 +1,1 @@
+"""How torch work is done, whatever is trained."""

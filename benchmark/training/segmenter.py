@@ -1,0 +1,245 @@
+"""The one training loop of all segmenters, and their predictions. It knows no method.
+
+What a step shows to the network is an objective's business (baselines/objectives/objectives.py): a callable
+`objective(model, items, rng) -> (loss, presented)`, where `items` are row numbers of the training set. This module owns
+order, optimiser, schedule, precision, checkpoint selection and the count of what was presented. Callers: stages.
+Lightning Fabric carries device and precision. Not here: augmentation, merging, native geometry, metrics of record.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from benchmark.core.identity import named_seed
+from benchmark.core.progress import Report, silent
+from benchmark.training import number_format
+from benchmark.training.checkpoint import Checkpoint, below, optimiser_tensors, restore_optimiser
+from benchmark.training.microbatch import MicroBatches, halving
+
+WARM_UP_STEPS = 20
+
+
+class Objective(Protocol):
+    """What one step is: shows real and synthetic images to the model and returns the scalar loss and the counts."""
+
+    def __call__(self, model: nn.Module, items: Tensor, rng: torch.Generator) -> tuple[Tensor, dict[str, int]]: ...
+
+
+@dataclass(frozen=True)
+class Training:
+    """Budget and optimiser of a segmenter; Q16 gives the released values."""
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    lr_schedule: str
+    shuffle: bool
+    validate_every: int
+
+
+@dataclass
+class Fit:
+    """A finished training: the selected weights, one curve row per epoch, what was presented, and what was lowered where
+    memory ran out (MicroBatches.shortage)."""
+
+    state: dict[str, Tensor]
+    epoch: int
+    curve: list[dict[str, float]] = field(default_factory=list)
+    steps: int = 0
+    presented: dict[str, int] = field(default_factory=lambda: {"real": 0, "synthetic": 0})
+    shortage: dict[str, Any] = field(default_factory=dict)
+
+
+def make_fabric(device: str, precision: str = "auto") -> Fabric:
+    """One device. `precision` of the network: float32, bfloat16 (autocast), native = bfloat16 where the device has it,
+    auto = the same on a GPU alone.
+
+    A CPU with bfloat16 instructions trains attention-unet at 128 px 1.5 times as fast with them and as well (the plan
+    asks for native: benchmark/spec/presets.py). unet gains a tenth, and results differ by more than rounding, so there it is a
+    setting. Dice of `none` with unet at 64 px, bfloat16 minus float32: -2.2 points on PROMISE12 (11 pairs of fold and
+    seed, standard error 0.5) with torch's instance norm, -0.7 (8 pairs, 0.8) with that of baselines/networks/instance_norm.py;
+    0.0 on BUSI (9 pairs, 0.4). Dropped, for they did not pay on a CPU: channels_last (0.85 of the speed of unet, 1.05 of
+    attention-unet's), torch.compile (1.15, after two minutes of compiling; 1.03 with bfloat16), group norm of one channel
+    per group for instance norm (1.01; 1.02 with bfloat16), huge pages (within noise).
+    """
+    cuda = device.startswith("cuda")
+    if precision in ("auto", "native"):
+        precision = number_format.native_format(torch.device(device)) if cuda or precision == "native" else "float32"
+    named = number_format.fabric_precision(getattr(torch, precision))
+    if cuda:
+        return Fabric(accelerator="cuda", devices=[torch.device(device).index or 0], precision=named)
+    return Fabric(accelerator="cpu", devices=1, precision=named)
+
+
+def learning_rate_factor(step: int, steps: int, schedule: str) -> float:
+    """Factor of the base rate at `step` of `steps`: linear warm-up, then cosine to 0; or constant 1 (Q16)."""
+    if schedule == "constant":
+        return 1.0
+    warm_up = min(1.0, (step + 1) / min(WARM_UP_STEPS, max(1, steps // 10)))
+    return warm_up * 0.5 * (1 + math.cos(math.pi * step / steps))
+
+
+def fit(
+    model: nn.Module,
+    objective: Objective,
+    items: int,
+    training: Training,
+    *,
+    select: Callable[[nn.Module], float] | None,
+    fabric: Fabric,
+    seed: int,
+    report: Report = silent,
+    checkpoint: Checkpoint | None = None,
+) -> Fit:
+    """Trains `model` on `items` items and returns the weights that `select` likes best (the last ones without it).
+
+    `select(model) -> score` is called after every `validate_every` epochs and after the last one; the first of equal
+    scores wins. With `checkpoint` the whole state is saved between epochs from time to time, and a training that was
+    killed goes on from there to the same result. Where memory runs out, a batch goes through the network in parts
+    (microbatch.py). Raises RuntimeError, naming the step, when the loss is not finite.
+    """
+    optimiser = torch.optim.AdamW(  # fused: a step of unet at 64 px is 1.09 times as fast on a CPU
+        model.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay, fused=True
+    )
+    model, optimiser = fabric.setup(model, optimiser)
+    order = torch.Generator().manual_seed(named_seed(seed, "segmenter", "order"))
+    rng = torch.Generator(fabric.device).manual_seed(named_seed(seed, "segmenter", "step"))
+    steps_per_epoch = math.ceil(items / training.batch_size)
+    steps = steps_per_epoch * training.epochs
+    result = Fit(state={}, epoch=0)
+    drawn = {"order": order, "step": rng, "global": _global_generator(fabric.device)}
+    micro = MicroBatches(model.module, [rng, drawn["global"]], training.batch_size)
+    state = _State(model.module, optimiser.optimizer, drawn, result, micro)
+    if checkpoint is not None:
+        state.restore(checkpoint)
+    best = max((row["dice"] for row in result.curve if "dice" in row), default=-math.inf)
+    dice = next((row["dice"] for row in reversed(result.curve) if "dice" in row), float("nan"))
+
+    def step(batch: Tensor) -> tuple[Tensor, dict[str, int]]:
+        optimiser.zero_grad(set_to_none=True)
+        loss, presented = objective(model, batch, rng)
+        fabric.backward(loss)
+        return loss.detach(), presented
+
+    for epoch in range(len(result.curve) + 1, training.epochs + 1):
+        model.train()
+        rows = torch.randperm(items, generator=order) if training.shuffle else torch.arange(items)
+        losses = torch.zeros((), device=fabric.device)
+        for batch in rows.to(fabric.device).split(training.batch_size):
+            for group in optimiser.param_groups:
+                factor = learning_rate_factor(result.steps, steps, training.lr_schedule)
+                group["lr"] = training.learning_rate * factor
+            loss, presented = micro.run(partial(step, batch), result.steps)
+            optimiser.step()
+            losses += loss
+            result.steps += 1
+            for kind, count in presented.items():
+                result.presented[kind] += count
+            if fabric.device.type == "cpu":  # on a GPU, reading the loss here would stall the queue
+                report(result.steps, steps, loss=float(loss), dice=dice)
+        mean_loss = float(losses) / steps_per_epoch
+        if not math.isfinite(mean_loss):
+            raise RuntimeError(f"the segmenter's loss is not finite in epoch {epoch}, by step {result.steps}")
+        last = epoch == training.epochs
+        row = {"epoch": epoch, "step": result.steps, "loss": mean_loss}
+        if select is not None and (last or epoch % training.validate_every == 0):
+            dice = row["dice"] = select(model)
+            if dice > best:
+                best, result.epoch, result.state = dice, epoch, _copy(model.module)
+        if select is None and last:
+            result.epoch, result.state = epoch, _copy(model.module)
+        result.curve.append(row)
+        report(result.steps, steps, loss=mean_loss, dice=dice)
+        if checkpoint is not None and not last and checkpoint.due():
+            state.save(checkpoint)
+    result.shortage = micro.shortage
+    return result
+
+
+@dataclass(frozen=True)
+class _State:
+    """Everything that the rest of a training depends on, between two epochs."""
+
+    model: nn.Module
+    optimiser: torch.optim.Optimizer
+    generators: dict[str, torch.Generator]
+    result: Fit
+    micro: MicroBatches
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        tensors = {f"model.{name}": value for name, value in _copy(self.model).items()}
+        tensors |= {f"selected.{name}": value for name, value in self.result.state.items()}
+        tensors |= {f"generator.{name}": generator.get_state() for name, generator in self.generators.items()}
+        moments = optimiser_tensors("optimiser.", self.optimiser)
+        tensors |= {name: value.detach().cpu() for name, value in moments.items()}
+        result = self.result
+        numbers = {"epoch": result.epoch, "curve": result.curve, "steps": result.steps, "presented": result.presented}
+        checkpoint.save(tensors, numbers | {"micro": self.micro.state})
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Goes back to the checkpoint, if there is one."""
+        found = checkpoint.load()
+        if found is None:
+            return
+        tensors, numbers = found
+        self.micro.state = numbers.pop("micro")
+        self.model.load_state_dict(below("model.", tensors))
+        self.result.state = below("selected.", tensors)
+        for name, generator in self.generators.items():
+            generator.set_state(tensors[f"generator.{name}"])
+        restore_optimiser(self.optimiser, "optimiser.", tensors)
+        for name, value in numbers.items():
+            setattr(self.result, name, value)
+
+
+def _global_generator(device: torch.device) -> torch.Generator:
+    """What layers such as dropout draw from."""
+    return torch.cuda.default_generators[device.index] if device.type == "cuda" else torch.default_generator
+
+
+@torch.inference_mode()
+def foreground_probability(model: nn.Module, images: np.ndarray, fabric: Fabric, batch_size: int = 32) -> np.ndarray:
+    """Probability of the foreground: images uint8 (N, S, S) -> float32 (N, S, S) in [0, 1].
+
+    Fewer than `batch_size` at once where memory runs out.
+    """
+    model.eval()
+    out = np.empty(images.shape, np.float32)
+
+    def fill(at_once: int) -> None:
+        for start in range(0, len(images), at_once):
+            batch = torch.from_numpy(np.ascontiguousarray(images[start : start + at_once])).to(fabric.device)
+            with fabric.autocast():
+                logits = model(to_network(batch[:, None]))
+            out[start : start + at_once] = logits.float().softmax(1)[:, 1].cpu().numpy()
+
+    halving(batch_size, fill)
+    return out
+
+
+def case_dice(probability: np.ndarray, masks: np.ndarray, case_index: np.ndarray) -> float:
+    """Mean over cases of the volume Dice on the working grid; a case empty in both counts as 1."""
+    predicted, truth = probability > 0.5, masks.astype(bool)
+    scores = []
+    for case in np.unique(case_index):
+        rows = case_index == case
+        total = int(predicted[rows].sum()) + int(truth[rows].sum())
+        scores.append(2 * int((predicted[rows] & truth[rows]).sum()) / total if total else 1.0)
+    return float(np.mean(scores))
+
+
+def to_network(images: Tensor) -> Tensor:
+    """uint8 in 0..255 -> float32 in [-1, 1], the range of every network here (Q17)."""
+    return images.float().div_(127.5).sub_(1)
+
+
+def _copy(model: nn.Module) -> dict[str, Tensor]:
+    return {name: value.detach().to("cpu", copy=True).contiguous() for name, value in model.state_dict().items()}

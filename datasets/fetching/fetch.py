@@ -1,0 +1,129 @@
+"""Fetches a published dataset: download, checksum, unpack into a folder of its own, check, and only then put in place.
+
+Callers: `data fetch`; `verify` and `catalogue` are offered here too, for the other `data` commands. Nothing is fetched
+unless asked for. Not here: HTTP (download), archives (unpack), addresses (catalogue).
+"""
+
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmark.core.errors import InputError
+from benchmark.core.progress import Report, silent
+from benchmark.core.registry import check_name
+from datasets.cases import some
+from datasets.fetching.catalogue import ARCHIVES, Archive, catalogue
+from datasets.fetching.download import download
+from datasets.fetching.unpack import unpack
+from datasets.fetching.verify import Finding, verify
+from datasets.sources import busi, msd
+from datasets.sources.base import PUBLISHED_FOLDERS, REAL_SOURCES
+from datasets.sources.msd_json import read_description
+
+__all__ = ["Fetched", "Finding", "catalogue", "fetch", "verify"]
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """Where the dataset lies now, and one sentence on how it was checked."""
+
+    folder: Path
+    checked: str
+
+    def __str__(self) -> str:
+        return f"{self.folder}: {self.checked}"
+
+
+def fetch(dataset: str, data_root: Path, report: Report = silent, archive: Archive | None = None) -> Fetched:
+    """Fetches `dataset` into `data_root` (made where needed); a dataset that is complete there is left alone.
+
+    Of an incomplete one the missing files are added and none is replaced. report: bytes done and total, of the download
+    and then of unpacking. archive: another place to fetch from (a mirror). Raises InputError where the download fails,
+    the archive is not the published one, or the disk is full.
+    """
+    check_name("dataset", dataset, ARCHIVES)
+    archive = archive or ARCHIVES[dataset]
+    folder = _target_folder(dataset, data_root)
+    problem = _incomplete(dataset, folder)
+    if problem is None:
+        return Fetched(folder, "It was complete already; nothing was downloaded.")
+    try:
+        packed = download(archive.address, folder.parent / Path(archive.address).name, md5=archive.md5, report=report)
+        _unpack_into(dataset, packed, archive, folder, report)
+        packed.unlink()
+    except OSError as error:
+        raise InputError(
+            f"cannot write to {folder.parent}: {error.strerror or error}; free space or choose another --data-root."
+        ) from error
+    return Fetched(folder, _how_checked(dataset, archive))
+
+
+def _target_folder(dataset: str, data_root: Path) -> Path:
+    """The published folder in `data_root`, or `data_root` where that is the published folder itself."""
+    name = PUBLISHED_FOLDERS[dataset]
+    if data_root.exists() and not data_root.is_dir():
+        raise InputError(f"the data root {data_root} is a file, not a folder; choose another --data-root.")
+    return data_root if data_root.resolve().name == name else data_root / name
+
+
+def _unpack_into(dataset: str, packed: Path, archive: Archive, folder: Path, report: Report) -> None:
+    """Unpacks beside `folder`, checks what came out, and moves it into place."""
+    name = PUBLISHED_FOLDERS[dataset]
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".unpacking-") as temporary:
+        try:
+            unpack(packed, archive.kind, Path(temporary), limit_bytes=archive.unpacked_limit_bytes, report=report)
+            problem = _incomplete(dataset, Path(temporary) / name)
+            if problem is not None:
+                raise InputError(f"{archive.address} is not the published archive: {problem}")
+        except InputError:
+            # Kept, it would be unpacked and refused again; without a checksum nothing else tells a bad copy.
+            packed.unlink()
+            raise
+        if not folder.exists():
+            os.replace(Path(temporary) / name, folder)
+        else:
+            _add_missing(Path(temporary) / name, folder)
+
+
+def _add_missing(source: Path, folder: Path) -> None:
+    for path in sorted(source.rglob("*")):
+        target = folder / path.relative_to(source)
+        if path.is_file() and not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(path, target)
+
+
+def _incomplete(dataset: str, folder: Path) -> str | None:
+    """What lacks to the published dataset, by names and counts alone; None where nothing does."""
+    if not folder.is_dir():
+        return f"there is no folder {folder.name} in it."
+    if REAL_SOURCES[dataset] == "busi":
+        counts = {name: len(_images_with_mask(folder / name)) for name in busi.PUBLISHED}
+        few = [f"{counts[name]} of {count} {name}" for name, count in busi.PUBLISHED.items() if counts[name] < count]
+        return f"it holds {', '.join(few)} images with masks." if few else None
+    try:
+        entries = read_description(folder).training
+    except InputError as error:
+        return str(error)
+    names = [name for entry in entries for name in (entry.image, entry.label)]
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing:
+        return f"{len(missing)} of {len(names)} files are missing ({some(missing)})."
+    if len(entries) != msd.PUBLISHED_CASES[dataset]:
+        return f"dataset.json lists {len(entries)} cases, not {msd.PUBLISHED_CASES[dataset]}."
+    return None
+
+
+def _images_with_mask(folder: Path) -> list[str]:
+    names = {path.stem for path in folder.glob("*.png")}
+    return [name for name in names if f"{name}_mask" in names]
+
+
+def _how_checked(dataset: str, archive: Archive) -> str:
+    if archive.md5:
+        return f"The archive has the published MD5 {archive.md5}, and all cases that dataset.json lists are there."
+    counts = ", ".join(f"{count} {name}" for name, count in busi.PUBLISHED.items())
+    total = sum(busi.PUBLISHED.values())
+    return f"No checksum is published, so the content was counted: all {total} images with masks are there ({counts})."

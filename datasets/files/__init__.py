@@ -1,0 +1,1 @@
+"""Files of images and masks: NIfTI, PNG and the like."""

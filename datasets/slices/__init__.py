@@ -1,0 +1,1 @@
+"""Cases as 2-D slices of the working size, with edges."""

@@ -1,0 +1,1 @@
+"""Where images come from: published folders, a user's folder, phantoms."""

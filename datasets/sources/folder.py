@@ -1,0 +1,154 @@
+"""A user's own images as a source, described by one small YAML file: 2D images with masks, or a folder in MSD layout.
+
+    dataset: breast                      # the task the images stand for
+    title: Ultrasound of our clinic
+    licence: internal
+    images: pictures                     # folders beside the YAML file
+    masks: masks
+    mask_suffix: _seg.png                # pictures/p07_2.png belongs to masks/p07_2_seg.png
+    group: ^(p\\d+)_                      # the patient, so that none crosses folds
+    spacing_mm: [0.1, 0.1]               # row, column
+
+Callers: source. Not here: the keys (folder_yaml), MSD layout (msd).
+"""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from benchmark.core.errors import InputError
+from datasets.cases import Case, CaseInfo, checked_case, natural_key, some
+from datasets.files import raster
+from datasets.files.fingerprint import folder_fingerprint
+from datasets.sources.base import Source, SourceOptions
+from datasets.sources.folder_yaml import FolderSpec, read_folder_spec
+from datasets.sources.msd import MsdSource
+
+
+def open_folder(dataset: str, path: Path, options: SourceOptions) -> Source:
+    """The source that the YAML file `path` describes. Raises InputError where it describes another dataset."""
+    spec = read_folder_spec(path)
+    if spec.dataset != dataset:
+        raise InputError(f"{path} describes the dataset {spec.dataset}, not {dataset}; use --dataset {spec.dataset}.")
+    if spec.msd is None:
+        return FolderSource(spec, options)
+    return MsdSource(
+        dataset,
+        spec.msd,
+        options,
+        kind="folder",
+        title=spec.title,
+        licence=spec.licence,
+        spacing_mm=spec.spacing_mm,
+        group=_part_of_id(spec.group, "group", path) if spec.group else None,
+        words=spec.words,
+    )
+
+
+def _part_of_id(expression: str, key: str, where: Path | str) -> Callable[[str], str]:
+    """A function case id -> what the expression's first bracket finds in it."""
+    compiled = re.compile(expression)
+
+    def part(case_id: str) -> str:
+        match = compiled.search(case_id)
+        if match is None or not match[1]:
+            raise InputError(f"{where}: the expression of {key}, '{expression}', finds nothing in case '{case_id}'.")
+        return match[1]
+
+    return part
+
+
+class FolderSource(Source):
+    """2D images and masks paired by name; cases in natural order of their ids."""
+
+    kind = "folder"
+
+    def __init__(self, spec: FolderSpec, options: SourceOptions):
+        self.dataset, self.title, self.licence = spec.dataset, spec.title, spec.licence
+        self.notes = []
+        self._spec, self._options = spec, options
+        self._images, self._masks = self._paired()
+        group = _part_of_id(spec.group, "group", spec.title) if spec.group else lambda case_id: case_id
+        stratum = _part_of_id(spec.stratum, "stratum", spec.title) if spec.stratum else lambda case_id: None
+        self._cases = [
+            CaseInfo(name, group(name), stratum(name), (self._images[name].name, self._masks[name].name))
+            for name in sorted(self._images, key=natural_key)
+        ]
+        if not spec.group:
+            self.notes.append(f"{self.title}: no group is given, so every image counts as a patient of its own.")
+        if spec.spacing_mm is None:
+            self.notes.append(f"{self.title}: no spacing_mm is given, so distances are in pixels.")
+
+    def _paired(self) -> tuple[dict[str, Path], dict[str, Path]]:
+        spec = self._spec
+        masks = _files(spec.masks, spec.mask_suffix)
+        taken = set(masks.values()) if spec.mask_suffix else set()
+        images = {name: path for name, path in _files(spec.images, spec.image_suffix).items() if path not in taken}
+        if not images:
+            wanted = spec.image_suffix or ", ".join(raster.SUFFIXES)
+            raise InputError(f"{self.title}: {spec.images} holds no image ending in {wanted}; check image_suffix.")
+        lonely_images = sorted(images.keys() - masks.keys(), key=natural_key)
+        lonely_masks = sorted(masks.keys() - images.keys(), key=natural_key)
+        whole = images.keys() & masks.keys()
+        if lonely_images or lonely_masks:
+            problems = []
+            if lonely_images:
+                problems.append(f"{len(lonely_images)} of {len(images)} images have no mask ({some(lonely_images)})")
+            if lonely_masks:
+                problems.append(f"{len(lonely_masks)} of {len(masks)} masks have no image ({some(lonely_masks)})")
+            text = f"{self.title}: {' and '.join(problems)}"
+            if not whole or not self._options.allow_incomplete:
+                further = f", or go on with the complete ones ({len(whole)}) by --allow-incomplete" if whole else ""
+                raise InputError(f"{text}; check the folders, image_suffix and mask_suffix{further}.")
+            self.notes.append(f"{text}; going on with the complete ones ({len(whole)}).")
+        return {name: images[name] for name in whole}, {name: masks[name] for name in whole}
+
+    def cases(self) -> list[CaseInfo]:
+        return list(self._cases)
+
+    def load(self, case_id: str) -> Case:
+        info = self.info(case_id)
+        spacing = self._spec.spacing_mm
+        return checked_case(
+            info,
+            raster.read_grey(self._images[case_id]),
+            raster.read_labels(self._masks[case_id]),
+            self._spec.labels,
+            spacing=(1.0, *spacing) if spacing else (1.0, 1.0, 1.0),
+            spacing_unit="mm" if spacing else "px",
+        )
+
+    def fingerprint(self) -> str:
+        files = {f"images/{path.name}": path for path in self._images.values()}
+        files |= {f"masks/{path.name}": path for path in self._masks.values()}
+        settings = {
+            "cases": [[info.id, info.group, info.stratum] for info in self._cases],
+            "spacing_mm": self._spec.spacing_mm,
+            "labels": self._spec.labels,
+            "words": self._spec.words,
+        }
+        return folder_fingerprint(files, settings, self._options.fingerprint_cache)
+
+    def write_mask(self, case_id: str, mask: np.ndarray, out: Path) -> Path:
+        self.info(case_id)
+        return raster.write_mask_png(mask, out)
+
+    def triplet(self) -> tuple[str, str, str]:
+        return self._spec.words
+
+
+def _files(folder: Path, suffix: str | None) -> dict[str, Path]:
+    """Image files of a folder: name without `suffix` (without the file type where it is None) -> path."""
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(".") or path.suffix.lower() not in raster.SUFFIXES:
+            continue
+        if suffix is not None and not path.name.endswith(suffix):
+            continue
+        name = path.stem if suffix is None else path.name.removesuffix(suffix)
+        if name in found:
+            raise InputError(f"{folder} holds two files for '{name}' ({found[name].name}, {path.name}); remove one.")
+        found[name] = path
+    return found

@@ -1,0 +1,162 @@
+"""The YAML file that describes a user's own images, read and checked key by key. Callers: folder.
+
+A mistake is named with its key and line. Not here: the images.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from benchmark.core.errors import InputError
+from benchmark.core.registry import did_you_mean
+from datasets.prompts import DATASETS, triplet
+
+_TEXT_KEYS = (
+    "dataset", "title", "licence", "images", "masks", "image_suffix", "mask_suffix", "msd", "modality", "organ",
+    "category", "group", "stratum",
+)  # fmt: skip
+_LIST_KEYS = ("spacing_mm", "labels")
+KEYS = (*_TEXT_KEYS, *_LIST_KEYS)
+
+
+@dataclass(frozen=True)
+class FolderSpec:
+    """A user's images as one YAML file describes them.
+
+    dataset: the task they stand for; title and licence: shown with every result. Either `msd`, a folder with
+    dataset.json, or `images` and `masks`, two folders of 2D images (may be the same one) paired by name: what is left
+    of a file name without image_suffix equals what is left of its mask's name without mask_suffix; None means the file
+    type. words: (modality, organ, category) of the prompts. group, stratum: regular expressions whose first bracket,
+    searched in the case's id, is the patient, or the class that folds are stratified by. spacing_mm: (row, column) for
+    2D, (z, row, column) for msd, or None. labels: the mask values that are foreground; None: any one value.
+    """
+
+    dataset: str
+    title: str
+    licence: str
+    words: tuple[str, str, str]
+    images: Path | None = None
+    masks: Path | None = None
+    image_suffix: str | None = None
+    mask_suffix: str | None = None
+    msd: Path | None = None
+    group: str | None = None
+    stratum: str | None = None
+    spacing_mm: tuple[float, ...] | None = None
+    labels: tuple[int, ...] | None = None
+
+
+def read_folder_spec(path: Path) -> FolderSpec:
+    """Reads and checks the file; folders in it are relative to it. Raises InputError naming key and line."""
+    values, lines = _read(path)
+
+    def fail(key: str, problem: str) -> InputError:
+        return InputError(f"{path}, line {lines[key]}: {key} {problem}.")
+
+    for key in _TEXT_KEYS:
+        if key in values and (not isinstance(values[key], str) or not values[key].strip()):
+            raise fail(key, f"must be text, not {values[key]!r}")
+    for key in ("dataset", "title"):
+        if key not in values:
+            raise InputError(f"{path} lacks the key '{key}'; needed are dataset, title, and images and masks, or msd.")
+    if values["dataset"] not in DATASETS:
+        hint = did_you_mean(values["dataset"], DATASETS)
+        raise fail("dataset", f"is '{values['dataset']}'{hint}; known: {', '.join(DATASETS)}")
+    for key in ("group", "stratum"):
+        if key in values:
+            _check_expression(values[key], lambda problem, key=key: fail(key, problem))
+    folders = _folders(path, values, fail)
+    words = zip(("modality", "organ", "category"), triplet(values["dataset"]), strict=True)
+    return FolderSpec(
+        dataset=values["dataset"],
+        title=values["title"],
+        licence=values.get("licence", "not stated"),
+        words=tuple(values.get(key, word) for key, word in words),
+        image_suffix=values.get("image_suffix"),
+        mask_suffix=values.get("mask_suffix"),
+        group=values.get("group"),
+        stratum=values.get("stratum"),
+        spacing_mm=_spacing(values, fail),
+        labels=_labels(values, fail),
+        **folders,
+    )
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
+    """The values of the file's keys and the line of each; unknown and repeated keys are errors."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        loaded = yaml.safe_load(text)
+    except FileNotFoundError as error:
+        raise InputError(f"the source file {path} does not exist; give --source an existing YAML file.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read {path} ({type(error).__name__}); give --source a YAML text file.") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        raise InputError(f"{path}{where} is not YAML: {getattr(error, 'problem', None) or error}.") from error
+    if not isinstance(node, yaml.MappingNode):
+        raise InputError(f"{path} must hold 'key: value' lines; known keys: {', '.join(KEYS)}.")
+    lines: dict[str, int] = {}
+    for key_node, _ in node.value:
+        key, line = key_node.value, key_node.start_mark.line + 1
+        if key not in KEYS:
+            raise InputError(
+                f"{path}, line {line}: unknown key '{key}'{did_you_mean(str(key), KEYS)}; known: {', '.join(KEYS)}."
+            )
+        if key in lines:
+            raise InputError(f"{path}, line {line}: key '{key}' appears again; it stands in line {lines[key]} already.")
+        lines[key] = line
+    return loaded, lines
+
+
+def _folders(path: Path, values: dict, fail) -> dict[str, Path]:
+    if "msd" in values:
+        for key in ("images", "masks", "image_suffix", "mask_suffix", "labels", "stratum"):
+            if key in values:
+                raise fail(key, "does not go with msd, whose dataset.json lists images and labels; remove one of them")
+        names = ("msd",)
+    else:
+        for key in ("images", "masks"):
+            if key not in values:
+                raise InputError(f"{path} lacks the key '{key}'; give images and masks, or msd.")
+        names = ("images", "masks")
+    folders = {name: path.parent / Path(values[name]).expanduser() for name in names}
+    for name, folder in folders.items():
+        if not folder.is_dir():
+            raise fail(name, f"names the folder {folder}, which does not exist")
+    if len({folder.resolve() for folder in folders.values()}) < len(folders) and "mask_suffix" not in values:
+        raise fail("masks", "is the folder of the images too; give mask_suffix, how a mask's file name ends")
+    return folders
+
+
+def _check_expression(expression: str, fail) -> None:
+    try:
+        compiled = re.compile(expression)
+    except re.error as error:
+        raise fail(f"is no regular expression ({error})") from error
+    if compiled.groups < 1:
+        raise fail(f"needs a bracket around what to take, as in '({expression})'")
+
+
+def _spacing(values: dict, fail) -> tuple[float, ...] | None:
+    if "spacing_mm" not in values:
+        return None
+    spacing, names = values["spacing_mm"], ("z, row, column") if "msd" in values else ("row, column")
+    numbers = isinstance(spacing, list) and all(isinstance(v, int | float) and not isinstance(v, bool) for v in spacing)
+    if not numbers or len(spacing) != len(names.split(", ")) or not all(0 < value < 1000 for value in spacing):
+        raise fail("spacing_mm", f"must be a list of positive mm, [{names}], not {spacing!r}")
+    return tuple(float(value) for value in spacing)
+
+
+def _labels(values: dict, fail) -> tuple[int, ...] | None:
+    if "labels" not in values:
+        return None
+    labels = values["labels"]
+    if not isinstance(labels, list) or not labels or not all(type(value) is int and value > 0 for value in labels):
+        raise fail("labels", f"must be a list of the mask values that are foreground, such as [1], not {labels!r}")
+    return tuple(labels)

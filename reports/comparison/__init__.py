@@ -1,0 +1,1 @@
+"""Which runs may be compared, and how results are named and written."""

@@ -1,0 +1,48 @@
+"""What a leaderboard says of records besides their numbers: whose they are, how far they were checked, who was refused.
+
+Callers: page; whoever merges submissions hands these in. Not here: the checks themselves.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from reports.comparison.labels import one_line
+
+VERIFIED = "verified"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Of one record. owner: who submitted it, as they call themselves, '' for the page's own records.
+
+    badge: how far it was checked, for example VERIFIED (recomputed from predicted masks), '' for none. note: one
+    sentence for its page, '' for none. All three are shown as text, whatever they hold.
+    """
+
+    owner: str = ""
+    badge: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A submission that is not on the board: its name and why, one sentence each."""
+
+    name: str
+    reasons: tuple[str, ...]
+
+
+def owners(keys: Iterable[str], marks: Mapping[str, Mark]) -> str:
+    """Who submitted these records: 'A. Author, B. Builder', '' where all are the page's own."""
+    found = (one_line(marks[key].owner) for key in keys if key in marks)
+    return ", ".join(sorted({name for name in found if name}))
+
+
+def badges(keys: Iterable[str], marks: Mapping[str, Mark]) -> list[str]:
+    """['verified'] where all records hold that badge, ['verified: 2 of 3 runs'] where some do, [] where none does."""
+    held = [one_line(marks[key].badge) if key in marks else "" for key in keys]
+    counts = Counter(badge for badge in held if badge)
+    return [
+        badge if count == len(held) else f"{badge}: {count} of {len(held)} runs" for badge, count in sorted(counts.items())
+    ]

@@ -1,0 +1,26 @@
+"""Which setting of a method stands for it where methods are ranked: by its runs, never by their results.
+
+Callers: inference, page_board, sweeps. Not here: the other settings of a method, which form curves (sweeps.py).
+"""
+
+from collections import defaultdict
+
+from benchmark.core.identity import canonical
+from reports.comparison.groups import Group, MethodRuns
+from reports.comparison.labels import changed_settings
+
+
+def main_methods(group: Group) -> list[MethodRuns]:
+    """One setting of ratio, alpha, patch size and filter for each method, transform and generator, in the group's order:
+    the one with most runs done, and of several the one nearest to the preset's."""
+    alike: dict[str, list[MethodRuns]] = defaultdict(list)
+    for runs in group.methods:
+        method = runs.method
+        alike[canonical([method.name, method.transform, method.generator])].append(runs)
+    preset = group.spec.preset
+
+    def weight(runs: MethodRuns) -> tuple[int, int]:
+        return len(runs.done), -len(changed_settings(runs.method, preset))
+
+    chosen = [max(some, key=weight) for some in alike.values()]
+    return [runs for runs in group.methods if runs in chosen]

@@ -1,0 +1,145 @@
+"""Figures of one comparison group: box plots of Dice and HD95, and the paired difference to `none`.
+
+Callers: page, cli. Not here: how figures look (drawing.py), ranks and costs (rank_figures.py), curves over a setting
+(ablations.py), images of cases (panels.py).
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from reports.comparison.groups import Group
+from reports.comparison.inference import main_labels
+from reports.comparison.summaries import Summary, case_differences, none_label
+from reports.figures.drawing import COLOURS, Drawing, draw, row_labels, rows_height, tidy
+
+MOST_ROWS = 16
+
+
+def group_figures(summary: Summary, folder: Path, *, brief: bool = False) -> list[Drawing]:
+    """Draws every figure that the group has values for into `folder`, which is made if absent.
+
+    brief: only the paired difference, for groups that also stand in a figure over settings.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if summary.cases.empty:
+        return []
+    figures = [] if brief else [_draw(summary, folder, "dice", "Dice by method", dice_plot)]
+    if summary.unit is not None and not brief:
+        figures.append(_draw(summary, folder, "hd95", "HD95 by method", hd95_plot))
+    if compared_labels(summary):
+        figures.append(_draw(summary, folder, "difference", "Paired difference in Dice to none", difference_plot))
+    return figures
+
+
+def dice_plot(summary: Summary, axes: Axes) -> str:
+    """Box and points of the Dice of each case, by method. Returns the text for those who cannot see it."""
+    _boxes(summary, axes, "dice", 100, "Dice, %")
+    return "Box plot of Dice by method with one point per case; the means stand in the table above."
+
+
+def hd95_plot(summary: Summary, axes: Axes) -> str:
+    """Box and points of the HD95 of each case, by method; smaller is better."""
+    _boxes(summary, axes, "hd95", 1, f"HD95, {summary.unit} (smaller is better)")
+    axes.set_xlim(left=0)
+    return f"Box plot of HD95 in {summary.unit} by method with one point per case; the means stand in the table above."
+
+
+def difference_plot(summary: Summary, axes: Axes) -> str:
+    """Per case, Dice of a method minus Dice of none; the mean with its 95 % interval."""
+    labels, base = compared_labels(summary), summary.of(none_label(summary.group) or "")
+    axes.axvline(0, color="0.35", linewidth=1, zorder=1)
+    for position, label in enumerate(labels):
+        differences = 100 * case_differences(summary.of(label), base)
+        _points(axes, differences.to_numpy(), position, colour=_colour(summary, label))
+        result = summary.dice.interval(label, none_label(summary.group) or "")
+        bounds = [[100 * (result.mean - result.low)], [100 * (result.high - result.mean)]]
+        axes.errorbar(
+            [100 * result.mean], [position], xerr=bounds if np.isfinite(bounds).all() else None, fmt="D", color="black",
+            markersize=4.5, capsize=3.5, linewidth=1.4, zorder=4,
+        )  # fmt: skip
+    _method_axis(axes, labels)
+    axes.set_xlabel("difference in Dice to none, points\n(diamond and bar: mean and bootstrap 95 % interval)")
+    return (
+        "Difference in Dice to none, one point per case and method; the means and intervals stand in the table above."
+    )
+
+
+def compared_labels(summary: Summary) -> list[str]:
+    """Methods that share at least one case with `none`, in the order of the table."""
+    base = none_label(summary.group)
+    if base not in summary.labels:
+        return []
+    reference = summary.of(base)
+    others = (label for label in shown_labels(summary) if label != base)
+    return [label for label in others if len(case_differences(summary.of(label), reference))]
+
+
+def shown_labels(summary: Summary) -> list[str]:
+    """The methods that a figure by method shows: all, or the usual settings alone where there are too many rows."""
+    return summary.labels if len(summary.labels) <= MOST_ROWS else list(main_labels(summary))
+
+
+def figure_title(group: Group, values: pd.DataFrame) -> str:
+    """Dataset, source, rules and number of cases, as the heading of a figure."""
+    counts = values.groupby("method").size()
+    n = str(counts.max()) if counts.nunique() == 1 else f"{counts.min()} to {counts.max()}"
+    count = f"n = {n} cases".replace(" ", "\N{NO-BREAK SPACE}")  # stays in one line
+    return f"{group.title}; {count}"
+
+
+def _draw(summary: Summary, folder: Path, name: str, title: str, plot: Callable[[Summary, Axes], str]) -> Drawing:
+    def fill(figure: Figure) -> str:
+        axes = figure.add_subplot()
+        alt = plot(summary, axes)
+        tidy(axes, "x")
+        return alt
+
+    heading = figure_title(summary.group, summary.values)
+    height = max(2.4, 1.45 + rows_height(row_labels(shown_labels(summary)), 0.31))
+    return draw(folder, f"{summary.group.slug}-{name}", title, heading, height, fill)
+
+
+def _boxes(summary: Summary, axes: Axes, metric: str, scale: float, xlabel: str) -> None:
+    labels = shown_labels(summary)
+    missed = set(map(tuple, summary.cases.loc[summary.cases["missed"], ["method", "fold", "case"]].to_numpy()))
+    groups = [summary.of(label) for label in labels]
+    boxes = axes.boxplot(
+        [scale * values[metric].to_numpy() for values in groups], positions=range(len(labels)), widths=0.62,
+        orientation="horizontal", manage_ticks=False, patch_artist=True, showfliers=False,
+        medianprops={"linewidth": 1.8, "color": "black"},
+    )  # fmt: skip
+    for box, label in zip(boxes["boxes"], labels, strict=True):
+        box.set(facecolor=mpl.colors.to_rgba(_colour(summary, label), 0.5), edgecolor="0.25")
+    for position, values in enumerate(groups):
+        empty = np.array([key in missed for key in zip(values["method"], values["fold"], values["case"], strict=True)])
+        _points(axes, scale * values[metric].to_numpy(), position, colour="0.15", missed=empty)
+    _method_axis(axes, labels)
+    axes.set_xlabel(f"{xlabel}\n(× missed: the prediction is empty)" if missed else xlabel)
+
+
+def _points(axes: Axes, values: np.ndarray, position: int, colour: str, missed: np.ndarray | None = None) -> None:
+    """Values as points around a row; their height is drawn from a fixed seed and means nothing."""
+    missed = np.zeros(len(values), bool) if missed is None else missed
+    height = position + np.random.default_rng(position).uniform(-0.17, 0.17, len(values))
+    found = ~missed
+    axes.scatter(values[found], height[found], s=11, color=colour, alpha=0.75, linewidths=0, zorder=3)
+    axes.scatter(values[missed], height[missed], s=24, color="#d55e00", marker="x", linewidths=1.3, zorder=3)
+
+
+def _method_axis(axes: Axes, labels: list[str]) -> None:
+    axes.set_yticks(range(len(labels)), row_labels(labels))
+    for text in axes.get_yticklabels():
+        text.set_parse_math(False)
+    axes.set_ylim(len(labels) - 0.45, -0.55)
+    axes.set_ylabel("")
+    axes.tick_params(axis="y", length=0)
+
+
+def _colour(summary: Summary, label: str) -> str:
+    return next(COLOURS[runs.method.name] for runs in summary.group.methods if runs.label == label)

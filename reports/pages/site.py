@@ -1,0 +1,103 @@
+"""The folder of the page: its templates, its shared files, and where each page lies.
+
+Every page is rendered by Jinja2 with everything escaped, and loads nothing but files of this folder: a style sheet, one
+small script, and DataTables, taken from the installed package itables with its licence notices. Callers: page and its
+parts. Not here: what the pages say.
+"""
+
+import functools
+import importlib.resources
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from benchmark.core.errors import InputError
+
+HERE = Path(__file__).parent
+POLICY = (
+    "default-src 'none'; img-src 'self' file: data:; style-src 'self' file:; script-src 'self' file:;"
+    " base-uri 'none'; form-action 'none'"
+)
+FOLDERS = ("assets", "tables", "figures", "groups", "runs", "claims")
+_TEXT_COLUMNS = (
+    "seeds", "remark", "method", "case", "ties", "dataset", "from", "absent runs", "stage", "machine", "key", "quirk",
+    "samples",
+)  # fmt: skip
+_EXPORT = re.compile(r"export\s*\{([^}]*)\}\s*;?")
+_LICENCE = "/*! Bundled license information:"
+
+
+class Site:
+    """A folder under construction. Raises InputError where it cannot be written."""
+
+    def __init__(self, out: Path):
+        self.out = out
+        try:
+            for name in FOLDERS:
+                (out / name).mkdir(parents=True, exist_ok=True)
+            for name in ("style.css", "page.js"):
+                shutil.copyfile(HERE / "assets" / name, out / "assets" / name)
+            for name, text in datatables().items():
+                (out / "assets" / name).write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise InputError(
+                f"the report cannot be written to {out} ({error.strerror}); give a folder by --out."
+            ) from error
+
+    def write(self, template: str, name: str, **context: Any) -> Path:
+        """Renders a template to the page `name`, such as 'groups/x.html'; links in it start with `root`."""
+        root = "../" * name.count("/")
+        text = _environment().get_template(template).render(root=root, policy=Markup(POLICY), here=name, **context)
+        path = self.out / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def link(self, path: Path) -> str:
+        """Address of a file below the folder, from the folder."""
+        return quote(path.resolve().relative_to(self.out.resolve()).as_posix())
+
+
+@functools.cache
+def datatables() -> dict[str, str]:
+    """DataTables as itables ships it: {'datatables.js', 'datatables.css', 'LICENCES.txt'}.
+
+    Browsers refuse modules from disk, so the bundle's one `export` becomes the global `DataTable`. Raises RuntimeError
+    where the installed itables holds something else.
+    """
+    folder = importlib.resources.files("itables") / "html"
+    bundle, style = ((folder / f"dt_bundle.{kind}").read_text(encoding="utf-8") for kind in ("js", "css"))
+    exports = list(_EXPORT.finditer(bundle))
+    names = dict(re.findall(r"(\w+) as (\w+)", exports[-1][1])) if exports else {}
+    default = next((local for local, public in names.items() if public == "default"), None)
+    if default is None:
+        raise RuntimeError("the installed itables ships DataTables in an unknown form; install itables 2.9.")
+    found = exports[-1]
+    script = f"(function(){{{bundle[: found.start()]}window.DataTable={default};}})();{bundle[found.end() :]}"
+    notices = bundle[bundle.find(_LICENCE) :] if _LICENCE in bundle else ""
+    ours = (
+        "assets/datatables.js and datatables.css are DataTables and its extensions as bundled by the Python package itables"
+        " (MIT License, Copyright (c) 2019-2026 Marc Wouts; datatables.net/license/mit). The only change: the script's"
+        " module export was replaced by a global name.\n\n"
+    )
+    return {"datatables.js": script, "datatables.css": style, "LICENCES.txt": ours + notices}
+
+
+@functools.cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters["cell_class"] = _cell_class
+    return environment
+
+
+def _cell_class(column: str) -> str:
+    """'text' for columns that are read from the left, 'paper' for printed values, '' for numbers."""
+    text = column in _TEXT_COLUMNS or column.endswith("method") or column.startswith("verdict")
+    return " ".join(["text"] * text + ["paper"] * column.startswith("paper"))

@@ -1,0 +1,1 @@
+"""Records, read from their files."""

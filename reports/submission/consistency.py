@@ -1,0 +1,123 @@
+"""Whether the parts of a record agree with each other: key, method, stages, budget, seeds, ledger.
+
+All of it follows from the spec, so that a record made by the program has no contradiction. What a record says of costs,
+machines and versions is taken as it is said. Callers: validate. Not here: cases and splits (splits.py), rows (rows.py).
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from pydantic import ValidationError
+
+from benchmark.core.errors import InputError
+from benchmark.core.identity import named_seed
+from benchmark.record.record import SCHEMA, Record
+from benchmark.spec.method import resolve_method
+from benchmark.spec.substitutions import substitutions
+from benchmark.spec.versions import STAGE_VERSIONS
+
+MAX_FOLDS, MAX_RATIO = 100, 1_000
+MAX_CASE_NAME = 200
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9:_.\-]{0,99}")
+_KEY = re.compile(r"[0-9a-f]{64}")
+
+
+def contradictions(record: Record) -> Iterator[str]:
+    """What does not fit within the record; the first ones make the later ones meaningless."""
+    if record.schema_version > SCHEMA:
+        yield f"it has record schema {record.schema_version}; this program reads up to {SCHEMA}"
+    if record.status != "done" or record.error is not None:
+        yield "it is of a failed run; only finished runs can be submitted"
+    elif record.split is None or record.budget is None or not (record.cases and record.split.train):
+        yield "it lacks its split, its budget or its case rows"
+    else:
+        yield from _of_the_spec(record)
+        yield from _of_the_stages(record)
+        yield from _of_the_rest(record)
+
+
+def _of_the_spec(record: Record) -> Iterator[str]:
+    spec = record.spec
+    if not spec.fold < spec.preset.n_folds <= MAX_FOLDS:
+        yield f"fold {spec.fold} of {spec.preset.n_folds} folds"
+    if spec.method.ratio > MAX_RATIO:
+        yield f"it has {spec.method.ratio} variants per slice; at most {MAX_RATIO} are read"
+    names = {"architecture": spec.architecture, "transform": spec.method.transform or "none", "edge": spec.preset.edge,
+             "preset": spec.preset.name}  # fmt: skip
+    for what, name in names.items():
+        if not _WORD.fullmatch(name):
+            yield f"its {what} has the name '{name[:40]}', which none has"
+    method = spec.method
+    asked = {"ratio": method.ratio, "alpha": method.alpha, "patch_size": method.patch_size} if method.generates else {}
+    try:
+        made = resolve_method(
+            method.name, spec.preset, transform=method.transform, own=method.own,
+            **{name: value for name, value in asked.items() if not (name == "patch_size" and method.joins_pairs)},
+        )  # fmt: skip
+    except (InputError, ValidationError) as error:
+        yield f"its method cannot be: {error}"
+        return
+    fields = {"generator", "minimum_agreement"}
+    if made.model_dump(exclude=fields) != method.model_dump(exclude=fields):
+        yield "its method has settings that such a method does not have"
+    if not method.generates and (method.generator is not None or method.minimum_agreement is not None):
+        yield "its method has settings of a generator and trains none"
+
+
+def _of_the_stages(record: Record) -> Iterator[str]:
+    method = record.spec.method
+    if unknown := [stage.stage for stage in record.stages if stage.stage not in STAGE_VERSIONS]:
+        yield f"it lists a stage '{unknown[0][:40]}', which there is not"
+        return
+    for stage in record.stages:
+        if not _KEY.fullmatch(stage.key) or not 1 <= stage.version <= STAGE_VERSIONS[stage.stage]:
+            yield f"its stage {stage.stage} has a key or a version that none has"
+        if min(stage.seconds, stage.peak_memory_mb, stage.gpu_memory_mb) < 0:
+            yield f"its stage {stage.stage} cost less than nothing"
+    counts = Counter(stage.stage for stage in record.stages if stage.purpose == "run")
+    generates = method.generates and method.ratio > 0
+    expected = {"prepare": 1, "fit-segmenter": 1, "predict": 1, "score": 1}
+    expected |= {"fit-generator": 1, "synthesize": method.ratio} if generates else {}
+    for name in ("prepare", "fit-generator", "synthesize", "fit-segmenter", "predict", "score"):
+        if counts[name] != expected.get(name, 0):
+            yield f"it lists {counts[name]} stages {name} where its method needs {expected.get(name, 0)}"
+    fitted = [stage.results for stage in record.stages if stage.stage == "fit-segmenter" and stage.purpose == "run"]
+    budget = record.budget
+    presented = {"real": budget.real_presentations, "synthetic": budget.synthetic_presentations}
+    told = {"steps": budget.optimiser_steps, "presented": presented}
+    if fitted and {name: fitted[0].get(name) for name in told} != told:
+        yield "its budget is not what its stage fit-segmenter counted"
+    if min(budget.optimiser_steps, budget.real_presentations) < 1 or budget.synthetic_presentations < 0:
+        yield "its budget counts fewer steps than one"
+
+
+def _of_the_rest(record: Record) -> Iterator[str]:
+    seed, spec = record.spec.seed, record.spec
+    seeds = {
+        "split": spec.preset.split_seed, "generator": named_seed(seed, "generator"),
+        "weights": named_seed(seed, "segmenter", "weights"), "order": named_seed(seed, "segmenter", "order"),
+        "step": named_seed(seed, "segmenter", "step"),
+    }  # fmt: skip
+    if record.seeds != seeds:
+        yield "its seeds are not those that follow from the run's seed"
+    try:
+        ledger = substitutions(spec)
+    except (KeyError, TypeError, AttributeError):
+        yield "its generator lacks settings that such a generator has"
+        ledger = ()
+    if record.substitutions and record.substitutions != ledger:
+        yield "its list of substitutions is not the one that follows from its settings"
+    units = {"busi": {"px"}, "phantom": {"mm"}, "msd": {"mm", "voxel"}}.get(spec.source.kind)
+    if units and (other := {row.unit for row in record.cases} - units):
+        yield f"its distances are in {min(other)}, which images of {spec.source.kind} are not measured in"
+    names = [*(row.case for row in record.cases), *record.split.train, *record.split.validation, *record.split.generator]
+    if long := [name for name in names if not 0 < len(name) <= MAX_CASE_NAME]:
+        yield f"it has a case of a name of {len(long[0])} letters"
+    for repeat in record.repeats:
+        if len(repeat.dice) != len(record.cases) or not all(0 <= dice <= 1 for dice in repeat.dice):
+            yield "one of its repeats has not one Dice between 0 and 1 per case"
+    if record.samples is not None:
+        cases = {"training": {*record.split.train}, "held-out": {*record.split.test}}
+        if foreign := [row.case for row in record.samples.rows if row.case not in cases[row.part]]:
+            yield f"its audit of samples names case {foreign[0]}, which is not of that part"

@@ -1,0 +1,204 @@
+"""What can be known of the data behind a record: its full list of cases, and, where the images are here, the images.
+
+In this order: the phantom, which is built in; images under a folder that the caller names, if their fingerprint is the
+record's; the list of a published data set; else the cases that the submission itself lists, of which a split must still
+be the one that the protocol draws. Callers: validate. Not here: the checks (splits.py, masks.py).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmark.core.errors import InputError
+from benchmark.record.record import Record
+from benchmark.spec.run import RunSpec, SourceSpec
+from datasets.cases import CaseInfo
+from datasets.sources.base import BUSI_CLASSES, PUBLISHED_FOLDERS, REAL_SOURCES, Source, SourceOptions
+from datasets.sources.folder_yaml import read_folder_spec
+from datasets.sources.open import open_source
+from datasets.sources.phantom import SIZES_PX, PhantomSource
+from datasets.sources.published_cases import busi_cases, published_cases
+from reports.submission.findings import Refusal
+
+MAX_PHANTOMS = 2_000
+PHANTOM_TITLE = "phantom"
+
+
+@dataclass(frozen=True)
+class Known:
+    """cases: all of the data set, None where they cannot be known; ordered: they stand in the data set's own order.
+
+    origin: where the list is from, in words. images: the source to read pixels from, or None.
+    """
+
+    cases: tuple[CaseInfo, ...] | None
+    ordered: bool
+    origin: str
+    images: Source | None = None
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The true mask of a case, kept as bits; shape and spacing (z, y, x)."""
+
+    case: str
+    packed: np.ndarray
+    shape: tuple[int, ...]
+    spacing: tuple[float, ...]
+    unit: str
+
+    @property
+    def mask(self) -> np.ndarray:
+        """uint8 {0, 1} (z, y, x)."""
+        return np.unpackbits(self.packed, count=int(np.prod(self.shape))).reshape(self.shape)
+
+    @property
+    def diagonal(self) -> float:
+        """The longest distance that there can be, in `unit`."""
+        return float(np.linalg.norm(np.multiply(self.shape, self.spacing)))
+
+
+class Sources:
+    """What is known of the sources of one submission's records; each is looked up once."""
+
+    def __init__(self, records: Sequence[Record], library: "Library"):
+        self._library = library
+        self._members: dict[SourceSpec, list[Record]] = {}
+        for record in records:
+            self._members.setdefault(record.spec.source, []).append(record)
+        self._found: dict[tuple, Known | Refusal] = {}
+
+    def of(self, record: Record) -> Known:
+        """Raises Refusal where the data cannot be what the record says."""
+        spec = record.spec
+        key = spec.source, spec.dataset, spec.preset.phantom_cases, spec.preset.size
+        if key not in self._found:
+            try:
+                self._found[key] = self._library.known(spec, self._members[spec.source])
+            except Refusal as refusal:
+                self._found[key] = refusal
+        found = self._found[key]
+        if isinstance(found, Refusal):
+            raise Refusal(str(found))
+        return found
+
+    def truth(self, record: Record, case_id: str) -> Truth:
+        """The true mask of a case whose images are here. Raises Refusal where it cannot be read."""
+        return self._library.truth(self.of(record), record.spec.source.fingerprint, case_id)
+
+
+class Library:
+    """Finds what is known; opens each source once. roots: folders as for --data-root; described: YAML files of sources."""
+
+    def __init__(self, roots: Sequence[Path] = (), described: Sequence[Path] = ()):
+        for root in roots:
+            if not root.is_dir():
+                raise InputError(f"the data root {root} is no folder; --data-root is the folder that holds the published data.")
+        self._roots = tuple(roots)
+        self._described = [(path, read_folder_spec(path).dataset) for path in described]
+        self._here: dict[str, dict[str, Source]] = {}
+        self._truths: dict[tuple[str, str], Truth] = {}
+        self._phantoms: dict[tuple[str, int, int], Source] = {}
+
+    def known(self, spec: RunSpec, records: Sequence[Record]) -> Known:
+        """What is known of the data of `spec`; records: all of the submission with the same source.
+
+        Raises Refusal where the data cannot be what the record says.
+        """
+        _check_name(spec)
+        source = spec.source
+        if source.kind == "phantom":
+            return self._phantom(spec)
+        here = self._at_hand(spec.dataset).get(source.fingerprint)
+        if here is not None:
+            if (here.kind, here.title) != (source.kind, source.title):
+                raise Refusal(f"these images are {here.title} ({here.kind}), not {source.title} ({source.kind}).")
+            return Known(tuple(here.cases()), True, "the images at hand", here)
+        return _listed(spec, records)
+
+    def truth(self, known: Known, fingerprint: str, case_id: str) -> Truth:
+        """The true mask of a case whose images are here, read once. Raises Refusal where it cannot be read."""
+        key = fingerprint, case_id
+        if key not in self._truths:
+            try:
+                case = known.images.load(case_id)
+            except InputError as error:
+                raise Refusal(f"case {case_id} cannot be read here: {error}") from error
+            self._truths[key] = Truth(case_id, np.packbits(case.mask), case.mask.shape, case.spacing, case.spacing_unit)
+        return self._truths[key]
+
+    def _phantom(self, spec: RunSpec) -> Known:
+        count, size = spec.preset.phantom_cases, spec.preset.size
+        if spec.source.title != PHANTOM_TITLE or spec.source.licence != PhantomSource.licence:
+            raise Refusal(f"a phantom is called '{PHANTOM_TITLE}', with the licence '{PhantomSource.licence}'.")
+        if not (count <= MAX_PHANTOMS and SIZES_PX[0] <= size <= SIZES_PX[1]):
+            raise Refusal(
+                f"{count} phantoms of {size} px: there are at most {MAX_PHANTOMS}, of {SIZES_PX[0]} to {SIZES_PX[1]} px."
+            )
+        key = spec.dataset, count, size
+        if key not in self._phantoms:
+            self._phantoms[key] = PhantomSource(spec.dataset, cases=count, size=size)
+        source = self._phantoms[key]
+        if source.fingerprint() != spec.source.fingerprint:
+            raise Refusal("the phantom's fingerprint is not that of this program's phantom; compute the run with this version.")
+        return Known(tuple(source.cases()), True, "the built-in phantom", source)
+
+    def _at_hand(self, dataset: str) -> dict[str, Source]:
+        """The sources of a dataset under the folders named, by fingerprint."""
+        if dataset not in self._here:
+            self._here[dataset] = {source.fingerprint(): source for source in self._opened(dataset)}
+        return self._here[dataset]
+
+    def _opened(self, dataset: str) -> Iterable[Source]:
+        kind = "busi" if dataset == "breast" else "msd"
+        for root in self._roots:
+            for name in BUSI_CLASSES if kind == "busi" else BUSI_CLASSES[:1]:
+                try:
+                    options = SourceOptions(busi_class=name, allow_incomplete=True)
+                    yield open_source(dataset, kind, root, phantom_cases=1, phantom_size=64, options=options)
+                except InputError:
+                    continue  # a folder of another dataset
+        for path, described in self._described:
+            if described == dataset:
+                options = SourceOptions(allow_incomplete=True)
+                yield open_source(dataset, str(path), None, phantom_cases=1, phantom_size=64, options=options)
+
+
+def _listed(spec: RunSpec, records: Sequence[Record]) -> Known:
+    """What the title and the records' own splits say. Raises Refusal for cases that a published data set does not have."""
+    kind, title = spec.source.kind, spec.source.title
+    splits = [record.split for record in records if record.spec.training_share == 1 and record.split]
+    sets = {frozenset((*split.train, *split.validation, *split.test)) for split in splits}
+    if len(sets) > 1:
+        raise Refusal(f"records of one source ({title}) list different cases.")
+    listed, published = next(iter(sets), None), published_cases(title)
+    if published is not None and listed in (None, {case.id for case in published}):
+        return Known(published, True, "the published list of cases")
+    if listed is None or kind == "folder":
+        return Known(None, False, "which patients these images are of is not known here")
+    if kind == "busi":
+        try:
+            return Known(busi_cases(title, listed), True, "the cases that the records list")
+        except ValueError as error:
+            raise Refusal(str(error)) from error
+    if published is None:
+        return Known(tuple(CaseInfo(name, name) for name in sorted(listed)), False, "the cases that the records list")
+    if unknown := sorted(listed - {case.id for case in published}):
+        raise Refusal(f"{title} has no case '{unknown[0]}'.")
+    return Known(tuple(case for case in published if case.id in listed), True, "the cases that the records list")
+
+
+def _check_name(spec: RunSpec) -> None:
+    """Raises Refusal for a source that calls itself by the name of another."""
+    source = spec.source
+    if source.synthetic != (source.kind == "phantom"):
+        raise Refusal(f"source {source.title}: only phantoms are synthetic, and all of them are.")
+    if source.kind in ("msd", "busi") and REAL_SOURCES[spec.dataset] != source.kind:
+        raise Refusal(f"dataset {spec.dataset} does not come from {source.kind}.")
+    titles = {f"MSD {folder}": dataset for dataset, folder in PUBLISHED_FOLDERS.items()}
+    if titles.get(source.title, spec.dataset) != spec.dataset:
+        raise Refusal(f"{source.title} holds no {spec.dataset} cases.")
+    if source.kind == "folder" and (published_cases(source.title) or source.title == PHANTOM_TITLE):
+        raise Refusal(f"a user's own images cannot be called '{source.title}', the name of another source.")

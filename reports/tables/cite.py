@@ -1,0 +1,154 @@
+"""How to cite: BibTeX of the paper, this software and the data sets in use, and a LaTeX table of chosen numbers.
+
+Every number comes with the keys of the records behind it and the commit that made them, so that a reader can ask for
+exactly these runs. Callers: cli (`cite`). Not here: the paper's tables (paper_tables.py).
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from benchmark.core.errors import InputError
+from benchmark.record.record import Record
+from reports.comparison.format import signed, spread
+from reports.comparison.groups import MethodRuns, make_groups
+from reports.comparison.labels import source_label
+from reports.comparison.summaries import Summary, summarise
+from reports.records.load import commit_of
+from reports.tables.paper import latex_text
+
+CITATION = Path(__file__).resolve().parents[2] / "CITATION.cff"
+SHOWN_KEY, SHOWN_COMMIT = 8, 10
+_DECIMALS = {"mm": 2, "voxel": 2, "px": 1}
+
+PAPER = r"""@article{diffboost2025,
+  author  = {Zhang, Zheyuan and others},
+  title   = {{DiffBoost}: Enhancing Medical Image Segmentation via Text-Guided Diffusion Model},
+  journal = {IEEE Transactions on Medical Imaging},
+  volume  = {44},
+  number  = {9},
+  pages   = {3670--3682},
+  year    = {2025},
+  doi     = {10.1109/TMI.2024.3519307},
+  note    = {Preprint: EMIT-Diff, arXiv:2310.12868},
+}"""
+MSD = r"""@article{msd2022,
+  author  = {Antonelli, Michela and others},
+  title   = {The Medical Segmentation Decathlon},
+  journal = {Nature Communications},
+  volume  = {13},
+  pages   = {4128},
+  year    = {2022},
+  doi     = {10.1038/s41467-022-30695-9},
+}"""
+BUSI = r"""@article{busi2020,
+  author  = {Al-Dhabyani, Walid and Gomaa, Mohammed and Khaled, Hussien and Fahmy, Aly},
+  title   = {Dataset of Breast Ultrasound Images},
+  journal = {Data in Brief},
+  volume  = {28},
+  pages   = {104863},
+  year    = {2020},
+  doi     = {10.1016/j.dib.2019.104863},
+}"""
+_DATA = {"msd": MSD, "busi": BUSI}
+
+
+def bibtex(records: Sequence[Record], commit: str | None = None) -> str:
+    """Entries of the paper, this software (at `commit`, if given) and every published data set that the records used.
+
+    A user's own images have no entry: a comment names them. Phantoms need none.
+    """
+    kinds = sorted({record.spec.source.kind for record in records})
+    entries = [PAPER, software(commit), *(_DATA[kind] for kind in kinds if kind in _DATA)]
+    own = sorted({record.spec.source.title for record in records if record.spec.source.kind == "folder"})
+    entries += [f"% cite the source of these images yourself: {' '.join(title.split())}" for title in own]
+    return "\n\n".join(entries) + "\n"
+
+
+def software(commit: str | None = None) -> str:
+    """The entry of this software from CITATION.cff."""
+    facts = yaml.safe_load(CITATION.read_text(encoding="utf-8"))
+    authors = " and ".join(_author(one) for one in facts["authors"])
+    lines = {
+        "author": f"{{{authors}}}",
+        "title": f"{{{{{latex_text(facts['title'])}}}}}",
+        "version": f"{{{latex_text(str(facts['version']))}}}",
+        "year": f"{{{str(facts['date-released'])[:4]}}}",
+        "note": f"{{Commit {latex_text(commit)}}}" if commit else None,
+    }
+    body = "".join(f"  {name:<7} = {value},\n" for name, value in lines.items() if value)
+    return f"@software{{augbench,\n{body}}}"
+
+
+def numbers_table(
+    records: Sequence[Record],
+    methods: Sequence[str],
+    made_on: str,
+    generator_defaults: Mapping[str, Any] | None = None,
+) -> str:
+    """A LaTeX table (booktabs) of the chosen methods of every group, with record keys, commit and date.
+
+    methods: labels as in the report ('none', 'classic deepstack', 'emitdiff (n = 5)'), or a method alone ('emitdiff') for
+    all its rows; all if empty. made_on: the date to print, YYYY-MM-DD. generator_defaults: see `labels.usual_numbers`.
+    Raises InputError where no group has such a method, naming those that there are.
+    """
+    summaries = [summarise(group) for group in make_groups(records, generator_defaults)]
+    known = dict.fromkeys(runs.label for summary in summaries for runs in summary.group.methods if runs.done)
+    alone = {runs.method.label for summary in summaries for runs in summary.group.methods if runs.done}
+    if unknown := [name for name in methods if name not in known and name not in alone]:
+        raise InputError(
+            f"no scored run of method '{unknown[0]}' in these records; there are: {', '.join(known) or 'none'}."
+        )
+    lines = []
+    for summary in summaries:
+        chosen = [
+            runs for runs in summary.group.methods
+            if runs.done and (not methods or {runs.label, runs.method.label} & set(methods))
+        ]  # fmt: skip
+        if chosen:
+            title = latex_text(f"{summary.group.spec.dataset}, {source_label(summary.group.spec.source)}")
+            rules = latex_text(", ".join(summary.group.rules))
+            lines += [r"\midrule", rf"\multicolumn{{6}}{{l}}{{{title}; {rules}}} \\"]
+            lines += [_line(summary, runs) for runs in chosen]
+    if not lines:
+        raise InputError("these records hold no finished run, so there is no number to cite; run one first.")
+    caption = latex_text(
+        "Mean ± SD, paired difference to no augmentation with its 95 % interval, runs behind each row (first"
+        f" {SHOWN_KEY} letters of their keys) and commit. Made on {made_on}."
+    )
+    head = r"method & Dice, \% & difference, points & HD95 & runs & commit \\"
+    return "\n".join([
+        r"\begin{table}", r"\centering\scriptsize", rf"\caption{{{caption}}}", r"\begin{tabular}{lrrrp{5cm}l}",
+        r"\toprule", head, *lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", "",
+    ])  # fmt: skip
+
+
+def _line(summary: Summary, runs: MethodRuns) -> str:
+    row: dict[str, Any] = summary.rows.set_index("method").loc[runs.label].to_dict()
+    difference = signed(row["dice_difference"], 1, 100)
+    if row["paired_cases"] and row["dice_difference_low"] == row["dice_difference_low"]:
+        ends = (signed(row[f"dice_difference_{end}"], 1, 100) for end in ("low", "high"))
+        difference += f" [{', '.join(ends)}]"
+    unit = summary.unit or ""
+    cells = [
+        runs.label,
+        spread(row["dice_mean"], row["dice_sd"], 1, 100),
+        difference,
+        spread(row["hd95_mean"], row["hd95_sd"], _DECIMALS.get(unit, 2), unit=unit),
+        " ".join(record.key[:SHOWN_KEY] for record in runs.done),
+        " ".join(dict.fromkeys(_commit(record) for record in runs.done)),
+    ]
+    return " & ".join(map(latex_text, cells)) + r" \\"
+
+
+def _commit(record: Record) -> str:
+    commit, dirty = commit_of(record)
+    return f"{(commit or 'unknown')[:SHOWN_COMMIT]}{' with changes' if dirty else ''}"
+
+
+def _author(author: dict[str, str]) -> str:
+    if "name" in author:
+        return f"{{{latex_text(author['name'])}}}"
+    return latex_text(f"{author['family-names']}, {author['given-names']}")

@@ -1,0 +1,226 @@
+"""Summaries as tables: rounded for readers (Markdown, HTML, terminal), in full precision as CSV.
+
+Callers: page, cli. The arithmetic is in summaries.py.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmark.record.record import Record
+from reports.comparison.caveats import notes_on_numbers
+from reports.comparison.format import ABSENT, _is_absent, absent_runs, rounded, signed, spread
+from reports.comparison.groups import Group, make_groups
+from reports.comparison.labels import one_line, source_label
+from reports.comparison.paper_numbers import not_comparable
+from reports.comparison.substituted import ledger_notes
+from reports.comparison.summaries import Summary, summarise
+from reports.records.load import run_frame
+from reports.tables.csv_files import write_frame
+
+__all__ = [
+    "Table", "case_table", "comparison_table", "markdown", "markdown_text", "result_table", "rounded", "run_table",
+    "signed", "spread", "write_tables",
+]  # fmt: skip
+
+_DECIMALS = {"mm": 2, "voxel": 2, "px": 1}
+
+
+@dataclass(frozen=True)
+class Table:
+    """Text cells under column headings; the first column names the row."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    @classmethod
+    def of(cls, rows: Sequence[dict[str, str]]) -> "Table":
+        """The table of rows that all have the same headings as their keys."""
+        return cls(tuple(rows[0]) if rows else (), tuple(tuple(row.values()) for row in rows))
+
+    def without(self, column: str) -> "Table":
+        """The table without one column, where it has that."""
+        kept = [place for place, name in enumerate(self.columns) if name != column]
+        cut = [tuple(row[place] for place in kept) for row in (self.columns, *self.rows)]
+        return Table(cut[0], tuple(cut[1:]))
+
+    def markdown(self) -> str:
+        """A pipe table; nothing in a cell can end it or become markup."""
+        head, *body = ([markdown_text(cell) for cell in row] for row in (self.columns, *self.rows))
+        rule = ["---"] + ["---:"] * (len(head) - 1)
+        return "\n".join(f"| {' | '.join(row)} |" for row in (head, rule, *body))
+
+
+def result_table(summary: Summary) -> Table:
+    """Per method: the metrics as mean ± SD, how many cases and runs stand behind them, and what they cost.
+
+    The last column names missing and failed runs; it is there only where some run is absent.
+    """
+    decimals = _decimals(summary)
+    rows = []
+    for row in summary.rows.to_dict("records"):
+        rows.append(
+            {
+                "method": row["method"],
+                "Dice, %": spread(row["dice_mean"], row["dice_sd"], 1, 100),
+                "precision, %": spread(row["precision_mean"], row["precision_sd"], 1, 100),
+                "recall, %": spread(row["recall_mean"], row["recall_sd"], 1, 100),
+                _in_unit("HD95", summary): spread(row["hd95_mean"], row["hd95_sd"], decimals),
+                _in_unit("ASSD", summary): spread(row["assd_mean"], row["assd_sd"], decimals),
+                "NSD, %": spread(row["nsd_mean"], row["nsd_sd"], 1, 100),
+                "cases": str(row["cases"]),
+                "missed": str(row["missed_predictions"]),
+                "runs": f"{row['runs_done']} of {row['runs_expected']}",
+                "seeds": row["seeds"] or ABSENT,
+                "generator, s": rounded(row["generator_seconds"], 1),
+                "segmenter, s": rounded(row["segmenter_seconds"], 1),
+                "absent runs": absent_runs(row),
+            }
+        )
+    table = Table.of(rows)
+    return table if any(row["absent runs"] for row in rows) else table.without("absent runs")
+
+
+def comparison_table(summary: Summary) -> Table:
+    """Per method: the paired difference to `none`, the relative gain, and the paper's values of the same method."""
+    theirs, decimals = paper_unit(summary.group), _decimals(summary)
+    paper = "paper (not comparable)" if not_comparable(summary.group) else "paper"
+    rows = []
+    for row in summary.rows.to_dict("records"):
+        rows.append(
+            {
+                "method": row["method"],
+                "Dice difference to none, points [95 % CI]": _interval(row),
+                "paired cases": _whole(row["paired_cases"]),
+                "gain, %": signed(row["gain_percent"], 1),
+                f"{paper}: gain, %": signed(row["paper_gain_percent"], 1),
+                "Dice, %": spread(row["dice_mean"], row["dice_sd"], 1, 100),
+                f"{paper}: Dice, %": spread(row["paper_dice_mean"], row["paper_dice_sd"], 1),
+                _in_unit("HD95", summary): spread(row["hd95_mean"], row["hd95_sd"], decimals),
+                f"{paper}: HD95, {theirs}": spread(row["paper_hd95_mean"], row["paper_hd95_sd"], _DECIMALS[theirs]),
+                f"{paper}: method": row["paper_method"] or ABSENT,
+            }
+        )
+    return Table.of(rows)
+
+
+def case_table(summary: Summary, limit: int | None = None) -> Table:
+    """One row per test case of every done run, the lowest Dice first; the first `limit` rows, or all."""
+    decimals = _decimals(summary)
+    worst = summary.cases.sort_values(["dice", "method", "case", "seed"], kind="stable").head(limit)
+    rows = []
+    for row in worst.to_dict("records"):
+        unit = row["unit"] if summary.unit is None else ""
+        rows.append(
+            {
+                "case": one_line(row["case"]),
+                "method": row["method"],
+                "fold": str(row["fold"]),
+                "seed": str(row["seed"]),
+                "Dice, %": rounded(row["dice"], 1, 100),
+                "precision, %": rounded(row["precision"], 1, 100),
+                "recall, %": rounded(row["recall"], 1, 100),
+                _in_unit("HD95", summary): f"{rounded(row['hd95'], decimals)} {unit}".strip(),
+                _in_unit("ASSD", summary): f"{rounded(row['assd'], decimals)} {unit}".strip(),
+                "NSD, %": rounded(row["nsd"], 1, 100),
+                "volume, %": signed(row["volume_difference"], 1, 100),
+                "remark": "missed" if row["missed"] else "empty truth" if row["empty_truth"] else "",
+            }
+        )
+    return Table.of(rows)
+
+
+def run_table(records: Sequence[Record], generator_defaults: Mapping[str, Any] | None = None) -> list[dict[str, str]]:
+    """One row per method of each group for the terminal: Dice and HD95 as mean ± SD beside the paper's values.
+
+    generator_defaults: see `labels.usual_numbers`.
+    """
+    rows = []
+    for group in make_groups(records, generator_defaults):
+        summary, theirs = summarise(group), paper_unit(group)
+        paper_decimals = _DECIMALS[theirs]
+        unit, decimals = summary.unit or "", _decimals(summary)
+        for row in summary.rows.to_dict("records"):
+            rows.append(
+                {
+                    "dataset": group.spec.dataset,
+                    "source": source_label(group.spec.source),
+                    "rules": ", ".join(group.rules),
+                    "method": row["method"],
+                    "cases": str(row["cases"]),
+                    "Dice, %": spread(row["dice_mean"], row["dice_sd"], 1, 100),
+                    "paper: Dice, %": spread(row["paper_dice_mean"], row["paper_dice_sd"], 1),
+                    "HD95": spread(row["hd95_mean"], row["hd95_sd"], decimals, unit=unit),
+                    "paper: HD95": spread(row["paper_hd95_mean"], row["paper_hd95_sd"], paper_decimals, unit=theirs),
+                    "runs": f"{row['runs_done']} of {row['runs_expected']}",
+                    "absent runs": absent_runs(row) or ABSENT,
+                    "not comparable": "; ".join(not_comparable(group)),
+                }
+            )
+    return rows
+
+
+def write_tables(summary: Summary, folder: Path, *, packed: bool = False) -> dict[str, Path]:
+    """Writes the group's summary, case and run tables as CSV in full precision and the rounded tables as Markdown.
+
+    Returns {"summary", "cases", "runs", "markdown"} -> path, all inside `folder`, which is made if absent. packed: the
+    case table, the one that grows with everything, is compressed (.csv.gz).
+    """
+    group, spec = summary.group, summary.group.spec
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = {name: folder / f"{group.slug}-{name}.csv" for name in ("summary", "cases", "runs")}
+    if packed:
+        paths["cases"] = paths["cases"].with_suffix(".csv.gz")
+    context = {
+        "dataset": spec.dataset, "source": spec.source.title, "source_kind": spec.source.kind,
+        "synthetic": spec.source.synthetic, "architecture": spec.architecture, "training_share": spec.training_share,
+        "rules": ", ".join(group.rules), "aggregate": spec.protocol.aggregate, "hd95": spec.protocol.hd95,
+        "assd": spec.protocol.assd,
+    }  # fmt: skip
+    write_frame(summary.rows.assign(**context), paths["summary"])
+    write_frame(summary.cases, paths["cases"])
+    write_frame(run_frame(group.records), paths["runs"])
+    paths["markdown"] = folder / f"{group.slug}.md"
+    paths["markdown"].write_text(markdown(summary), encoding="utf-8")
+    return paths
+
+
+def markdown(summary: Summary) -> str:
+    """The group's two tables with a heading and the notes on their numbers."""
+    notes = "\n".join(f"- {markdown_text(note)}" for note in [*notes_on_numbers(summary), *ledger_notes(summary.group)])
+    tables = f"{result_table(summary).markdown()}\n\n{comparison_table(summary).markdown()}"
+    return f"# {markdown_text(summary.group.title)}\n\n{tables}\n\n{notes}\n"
+
+
+def paper_unit(group: Group) -> str:
+    """Unit of the paper's distances: px for breast, else mm."""
+    return "px" if group.spec.dataset == "breast" else "mm"
+
+
+def _in_unit(name: str, summary: Summary) -> str:
+    """Column heading of a distance."""
+    if summary.cases.empty:
+        return name
+    return f"{name}, {summary.unit or 'mixed units'}"
+
+
+def _decimals(summary: Summary) -> int:
+    return _DECIMALS.get(summary.unit or "", 2)
+
+
+def _interval(row: dict[str, Any]) -> str:
+    text = signed(row["dice_difference"], 1, 100)
+    if text == ABSENT or _is_absent(row["dice_difference_low"]):
+        return text
+    return f"{text} [{signed(row['dice_difference_low'], 1, 100)}, {signed(row['dice_difference_high'], 1, 100)}]"
+
+
+def _whole(value: float | None) -> str:
+    return ABSENT if _is_absent(value) else str(int(value))
+
+
+def markdown_text(text: str) -> str:
+    """Text that Markdown shows as it is, in one line."""
+    marked = ("\\" + letter if letter in "\\`*_{}[]<>#|~$" else letter for letter in one_line(text))
+    return "".join(marked).replace("&", "&amp;")

@@ -1,0 +1,71 @@
+"""The settings class of each generator, and how a request reaches it."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from baselines.generators.catalogue import GENERATORS, KINDS, SETTINGS, settings_class
+from baselines.generators.settings import BaseSettings
+from benchmark.core.errors import InputError
+from benchmark.planning.request import Request, fitting_sets, generator_location, settings_of
+from benchmark.spec.method import GENERATIVE
+
+REQUEST = Request(dataset="prostate", method="emitdiff", source="phantom")
+
+
+def test_every_generator_has_settings_and_every_generative_method_a_generator():
+    assert set(GENERATORS) == set(SETTINGS)
+    assert set(KINDS) == set(GENERATIVE)
+    for method, kinds in KINDS.items():
+        assert kinds[0] == method
+        assert set(kinds) <= set(GENERATORS)
+
+
+@pytest.mark.parametrize("kind", list(SETTINGS))
+def test_settings_fall_apart_into_training_and_sampling(kind):
+    settings = settings_class(kind)()
+    assert isinstance(settings, BaseSettings)
+    assert "sampling" not in settings.training_spec()
+    switches = {"noise": "address", "text_mix": "plain"}
+    assert settings.sampling_from(settings.sampling_spec(switches)) is not None
+    assert settings.sampling_from(settings.sampling.model_dump(mode="json")) == settings.sampling
+
+
+def test_settings_need_no_torch():
+    names = [address.split(":")[0] for address in SETTINGS.values()]
+    code = f"import sys, {', '.join(names)}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_dotted_names_are_looked_up():
+    found = settings_class("emitdiff")
+    assert found.has(["steps"])
+    assert found.has(["sampling", "steps"])
+    assert not found.has(["sampling", "step"])
+    assert not found.has(["steps", "more"])
+
+
+@pytest.mark.parametrize(
+    ("method", "kind"), [("unconditional", "emitdiff"), ("emitdiff", "unconditional"), ("emitdiff", "emitdif")]
+)
+def test_a_kind_that_the_method_cannot_train_is_refused(method, kind):
+    with pytest.raises(InputError, match=f"generator.kind of {method} '{kind}'"):
+        settings_of(replace(REQUEST, method=method, sets=(f"generator.kind={kind}",)))
+
+
+def test_naming_the_methods_own_kind_changes_nothing():
+    assert settings_of(replace(REQUEST, sets=("generator.kind=emitdiff",))) == settings_of(REQUEST)
+
+
+def test_a_suite_keeps_what_no_generator_knows_so_that_it_is_named():
+    wrong = ("generator.stepz=4",)
+    assert fitting_sets(replace(REQUEST, sets=wrong)).sets == wrong
+    right = ("generator.steps=4", "epochs=2")
+    assert fitting_sets(replace(REQUEST, sets=right)).sets == right
+
+
+def test_a_rule_about_several_settings_is_told_in_one_sentence_without_all_of_them():
+    with pytest.raises(InputError, match=r"^--set generator: sampling.style=other needs .*; set style=true, or .*own\.$"):
+        generator_location(replace(REQUEST, sets=("generator.style=false",)), None)

@@ -1,0 +1,151 @@
+"""What a dry run says, and the live view with its time left."""
+
+import io
+import json
+
+import pytest
+from rich.console import Console
+
+from benchmark.commands.run import _plans, run_requests
+from benchmark.engines.options import EngineOptions
+from benchmark.planning.forecast import forecast
+from benchmark.planning.plan import unique_nodes
+from benchmark.store.store import Store
+from benchmark.terminal import console, live
+from benchmark.terminal.time_left import TimeLeft
+from tests.support.runs import tiny
+
+RATIOS = [tiny("none"), tiny("emitdiff", ratio=1), tiny("emitdiff", ratio=2)]
+MACHINE = "made, 1 core"
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "store")
+
+
+def finish(store: Store, node, seconds: float, machine: str = MACHINE, memory: float = 100.0) -> None:
+    """A finished stage of a made cost."""
+    cost = {"seconds": seconds, "peak_memory_mb": memory, "gpu_memory_mb": 0.0, "machine": machine}
+
+    def work(folder):
+        (folder / "a.bin").write_bytes(bytes(1000))
+        known = {"version": node.version, "spec": node.spec, "inputs": node.inputs, "results": {}}
+        return {**known, "cost": cost, "provenance": {}}
+
+    store.compute(node.stage, node.key, work)
+
+
+def rows(plans, store):
+    return {row.stage: row for row in forecast(plans, store)}
+
+
+def test_shared_stages_are_counted_and_what_they_spare(store):
+    found = rows(_plans(RATIOS, store)[0], store)
+    assert (found["prepare"].total, found["prepare"].shared, found["prepare"].spared) == (1, 1, 2)
+    assert (found["fit-generator"].total, found["fit-generator"].shared, found["fit-generator"].spared) == (1, 1, 1)
+    assert (found["synthesize"].total, found["synthesize"].shared, found["synthesize"].spared) == (2, 1, 1)
+    assert (found["fit-segmenter"].total, found["fit-segmenter"].shared, found["fit-segmenter"].spared) == (3, 0, 0)
+    assert not any(row.costs or row.known or row.cached for row in found.values())
+
+
+def test_costs_of_a_kind_are_foretold_by_machine(store):
+    plans = _plans(RATIOS, store)[0]
+    first, second = [node for node in unique_nodes(plans) if node.stage == "synthesize"]
+    finish(store, first, 4.0)
+    row = rows(plans, store)["synthesize"]
+    assert (row.cached, row.todo, row.known, row.disk_bytes) == (1, 1, 1, 1000)
+    cost = row.costs[MACHINE]
+    assert (cost.stages, cost.seconds, cost.memory_mb) == (1, 4.0, 100.0)
+    assert row.spared_costs[MACHINE].seconds == 4.0  # the first variant serves two runs
+    finish(store, second, 6.0, "another", memory=7.0)
+    done = rows(plans, store)["synthesize"]
+    assert done.todo == 0 and done.costs == {}
+    assert {machine: cost.seconds for machine, cost in done.spared_costs.items()} == {MACHINE: 4.0, "another": 6.0}
+
+
+def test_a_plan_learns_from_other_runs_of_the_store(store):
+    known, other = _plans([tiny("none")], store)[0], _plans([tiny("none", folds=(1,))], store)[0]
+    for node in known[0].nodes:
+        finish(store, node, 2.0)
+    found = rows(other, store)
+    assert found["fit-segmenter"].known == found["fit-segmenter"].todo == 1
+    assert found["fit-segmenter"].costs[MACHINE].seconds == 2.0
+
+
+def test_a_dry_run_shows_what_is_shared_before_and_after_a_part(store, capsys):
+    def dry(workers: int | None = None) -> str:
+        options = EngineOptions(workers=workers)
+        assert run_requests(RATIOS, store.root, "cpu", "inline", True, (), None, options=options) == 0
+        return capsys.readouterr().out
+
+    before = dry()
+    assert "3 runs, 0 of them done" in before and "Forecast: unknown" in before
+    assert "Shared: 3 stages serve more than one run; that saves 4 computations." in before
+    assert run_requests(RATIOS[:2], store.root, "cpu", "inline", False, (), None) == 0
+    capsys.readouterr()
+    after = dry(2)
+    assert "3 runs, 2 of them done" in after and "One stage at a time:" in after and "2 at once:" in after
+    assert "never measured" not in after
+    assert run_requests(RATIOS, store.root, "cpu", "inline", False, (), None) == 0
+    capsys.readouterr()
+    assert "Nothing to compute." in dry()
+
+
+def test_time_left_starts_from_measured_costs_and_learns(store, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("benchmark.terminal.time_left.time.monotonic", lambda: now[0])
+    nodes = unique_nodes(_plans(RATIOS, store)[0])
+    finish(store, nodes[0], 1.0)
+    synthesize = [node.key for node in nodes if node.stage == "synthesize"]
+    left = TimeLeft(nodes, store, MACHINE)
+    assert left.estimate() == (0.0, len(nodes) - 1)
+    left.start(synthesize[0])
+    now[0] += 5.0
+    assert left.estimate() == (0.0, len(nodes) - 1)
+    left.progress(synthesize[0], 0.5)  # half of it took 5 s: 5 more, and 10 for the other variant
+    assert left.estimate() == (15.0, len(nodes) - 3)
+    left.start(synthesize[1])  # two at work
+    assert left.estimate() == (7.5, len(nodes) - 3)
+    now[0] += 5.0
+    left.end(synthesize[0], computed=True)
+    assert left.estimate() == (5.0, len(nodes) - 3)
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_live_view_shows_the_call_and_every_stage_at_work(store, monkeypatch, width):
+    screen = Console(file=io.StringIO(), force_terminal=True, width=width, height=20, color_system=None)
+    monkeypatch.setattr(live, "out", screen)
+    nodes = unique_nodes(_plans(RATIOS, store)[0])
+    left = TimeLeft(nodes, store, None)
+    with live.StageProgress(len(nodes), left, lambda: (1, 3)) as progress:
+        with progress.stage(nodes[0]):
+            pass
+        with pytest.raises(RuntimeError), progress.stage(nodes[1]):
+            raise RuntimeError
+        with progress.stage(nodes[2]) as one, progress.stage(nodes[3]) as other:
+            one(3, 8, loss=0.25)
+            other(2, 4, loss=0.5, dice=0.75)
+            plain = Console(file=io.StringIO(), width=width, color_system=None)
+            plain.print(progress._bars.get_renderable())
+    lines = plain.file.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    assert f"1/{len(nodes)} stages" in lines[0] and "1/3 runs" in lines[0] and "1 failed" in lines[0] and "gone" in lines[0]
+    text = " ".join(lines)
+    assert nodes[2].stage in text and "3/8" in text and "loss 0.250" in text and "2/4" in text and "dice 0.750" in text
+    assert "left" in text and "stages never measured" in text
+
+
+def test_durations_are_short():
+    shown = [console.duration(seconds) for seconds in (0, 0.021, 48.4, 700, 12_600)]
+    assert shown == ["0 s", "0.02 s", "48 s", "12 min", "3.5 h"]
+
+
+def test_a_running_stage_notes_how_far_it_is(store):
+    store.write_progress("abc", 3, 8, {"loss": 0.5, "dice": float("nan")})
+    assert store.progress("abc") == {"done": 3, "total": 8, "numbers": {"loss": 0.5}}
+    store.clear_progress("abc")
+    store.clear_progress("abc")
+    assert store.progress("abc") is None
+    (store.root / "progress" / "abc.json").write_text(json.dumps({"done": 1})[:-2])
+    assert store.progress("abc") is None

@@ -1,0 +1,162 @@
+"""Plans: what is shared between runs, what a switch changes, and who sees which case."""
+
+from dataclasses import replace
+
+import pytest
+
+from benchmark.core.errors import InputError
+from benchmark.planning.plan import plan_run, unique_nodes
+from benchmark.planning.request import Request, open_request, resolve
+from datasets.folds import thinned
+
+SMOKE = Request(dataset="prostate", method="none", source="phantom", sets=("phantom_cases=9",))
+
+
+def plans(request: Request):
+    opened = open_request(request, None)
+    return [plan_run(run, opened.cases, opened.options) for run in resolve(request, opened)]
+
+
+def plan(method: str, *sets: str, **changes):
+    return plans(replace(SMOKE, method=method, sets=SMOKE.sets + sets, **changes))[0]
+
+
+def key(one, stage: str) -> str:
+    return one.last(stage).key
+
+
+def test_stages_come_in_an_order_in_which_they_can_be_computed():
+    one = plan("emitdiff", ratio=3)
+    assert [node.stage for node in one.nodes] == [
+        "prepare", "fit-generator", "synthesize", "synthesize", "synthesize", "fit-segmenter", "predict", "score",
+    ]  # fmt: skip
+    seen = set()
+    for node in one.nodes:
+        assert set(node.input_keys()) <= seen
+        seen.add(node.key)
+
+
+def test_ratio_uses_the_first_variants_of_one_generator():
+    small, large = plan("emitdiff", ratio=2), plan("emitdiff", ratio=5)
+    variants = [[n.key for n in p.nodes if n.stage == "synthesize"] for p in (small, large)]
+    assert variants[1][:2] == variants[0]
+    assert key(small, "fit-generator") == key(large, "fit-generator")
+    assert len(unique_nodes([small, large])) == 1 + 1 + 5 + 2 * 3
+
+
+def test_ratio_zero_is_no_augmentation():
+    zero = plan("emitdiff", ratio=0)
+    assert key(zero, "score") == key(plan("none"), "score")
+    assert zero.last("fit-generator") is None
+
+
+def test_dropped_deepstack_is_the_same_training_as_none():
+    dropped = ("deepstack=dropped",)
+    assert key(plan("classic", *dropped), "score") == key(plan("none", *dropped), "score")
+    assert key(plan("classic"), "score") != key(plan("none"), "score")
+
+
+@pytest.mark.parametrize(
+    ("switch", "first_changed", "unchanged"),
+    [
+        ("empty_mask=centre-pixel", "score", "predict"),
+        ("nsd_tolerance=1.0", "score", "predict"),
+        ("merge=logits", "fit-segmenter", "synthesize"),
+        ("shuffle=false", "fit-segmenter", "synthesize"),
+        ("lr_schedule=constant", "fit-segmenter", "synthesize"),
+        ("dice_background=true", "fit-segmenter", "synthesize"),
+        ("renormalise=true", "fit-segmenter", "synthesize"),
+        ("pairing=all", "fit-segmenter", "synthesize"),
+        ("text_mix=weighted", "synthesize", "fit-generator"),
+        ("noise=shared", "synthesize", "fit-generator"),
+        ("generator.sampling.steps=5", "synthesize", "fit-generator"),
+        ("generator.steps=7", "fit-generator", "prepare"),
+        ("selection=test", "fit-generator", "prepare"),
+        ("folds=dataset", "fit-generator", "prepare"),
+        ("slices=foreground", "fit-generator", "prepare"),
+        ("intensity=volume-percentile", "prepare", None),
+    ],
+)
+def test_a_switch_changes_the_stages_it_means_and_no_earlier_one(switch, first_changed, unchanged):
+    base, other = plan("emitdiff"), plan("emitdiff", switch)
+    assert key(base, first_changed) != key(other, first_changed)
+    assert key(base, "score") != key(other, "score")
+    if unchanged:
+        assert key(base, unchanged) == key(other, unchanged)
+
+
+@pytest.mark.parametrize("switch", ["hd95=max", "assd=mean", "aggregate=folds"])
+def test_switches_of_the_tables_recompute_nothing(switch):
+    base, other = plan("emitdiff"), plan("emitdiff", switch)
+    assert [n.key for n in base.nodes] == [n.key for n in other.nodes]
+    assert base.run.key != other.run.key
+
+
+def test_the_generator_sees_neither_test_nor_validation_cases():
+    for one in plans(replace(SMOKE, method="emitdiff", folds=None)):
+        seen = set(one.last("fit-generator").spec["cases"])
+        assert seen == set(one.split.train)
+        assert not seen & set(one.split.test) and not seen & set(one.split.validation)
+
+
+def test_generator_cases_training_adds_the_validation_cases_alone():
+    one = plan("emitdiff", "generator_cases=training")
+    assert set(one.last("fit-generator").spec["cases"]) == {*one.split.train, *one.split.validation}
+
+
+def test_selection_decides_which_cases_choose_the_checkpoint():
+    rigorous, leaking, last = plan("none"), plan("none", "selection=test"), plan("none", "selection=last")
+    assert rigorous.last("fit-segmenter").spec["select_on"] == list(rigorous.split.validation)
+    assert leaking.last("fit-segmenter").spec["select_on"] == list(leaking.split.test)
+    assert last.last("fit-segmenter").spec["select_on"] == []
+    assert not leaking.split.validation and len(leaking.split.train) == 6
+
+
+def test_folds_test_every_case_once():
+    tests = [case for one in plans(replace(SMOKE, folds=None)) for case in one.split.test]
+    assert sorted(tests) == [f"phantom_{n:02d}" for n in range(9)]
+
+
+def test_scarce_training_sets_are_nested():
+    cases = [str(n) for n in range(20)]
+    sets = [set(thinned(cases, share, 0)) for share in (0.1, 0.25, 0.5, 1.0)]
+    assert [len(s) for s in sets] == [2, 5, 10, 20]
+    assert all(small <= large for small, large in zip(sets, sets[1:], strict=False))
+    assert thinned(cases, 0.01, 0) and thinned(cases, 1.0, 0) == cases
+
+
+def test_a_fold_that_does_not_exist_is_refused():
+    with pytest.raises(InputError, match="folds are 0 to 2"):
+        plans(replace(SMOKE, folds=(3,)))
+
+
+def test_a_chosen_precision_is_part_of_a_run_and_an_automatic_one_of_none():
+    """Records from before the choice keep their keys."""
+    choices = ((), ("precision=auto",), ("precision=bfloat16",))
+    usual, automatic, half = (plan("none", *choice, architecture="unet") for choice in choices)
+    assert "precision" not in usual.run.preset.model_dump() and "precision" not in usual.last("fit-segmenter").spec
+    assert usual.run.key == automatic.run.key != half.run.key
+    assert key(usual, "prepare") == key(half, "prepare") and key(usual, "fit-segmenter") != key(half, "fit-segmenter")
+    assert half.last("fit-segmenter").spec["precision"] == "bfloat16"
+    with pytest.raises(InputError, match="precision=half"):
+        plan("none", "precision=half")
+
+
+def test_a_network_that_loses_nothing_by_it_takes_the_number_format_of_its_device():
+    for architecture, settings, chosen in (
+        ("attention-unet", (), "native"), ("attention-unet", ("precision=float32",), "float32"), ("unet", (), None),
+    ):  # fmt: skip
+        spec = plan("none", *settings, architecture=architecture).last("fit-segmenter").spec
+        assert spec.get("precision") == chosen
+
+
+def test_held_out_samples_have_the_plain_prompt_the_whole_edge_map_and_no_other_style():
+    one = plan("emitdiff", "audit=true", "generator.sampling.edge_thinning=0.3", ratio=2)
+    variants = [node.spec for node in one.nodes if node.stage == "synthesize"]
+    used, held_out = variants[:2], variants[2:]
+    assert all(spec["phrase"] and {"style", "edge_warp", "edge_thinning"} <= spec["sampling"].keys() for spec in used)
+    assert used[0]["sampling"]["style"] == "other"
+    for spec in held_out:
+        assert not spec["phrase"]
+        changed = {name for name, value in used[0]["sampling"].items() if spec["sampling"].get(name) != value}
+        assert changed == {"style", "edge_warp", "edge_thinning"} and not changed & spec["sampling"].keys()

@@ -1,0 +1,109 @@
+"""Suites: every built-in one resolves, grids cross, and a wrong key is named with its line."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmark.core.errors import InputError
+from benchmark.planning.suite import load_suite, requests, scaled_patch_sizes, scaling_notes, suite_names
+
+EXPECTED = {
+    "smoke": 4, "table2": 36, "ratio": 8, "alpha": 8, "patch": 6, "architectures": 10, "scarcity": 16,
+}  # fmt: skip
+
+
+def test_all_suites_of_the_design_are_there():
+    assert set(EXPECTED) | {"audit"} <= set(suite_names())
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_suites_cross_their_grids(name):
+    found = requests(load_suite(name), {"preset": "compact"} if name == "patch" else {})
+    assert len(found) == EXPECTED[name]
+    assert all(request.folds is None for request in found) or name == "smoke"
+
+
+def test_every_suite_says_what_it_is():
+    for name in suite_names():
+        suite = load_suite(name)
+        assert suite.about and suite.hardware and suite.expected
+
+
+def test_audit_walks_one_switch_at_a_time_to_released():
+    from benchmark.spec.protocol import differences, named_protocol
+
+    found = requests(load_suite("audit"), {})
+    switches = differences(named_protocol("released"))
+    assert len(found) == 3 * (len(switches) + 2)
+    singles = {request.sets[0].split("=")[0] for request in found if request.sets}
+    assert singles == set(switches)
+    assert [request.sets for request in found if request.sets and request.sets[0] == "resize_z=true"][0] == (
+        "resize_z=true", "slices=foreground",
+    )  # fmt: skip
+    assert sum(request.protocol == "released" for request in found) == 3
+
+
+def test_options_of_the_command_line_win():
+    found = requests(load_suite("ratio"), {"ratio": 7, "preset": "smoke", "folds": (1,)})
+    assert len(found) == 1 and found[0].ratio == 7 and found[0].folds == (1,)
+
+
+def test_a_suite_can_be_narrowed_to_datasets():
+    found = requests(load_suite("table2"), {}, ("breast",))
+    assert {request.dataset for request in found} == {"breast"} and len(found) == 12
+    with pytest.raises(InputError, match="has no run for --dataset spleen"):
+        requests(load_suite("ratio"), {}, ("spleen",))
+
+
+def test_scaled_patch_sizes_are_said():
+    suite = load_suite("patch")
+    assert "are scaled to 1, 2, 4, 8, 16, 64 of 64 px" in scaling_notes(suite, {"preset": "smoke"})[0]
+    assert scaling_notes(suite, {"preset": "smoke", "sets": ("size=384",)}) == []
+    assert scaling_notes(load_suite("ratio"), {}) == []
+
+
+def test_patch_sizes_scale_to_divisors():
+    assert scaled_patch_sizes([1, 16, 32, 64, 96, 128, 384], 384) == [1, 16, 32, 64, 96, 128, 384]
+    assert scaled_patch_sizes([1, 16, 32, 64, 96, 128, 384], 64) == [1, 2, 4, 8, 16, 64]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("runs:\n  - {dataset: prostate, methods: none}\n", "line 2: unknown key 'methods' \\(did you mean 'method'"),
+        ("abuot: x\nruns:\n  - {method: none}\n", "line 1: unknown key 'abuot' \\(did you mean 'about'"),
+        ("about: x\n", "no list `runs`"),
+        ("runs: [a\n", "is not YAML"),
+        ("- 1\n", "line 1: expected"),
+        ("runs:\n  - 7\n", "line 2: expected"),
+    ],
+)
+def test_a_wrong_file_is_named_with_its_line(tmp_path, text, says):
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=says):
+        load_suite(str(path))
+
+
+def test_an_unknown_suite_and_an_absent_file():
+    with pytest.raises(InputError, match="did you mean 'table2'"):
+        load_suite("tabel2")
+    with pytest.raises(InputError, match="cannot be read"):
+        load_suite("nowhere.yaml")
+
+
+def test_the_published_suite_takes_each_dataset_from_its_own_folder():
+    found = requests(load_suite("published"), {"data_root": Path("real")})
+    roots = {(request.dataset, request.source, request.data_root) for request in found}
+    assert roots == {("prostate", "msd", Path("real/promise12")), ("breast", "busi", Path("real/busi"))}
+    assert {(request.preset, request.folds, request.seeds) for request in found} == {("compact", None, (0, 1, 2))}
+    labels = {(request.dataset, request.method, request.transform) for request in found}
+    assert len(labels) == 2 * (1 + 9 + 2 + 1) and len({request.ratio for request in found}) == 1 + 8
+    assert requests(load_suite("published"), {})[0].data_root == Path("promise12")
+
+
+@pytest.mark.data
+def test_the_published_suite_plans_on_the_real_images(data_root, call):
+    code, shown, _ = call("suite", "published", "--data-root", data_root, "--dry-run")
+    assert code == 0 and "405 runs, 0 of them done" in shown
+    assert "prostate: PROMISE12" in shown and "breast: BUSI" in shown

@@ -1,0 +1,271 @@
+"""Fetching over a real HTTP server: resumed, checked, safely unpacked, and nothing half-done left in place."""
+
+import hashlib
+import importlib.util
+import io
+import shutil
+import socket
+import stat
+import tarfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmark.core.errors import InputError
+from datasets.fetching.catalogue import ARCHIVES, Archive, catalogue
+from datasets.fetching.download import download
+from datasets.fetching.fetch import fetch
+from datasets.fetching.unpack import unpack
+from datasets.sources import msd
+from datasets.sources.base import SourceOptions
+from datasets.sources.busi import PUBLISHED
+from datasets.sources.open import open_source
+from tests.support.made_images import busi_folder, msd_folder
+from tests.support.serving import serving
+
+BODY = np.random.default_rng(0).bytes(300_000)
+LIMIT = 10_000_000
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+def md5(body: bytes) -> str:
+    return hashlib.md5(body).hexdigest()
+
+
+def test_a_download_is_whole_and_leaves_nothing_else(tmp_path):
+    seen = []
+    with serving({"/a.tar": BODY}) as server:
+        out = download(
+            server.address + "a.tar", tmp_path / "a.tar", md5=md5(BODY), report=lambda d, t, **f: seen.append((d, t))
+        )
+    assert out.read_bytes() == BODY
+    assert seen[-1] == (len(BODY), len(BODY))
+    assert [path.name for path in tmp_path.iterdir() if not path.name.startswith(".")] == ["a.tar"]
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_an_interrupted_download_goes_on(tmp_path, ranges):
+    with serving({"/a.tar": BODY}, ranges) as server:
+        server.cut_after = 100_000
+        with pytest.raises(InputError, match="goes on where it stopped"):
+            download(server.address + "a.tar", tmp_path / "a.tar", md5=md5(BODY))
+        assert not (tmp_path / "a.tar").exists()
+        have = (tmp_path / "a.tar.part").stat().st_size
+        assert 0 < have <= 100_000
+        assert download(server.address + "a.tar", tmp_path / "a.tar", md5=md5(BODY)).read_bytes() == BODY
+        assert server.requested == [None, f"bytes={have}-"]
+
+
+def test_a_changed_file_is_not_glued_to_the_old_part(tmp_path):
+    other = BODY[::-1]
+    with serving({"/a.zip": BODY}) as server:
+        server.cut_after = 50_000
+        with pytest.raises(InputError):
+            download(server.address + "a.zip", tmp_path / "a.zip")
+        server.files["/a.zip"] = other
+        assert download(server.address + "a.zip", tmp_path / "a.zip").read_bytes() == other
+
+
+def test_a_part_that_is_whole_already_is_taken(tmp_path):
+    (tmp_path / "a.tar.part").write_bytes(BODY)
+    with serving({"/a.tar": BODY}) as server:
+        assert download(server.address + "a.tar", tmp_path / "a.tar", md5=md5(BODY)).read_bytes() == BODY
+
+
+def test_a_part_longer_than_the_file_is_dropped(tmp_path):
+    (tmp_path / "a.tar.part").write_bytes(BODY + b"more")
+    with serving({"/a.tar": BODY}) as server:
+        with pytest.raises(InputError, match="does not fit and is dropped"):
+            download(server.address + "a.tar", tmp_path / "a.tar")
+        assert download(server.address + "a.tar", tmp_path / "a.tar").read_bytes() == BODY
+
+
+def test_a_damaged_download_is_dropped(tmp_path):
+    with serving({"/a.tar": BODY[:-1] + b"x"}) as server, pytest.raises(InputError, match="is damaged .MD5"):
+        download(server.address + "a.tar", tmp_path / "a.tar", md5=md5(BODY))
+    assert [path.name for path in tmp_path.iterdir() if not path.name.startswith(".")] == []
+
+
+def test_errors_of_the_server_and_of_the_network_are_one_sentence(tmp_path):
+    with serving({}) as server, pytest.raises(InputError, match="b.tar answers 404 Not Found"):
+        download(server.address + "b.tar", tmp_path / "b.tar")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(InputError, match=f"cannot download http://127.0.0.1:{port}/a.tar: .*check the network"):
+        download(f"http://127.0.0.1:{port}/a.tar", tmp_path / "a.tar")
+
+
+def tar_of(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for member, body in members:
+            member.size = len(body)
+            archive.addfile(member, io.BytesIO(body))
+    return packed.getvalue()
+
+
+def tar_member(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.type, member.linkname = kind, link
+    return member
+
+
+@pytest.mark.parametrize(
+    ("member", "message"),
+    [
+        (tar_member("../escape.txt"), "leaves the folder"),
+        (tar_member("a/../../escape.txt"), "leaves the folder"),
+        (tar_member("/etc/escape.txt"), "leaves the folder"),
+        (tar_member("C:\\escape.txt"), "leaves the folder"),
+        (tar_member("a/link", tarfile.SYMTYPE, "/etc/passwd"), "is a link or a device"),
+        (tar_member("a/link", tarfile.LNKTYPE, "../../escape.txt"), "is a link or a device"),
+        (tar_member("a/pipe", tarfile.FIFOTYPE), "is a link or a device"),
+        (tar_member("a/device", tarfile.CHRTYPE), "is a link or a device"),
+        (tar_member("good.txt"), "appears twice"),
+    ],
+)
+def test_tar_members_that_do_harm_are_refused(tmp_path, member, message):
+    archive = tmp_path / "a.tar"
+    archive.write_bytes(tar_of((tar_member("good.txt"), b"good"), (member, b"")))
+    (tmp_path / "in" / "side").mkdir(parents=True)
+    with pytest.raises(InputError, match=message):
+        unpack(archive, "tar", tmp_path / "in" / "side", limit_bytes=LIMIT)
+    assert not list(tmp_path.rglob("escape.txt"))
+    assert not list(tmp_path.rglob("link"))
+
+
+def test_zip_members_that_do_harm_are_refused(tmp_path):
+    link = zipfile.ZipInfo("a/link")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    for member in ("../escape.txt", "/escape.txt", "..\\escape.txt", link):
+        archive = tmp_path / "a.zip"
+        with zipfile.ZipFile(archive, "w") as opened:
+            opened.writestr(member, "x")
+        with pytest.raises(InputError, match="leaves the folder|is a link"):
+            unpack(archive, "zip", tmp_path / "in", limit_bytes=LIMIT)
+    assert not list(tmp_path.rglob("*escape.txt"))
+
+
+def test_an_archive_that_swells_is_stopped(tmp_path):
+    archive = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as opened:
+        opened.writestr("zeros", bytes(5_000_000))
+    assert archive.stat().st_size < 10_000
+    with pytest.raises(InputError, match="unpacks to more than the 0.001 GB"):
+        unpack(archive, "zip", tmp_path / "in", limit_bytes=1_000_000)
+
+
+def test_damaged_archives_are_refused_and_macos_files_left_out(tmp_path):
+    archive = tmp_path / "a.tar"
+    archive.write_bytes(tar_of((tar_member("d/a.txt"), b"a" * 5000), (tar_member("d/._a.txt"), b"b"))[:2000])
+    with pytest.raises(InputError, match="cannot unpack"):
+        unpack(archive, "tar", tmp_path / "in", limit_bytes=LIMIT)
+    archive.write_bytes(tar_of((tar_member("d/a.txt"), b"a"), (tar_member("d/._a.txt"), b"b")))
+    unpack(archive, "tar", tmp_path / "whole", limit_bytes=LIMIT)
+    assert [path.name for path in (tmp_path / "whole" / "d").iterdir()] == ["a.txt"]
+    (tmp_path / "a.zip").write_bytes(b"PK nonsense")
+    with pytest.raises(InputError, match="cannot unpack"):
+        unpack(tmp_path / "a.zip", "zip", tmp_path / "in", limit_bytes=LIMIT)
+
+
+@pytest.fixture
+def packed_task(tmp_path, monkeypatch):
+    """A tar of a small Task05_Prostate, taken as the published one."""
+    monkeypatch.setattr(msd, "PUBLISHED_CASES", {"prostate": 3, "spleen": 41})
+    folder = msd_folder(tmp_path / "made" / "Task05_Prostate")
+    with tarfile.open(tmp_path / "task.tar", "w") as archive:
+        archive.add(folder, "Task05_Prostate")
+    return (tmp_path / "task.tar").read_bytes()
+
+
+def names(folder) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if not path.name.endswith(".lock"))
+
+
+def test_a_task_is_fetched_opened_and_not_fetched_again(tmp_path, packed_task):
+    root = tmp_path / "new" / "data"
+    with serving({"/Task05_Prostate.tar": packed_task}) as server:
+        archive = Archive(server.address + "Task05_Prostate.tar", "tar", md5(packed_task), LIMIT)
+        done = fetch("prostate", root, archive=archive)
+        assert done.folder == root / "Task05_Prostate"
+        assert f"published MD5 {md5(packed_task)}" in done.checked
+        assert names(root) == ["Task05_Prostate"]
+        assert len(open_source("prostate", "auto", root, phantom_cases=1, phantom_size=64).cases()) == 3
+        assert "complete already" in fetch("prostate", root, archive=archive).checked
+        assert "complete already" in fetch("prostate", done.folder, archive=archive).checked
+        assert len(server.requested) == 1
+
+
+def test_missing_files_are_added_and_none_replaced(tmp_path, packed_task):
+    folder = tmp_path / "data" / "Task05_Prostate"
+    shutil.copytree(tmp_path / "made" / "Task05_Prostate", folder)
+    kept = folder / "labelsTr" / "prostate_02.nii.gz"
+    kept.write_bytes(b"mine")
+    shutil.rmtree(folder / "imagesTr")
+    with serving({"/t.tar": packed_task}) as server:
+        fetch("prostate", tmp_path / "data", archive=Archive(server.address + "t.tar", "tar", md5(packed_task), LIMIT))
+    assert len(list((folder / "imagesTr").iterdir())) == 3
+    assert kept.read_bytes() == b"mine"
+
+
+def test_an_archive_of_something_else_changes_nothing(tmp_path, packed_task):
+    other = tar_of((tar_member("other/a.txt"), b"a"))
+    with serving({"/t.tar": other}) as server:
+        archive = Archive(server.address + "t.tar", "tar", md5(other), LIMIT)
+        with pytest.raises(InputError, match="is not the published archive: there is no folder Task05_Prostate"):
+            fetch("prostate", tmp_path / "data", archive=archive)
+    assert names(tmp_path / "data") == []
+
+
+def test_busi_is_checked_by_its_content(tmp_path, monkeypatch):
+    monkeypatch.setattr("datasets.sources.busi.PUBLISHED", {"malignant": 3, "benign": 2, "normal": 1})
+    made = busi_folder(tmp_path / "made", malignant=3, benign=2, normal=1)
+    whole = shutil.make_archive(str(tmp_path / "whole"), "zip", made)
+    (made / "Dataset_BUSI_with_GT" / "benign" / "benign (2)_mask.png").unlink()
+    short = shutil.make_archive(str(tmp_path / "short"), "zip", made)
+    with serving({f"/{name}.zip": open(path, "rb").read() for name, path in (("w", whole), ("s", short))}) as server:
+        with pytest.raises(InputError, match="is not the published archive: it holds 1 of 2 benign images with masks"):
+            fetch("breast", tmp_path / "data", archive=Archive(server.address + "s.zip", "zip", None, LIMIT))
+        assert names(tmp_path / "data") == []
+        done = fetch("breast", tmp_path / "data", archive=Archive(server.address + "w.zip", "zip", None, LIMIT))
+    assert "No checksum is published, so the content was counted: all 6 images" in done.checked
+    options = SourceOptions(busi_class="both")
+    source = open_source("breast", "auto", tmp_path / "data", phantom_cases=1, phantom_size=64, options=options)
+    assert source.title == "BUSI (malignant and benign)"
+
+
+def test_a_data_root_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="is a file, not a folder"):
+        fetch("prostate", tmp_path / "file")
+    with pytest.raises(InputError, match="unknown dataset 'liver'"):
+        fetch("liver", tmp_path)
+
+
+def test_the_catalogue_names_every_source_and_where_it_lies(tmp_path):
+    msd_folder(tmp_path / "Task05_Prostate")
+    rows = {(row["dataset"], row["source"]): row for row in catalogue(tmp_path)}
+    assert set(rows) == {("prostate", "msd"), ("spleen", "msd"), ("breast", "busi")} | {
+        (name, "phantom") for name in ("prostate", "spleen", "breast")
+    }
+    assert rows["prostate", "msd"]["here"] == str(tmp_path / "Task05_Prostate")
+    assert rows["spleen", "msd"]["here"] == ""
+    assert rows["breast", "busi"]["address"] == "https://scholar.cu.edu.eg/Dataset_BUSI.zip"
+    assert all(row["here"] == "" for row in catalogue() if row["source"] != "phantom")
+    assert sum(PUBLISHED.values()) == 780
+
+
+def test_the_checksums_are_those_that_monai_publishes():
+    # Read, not imported: importing MONAI takes ten seconds.
+    package = Path(importlib.util.find_spec("monai").origin).parent
+    published = (package / "apps" / "datasets.py").read_text()
+    for dataset, task in (("prostate", "Task05_Prostate"), ("spleen", "Task09_Spleen")):
+        assert f'"{task}": "{ARCHIVES[dataset].address}"' in published
+        assert f'"{task}": "{ARCHIVES[dataset].md5}"' in published

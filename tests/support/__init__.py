@@ -1,0 +1,1 @@
+"""What several tests share: made images, made records, a browser, a server."""
