@@ -42,6 +42,7 @@ bench-gpu: install
 
 lint: install
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
 
 install: $(VENV)/installed
 

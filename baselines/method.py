@@ -1,10 +1,10 @@
 """What a method of your own is made of. Everything a user's file needs is imported from here.
 
-    from baselines.method import Generator, Sampling, Settings, named_seed, training_ids   # a generator of variants
-    from baselines.method import Transform                                                 # a change of training batches
+    from baselines.method import Generator, Sampling, Settings   # a generator of variants
+    from baselines.method import Transform                       # a change of training batches
 
-Importing this module imports no torch; `Transform` does, when it is asked for. Not here: how such a class is found and
-checked (generators/user_method.py).
+Importing this module imports no torch; `Transform` does, when it is asked for. Not here: how such a
+class is found and checked (generators/user_method.py).
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,7 +1,7 @@
 """What a case is: one patient's volume or one image, with its mask, in native geometry.
 
-Every source hands out `CaseInfo` (cheap, from names alone) and `Case` (pixels). `checked_case` is the one place where
-pixels from outside are checked. Callers: all sources, preparation, preview. Not here: reading files.
+Every source hands out `CaseInfo` (cheap, from names alone) and `Case` (pixels). `checked_case` is
+the one place where pixels from outside are checked. Not here: reading files.
 """
 
 import re
@@ -24,8 +24,9 @@ def natural_key(name: str) -> list[tuple[int, int | str]]:
 class CaseInfo:
     """A case by name.
 
-    id: unique in its source, for example "prostate_16"; group: the patient, never split over folds; stratum: the class
-    that folds are stratified by, or None; files: image and mask files relative to the source's folder, for messages.
+    id: unique in its source, for example "prostate_16"; group: the patient, never split over folds;
+    stratum: the class that folds are stratified by, or None; files: image and mask files relative
+    to the source's folder, for messages.
     """
 
     id: str
@@ -36,13 +37,13 @@ class CaseInfo:
 
 @dataclass
 class Case:
-    """A case with its pixels, in display orientation: rows anterior to posterior, columns patient right to left,
-    slices inferior to superior. A 2D image has z = 1.
+    """A case with its pixels, in display orientation: rows anterior to posterior, columns patient
+    right to left, slices inferior to superior. A 2D image has z = 1.
 
-    image: float32 (z, y, x), native intensities (Hounsfield units for CT); mask: uint8 (z, y, x) in {0, 1};
-    spacing: (z, y, x) in `spacing_unit`, which is "mm", "px" (2D images without a physical size) or "voxel" (volumes
-    whose header records none); affine: (4, 4) float64 of the file, voxel (x, y, z) to mm, or None; orientation: the
-    file's own axis codes such as "RAS", or None.
+    image: float32 (z, y, x), native intensities (Hounsfield units for CT); mask: uint8 (z, y, x) in
+    {0, 1}; spacing: (z, y, x) in `spacing_unit`, which is "mm", "px" (2D images without a physical
+    size) or "voxel" (volumes whose header records none); affine: (4, 4) float64 of the file, voxel
+    (x, y, z) to mm, or None; orientation: the file's own axis codes such as "RAS", or None.
     """
 
     info: CaseInfo
@@ -67,27 +68,32 @@ def checked_case(
 ) -> Case:
     """A Case from an image and a label map, both (z, y, x); labels in `foreground` become 1.
 
-    foreground None accepts one non-zero value of any size (masks of 0/1 and 0/255 alike). Raises InputError where the
-    shapes differ, the image holds NaN or infinity, or the mask holds a label that nobody announced.
+    foreground None accepts one non-zero value of any size (masks of 0/1 and 0/255 alike). Raises
+    InputError where the shapes differ, the image holds NaN or infinity, or the mask holds a label
+    that nobody announced.
     """
     where = " and ".join(info.files) or info.id
     if image.shape != labels.shape:
         raise InputError(
-            f"case {info.id}: image and mask differ in shape, {_size(image)} against {_size(labels)} ({where});"
+            f"case {info.id}: image and mask differ in shape, {_size(image)} against"
+            f" {_size(labels)} ({where});"
             " replace one of the files by the one that belongs to it."
         )
     image = np.ascontiguousarray(image, dtype=np.float32)
     broken = image.size - int(np.count_nonzero(np.isfinite(image)))
     if broken:
         raise InputError(
-            f"case {info.id}: {broken} of {image.size} pixels of {info.files[0] if info.files else 'the image'}"
+            f"case {info.id}: {broken} of {image.size} pixels of"
+            f" {info.files[0] if info.files else 'the image'}"
             " are NaN or infinite; repair or remove the case."
         )
     mask = _foreground_mask(info, labels, foreground)
     return Case(info, image, mask, spacing, spacing_unit, affine, orientation)
 
 
-def _foreground_mask(info: CaseInfo, labels: np.ndarray, foreground: Collection[int] | None) -> np.ndarray:
+def _foreground_mask(
+    info: CaseInfo, labels: np.ndarray, foreground: Collection[int] | None
+) -> np.ndarray:
     found = [value.item() for value in np.unique(labels)]
     if foreground is None:
         positive = [value for value in found if value > 0]
@@ -96,10 +102,17 @@ def _foreground_mask(info: CaseInfo, labels: np.ndarray, foreground: Collection[
         allowed = {0, *foreground}
     unexpected = [value for value in found if value not in allowed]
     if unexpected:
-        listed = ", ".join(f"{value:g}" for value in unexpected[:8]) + (", ..." if len(unexpected) > 8 else "")
-        expected = "0 and one other value" if foreground is None else ", ".join(str(value) for value in sorted(allowed))
+        listed = ", ".join(f"{value:g}" for value in unexpected[:8]) + (
+            ", ..." if len(unexpected) > 8 else ""
+        )
+        expected = (
+            "0 and one other value"
+            if foreground is None
+            else ", ".join(str(value) for value in sorted(allowed))
+        )
         raise InputError(
-            f"case {info.id}: {info.files[-1] if info.files else 'the mask'} holds unexpected labels: {listed}"
+            f"case {info.id}: {info.files[-1] if info.files else 'the mask'} holds unexpected"
+            f" labels: {listed}"
             f" (expected: {expected}); correct the mask or declare its labels."
         )
     return np.ascontiguousarray(labels > 0, dtype=np.uint8)

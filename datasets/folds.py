@@ -1,8 +1,10 @@
-"""Which cases train, validate and test: K folds over patients, and a validation split out of the training cases.
+"""Which cases train, validate and test: K folds over patients, and a validation split out of the
+training cases.
 
-Two orders: "shuffled" deals patients, stratum by stratum, from a seeded shuffle; "dataset" cuts the source's own list
-into K consecutive parts (the unshuffled KFold of Q8, with which the paper's folds can be rebuilt). In both, the
-validation cases come out of the fold's training cases and never touch the test cases. Callers: plan, stages.
+Two orders: "shuffled" deals patients, stratum by stratum, from a seeded shuffle; "dataset" cuts
+the source's own list into K consecutive parts (the unshuffled KFold of Q8, with which the paper's
+folds can be rebuilt). In both, the validation cases come out of the fold's training cases and
+never touch the test cases.
 """
 
 import hashlib
@@ -25,7 +27,8 @@ _DEAL, _VALIDATION = 0, 1
 
 @dataclass(frozen=True)
 class Split:
-    """Case ids of one fold, each list in the source's order, and `hash`, sha256 hex over the three sets."""
+    """Case ids of one fold, each list in the source's order, and `hash`, sha256 hex over the three
+    sets."""
 
     train: tuple[str, ...]
     validation: tuple[str, ...]
@@ -42,10 +45,12 @@ def split(
     seed: int,
     validation_share: float,
 ) -> Split:
-    """The split of fold `fold` (0-based) of `n_folds`. The test cases do not depend on validation_share.
+    """The split of fold `fold` (0-based) of `n_folds`. The test cases do not depend on
+    validation_share.
 
-    validation_share: part of the fold's training patients, in [0, 1); at least one patient where it is above 0. Raises
-    InputError where there are fewer patients than folds or nothing would be left to train on.
+    validation_share: part of the fold's training patients, in [0, 1); at least one patient where it
+    is above 0. Raises InputError where there are fewer patients than folds or nothing would be left
+    to train on.
     """
     strata = _strata_of_groups(cases)
     _check(strata, n_folds, fold, validation_share)
@@ -63,7 +68,9 @@ def split(
             f" {validation_share:g}, so none is left to train on; add cases or lower the share."
         )
     parts = {
-        "train": tuple(case.id for case in cases if case.group in rest and case.group not in validation),
+        "train": tuple(
+            case.id for case in cases if case.group in rest and case.group not in validation
+        ),
         "validation": tuple(case.id for case in cases if case.group in validation),
         "test": tuple(case.id for case in cases if case.group in test),
     }
@@ -77,14 +84,18 @@ def split_hash(*, train: Sequence[str], validation: Sequence[str], test: Sequenc
 
 
 def thinned(train: Sequence[str], share: float, seed: int) -> list[str]:
-    """The first `share` of the training cases in a seeded order, kept in their own order; smaller shares are subsets."""
+    """The first `share` of the training cases in a seeded order, kept in their own order; smaller
+    shares are subsets."""
     count = max(1, math.ceil(share * len(train) - 1e-9))
-    chosen = set(np.random.default_rng(named_seed(seed, "scarcity")).permutation(len(train))[:count].tolist())
+    chosen = set(
+        np.random.default_rng(named_seed(seed, "scarcity")).permutation(len(train))[:count].tolist()
+    )
     return [case for position, case in enumerate(train) if position in chosen]
 
 
 def _strata_of_groups(cases: Sequence[CaseInfo]) -> dict[str, str]:
-    """Patient -> stratum, in order of first appearance; the strata of a patient with several are joined by '+'."""
+    """Patient -> stratum, in order of first appearance; the strata of a patient with several are
+    joined by '+'."""
     found: dict[str, set[str]] = defaultdict(set)
     for case in cases:
         found[case.group].add(case.stratum or "")
@@ -95,25 +106,38 @@ def _check(strata: dict[str, str], n_folds: int, fold: int, validation_share: fl
     if n_folds < 2:
         raise InputError(f"cross-validation needs at least 2 folds, not {n_folds}.")
     if not 0 <= fold < n_folds:
-        raise InputError(f"fold {fold} does not exist; with {n_folds} folds they are 0 to {n_folds - 1}.")
+        raise InputError(
+            f"fold {fold} does not exist; with {n_folds} folds they are 0 to {n_folds - 1}."
+        )
     if len(strata) < n_folds:
         count = "1 patient is" if len(strata) == 1 else f"{len(strata)} patients are"
         raise InputError(f"{count} too few for {n_folds} folds; add cases or use fewer folds.")
     if not 0 <= validation_share < 1:
-        raise InputError(f"the validation share must be at least 0 and below 1, not {validation_share:g}.")
+        raise InputError(
+            f"the validation share must be at least 0 and below 1, not {validation_share:g}."
+        )
 
 
 def _shuffled_strata(strata: dict[str, str], rng: np.random.Generator) -> list[list[str]]:
-    """Per stratum (by name), its patients in random order, whatever order the source lists them in."""
+    """Per stratum (by name), its patients in random order, whatever order the source lists them
+    in."""
     members: dict[str, list[str]] = defaultdict(list)
     for group in sorted(strata):
         members[strata[group]].append(group)
-    return [[names[index] for index in rng.permutation(len(names))] for _, names in sorted(members.items())]
+    return [
+        [names[index] for index in rng.permutation(len(names))]
+        for _, names in sorted(members.items())
+    ]
 
 
 def _dealt(strata: dict[str, str], n_folds: int, fold: int, seed: int) -> set[str]:
-    """Deals patients like cards, stratum after stratum: folds differ by at most one, in total and per stratum."""
-    cards = [group for names in _shuffled_strata(strata, np.random.default_rng([seed, _DEAL])) for group in names]
+    """Deals patients like cards, stratum after stratum: folds differ by at most one, in total and
+    per stratum."""
+    cards = [
+        group
+        for names in _shuffled_strata(strata, np.random.default_rng([seed, _DEAL]))
+        for group in names
+    ]
     return set(cards[fold::n_folds])
 
 
@@ -121,9 +145,13 @@ def _drawn(strata: dict[str, str], share: float, rng: np.random.Generator) -> se
     """A share of the patients, taken from each stratum in proportion."""
     if share == 0:
         return set()
-    # A patient's place within its stratum, in (0, 1): the lowest places hold each stratum's share. Ties between strata
-    # fall to the earlier stratum.
+    # A patient's place within its stratum, in (0, 1): the lowest places hold each stratum's share.
+    # Ties between strata fall to the earlier stratum.
     shuffled = _shuffled_strata(strata, rng)
-    placed = [((index + 0.5) / len(names), group) for names in shuffled for index, group in enumerate(names)]
+    placed = [
+        ((index + 0.5) / len(names), group)
+        for names in shuffled
+        for index, group in enumerate(names)
+    ]
     placed.sort(key=lambda pair: pair[0])
     return {group for _, group in placed[: max(1, round(share * len(placed)))]}

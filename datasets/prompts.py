@@ -1,9 +1,7 @@
-"""Prompts: the triplet "modality, organ, category" of a dataset, and phrases that ask for an appearance (paper III-D).
-
-Callers: preparation (one prompt per case) and the generators (one phrase per variant). The paper prints four phrases;
-the others are ours, worded in the same manner: brightness, contrast, sharpness, noise and field of view, and nothing
-that would change the anatomy. Not here: how a text encoder mixes them (protocol switch text_mix, Q12).
-"""
+"""Prompts: the triplet "modality, organ, category" of a dataset, and phrases that ask for an
+appearance (paper III-D). The paper prints four phrases; the others are ours, worded in the same
+manner: brightness, contrast, sharpness, noise and field of view, and nothing that would change the
+anatomy. Not here: how a text encoder mixes them (protocol switch text_mix, Q12)."""
 
 from benchmark.core.registry import check_name
 
@@ -81,7 +79,8 @@ def triplet(dataset: str) -> tuple[str, str, str]:
 
 
 def prompt(dataset: str, stratum: str | None = None) -> str:
-    """The prompt of a case, "MRI, prostate, whole gland"; a stratum joins the category: "malignant lesion"."""
+    """The prompt of a case, "MRI, prostate, whole gland"; a stratum joins the category: "malignant
+    lesion"."""
     return join_triplet(triplet(dataset), stratum)
 
 

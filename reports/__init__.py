@@ -1,1 +1,2 @@
-"""Records in, tables, figures and an HTML page out. Nothing here trains, scores or imports torch."""
+"""Records in, tables, figures and an HTML page out. Nothing here trains, scores or imports
+torch."""

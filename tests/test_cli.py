@@ -14,11 +14,19 @@ from benchmark.core.errors import InputError
 
 ROOT = Path(__file__).resolve().parent.parent
 TINY_SETS = [
-    word for text in (
-        "phantom_cases=4", "n_folds=2", "epochs=1", "validation_share=0.4",
-        "generator.steps=2", "generator.channels=[8,16]", "generator.batch=4", "generator.sampling.steps=1",
-    ) for word in ("--set", text)
-]  # fmt: skip
+    word
+    for text in (
+        "phantom_cases=4",
+        "n_folds=2",
+        "epochs=1",
+        "validation_share=0.4",
+        "generator.steps=2",
+        "generator.channels=[8,16]",
+        "generator.batch=4",
+        "generator.sampling.steps=1",
+    )
+    for word in ("--set", text)
+]
 
 
 RUN = ("run", "--source", "phantom", "--preset", "smoke", "--device", "cpu")
@@ -28,13 +36,22 @@ PROSTATE = (*RUN, "--dataset", "prostate", "--method", "emitdiff")
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ((*RUN, "--dataset", "prostrate", "--method", "none"), "unknown dataset 'prostrate' (did you mean 'prostate'?)"),
-        ((*RUN, "--dataset", "prostate", "--method", "emit-diff"), "unknown method 'emit-diff' (did you mean 'emitdiff'?)"),
+        (
+            (*RUN, "--dataset", "prostrate", "--method", "none"),
+            "unknown dataset 'prostrate' (did you mean 'prostate'?)",
+        ),
+        (
+            (*RUN, "--dataset", "prostate", "--method", "emit-diff"),
+            "unknown method 'emit-diff' (did you mean 'emitdiff'?)",
+        ),
         ((*PROSTATE, "--ratio", "-1"), "--ratio -1 is negative"),
         ((*PROSTATE, "--alpha", "1.5"), "outside [0, 1]"),
         ((*PROSTATE, "--patch-size", "13"), "does not divide the image side of 64 pixels"),
         ((*PROSTATE, "--set", "selektion=test"), "did you mean 'selection'?"),
-        ((*PROSTATE, "--set", "selection=tests"), "selection=tests: input should be 'validation', 'test' or 'last'"),
+        (
+            (*PROSTATE, "--set", "selection=tests"),
+            "selection=tests: input should be 'validation', 'test' or 'last'",
+        ),
         ((*PROSTATE, "--set", "selection"), "not of the form name=value"),
         ((*PROSTATE, "--set", "generator.stepz=3"), "did you mean 'steps'?"),
         ((*PROSTATE, "--set", "resize_z=true"), "resize_z=true needs slices=foreground"),
@@ -52,7 +69,10 @@ PROSTATE = (*RUN, "--dataset", "prostate", "--method", "emitdiff")
         ((*PROSTATE, "--device", "cuda:x"), "unknown device"),
         ((*PROSTATE, "--set", "phantom_cases=2", "--fold", "0"), "greater than or equal to 3"),
         ((*PROSTATE, "--set", "phantom_cases=3", "--set", "n_folds=4"), "fold"),
-        (("run", "--dataset", "prostate", "--method", "none", "--source", "busi"), "does not come from busi"),
+        (
+            ("run", "--dataset", "prostate", "--method", "none", "--source", "busi"),
+            "does not come from busi",
+        ),
         (("run", "--dataset", "prostate", "--method", "none", "--source", "msd"), "--data-root"),
         (("run", "--dataset", "prostate", "--method", "none", "--data-root", "nowhere"), "nowhere"),
         (("suite", "tabel2"), "did you mean 'table2'?"),
@@ -62,7 +82,7 @@ PROSTATE = (*RUN, "--dataset", "prostate", "--method", "emitdiff")
         (("report", "--store", "empty"), "holds no records yet"),
         (("crosswalk", "a.png", "b.png"), "a.png"),
     ],
-)  # fmt: skip
+)
 def test_bad_calls_end_in_one_sentence(call, words, says):
     code, _, err = call(*words)
     assert code == 2, err
@@ -82,13 +102,30 @@ def test_missing_options_are_usage_errors(call):
 
 
 def test_help_names_every_command_of_the_design():
-    done = subprocess.run([sys.executable, "cli.py", "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
-    for command in ("run", "suite", "status", "stage", "verify", "gc", "report", "data", "crosswalk", "leaderboard", "doctor"):
+    done = subprocess.run(
+        [sys.executable, "cli.py", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    for command in (
+        "run",
+        "suite",
+        "status",
+        "stage",
+        "verify",
+        "gc",
+        "report",
+        "data",
+        "crosswalk",
+        "leaderboard",
+        "doctor",
+    ):
         assert f" {command} " in done.stdout
 
 
 def test_help_imports_nothing_heavy():
-    code = "import sys, cli; heavy = {'torch', 'numpy', 'pandas', 'pydantic'} & set(sys.modules); sys.exit(bool(heavy))"
+    code = (
+        "import sys, cli; heavy = {'torch', 'numpy', 'pandas', 'pydantic'} & set(sys.modules);"
+        " sys.exit(bool(heavy))"
+    )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 
 
@@ -96,7 +133,9 @@ def test_another_datasets_package_is_noticed(tmp_path):
     (tmp_path / "datasets").mkdir()
     (tmp_path / "datasets" / "__init__.py").write_text("")
     code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import cli; cli.main()"
-    done = subprocess.run([sys.executable, "-c", code, "--help"], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, "--help"], cwd=ROOT, capture_output=True, text=True
+    )
     assert done.returncode == 2 and "imports `datasets` from" in done.stderr
 
 
@@ -106,7 +145,18 @@ def test_engine_options_reach_the_engine(call, monkeypatch, words):
         raise InputError(f"{engine} {options.workers} {options.max_failures} {options.retry}")
 
     monkeypatch.setattr("benchmark.commands.run._compute", stop)
-    _, _, err = call(*words, "--engine", "processes", "--workers", "2", "--max-failures", "3", "--retry-failed", "--store", "s")
+    _, _, err = call(
+        *words,
+        "--engine",
+        "processes",
+        "--workers",
+        "2",
+        "--max-failures",
+        "3",
+        "--retry-failed",
+        "--store",
+        "s",
+    )
     assert err == "error: processes 2 3 True"
 
 
@@ -114,7 +164,9 @@ def test_dry_run_prints_stages_and_computes_nothing(call, tmp_path):
     code, out, _ = call(*PROSTATE, "--fold", "all", "--dry-run", "--store", "s")
     assert code == 0
     assert "3 runs, 0 of them done" in out and "fit-generator" in out and "Forecast" in out
-    assert not list((tmp_path / "s" / "stages").iterdir()) and not list((tmp_path / "s" / "plan").iterdir())
+    assert not list((tmp_path / "s" / "stages").iterdir()) and not list(
+        (tmp_path / "s" / "plan").iterdir()
+    )
 
 
 def write_msd_folder(folder, cases: int = 4, size: int = 24):
@@ -130,10 +182,15 @@ def write_msd_folder(folder, cases: int = 4, size: int = 24):
         write_nifti(image + 60 * label, folder / "imagesTr" / name)
         write_nifti(label, folder / "labelsTr" / name)
     described = {
-        "name": "made here", "modality": {"0": "MRI"}, "labels": {"0": "background", "1": "prostate"},
-        "numTraining": cases, "licence": "none",
-        "training": [{"image": f"./imagesTr/{name}", "label": f"./labelsTr/{name}"} for name in names],
-    }  # fmt: skip
+        "name": "made here",
+        "modality": {"0": "MRI"},
+        "labels": {"0": "background", "1": "prostate"},
+        "numTraining": cases,
+        "licence": "none",
+        "training": [
+            {"image": f"./imagesTr/{name}", "label": f"./labelsTr/{name}"} for name in names
+        ],
+    }
     (folder / "dataset.json").write_text(json.dumps(described))
     return folder
 
@@ -162,13 +219,37 @@ def damage(folder, kind: str):
         image.write_bytes(b"not an image")
 
 
-USERS = ("run", "--preset", "smoke", "--device", "cpu", "--architecture", "unet", "--dataset", "prostate", "--method", "none",
-         "--source", "msd", "--set", "n_folds=2", "--set", "epochs=1", "--set", "validation_share=0.4")  # fmt: skip
+USERS = (
+    "run",
+    "--preset",
+    "smoke",
+    "--device",
+    "cpu",
+    "--architecture",
+    "unet",
+    "--dataset",
+    "prostate",
+    "--method",
+    "none",
+    "--source",
+    "msd",
+    "--set",
+    "n_folds=2",
+    "--set",
+    "epochs=1",
+    "--set",
+    "validation_share=0.4",
+)
 
 
 @pytest.mark.parametrize(
     ("kind", "says"),
-    [("nan", "NaN"), ("shape", "differ in shape"), ("labels", "unexpected labels: 7"), ("garbage", "case_1.nii.gz")],
+    [
+        ("nan", "NaN"),
+        ("shape", "differ in shape"),
+        ("labels", "unexpected labels: 7"),
+        ("garbage", "case_1.nii.gz"),
+    ],
 )
 def test_damaged_cases_end_in_one_sentence(call, tmp_path, kind, says):
     damage(write_msd_folder(tmp_path / "data"), kind)
@@ -183,7 +264,9 @@ def test_an_empty_mask_is_legal_and_reported(call, tmp_path):
     code, _, err = call(*USERS, "--data-root", "data", "--store", "s")
     assert code == 0, err
     records = [json.loads(path.read_text()) for path in (tmp_path / "s" / "records").glob("*.json")]
-    assert len(records) == 2 and all(any("empty mask" in note for note in record["notes"]) for record in records)
+    assert len(records) == 2 and all(
+        any("empty mask" in note for note in record["notes"]) for record in records
+    )
     rows = [row for record in records for row in record["cases"]]
     assert len(rows) == 8 and [row["empty_truth"] for row in rows].count(True) == 1
 
@@ -220,7 +303,12 @@ def test_run_status_stage_verify_and_report(call, tmp_path):
     code, out, _ = call("gc", "--store", "s")
     assert code == 0 and "nothing that no run needs" in out
     code, out, _ = call(*tiny, "--dry-run", "--set", "nsd_tolerance=1.0")
-    assert code == 0 and "1 runs, 0 of them done" in out and "never measured" not in out and "Disk:" in out
+    assert (
+        code == 0
+        and "1 runs, 0 of them done" in out
+        and "never measured" not in out
+        and "Disk:" in out
+    )
 
 
 def test_failures_are_kept_until_they_are_asked_for_again(call, tmp_path, monkeypatch):
@@ -264,7 +352,16 @@ def test_crosswalk_prints_all_definitions(call, tmp_path):
     Image.fromarray(np.roll(mask, 1, 0)).save(tmp_path / "b.png")
     code, out, _ = call("crosswalk", "a.png", "b.png", "--json")
     assert code == 0
-    assert list(json.loads(out)) == ["dice", "precision", "recall", "hd95", "hd95_max", "assd", "assd_mean", "nsd"]
+    assert list(json.loads(out)) == [
+        "dice",
+        "precision",
+        "recall",
+        "hd95",
+        "hd95_max",
+        "assd",
+        "assd_mean",
+        "nsd",
+    ]
     code, out, _ = call("crosswalk", "a.png", "b.png")
     assert code == 0 and "hd95_max" in out
 

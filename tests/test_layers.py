@@ -1,4 +1,5 @@
-"""Folders are floors: a folder imports from lower floors only, and inside a folder there is no circle."""
+"""Folders are floors: a folder imports from lower floors only, and inside a folder there is no
+circle."""
 
 import ast
 import subprocess
@@ -53,18 +54,33 @@ FLOORS = {
 }
 # Of the rest of the program, reports/ may know only these.
 KNOWN_TO_REPORTS = (
-    "benchmark/core", "benchmark/spec", "benchmark/record", "benchmark/store", "benchmark/metrics", "datasets", "reports",
-)  # fmt: skip
+    "benchmark/core",
+    "benchmark/spec",
+    "benchmark/record",
+    "benchmark/store",
+    "benchmark/metrics",
+    "datasets",
+    "reports",
+)
 MAY_IMPORT_TORCH = (
-    "benchmark/training", "benchmark/stages", "baselines/generators", "baselines/scratch", "baselines/pix2pix",
-    "baselines/stable", "baselines/transforms", "baselines/networks", "baselines/objectives", "datasets/slices",
-)  # fmt: skip
+    "benchmark/training",
+    "benchmark/stages",
+    "baselines/generators",
+    "baselines/scratch",
+    "baselines/pix2pix",
+    "baselines/stable",
+    "baselines/transforms",
+    "baselines/networks",
+    "baselines/objectives",
+    "datasets/slices",
+)
 MAY_PRINT = ("benchmark/terminal", "benchmark/commands", "")
 FILES = sorted(path for top in OURS for path in (ROOT / top).rglob("*.py")) + [ROOT / "cli.py"]
 
 
 def name_of(path: Path) -> str:
-    """'benchmark/core/errors.py' -> 'benchmark.core.errors'; a folder's __init__.py is the folder."""
+    """'benchmark/core/errors.py' -> 'benchmark.core.errors'; a folder's __init__.py is the
+    folder."""
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
@@ -113,7 +129,9 @@ def test_a_module_imports_from_its_own_folder_or_a_lower_floor(module):
     above = {
         other
         for other in imports(module)
-        if folder_of(other) != own and FLOORS[folder_of(other)] >= FLOORS[own] and MODULES[other].name != "__init__.py"
+        if folder_of(other) != own
+        and FLOORS[folder_of(other)] >= FLOORS[own]
+        and MODULES[other].name != "__init__.py"
     }
     assert not above, f"{module} (floor {FLOORS[own]}) imports {sorted(above)}"
 
@@ -130,7 +148,9 @@ def test_no_folder_is_crowded():
 
 @pytest.mark.parametrize("module", [module for module in MODULES if module.startswith("reports")])
 def test_reports_know_records_alone(module):
-    outside = {other for other in imports(module) if not folder_of(other).startswith(KNOWN_TO_REPORTS)}
+    outside = {
+        other for other in imports(module) if not folder_of(other).startswith(KNOWN_TO_REPORTS)
+    }
     assert not outside, f"{module} imports {sorted(outside)}"
 
 
@@ -150,7 +170,9 @@ def test_only_the_terminal_and_commands_print(module):
     prints = [
         node.lineno
         for node in ast.walk(TREES[module])
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "print"
     ]
     assert not prints or folder_of(module) in MAY_PRINT, f"{module} prints on lines {prints}"
 
@@ -158,11 +180,18 @@ def test_only_the_terminal_and_commands_print(module):
 @pytest.mark.parametrize(
     "modules",
     [
-        "cli", "benchmark.commands.run", "benchmark.planning.suite", "benchmark.planning.plan", "datasets.sources.open",
-        "datasets.slices.preparation", "benchmark.planning.forecast", "benchmark.record.record", "baselines.method",
+        "cli",
+        "benchmark.commands.run",
+        "benchmark.planning.suite",
+        "benchmark.planning.plan",
+        "datasets.sources.open",
+        "datasets.slices.preparation",
+        "benchmark.planning.forecast",
+        "benchmark.record.record",
+        "baselines.method",
         "benchmark.stages.execute",
     ],
-)  # fmt: skip
+)
 def test_planning_imports_no_torch(modules):
     code = f"import sys, {modules}; sys.exit('torch' in sys.modules or 'monai' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)

@@ -46,19 +46,30 @@ def test_ones_own_method_from_the_readme_to_the_board(call, tmp_path, monkeypatc
         code, out, err = call(*words.replace('"', "").replace("A. Author", "A._Author").split())
         assert code == 0, err
         said.append(out)
-    assert "1 runs, " in said[0] and "valid" in said[1] and "case rows recomputed, 1 of 1 records in full" in said[1]
+    assert (
+        "1 runs, " in said[0]
+        and "valid" in said[1]
+        and "case rows recomputed, 1 of 1 records in full" in said[1]
+    )
     page = next(tmp_path.glob("*/index.html"))
     row = next(part for part in page.read_text().split("<tr")[1:] if ">shaken</a>" in part)
-    assert "by A._Author" in row and re.search('<span class="badge good" title="[^"]*masks">verified</span>', row)
+    assert "by A._Author" in row and re.search(
+        '<span class="badge good" title="[^"]*masks">verified</span>', row
+    )
     assert "by A._Author" in (page.parent / run_page(record.key)).read_text()
-    code, out, err = call("leaderboard", "build", "mine.zip", "--store", "store", "--store", "ours", "--out", "both")
-    assert code == 1 and "2 runs, 0 of them submitted" in out and "already, by our own records" in err
+    code, out, err = call(
+        "leaderboard", "build", "mine.zip", "--store", "store", "--store", "ours", "--out", "both"
+    )
+    assert (
+        code == 1 and "2 runs, 0 of them submitted" in out and "already, by our own records" in err
+    )
     assert list((tmp_path / "both" / "panels").glob("*-predictions.png"))
 
 
 @pytest.mark.slow
 def test_runs_of_the_released_protocol_are_verified_too(call, tmp_path):
-    """Foreground slices alone, stretched to the volume's depth, in folds of the data set's own order."""
+    """Foreground slices alone, stretched to the volume's depth, in folds of the data set's own
+    order."""
     assert call(*RUN, "--method", "none", "--protocol", "released")[0] == 0
     code, _, err = submit(call, "--with-masks")
     assert code == 0, err
@@ -67,18 +78,26 @@ def test_runs_of_the_released_protocol_are_verified_too(call, tmp_path):
 
 
 def test_submit_chooses_rows_and_says_what_it_wrote(call, folder):
-    code, out, err = submit(call, "--method", "emitdiff", "--dataset", "breast", "--owner", "A", "--with-masks")
+    code, out, err = submit(
+        call, "--method", "emitdiff", "--dataset", "breast", "--owner", "A", "--with-masks"
+    )
     assert code == 0 and "2 runs, 6 masks" in out, err
     code, out, _ = submit(call)
     assert code == 0 and "4 runs, no masks" in out and "It names nobody" in out
     with zipfile.ZipFile(folder / "mine.zip") as archive:
-        assert json.loads(archive.read("manifest.json"))["masks"] == [] and len(archive.namelist()) == 5
+        assert (
+            json.loads(archive.read("manifest.json"))["masks"] == []
+            and len(archive.namelist()) == 5
+        )
 
 
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("--method", "emitdif"), "no finished run of method 'emitdif' in s; there are: emitdiff, none."),
+        (
+            ("--method", "emitdif"),
+            "no finished run of method 'emitdif' in s; there are: emitdiff, none.",
+        ),
         (("--dataset", "brest"), "did you mean 'breast'?"),
         (("--dataset", "spleen"), "s holds no finished run of spleen"),
         (("--owner", "a" * 81), "--owner has 81 letters; give at most 80."),
@@ -90,7 +109,12 @@ def test_submit_chooses_rows_and_says_what_it_wrote(call, folder):
 )
 def test_calls_that_are_wrong(call, folder, words, says):
     code, _, err = submit(call, *words)
-    assert code == 2 and says in err and err.startswith("error: ") and not (folder / "mine.zip").exists()
+    assert (
+        code == 2
+        and says in err
+        and err.startswith("error: ")
+        and not (folder / "mine.zip").exists()
+    )
 
 
 def test_records_that_would_be_refused_are_not_written(call, folder):
@@ -113,7 +137,10 @@ def test_validate_names_case_and_metric_and_ends_with_1(call, folder):
     code, out, _ = call("leaderboard", "validate", "mine.zip", "edited.zip")
     assert code == 1 and "mine.zip by A: valid" in out and "edited.zip by A: REFUSED" in out
     words = " ".join(out.replace("│", " ").split())  # the table's cells are folded
-    assert f"case {record['cases'][1]['case']}: hd95 {record['cases'][1]['hd95']} where the mask gives" in words
+    assert (
+        f"case {record['cases'][1]['case']}: hd95 {record['cases'][1]['hd95']} where the mask gives"
+        in words
+    )
 
 
 def test_validate_finds_repeated_runs(call, folder):
@@ -129,7 +156,10 @@ def test_validate_finds_repeated_runs(call, folder):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("validate", "nowhere.zip"), "nowhere.zip is no file; give the file that `leaderboard submit` wrote."),
+        (
+            ("validate", "nowhere.zip"),
+            "nowhere.zip is no file; give the file that `leaderboard submit` wrote.",
+        ),
         (("validate", "s"), "s holds no submission (*.zip)"),
         (("build", "bad.zip", "--out", "page"), "no submission is valid and no --store is given"),
         (("validate", "bad.zip", "--data-root", "nowhere"), "the data root nowhere is no folder"),
@@ -161,20 +191,25 @@ def test_verify_computes_the_tables_of_a_report_and_of_a_leaderboard_again(call,
     code, out, err = call(*again, "--submission", "mine.zip")
     assert code == 1 and "1 differs" in out
     assert f"column 'dice': '0.123' where the case rows give '{row['dice']}'." in err
-    assert call("verify", "--store", "ours", "--report", "nowhere")[2].startswith("error: nowhere holds no report")
+    assert call("verify", "--store", "ours", "--report", "nowhere")[2].startswith(
+        "error: nowhere holds no report"
+    )
     assert "holds no records" in call("verify", "--store", "nowhere", "--report", "page")[2]
 
 
 @pytest.fixture(scope="module")
 def hostile_board(tmp_path_factory):
-    """A page of a store, a submission full of markup, and refused files with such names; and the hostile records."""
+    """A page of a store, a submission full of markup, and refused files with such names; and the
+    hostile records."""
     from benchmark.commands.leaderboard import build_board
 
     folder = tmp_path_factory.mktemp("hostile")
     tiny_store(folder / "s", ("none",))
     (folder / "sub").mkdir()
     records = write_hostile(folder, "sub/a.zip")
-    for number, name in enumerate(("<img src=x onerror=window.hacked=7>.zip", "[bold]<script>window.hacked=8<script>[x].zip")):
+    for number, name in enumerate(
+        ("<img src=x onerror=window.hacked=7>.zip", "[bold]<script>window.hacked=8<script>[x].zip")
+    ):
         (folder / "sub" / name).write_bytes(b"PK" * (number + 20))
     code = build_board([folder / "sub"], folder / "page", [folder / "s"], [], [])
     return folder / "page", records, code
@@ -190,7 +225,12 @@ def test_hostile_texts_are_shown_as_they_are(hostile_board):
         assert not any(text in path.read_text() for text in TEXTS[:2] + TEXTS[3:5]), path.name
     for path in page.rglob("*.csv"):
         assert not re.search(r'(^|,)"?=HYPERLINK', path.read_text(), re.MULTILINE), path.name
-    assert sorted(path.name for path in page.parent.iterdir()) == ["hostile-store", "page", "s", "sub"]
+    assert sorted(path.name for path in page.parent.iterdir()) == [
+        "hostile-store",
+        "page",
+        "s",
+        "sub",
+    ]
 
 
 @pytest.mark.browser
@@ -198,13 +238,29 @@ def test_hostile_texts_are_shown_as_they_are(hostile_board):
 def test_no_script_of_a_submission_runs(hostile_board, tmp_path):
     page, records, _ = hostile_board
     with Browser(tmp_path / "profile") as browser:
-        for path in [page / "index.html", *(page / run_page(record.key) for record in records), *page.glob("groups/*.html")]:
+        for path in [
+            page / "index.html",
+            *(page / run_page(record.key) for record in records),
+            *page.glob("groups/*.html"),
+        ]:
             browser.open(path)
             browser.run("document.querySelectorAll('details').forEach(one => { one.open = true; })")
-            browser.run("document.querySelectorAll('a, img, td, th').forEach(one => one.dispatchEvent(new Event('mouseover')))")
+            browser.run(
+                "document.querySelectorAll('a, img, td, th').forEach(one => one.dispatchEvent(new"
+                " Event('mouseover')))"
+            )
             assert browser.run("window.hacked === undefined"), path.name
-            assert browser.run("[...document.links].every(link => link.protocol === 'file:' || link.protocol === 'https:')")
-            assert browser.run("document.querySelectorAll('[onerror], [onclick], [onload], svg[onload]').length") == 0
+            assert browser.run(
+                "[...document.links].every(link => link.protocol === 'file:' || link.protocol ==="
+                " 'https:')"
+            )
+            assert (
+                browser.run(
+                    "document.querySelectorAll('[onerror], [onclick], [onload],"
+                    " svg[onload]').length"
+                )
+                == 0
+            )
             hostile = path.parent.name != "groups" or "-folder-" in path.name
             assert ("window.hacked" in browser.run("document.body.innerText")) == hostile, path.name
         assert browser.problems == []

@@ -1,4 +1,5 @@
-"""A user's own method from one file: the README's example as printed, a transform, and what can be wrong with one."""
+"""A user's own method from one file: the README's example as printed, a transform, and what can be
+wrong with one."""
 
 import json
 import re
@@ -17,8 +18,24 @@ from tests.support.runs import TINY
 
 ROOT = Path(__file__).resolve().parent.parent
 SETS = [word for text in TINY if not text.startswith("generator.") for word in ("--set", text)]
-RUN = ("run", "--preset", "smoke", "--device", "cpu", "--dataset", "prostate", "--source", "phantom", "--architecture", "unet",
-       "--fold", "0", *SETS, "--store", "s")  # fmt: skip
+RUN = (
+    "run",
+    "--preset",
+    "smoke",
+    "--device",
+    "cpu",
+    "--dataset",
+    "prostate",
+    "--source",
+    "phantom",
+    "--architecture",
+    "unet",
+    "--fold",
+    "0",
+    *SETS,
+    "--store",
+    "s",
+)
 TRANSFORM = """
     from baselines.method import Transform
 
@@ -34,7 +51,9 @@ TRANSFORM = """
 
 
 def readme_example() -> str:
-    found = re.findall(r"^( *)```python\n(.*?)^ *```$", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+    found = re.findall(
+        r"^( *)```python\n(.*?)^ *```$", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE
+    )
     (code,) = [textwrap.dedent(code) for _, code in found if "class Shaken" in code]
     return code
 
@@ -57,16 +76,32 @@ def nothing_loaded(monkeypatch):
 
 def test_the_example_of_the_readme_runs(call, tmp_path):
     write(tmp_path / "shaken.py", readme_example())
-    code, out, err = call(*RUN, "--method", "shaken.py:Shaken", "--set", "generator.sampling.shift=3")
+    code, out, err = call(
+        *RUN, "--method", "shaken.py:Shaken", "--set", "generator.sampling.shift=3"
+    )
     assert code == 0, err
     assert "shaken" in out
     record = records(tmp_path / "s")["shaken"]
-    assert record.spec.method.own == OwnMethod(name="shaken", version=1, kind="generator", joins="pairs")
+    assert record.spec.method.own == OwnMethod(
+        name="shaken", version=1, kind="generator", joins="pairs"
+    )
     assert record.spec.method.generator == {"sampling": {"shift": 3}}
     assert record.budget.synthetic_presentations == record.budget.real_presentations > 0
-    assert set(record.split.generator) == set(record.split.train) and not set(record.split.generator) & set(record.split.test)
-    assert "own_sha256" in next(stage for stage in record.stages if stage.stage == "fit-generator").results
-    again = (*RUN, "--method", f"{tmp_path}/shaken.py:Shaken", "--set", "generator.sampling.shift=3", "--dry-run")
+    assert set(record.split.generator) == set(record.split.train) and not set(
+        record.split.generator
+    ) & set(record.split.test)
+    assert (
+        "own_sha256"
+        in next(stage for stage in record.stages if stage.stage == "fit-generator").results
+    )
+    again = (
+        *RUN,
+        "--method",
+        f"{tmp_path}/shaken.py:Shaken",
+        "--set",
+        "generator.sampling.shift=3",
+        "--dry-run",
+    )
     assert "1 runs, 1 of them done" in call(*again)[1]
 
 
@@ -86,7 +121,9 @@ def test_a_transform_of_ones_own_joins_every_batch(call, tmp_path):
     assert code == 0, err
     assert call(*RUN, "--method", "none")[0] == 0
     found = records(tmp_path / "s")
-    assert set(found) == {"none", "negative v2"} and found["negative v2"].cases != found["none"].cases
+    assert (
+        set(found) == {"none", "negative v2"} and found["negative v2"].cases != found["none"].cases
+    )
     assert found["negative v2"].budget == found["none"].budget
     code, _, err = call(*RUN, "--method", "negative.py:Negative", "--ratio", "2")
     assert code == 2 and "--ratio belongs to" in err
@@ -95,19 +132,31 @@ def test_a_transform_of_ones_own_joins_every_batch(call, tmp_path):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (("name, version = \"shaken\", 1", "version = 1"), "`name` = None"),
-        (("\"shaken\", 1", "\"emitdiff\", 1"), "a built-in method has this name"),
-        (("\"shaken\", 1", "\"Sha ken\", 1"), "`name` = 'Sha ken'"),
-        (("\"shaken\", 1", "\"shaken\", 0"), "`version` = 0"),
-        (("joins = \"pairs\"", "joins = \"beside\""), "`joins` must be 'patches' or 'pairs', not 'beside'"),
+        (('name, version = "shaken", 1', "version = 1"), "`name` = None"),
+        (('"shaken", 1', '"emitdiff", 1'), "a built-in method has this name"),
+        (('"shaken", 1', '"Sha ken", 1'), "`name` = 'Sha ken'"),
+        (('"shaken", 1', '"shaken", 0'), "`version` = 0"),
+        (
+            ('joins = "pairs"', 'joins = "beside"'),
+            "`joins` must be 'patches' or 'pairs', not 'beside'",
+        ),
         (("settings = ShakenSettings", "settings = None"), "`settings` must be a subclass"),
-        (("settings = ShakenSettings", "settings = Settings"), "needs a valid default, which sampling lacks"),
+        (
+            ("settings = ShakenSettings", "settings = Settings"),
+            "needs a valid default, which sampling lacks",
+        ),
         (("def sample(", "def draw("), "the class lacks sample"),
-        (("class Shaken(Generator)", "class Shaken"), "is neither a baselines.method.Generator nor"),
-        (("import numpy as np", "import nowhere_at_all"), "cannot be imported: ModuleNotFoundError"),
+        (
+            ("class Shaken(Generator)", "class Shaken"),
+            "is neither a baselines.method.Generator nor",
+        ),
+        (
+            ("import numpy as np", "import nowhere_at_all"),
+            "cannot be imported: ModuleNotFoundError",
+        ),
         (("class Shaken(", "class Shaked("), "has no class 'Shaken' (did you mean 'Shaked'?)"),
     ],
-)  # fmt: skip
+)
 def test_a_class_that_breaks_the_rules_is_said_before_anything_runs(call, tmp_path, change, says):
     write(tmp_path / "shaken.py", readme_example().replace(*change))
     code, _, err = call(*RUN, "--method", "shaken.py:Shaken")
@@ -118,9 +167,13 @@ def test_a_class_that_breaks_the_rules_is_said_before_anything_runs(call, tmp_pa
 
 @pytest.mark.parametrize(
     ("address", "says"),
-    [("nowhere.py:Shaken", "there is no such file"), ("nowhere_at_all:X", "ModuleNotFoundError"),
-     ("a.py:", "is not of the form"), (":X", "is not of the form")],
-)  # fmt: skip
+    [
+        ("nowhere.py:Shaken", "there is no such file"),
+        ("nowhere_at_all:X", "ModuleNotFoundError"),
+        ("a.py:", "is not of the form"),
+        (":X", "is not of the form"),
+    ],
+)
 def test_an_address_that_leads_nowhere(call, address, says):
     code, _, err = call(*RUN, "--method", address)
     assert code == 2 and says in err
@@ -129,12 +182,21 @@ def test_an_address_that_leads_nowhere(call, address, says):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (("return np.stack(images)", "return np.stack(images) / 255"), "returned images of float64"),
+        (
+            ("return np.stack(images)", "return np.stack(images) / 255"),
+            "returned images of float64",
+        ),
         (("np.stack(masks)", "255 * np.stack(masks)"), "masks up to 255"),
-        (("return np.stack(images), np.stack(masks)", "return images, masks"), "returned images of list"),
-        (("np.save(out / \"images.npy\", data.images)", "(out / \"images.pkl\").write_bytes(b'')"), "wrote images.pkl"),
+        (
+            ("return np.stack(images), np.stack(masks)", "return images, masks"),
+            "returned images of list",
+        ),
+        (
+            ('np.save(out / "images.npy", data.images)', "(out / \"images.pkl\").write_bytes(b'')"),
+            "wrote images.pkl",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_a_method_returns_and_writes_is_checked(call, tmp_path, change, says):
     write(tmp_path / "shaken.py", readme_example().replace(*change))
     code, _, err = call(*RUN, "--method", "shaken.py:Shaken")
@@ -167,7 +229,10 @@ def test_the_content_of_the_file_is_no_part_of_the_key(tmp_path):
 
 def test_other_methods_keep_their_specs_and_keys():
     record = load_record(next((ROOT / "reports" / "published").glob("*/records/*.json")))
-    assert "own" not in record.spec.model_dump()["method"] and "own" not in json.loads(record.spec.model_dump_json())["method"]
+    assert (
+        "own" not in record.spec.model_dump()["method"]
+        and "own" not in json.loads(record.spec.model_dump_json())["method"]
+    )
     assert record.spec.key == record.key
     own = OwnMethod(name="mine", version=3, kind="transform")
     spec = record.spec.model_copy(update={"method": MethodSpec(name="own", own=own)})
@@ -175,7 +240,10 @@ def test_other_methods_keep_their_specs_and_keys():
     assert method_labels([spec.method], spec.preset) == ["mine v3"]
 
 
-@pytest.mark.parametrize("values", [{"name": "own"}, {"name": "none", "own": {"name": "x", "version": 1, "kind": "transform"}}])
+@pytest.mark.parametrize(
+    "values",
+    [{"name": "own"}, {"name": "none", "own": {"name": "x", "version": 1, "kind": "transform"}}],
+)
 def test_a_method_is_ones_own_or_built_in(values):
     with pytest.raises(ValueError, match="has a field `own`"):
         MethodSpec(**values)
@@ -192,4 +260,6 @@ def test_samples_of_another_shape():
     import numpy as np
 
     with pytest.raises(InputError, match="x@1 returned masks of uint8"):
-        check_samples("own:x@1", np.zeros((2, 4, 4), np.uint8), np.zeros((2, 4, 5), np.uint8), (2, 4, 4))
+        check_samples(
+            "own:x@1", np.zeros((2, 4, 4), np.uint8), np.zeros((2, 4, 5), np.uint8), (2, 4, 4)
+        )

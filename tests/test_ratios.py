@@ -14,7 +14,9 @@ def finished(tmp_path, last, *rounds, **more):
     file.write_text(json.dumps(last))
     parser = argparse.ArgumentParser()
     ratios.add_options(parser)
-    options = parser.parse_args(["--compare", str(file), *(f"--{name}={value}" for name, value in more.items())])
+    options = parser.parse_args(
+        ["--compare", str(file), *(f"--{name}={value}" for name, value in more.items())]
+    )
     asked = []
 
     def measure():
@@ -29,7 +31,9 @@ def finished(tmp_path, last, *rounds, **more):
 def test_a_fall_in_every_round_fails(tmp_path, capsys):
     slow = {"a": 1.0, "b": 3.0}
     assert finished(tmp_path, {"a": 2.0, "b": 3.0}, slow, slow, slow) == (1, ratios.ROUNDS)
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines() if "FELL" in line] == ["a"]
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines() if "FELL" in line] == [
+        "a"
+    ]
 
 
 def test_one_unlucky_round_is_measured_again(tmp_path):
@@ -37,7 +41,9 @@ def test_one_unlucky_round_is_measured_again(tmp_path):
 
 
 def test_what_is_not_clearly_slower_passes_at_once(tmp_path):
-    assert finished(tmp_path, {"a": 2.0, "other program": 9.0}, {"a": 2.0 * ratios.FLOOR + 0.01, "new": 0.1}) == (0, 1)
+    assert finished(
+        tmp_path, {"a": 2.0, "other program": 9.0}, {"a": 2.0 * ratios.FLOOR + 0.01, "new": 0.1}
+    ) == (0, 1)
 
 
 def test_nothing_to_compare_with_is_no_pass(tmp_path):

@@ -1,4 +1,5 @@
-"""The preset `paper` from the command line: its numbers, and whole runs on a tiny Stable Diffusion model in a folder."""
+"""The preset `paper` from the command line: its numbers, and whole runs on a tiny Stable Diffusion
+model in a folder."""
 
 import json
 import subprocess
@@ -22,7 +23,9 @@ from tests.support.tiny_stable import save_base, save_controlnet
 
 ROOT = Path(__file__).resolve().parents[1]
 PAPER = Request(dataset="prostate", method="emitdiff", source="phantom", preset="paper")
-SOURCE = SourceSpec(kind="phantom", title="phantom", licence="", fingerprint="0" * 64, synthetic=True)
+SOURCE = SourceSpec(
+    kind="phantom", title="phantom", licence="", fingerprint="0" * 64, synthetic=True
+)
 OPENED = Opened(None, SOURCE, [], {})
 
 
@@ -33,19 +36,27 @@ def generator(**changes):
 
 def test_the_preset_has_the_papers_numbers():
     run, numbers = generator()
-    assert (run.preset.size, run.preset.epochs, run.preset.batch_size, run.preset.learning_rate) == (384, 100, 8, 1e-3)
+    assert (
+        run.preset.size,
+        run.preset.epochs,
+        run.preset.batch_size,
+        run.preset.learning_rate,
+    ) == (384, 100, 8, 1e-3)
     assert (run.method.ratio, run.method.alpha, run.method.patch_size) == (50, 0.6, 64)
     assert numbers["kind"] == "stable-diffusion"
     assert (numbers["epochs"], numbers["batch"], numbers["learning_rate"]) == (100, 48, 1e-6)
     assert (numbers["rotation_degrees"], numbers["scale_range"]) == (20.0, [0.75, 1.05])
 
 
-@pytest.mark.parametrize(("dataset", "epochs"), [("prostate", 400), ("spleen", 400), ("breast", 1600)])
+@pytest.mark.parametrize(
+    ("dataset", "epochs"), [("prostate", 400), ("spleen", 400), ("breast", 1600)]
+)
 def test_the_released_protocol_has_the_releases_numbers(dataset, epochs):
     run, numbers = generator(protocol="released", dataset=dataset)
     assert (numbers["epochs"], numbers["batch"]) == (epochs, 32)  # Q13, Q27
     sampling = numbers["sampling"]
-    assert (sampling["sampler"], sampling["steps"], sampling["guidance_scale"]) == ("ddim", 20, 9.0)  # Q12
+    # Q12
+    assert (sampling["sampler"], sampling["steps"], sampling["guidance_scale"]) == ("ddim", 20, 9.0)
     node = next(n for n in plan_of(run).nodes if n.stage == "synthesize")
     assert node.spec["sampling"]["text_mix"] == "weighted"
     assert node.spec["sampling"]["noise"] == "shared"  # Q26
@@ -54,7 +65,9 @@ def test_the_released_protocol_has_the_releases_numbers(dataset, epochs):
 
 
 def plan_of(run):
-    source = open_request(replace(PAPER, dataset=run.dataset, sets=("size=64",), patch_size=16), None)
+    source = open_request(
+        replace(PAPER, dataset=run.dataset, sets=("size=64",), patch_size=16), None
+    )
     return plan_run(run, source.cases, source.options)
 
 
@@ -65,18 +78,28 @@ def test_other_methods_train_from_scratch_at_this_size():
     run, _ = generator(sets=("generator.kind=emitdiff",))
     assert run.method.generator_kind == "emitdiff"
     ledger = {entry.part: entry.used for entry in substitutions(run)}
-    assert ledger.keys() >= {"generator", "text encoder", "pre-training"} and "ControlNet" in ledger["generator"]
+    assert (
+        ledger.keys() >= {"generator", "text encoder", "pre-training"}
+        and "ControlNet" in ledger["generator"]
+    )
     assert ledger["condition"] == "these and the mask itself and the style of a training slice"
-    plain, _ = generator(sets=(
-        "generator.kind=emitdiff", "generator.control=input", "generator.mask_shown=false", "generator.style=false",
-        "generator.sampling.style=own",
-    ))  # fmt: skip
+    plain, _ = generator(
+        sets=(
+            "generator.kind=emitdiff",
+            "generator.control=input",
+            "generator.mask_shown=false",
+            "generator.style=false",
+            "generator.sampling.style=own",
+        )
+    )
     ledger = {entry.part: entry.used for entry in substitutions(plain)}
     assert "ControlNet" not in ledger["generator"] and "condition" not in ledger
 
 
 def test_only_the_paper_has_its_own_images_and_edges():
-    msd = SourceSpec(kind="msd", title="MSD Task05_Prostate", licence="", fingerprint="1" * 64, synthetic=False)
+    msd = SourceSpec(
+        kind="msd", title="MSD Task05_Prostate", licence="", fingerprint="1" * 64, synthetic=False
+    )
     (run,) = resolve(PAPER, Opened(None, msd, [], {}))
     ledger = {entry.part: entry for entry in substitutions(run)}
     assert "images" not in ledger
@@ -105,39 +128,81 @@ def weights(tmp_path_factory):
 
 
 SMALL = (
-    "size=64", "phantom_cases=4", "n_folds=2", "epochs=1", "validation_share=0.4", "generator.epochs=1",
-    "generator.batch=16", "generator.sampling.steps=2", "generator.pretraining_batch=4",
-)  # fmt: skip
+    "size=64",
+    "phantom_cases=4",
+    "n_folds=2",
+    "epochs=1",
+    "validation_share=0.4",
+    "generator.epochs=1",
+    "generator.batch=16",
+    "generator.sampling.steps=2",
+    "generator.pretraining_batch=4",
+)
 
 
 def words(weights, *sets, folds="0", dataset="prostate"):
-    given = (f"generator.base={weights / 'base'}", f"generator.controlnet={weights / 'control'}", *SMALL, *sets)
+    given = (
+        f"generator.base={weights / 'base'}",
+        f"generator.controlnet={weights / 'control'}",
+        *SMALL,
+        *sets,
+    )
     return [
-        "run", "--dataset", dataset, "--source", "phantom", "--method", "emitdiff", "--preset", "paper", "--ratio", 2,
-        "--patch-size", 16, "--architecture", "unet", "--store", "store", "--fold", folds,
+        "run",
+        "--dataset",
+        dataset,
+        "--source",
+        "phantom",
+        "--method",
+        "emitdiff",
+        "--preset",
+        "paper",
+        "--ratio",
+        2,
+        "--patch-size",
+        16,
+        "--architecture",
+        "unet",
+        "--store",
+        "store",
+        "--fold",
+        folds,
         *(word for text in given for word in ("--set", text)),
-    ]  # fmt: skip
+    ]
 
 
 def records(folder):
-    return [json.loads(path.read_text()) for path in sorted((folder / "store" / "records").glob("*.json"))]
+    return [
+        json.loads(path.read_text())
+        for path in sorted((folder / "store" / "records").glob("*.json"))
+    ]
 
 
-def test_a_whole_run_with_pre_training_leaves_records_a_ledger_and_a_report(call, weights, tmp_path):
+def test_a_whole_run_with_pre_training_leaves_records_a_ledger_and_a_report(
+    call, weights, tmp_path
+):
     pretraining = f"generator.pretraining={weights / 'images'}"
     code, out, err = call(*words(weights, pretraining, folds="0,1"))
     assert code == 0, err
     found = records(tmp_path)
     assert [record["status"] for record in found] == ["done", "done"]
     stages = [{stage["stage"]: stage for stage in record["stages"]} for record in found]
-    assert stages[0]["pretrain"]["key"] == stages[1]["pretrain"]["key"], "one pre-training for both folds"
+    assert stages[0]["pretrain"]["key"] == stages[1]["pretrain"]["key"], (
+        "one pre-training for both folds"
+    )
     assert stages[0]["pretrain"]["results"]["images"] == 6
     assert stages[0]["fit-generator"]["key"] != stages[1]["fit-generator"]["key"]
     ledger = {entry["part"]: entry["used"] for entry in found[0]["substitutions"]}
     assert ledger["generator"].startswith("a local folder (sha256:")
     assert ledger["pre-training"].startswith("a folder of labelled images (sha256:")
-    everything = [path for top in ("stages", "records", "runs") for path in (tmp_path / "store" / top).rglob("*.json")]
-    assert not [path for path in everything if str(weights) in path.read_text()], "no folder of this machine in results"
+    everything = [
+        path
+        for top in ("stages", "records", "runs")
+        for path in (tmp_path / "store" / top).rglob("*.json")
+    ]
+    assert not [path for path in everything if str(weights) in path.read_text()], (
+        "no folder of this machine in results"
+    )
 
     again, _, _ = call(*words(weights, pretraining, "generator.micro_batch=1", folds="0,1"))
     assert again == 0
@@ -151,14 +216,30 @@ def test_a_whole_run_with_pre_training_leaves_records_a_ledger_and_a_report(call
 
 
 @pytest.mark.parametrize("stage", ["fit-generator", "synthesize"])
-def test_kill_9_in_the_middle_ends_with_the_very_same_samples(call, weights, tmp_path, stage, monkeypatch):
-    # Enough for a second look at the loss after the first checkpoint; and more slices than one batch.
-    more = ("generator.epochs=3", "generator.batch=2") if stage == "fit-generator" else ("phantom_cases=12",)
+def test_kill_9_in_the_middle_ends_with_the_very_same_samples(
+    call, weights, tmp_path, stage, monkeypatch
+):
+    # Enough for a second look at the loss after the first checkpoint; and more slices than one
+    # batch.
+    more = (
+        ("generator.epochs=3", "generator.batch=2")
+        if stage == "fit-generator"
+        else ("phantom_cases=12",)
+    )
     code, _, err = call(*words(weights, *more))
     assert code == 0, err
     whole, killed = Store(tmp_path / "store"), tmp_path / "killed"
     arguments = [str(killed) if word == "store" else str(word) for word in words(weights, *more)]
-    command = [sys.executable, "-m", "tests.support.faulty", f"{stage}:mid", str(tmp_path / "flag"), "1", "cli", *arguments]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.support.faulty",
+        f"{stage}:mid",
+        str(tmp_path / "flag"),
+        "1",
+        "cli",
+        *arguments,
+    ]
     died = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
     assert died.returncode == -9, died.stderr
     assert len(list((killed / "partial").iterdir())) == 1
@@ -177,14 +258,23 @@ def test_a_generator_that_saw_a_test_case_is_refused(call, weights, tmp_path):
     assert call(*words(weights))[0] == 0
     store = Store(tmp_path / "store")
     request = replace(
-        PAPER, ratio=2, patch_size=16, architecture="unet",
-        sets=(f"generator.base={weights / 'base'}", f"generator.controlnet={weights / 'control'}", *SMALL),
-    )  # fmt: skip
+        PAPER,
+        ratio=2,
+        patch_size=16,
+        architecture="unet",
+        sets=(
+            f"generator.base={weights / 'base'}",
+            f"generator.controlnet={weights / 'control'}",
+            *SMALL,
+        ),
+    )
     opened = open_request(request, None)
     plan = plan_run(resolve(request, opened)[0], opened.cases, opened.options)
     assert assemble(plan, store).status == "done"
     seen = replace(plan, split=replace(plan.split, test=(*plan.split.test, plan.split.train[0])))
-    with pytest.raises(InputError, match=rf"trained on 1 of the test cases \({plan.split.train[0]}\)"):
+    with pytest.raises(
+        InputError, match=rf"trained on 1 of the test cases \({plan.split.train[0]}\)"
+    ):
         assemble(seen, store)
 
 
@@ -203,7 +293,10 @@ def test_other_weights_are_another_run_and_the_same_elsewhere_are_not(call, weig
 @pytest.mark.parametrize(
     ("sets", "message"),
     [
-        (("generator.base=/nowhere/at/all",), "generator.base=/nowhere/at/all: there is no such folder"),
+        (
+            ("generator.base=/nowhere/at/all",),
+            "generator.base=/nowhere/at/all: there is no such folder",
+        ),
         (("size=72",), "need a multiple of 16; set size=64 or 80"),
         (("generator.guidance=3",), "did you mean 'sampling.guidance_scale'"),
         (("generator.unet=frozen",), "generator.unet=frozen"),

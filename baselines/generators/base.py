@@ -1,8 +1,9 @@
-"""What every generator of synthetic training images is: its data, its numbers, its interface, its name.
+"""What every generator of synthetic training images is: its data, its numbers, its interface, its
+name.
 
-A generator is fitted on the training slices of one fold, saved into a folder, loaded again and sampled into numbered
-variants. Callers: the stages fit-generator and synthesize, and the presets, which are tables of `GeneratorSettings`.
-This module imports no torch, so that settings can be checked before anything heavy is loaded. Not here: the models.
+A generator is fitted on the training slices of one fold, saved into a folder, loaded again and
+sampled into numbered variants. This module imports no torch, so that settings can be checked
+before anything heavy is loaded. Not here: the models.
 """
 
 from __future__ import annotations
@@ -34,11 +35,11 @@ def case_of(slice_id: str) -> str:
     return slice_id.rpartition("/")[0] or slice_id
 
 
-
 @dataclass(frozen=True)
 class Conditions:
-    """What M samples are made from: `masks` uint8 (M,S,S) in {0,1}, `edges` uint8 (M,S,S) (Q18), one prompt and one
-    slice id ("prostate_16/z007") each. A prompt holds the triplet and, after it, the phrase of the variant (III-D)."""
+    """What M samples are made from: `masks` uint8 (M,S,S) in {0,1}, `edges` uint8 (M,S,S) (Q18),
+    one prompt and one slice id ("prostate_16/z007") each. A prompt holds the triplet and, after it,
+    the phrase of the variant (III-D)."""
 
     ids: Sequence[str]
     masks: np.ndarray
@@ -60,15 +61,17 @@ class Conditions:
 def joined(parts: Sequence[Conditions]) -> Conditions:
     """Several conditions, one after the other."""
     return Conditions(
-        [slice_id for part in parts for slice_id in part.ids], np.concatenate([part.masks for part in parts]),
-        np.concatenate([part.edges for part in parts]), [prompt for part in parts for prompt in part.prompts],
-    )  # fmt: skip
+        [slice_id for part in parts for slice_id in part.ids],
+        np.concatenate([part.masks for part in parts]),
+        np.concatenate([part.edges for part in parts]),
+        [prompt for part in parts for prompt in part.prompts],
+    )
 
 
 @dataclass(frozen=True)
 class TrainingSlices:
-    """N slices of training cases: `images` uint8 (N,S,S), `masks` uint8 {0,1}, `edges` uint8 (Q18), one prompt (the
-    triplet, without a phrase) and one slice id each."""
+    """N slices of training cases: `images` uint8 (N,S,S), `masks` uint8 {0,1}, `edges` uint8 (Q18),
+    one prompt (the triplet, without a phrase) and one slice id each."""
 
     images: np.ndarray
     masks: np.ndarray
@@ -79,7 +82,10 @@ class TrainingSlices:
     def __post_init__(self) -> None:
         _check_same_slices(self.ids, self.prompts, self.images, self.masks, self.edges)
         if not len(self.ids):
-            raise InputError("a generator needs at least one training slice, but none was given; add training cases.")
+            raise InputError(
+                "a generator needs at least one training slice, but none was given; add training"
+                " cases."
+            )
 
     @property
     def size(self) -> int:
@@ -89,19 +95,27 @@ class TrainingSlices:
 
 def _check_same_slices(ids: Sequence[str], prompts: Sequence[str], *stacks: np.ndarray) -> None:
     shapes = {stack.shape for stack in stacks}
-    if len(shapes) != 1 or len(next(iter(shapes))) != 3 or any(stack.dtype != np.uint8 for stack in stacks):
+    if (
+        len(shapes) != 1
+        or len(next(iter(shapes))) != 3
+        or any(stack.dtype != np.uint8 for stack in stacks)
+    ):
         found = ", ".join(f"{stack.dtype} {stack.shape}" for stack in stacks)
-        raise InputError(f"slices must be uint8 stacks of one shape (N, size, size), found {found}.")
+        raise InputError(
+            f"slices must be uint8 stacks of one shape (N, size, size), found {found}."
+        )
     count, height, width = next(iter(shapes))
     if height != width or len(ids) != count or len(prompts) != count:
         raise InputError(
-            f"{count} square slices need as many ids and prompts, found slices of {height}x{width} pixels,"
+            f"{count} square slices need as many ids and prompts, found slices of {height}x{width}"
+            f" pixels,"
             f" {len(ids)} ids and {len(prompts)} prompts."
         )
 
 
 class Generator(ABC):
-    """A fitted generator of (image, mask) pairs. Weights are safetensors, everything else JSON or CSV; no pickle."""
+    """A fitted generator of (image, mask) pairs. Weights are safetensors, everything else JSON or
+    CSV; no pickle."""
 
     name: ClassVar[str]
     number_format: str = "float32"  # of the network while it is sampled, for the record
@@ -120,10 +134,11 @@ class Generator(ABC):
         report: Report = silent,
         checkpoint: Checkpoint | None = None,
     ) -> None:
-        """Trains on `data` alone and fills the folder `out`: weights as safetensors, config.json, curve.csv and
-        training_ids.json (for leak checks). With `checkpoint` the state is saved from time to time, and a training that
-        was killed goes on from there to the same weights. Raises InputError for slices that do not fit the network,
-        RuntimeError naming the step when the loss is not finite."""
+        """Trains on `data` alone and fills the folder `out`: weights as safetensors, config.json,
+        curve.csv and training_ids.json (for leak checks). With `checkpoint` the state is saved from
+        time to time, and a training that was killed goes on from there to the same weights. Raises
+        InputError for slices that do not fit the network, RuntimeError naming the step when the
+        loss is not finite."""
 
     @classmethod
     @abstractmethod
@@ -131,7 +146,8 @@ class Generator(ABC):
         """The generator that `fit` left in `folder`."""
 
     def locate(self, location: Mapping[str, Any]) -> None:
-        """Tells where parts lie that are not in the folder, as `BaseSettings.pinned` found them; most have none."""
+        """Tells where parts lie that are not in the folder, as `BaseSettings.pinned` found them;
+        most have none."""
         self.location = dict(location)
 
     @abstractmethod
@@ -145,17 +161,18 @@ class Generator(ABC):
         sampling: Frozen | None = None,
         report: Report = silent,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """One synthetic (image uint8, mask uint8 {0,1}) per id, both (M,S,S). `variant`: one number for all, or, if the
-        class sets `mixes_variants`, also one per id. The noise of a sample depends on `key` (the generator's), its slice
-        id and its variant alone, so batch size and order do not matter. `sampling` replaces the settings stored with
-        the weights."""
+        """One synthetic (image uint8, mask uint8 {0,1}) per id, both (M,S,S). `variant`: one number
+        for all, or, if the class sets `mixes_variants`, also one per id. The noise of a sample
+        depends on `key` (the generator's), its slice id and its variant alone, so batch size and
+        order do not matter. `sampling` replaces the settings stored with the weights."""
 
     def unknown_words(self, prompts: Sequence[str]) -> list[str]:
-        """Words of `prompts` that the text encoder was not trained on, sorted; the caller tells the user. Always empty
-        for a generator without text."""
+        """Words of `prompts` that the text encoder was not trained on, sorted; the caller tells the
+        user. Always empty for a generator without text."""
         return []
 
 
 def training_ids(folder: Path) -> list[str]:
-    """Slice ids that the generator in `folder` was trained on, so that a stage can prove that none is a test slice."""
+    """Slice ids that the generator in `folder` was trained on, so that a stage can prove that none
+    is a test slice."""
     return json.loads((folder / IDS_FILE).read_text())

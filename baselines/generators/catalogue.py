@@ -1,8 +1,8 @@
 """Which generator a method trains, and the settings class of each generator.
 
-A generator has a *kind*, its name in `GENERATORS`: usually the method's own name, else what the setting
-`generator.kind` says. Callers: request, plan, stages, reports' callers. This module imports no torch, so that settings
-can be checked before anything heavy is loaded. Not here: the numbers of the presets (benchmark/spec/presets.py).
+A generator has a *kind*, its name in `GENERATORS`: usually the method's own name, else what the
+setting `generator.kind` says. This module imports no torch, so that settings can be checked before
+anything heavy is loaded. Not here: the numbers of the presets (benchmark/spec/presets.py).
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ SETTINGS = Registry(
     },
 )
 
-# Method -> kinds it may train; the first is its own. Others are chosen by a preset or by --set generator.kind=NAME.
+# Method -> kinds it may train; the first is its own. Others are chosen by a preset or by --set
+# generator.kind=NAME.
 KINDS: dict[str, tuple[str, ...]] = {
     "unconditional": ("unconditional",),
     "pix2pix": ("pix2pix",),
@@ -52,14 +53,16 @@ KINDS: dict[str, tuple[str, ...]] = {
 
 
 def settings_class(kind: str) -> type[BaseSettings]:
-    """The settings of the generators of this kind, a user's own included. Raises InputError for an unknown kind."""
+    """The settings of the generators of this kind, a user's own included. Raises InputError for an
+    unknown kind."""
     if kind.startswith(OWN_PREFIX):
         return own_class(kind).cls.settings
     return SETTINGS.load(kind)
 
 
 def generator_defaults() -> dict[str, dict[str, Any]]:
-    """The settings of every kind of generator at no preset, as records hold them: what reports compare records with."""
+    """The settings of every kind of generator at no preset, as records hold them: what reports
+    compare records with."""
     return {kind: settings_class(kind)().model_dump(mode="json") for kind in SETTINGS}
 
 

@@ -12,7 +12,8 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def seeded(build: Callable[[], Network], seed: int) -> Network:
-    """A network with initial weights drawn from `seed`; layers draw from the global generator, which is put back."""
+    """A network with initial weights drawn from `seed`; layers draw from the global generator,
+    which is put back."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return build()

@@ -16,12 +16,16 @@ class OwnClass:
     spec: OwnMethod
 
 
-CLASSES: dict[str, OwnClass] = {}  # "own:NAME@VERSION" -> class; filled by `load_own`, in every process that needs one
+# "own:NAME@VERSION" -> class; filled by `load_own`, in every process that needs one
+CLASSES: dict[str, OwnClass] = {}
 
 
 def own_class(reference: str) -> OwnClass:
     """The class loaded under "own:NAME@VERSION". Raises InputError where it is not loaded."""
     if reference not in CLASSES:
         name = reference.removeprefix(OWN_PREFIX)
-        raise InputError(f"method {name} is a user's own and its file is not known here; start it by --method FILE.py:Class.")
+        raise InputError(
+            f"method {name} is a user's own and its file is not known here; start it by --method"
+            f" FILE.py:Class."
+        )
     return CLASSES[reference]

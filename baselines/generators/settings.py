@@ -13,8 +13,9 @@ from datasets.prompts import AUGMENTATION_PHRASES
 
 
 class BaseSettings(Frozen):
-    """What planning asks of any generator's settings. A class of settings has a field `sampling`, a Frozen model whose
-    fields hold all that concerns samples alone; everything else belongs to the training."""
+    """What planning asks of any generator's settings. A class of settings has a field `sampling`, a
+    Frozen model whose fields hold all that concerns samples alone; everything else belongs to the
+    training."""
 
     sampling: Any
     # Switches of the protocol that the sampling settings carry, under the same names.
@@ -24,18 +25,22 @@ class BaseSettings(Frozen):
         """Raises InputError when slices of `size` pixels do not fit the network."""
 
     def pinned(self, cache: Path | None) -> tuple[BaseSettings, dict[str, Any]]:
-        """Settings that name weights and images by what they are, and where they lie on this machine (no part of a key).
+        """Settings that name weights and images by what they are, and where they lie on this
+        machine (no part of a key).
 
-        `cache` is a file of known digests. Raises InputError for what is not there or cannot be used.
+        `cache` is a file of known digests. Raises InputError for what is not there or cannot be
+        used.
         """
         return self, {}
 
     def at(self, location: Mapping[str, Any], pretrained: Path | None = None) -> BaseSettings:
-        """The settings as a stage uses them, with the location that `pinned` gave and the folder of a pretrain stage."""
+        """The settings as a stage uses them, with the location that `pinned` gave and the folder of
+        a pretrain stage."""
         return self
 
     def pretraining_spec(self) -> dict[str, Any] | None:
-        """What decides the weights of a pre-training that all folds and seeds share; None without one."""
+        """What decides the weights of a pre-training that all folds and seeds share; None without
+        one."""
         return None
 
     def training_spec(self) -> dict[str, Any]:
@@ -43,16 +48,19 @@ class BaseSettings(Frozen):
         return self.model_dump(mode="json", exclude={"sampling"})
 
     def sampling_spec(self, switches: Mapping[str, Any]) -> dict[str, Any]:
-        """What decides the samples of given weights, the protocol's switches included: part of the key of synthesize."""
+        """What decides the samples of given weights, the protocol's switches included: part of the
+        key of synthesize."""
         own = {name: switches[name] for name in self.protocol_switches}
         return self.sampling.model_dump(mode="json") | own
 
     def held_out_sampling(self, spec: Mapping[str, Any]) -> dict[str, Any]:
-        """`sampling_spec` for samples that are compared with the held-out slices they were made from (audit)."""
+        """`sampling_spec` for samples that are compared with the held-out slices they were made
+        from (audit)."""
         return dict(spec)
 
     def variant_phrases(self) -> Sequence[str]:
-        """Augmentation phrases that the variants of a slice cycle through; none: every variant has the plain prompt."""
+        """Augmentation phrases that the variants of a slice cycle through; none: every variant has
+        the plain prompt."""
         return ()
 
     @classmethod
@@ -62,7 +70,8 @@ class BaseSettings(Frozen):
 
     @classmethod
     def fetch(cls, location: Mapping[str, Any], say: Callable[[str], None]) -> None:
-        """Gets what `location` names and this machine lacks, before anything is computed; `say` tells of a download.
+        """Gets what `location` names and this machine lacks, before anything is computed; `say`
+        tells of a download.
 
         Raises InputError for what cannot be had or cannot be used.
         """
@@ -87,7 +96,10 @@ class BaseSettings(Frozen):
         """Whether there is a setting of this dotted name: ("sampling", "steps")."""
         model: Any = cls
         for part in path:
-            if not (isinstance(model, type) and issubclass(model, BaseModel)) or part not in model.model_fields:
+            if (
+                not (isinstance(model, type) and issubclass(model, BaseModel))
+                or part not in model.model_fields
+            ):
                 return False
             model = model.model_fields[part].annotation
         return True

@@ -1,16 +1,17 @@
-"""A user's own method: one class in a file or an installed module, named by `--method path/to/file.py:Class`.
+"""A user's own method: one class in a file or an installed module, named by `--method
+path/to/file.py:Class`.
 
-The class is a generator of synthetic variants (a `baselines.method.Generator`) or a change of batches (a
-`baselines.method.Transform`), and carries
+The class is a generator of synthetic variants (a `baselines.method.Generator`) or a change of
+batches (a `baselines.method.Transform`), and carries
 
-    name       its name in tables and keys: lower-case letters, digits and hyphens; no built-in method's name
-    version    a whole number from 1: raise it when the class gives other results, so that they are computed anew
+    name       its name in tables and keys: lower-case letters, digits and hyphens
+    version    a whole number from 1: raise it when the class gives other results
     settings   generators: its settings, a `baselines.method.Settings`; `--set generator.NAME=VALUE`
-    joins      generators: "patches" (merged with the real slice, as emitdiff) or "pairs" (beside it, as unconditional)
+    joins      generators: "patches" (merged with the real slice) or "pairs" (beside it)
 
-A key holds name, version and settings, never code; the sha256 of the file is written down beside each result. Folds,
-budget, leak checks and records are the program's business and the same for every method. Callers: request, plan, the
-stages. This module imports no torch. Not here: running what a class does (stages).
+A key holds name, version and settings, never code; the sha256 of the file is written down beside
+each result. Folds, budget, leak checks and records are the program's business and the same for
+every method. This module imports no torch. Not here: running what a class does (stages).
 """
 
 import hashlib
@@ -45,23 +46,30 @@ def load_own(address: str) -> OwnClass:
     """Imports the class at `address`. Raises InputError for whatever is wrong with it."""
     cls, path = _import(address)
     spec = _spec_of(cls, address)
-    address = f"{path.resolve()}:{cls.__name__}" if address.rpartition(":")[0].endswith(".py") else address
+    address = (
+        f"{path.resolve()}:{cls.__name__}"
+        if address.rpartition(":")[0].endswith(".py")
+        else address
+    )
     digest = hashlib.sha256(path.read_bytes()).hexdigest() if path else ""
     before = loaded.CLASSES.get(spec.reference)
     if before is not None and before.address != address and before.sha256 != digest:
         raise InputError(
-            f"{address} and {before.address} are both called '{spec.name}', version {spec.version}; rename one of them."
+            f"{address} and {before.address} are both called '{spec.name}', version"
+            f" {spec.version}; rename one of them."
         )
     loaded.CLASSES[spec.reference] = OwnClass(cls, address, digest, spec)
     return loaded.CLASSES[spec.reference]
 
 
 def close_fit(reference: str, folder: Path, ids: Sequence[str]) -> None:
-    """Writes down what a user's generator was trained on. Raises InputError for files that could run code when read."""
+    """Writes down what a user's generator was trained on. Raises InputError for files that could
+    run code when read."""
     for path in sorted(folder.rglob("*")):
         if path.is_symlink() or (path.is_file() and path.suffix not in SAFE_SUFFIXES):
             raise InputError(
-                f"method {reference.removeprefix(OWN_PREFIX)} wrote {path.name}; a generator's folder may hold"
+                f"method {reference.removeprefix(OWN_PREFIX)} wrote {path.name}; a generator's"
+                f" folder may hold"
                 f" {', '.join(SAFE_SUFFIXES)} alone, which no program executes."
             )
     (folder / "training_ids.json").write_text(json.dumps(list(ids)), encoding="utf-8")
@@ -71,11 +79,18 @@ def check_samples(reference: str, images: object, masks: object, shape: tuple[in
     """Raises InputError unless both are uint8 arrays of `shape` (M, S, S), the masks in {0, 1}."""
     for what, found in (("images", images), ("masks", masks)):
         if not (isinstance(found, np.ndarray) and found.dtype == np.uint8 and found.shape == shape):
-            got = f"{found.dtype} {found.shape}" if isinstance(found, np.ndarray) else type(found).__name__
+            got = (
+                f"{found.dtype} {found.shape}"
+                if isinstance(found, np.ndarray)
+                else type(found).__name__
+            )
             name = reference.removeprefix(OWN_PREFIX)
             raise InputError(f"method {name} returned {what} of {got}; a sample is uint8 {shape}.")
     if masks.size and masks.max() > 1:
-        raise InputError(f"method {reference.removeprefix(OWN_PREFIX)} returned masks up to {masks.max()}; a mask is 0 or 1.")
+        raise InputError(
+            f"method {reference.removeprefix(OWN_PREFIX)} returned masks up to {masks.max()}; a"
+            f" mask is 0 or 1."
+        )
 
 
 def _import(address: str) -> tuple[type, Path | None]:
@@ -83,15 +98,23 @@ def _import(address: str) -> tuple[type, Path | None]:
     if not place or not name.isidentifier():
         raise InputError(f"--method {address} is not of the form FILE.py:Class or module:Class.")
     try:
-        module = _module_of_file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
+        module = (
+            _module_of_file(Path(place))
+            if place.endswith(".py")
+            else importlib.import_module(place)
+        )
     except InputError:
         raise
     except Exception as error:  # whatever a user's module raises on import is the user's to mend
-        raise InputError(f"--method {address} cannot be imported: {type(error).__name__}: {_first_line(error)}.") from error
+        raise InputError(
+            f"--method {address} cannot be imported: {type(error).__name__}: {_first_line(error)}."
+        ) from error
     found = getattr(module, name, None)
     if not inspect.isclass(found):
         classes = [word for word, value in vars(module).items() if inspect.isclass(value)]
-        raise InputError(f"--method {address}: {place} has no class '{name}'{did_you_mean(name, classes)}.")
+        raise InputError(
+            f"--method {address}: {place} has no class '{name}'{did_you_mean(name, classes)}."
+        )
     return found, Path(module.__file__) if module.__file__ else None
 
 
@@ -99,7 +122,8 @@ def _module_of_file(path: Path) -> Any:
     path = path.absolute()
     if not path.is_file():
         raise InputError(f"--method {path}: there is no such file.")
-    name = f"augbench_own_{hashlib.sha256(path.read_bytes() + bytes(str(path), 'utf-8', 'surrogateescape')).hexdigest()[:16]}"
+    identity = path.read_bytes() + bytes(str(path), "utf-8", "surrogateescape")
+    name = f"augbench_own_{hashlib.sha256(identity).hexdigest()[:16]}"
     if name in sys.modules:
         return sys.modules[name]
     described = importlib.util.spec_from_file_location(name, path)
@@ -121,16 +145,22 @@ def _spec_of(cls: type, address: str) -> OwnMethod:
     joins = getattr(cls, "joins", None)
     if kind == "generator":
         if joins not in _JOINS:
-            raise InputError(f"--method {address}: `joins` must be 'patches' or 'pairs', not {joins!r}.")
+            raise InputError(
+                f"--method {address}: `joins` must be 'patches' or 'pairs', not {joins!r}."
+            )
         _check_settings(cls, address)
     try:
         return OwnMethod(
-            name=getattr(cls, "name", None), version=getattr(cls, "version", None), kind=kind,
+            name=getattr(cls, "name", None),
+            version=getattr(cls, "version", None),
+            kind=kind,
             joins=joins if kind == "generator" else None,
-        )  # fmt: skip
+        )
     except ValidationError as error:
         first = error.errors()[0]
-        raise InputError(f"--method {address}: `{first['loc'][0]}` = {first['input']!r}: {first['msg']}.") from None
+        raise InputError(
+            f"--method {address}: `{first['loc'][0]}` = {first['input']!r}: {first['msg']}."
+        ) from None
 
 
 def _kind_of(cls: type, address: str) -> str:
@@ -138,11 +168,13 @@ def _kind_of(cls: type, address: str) -> str:
 
     if issubclass(cls, Generator):
         return "generator"
-    transforms = sys.modules.get("baselines.transforms.base")  # a subclass of Transform has imported it
+    # a subclass of Transform has imported it
+    transforms = sys.modules.get("baselines.transforms.base")
     if transforms is not None and issubclass(cls, transforms.Transform):
         return "transform"
     raise InputError(
-        f"--method {address} is neither a baselines.method.Generator nor a baselines.method.Transform."
+        f"--method {address} is neither a baselines.method.Generator nor a"
+        f" baselines.method.Transform."
     )
 
 
@@ -151,13 +183,16 @@ def _check_settings(cls: type, address: str) -> None:
 
     settings = getattr(cls, "settings", None)
     if not (inspect.isclass(settings) and issubclass(settings, BaseSettings)):
-        raise InputError(f"--method {address}: `settings` must be a subclass of baselines.method.Settings.")
+        raise InputError(
+            f"--method {address}: `settings` must be a subclass of baselines.method.Settings."
+        )
     try:
         settings()
     except ValidationError as error:
         fields = ", ".join(".".join(map(str, one["loc"])) for one in error.errors())
         raise InputError(
-            f"--method {address}: every field of its settings needs a valid default, which {fields} lacks."
+            f"--method {address}: every field of its settings needs a valid default, which"
+            f" {fields} lacks."
         ) from None
 
 

@@ -1,8 +1,8 @@
-"""The segmentation networks: six by name (Q20), and any segmentation-models-pytorch (smp) pair of decoder and encoder.
+"""The segmentation networks: six by name (Q20), and any segmentation-models-pytorch (smp) pair of
+decoder and encoder.
 
-All take one grey channel and return two logits per pixel (background, foreground) at the input's size. Callers: specs
-and `--dry-run` (`check`, which imports nothing heavy for the six), the segmenter stage (`build`), the forecast and the
-reports (`describe`). Not here: training, and pretrained weights - every network starts from random numbers.
+All take one grey channel and return two logits per pixel (background, foreground) at the input's
+size. Not here: training, and pretrained weights - every network starts from random numbers.
 """
 
 import functools
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 IN_CHANNELS = 1
 OUT_CHANNELS = 2
 
-# Below 64 pixels the deepest feature map of most of them is one pixel, which instance and batch norm cannot train on.
+# Below 64 pixels the deepest feature map of most of them is one pixel, which instance and batch
+# norm cannot train on.
 SMALLEST_SIZE_PX = 64
 
 SMP_PREFIX = "smp:"
@@ -71,7 +72,9 @@ def _unetr(size: int) -> "nn.Module":
 def _smp(decoder: str, encoder: str) -> "nn.Module":
     import segmentation_models_pytorch as smp
 
-    return smp.create_model(decoder, encoder, encoder_weights=None, in_channels=IN_CHANNELS, classes=OUT_CHANNELS)
+    return smp.create_model(
+        decoder, encoder, encoder_weights=None, in_channels=IN_CHANNELS, classes=OUT_CHANNELS
+    )
 
 
 # name -> how it is built, and the number of pixels its input side must be a multiple of.
@@ -87,10 +90,11 @@ _SMP_MULTIPLE = 32
 
 
 def check(name: str, size: int) -> None:
-    """Raises InputError, in one sentence, unless `build(name, size)` gives a network that takes size x size slices.
+    """Raises InputError, in one sentence, unless `build(name, size)` gives a network that takes
+    size x size slices.
 
-    The six named ones are checked from a table; an smp pair is built once and shown a batch without data, since which
-    pairs fit is known to smp alone.
+    The six named ones are checked from a table; an smp pair is built once and shown a batch without
+    data, since which pairs fit is known to smp alone.
     """
     if name.startswith(SMP_PREFIX):
         decoder, encoder = _smp_names(name)
@@ -101,24 +105,25 @@ def check(name: str, size: int) -> None:
     else:
         known = ", ".join(ARCHITECTURES)
         raise InputError(
-            f"unknown architecture '{name}'{did_you_mean(name, ARCHITECTURES)}; known: {known}, or {_SMP_FORM}."
+            f"unknown architecture '{name}'{did_you_mean(name, ARCHITECTURES)}; known: {known}, or"
+            f" {_SMP_FORM}."
         )
 
 
 def build(name: str, size: int, *, seed: int = 0) -> "nn.Module":
     """The network called `name` for size x size slices, on the CPU, in training mode.
 
-    Its weights follow from `seed` alone, and torch's global random state is left as it was. Input float
-    (B, 1, size, size), output logits (B, 2, size, size). Raises InputError as `check` does.
+    Its weights follow from `seed` alone, and torch's global random state is left as it was. Input
+    float (B, 1, size, size), output logits (B, 2, size, size). Raises InputError as `check` does.
     """
     check(name, size)
     return _build(name, size, seed)
 
 
 def describe(name: str, size: int) -> dict[str, float]:
-    """{"parameters": int, "gflops": float}: trainable numbers, and 1e9 floating-point operations of one slice's
-    forward pass (a multiply-add is two; convolutions and matrix products only), counted on the network itself.
-    Raises InputError as `check` does.
+    """{"parameters": int, "gflops": float}: trainable numbers, and 1e9 floating-point operations of
+    one slice's forward pass (a multiply-add is two; convolutions and matrix products only), counted
+    on the network itself. Raises InputError as `check` does.
     """
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -146,7 +151,8 @@ def _build(name: str, size: int, seed: int) -> "nn.Module":
 
 
 def _run_without_data(network: "nn.Module", size: int):
-    """Output of the network, in evaluation mode, for one slice on torch's meta device: shapes without numbers."""
+    """Output of the network, in evaluation mode, for one slice on torch's meta device: shapes
+    without numbers."""
     import torch
 
     with torch.no_grad():
@@ -157,13 +163,15 @@ def _check_size(name: str, size: int, multiple: int) -> None:
     if size % multiple or size < SMALLEST_SIZE_PX:
         below = max(SMALLEST_SIZE_PX, size // multiple * multiple)
         raise InputError(
-            f"architecture '{name}' cannot take slices of {size} px: the side must be a multiple of {multiple} and at"
+            f"architecture '{name}' cannot take slices of {size} px: the side must be a multiple"
+            f" of {multiple} and at"
             f" least {SMALLEST_SIZE_PX}; use {below} or {below + multiple}."
         )
 
 
 def _smp_names(name: str) -> tuple[str, str]:
-    """('unetplusplus', 'resnet34') of 'smp:unetplusplus:resnet34'. Raises InputError for a name smp does not know."""
+    """('unetplusplus', 'resnet34') of 'smp:unetplusplus:resnet34'. Raises InputError for a name smp
+    does not know."""
     parts = name.removeprefix(SMP_PREFIX).split(":")
     if len(parts) != 2 or not all(parts):
         raise InputError(f"architecture '{name}' is not of the form {_SMP_FORM}.")
@@ -175,7 +183,9 @@ def _smp_names(name: str) -> tuple[str, str]:
     if encoder.startswith("tu-"):
         known = [f"tu-{model}" for model in timm.list_models()]
         if encoder not in known:
-            raise InputError(f"timm has no model for the smp encoder '{encoder}'{did_you_mean(encoder, known)}.")
+            raise InputError(
+                f"timm has no model for the smp encoder '{encoder}'{did_you_mean(encoder, known)}."
+            )
     else:
         check_name("smp encoder", encoder, smp.encoders.get_encoder_names())
     return decoder, encoder
@@ -187,10 +197,18 @@ def _check_smp_pair(decoder: str, encoder: str, size: int) -> None:
     name = f"{SMP_PREFIX}{decoder}:{encoder}"
     try:
         shape = tuple(_run_without_data(_build(name, size, seed=0), size).shape)
-    except (ValueError, RuntimeError, AssertionError, NotImplementedError, KeyError, TypeError) as error:
+    except (
+        ValueError,
+        RuntimeError,
+        AssertionError,
+        NotImplementedError,
+        KeyError,
+        TypeError,
+    ) as error:
         reason = str(error).strip().splitlines()[0].rstrip(".")
         raise InputError(f"architecture '{name}' does not work at {size} px: {reason}.") from error
     if shape != (1, OUT_CHANNELS, size, size):
         raise InputError(
-            f"architecture '{name}' gives an output of shape {shape} for slices of {size} px; choose another."
+            f"architecture '{name}' gives an output of shape {shape} for slices of {size} px;"
+            f" choose another."
         )

@@ -1,12 +1,13 @@
 """What one training step of a segmenter shows to the network, per method.
 
-An objective owns the training images on the device and answers the training loop of benchmark/training/segmenter.py. All
-objectives present every real slice once per epoch, so that methods differ in nothing but what is added to it:
+An objective owns the training images on the device and answers the training loop of
+benchmark/training/segmenter.py. All objectives present every real slice once per epoch, so that
+methods differ in nothing but what is added to it:
     RealObjective     real slices alone (methods none and classic)
-    MergedImages      real and synthetic patches mixed at the image: l(C(m x_0 + (1 - m) x_i), y)   (paper Alg. 1)
+    MergedImages      patches mixed at the image: l(C(m x_0 + (1 - m) x_i), y)   (paper Alg. 1)
     MergedLogits      the same mask applied to the logits of two forward passes (the release, Q6)
-    JoinedPairs       whole synthetic (image, mask) pairs beside the real ones (method unconditional)
-A classic augmenter, where there is one, sees the batch after merging. Callers: stages.
+    JoinedPairs       whole synthetic (image, mask) pairs beside the real ones
+A classic augmenter, where there is one, sees the batch after merging.
 """
 
 from collections.abc import Callable
@@ -27,10 +28,12 @@ SMOOTHING = 1e-5  # of numerator and denominator of the Dice, as in MONAI
 
 
 def dice_ce(include_background: bool) -> Callable[[Tensor, Tensor], Tensor]:
-    """DiceCE on logits (B, 2, H, W) and labels (B, H, W), mean over the batch; Dice with or without background (Q16).
+    """DiceCE on logits (B, 2, H, W) and labels (B, H, W), mean over the batch; Dice with or without
+    background (Q16).
 
-    It is MONAI's DiceCELoss(to_onehot_y=True, softmax=True) to rounding. Of two classes one difference of logits says
-    all, so that no one-hot labels and no softmax are stored: 1.2 instead of 3.4 ms for 8 slices of 128 px on a CPU.
+    It is MONAI's DiceCELoss(to_onehot_y=True, softmax=True) to rounding. Of two classes one
+    difference of logits says all, so that no one-hot labels and no softmax are stored: 1.2 instead
+    of 3.4 ms for 8 slices of 128 px on a CPU.
     """
 
     def loss(logits: Tensor, labels: Tensor) -> Tensor:
@@ -38,7 +41,12 @@ def dice_ce(include_background: bool) -> Callable[[Tensor, Tensor], Tensor]:
         margin, truth = logits[:, 1] - logits[:, 0], labels.float()
         cross_entropy = functional.binary_cross_entropy_with_logits(margin, truth)
         found = margin.sigmoid()
-        both, found, truth, pixels = (found * truth).sum((1, 2)), found.sum((1, 2)), truth.sum((1, 2)), truth[0].numel()
+        both, found, truth, pixels = (
+            (found * truth).sum((1, 2)),
+            found.sum((1, 2)),
+            truth.sum((1, 2)),
+            truth[0].numel(),
+        )
         missed = 1 - (2 * both + SMOOTHING) / (found + truth + SMOOTHING)
         if include_background:
             neither = pixels - found - truth + both
@@ -51,7 +59,8 @@ def dice_ce(include_background: bool) -> Callable[[Tensor, Tensor], Tensor]:
 
 @dataclass(frozen=True)
 class Shown:
-    """What all objectives hold: images uint8 (N, S, S), masks uint8 {0, 1} (N, S, S), both on the training device."""
+    """What all objectives hold: images uint8 (N, S, S), masks uint8 {0, 1} (N, S, S), both on the
+    training device."""
 
     images: Tensor
     masks: Tensor
@@ -59,7 +68,8 @@ class Shown:
     augment: Augmenter | None = None
 
     def batch(self, images: Tensor, masks: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Float (B, 1, S, S) in [0, 1] and masks -> the network's input in [-1, 1] and labels int64, augmented."""
+        """Float (B, 1, S, S) in [0, 1] and masks -> the network's input in [-1, 1] and labels
+        int64, augmented."""
         if self.augment is not None:
             images, masks = self.augment(images, masks, rng)
         return images * 2 - 1, masks.long()
@@ -74,17 +84,20 @@ def unit(images: Tensor) -> Tensor:
 class RealObjective(Shown):
     """Real slices alone."""
 
-    def __call__(self, model: nn.Module, items: Tensor, rng: torch.Generator) -> tuple[Tensor, Presented]:
+    def __call__(
+        self, model: nn.Module, items: Tensor, rng: torch.Generator
+    ) -> tuple[Tensor, Presented]:
         images, labels = self.batch(unit(self.images[items]), self.masks[items], rng)
         return self.loss(model(images), labels), {"real": len(items)}
 
 
 @dataclass(frozen=True)
 class Synthetic(Shown):
-    """Adds synthetic variants uint8 (n, N, S, S) of every real slice, on the device or mapped from disk (variants.py).
+    """Adds synthetic variants uint8 (n, N, S, S) of every real slice, on the device or mapped from
+    disk (variants.py).
 
-    With `all_variants` the items of an epoch are all (slice, variant) pairs, item = variant * N + slice; otherwise an
-    item is a slice and its variant is drawn at random (Q14).
+    With `all_variants` the items of an epoch are all (slice, variant) pairs, item = variant * N +
+    slice; otherwise an item is a slice and its variant is drawn at random (Q14).
     """
 
     variants: Tensor | MappedVariants = None
@@ -100,7 +113,9 @@ class Synthetic(Shown):
         """Slices and variants of the items."""
         if self.all_variants:
             return items % len(self.images), items // len(self.images)
-        return items, torch.randint(len(self.variants), items.shape, generator=rng, device=items.device)
+        return items, torch.randint(
+            len(self.variants), items.shape, generator=rng, device=items.device
+        )
 
 
 @dataclass(frozen=True)
@@ -109,10 +124,16 @@ class MergedImages(Synthetic):
 
     patch_size: int = 1
 
-    def __call__(self, model: nn.Module, items: Tensor, rng: torch.Generator) -> tuple[Tensor, Presented]:
+    def __call__(
+        self, model: nn.Module, items: Tensor, rng: torch.Generator
+    ) -> tuple[Tensor, Presented]:
         rows, variant = self.pair(items, rng)
-        real = random_patch_mask(len(items), self.images.shape[-1], self.patch_size, self.alpha, rng)
-        merged = torch.where(real.bool(), unit(self.images[rows]), unit(self.variants[variant, rows]))
+        real = random_patch_mask(
+            len(items), self.images.shape[-1], self.patch_size, self.alpha, rng
+        )
+        merged = torch.where(
+            real.bool(), unit(self.images[rows]), unit(self.variants[variant, rows])
+        )
         images, labels = self.batch(merged, self.masks[rows], rng)
         return self.loss(model(images), labels), {"real": len(items), "synthetic": len(items)}
 
@@ -123,9 +144,13 @@ class MergedLogits(Synthetic):
 
     patch_size: int = 1
 
-    def __call__(self, model: nn.Module, items: Tensor, rng: torch.Generator) -> tuple[Tensor, Presented]:
+    def __call__(
+        self, model: nn.Module, items: Tensor, rng: torch.Generator
+    ) -> tuple[Tensor, Presented]:
         rows, variant = self.pair(items, rng)
-        real = random_patch_mask(len(items), self.images.shape[-1], self.patch_size, self.alpha, rng)
+        real = random_patch_mask(
+            len(items), self.images.shape[-1], self.patch_size, self.alpha, rng
+        )
         state = rng.get_state()
         images, labels = self.batch(unit(self.images[rows]), self.masks[rows], rng)
         rng.set_state(state)  # the synthetic image of a pair is augmented exactly as the real one
@@ -136,15 +161,18 @@ class MergedLogits(Synthetic):
 
 @dataclass(frozen=True)
 class JoinedPairs(Synthetic):
-    """Synthetic pairs beside the real slices: loss = alpha * real + (1 - alpha) * synthetic, one forward pass.
+    """Synthetic pairs beside the real slices: loss = alpha * real + (1 - alpha) * synthetic, one
+    forward pass.
 
-    `alpha` is the share of the real images in the loss, as it is the share of real patches in random patch merging, so
-    that methods are compared at the same share.
+    `alpha` is the share of the real images in the loss, as it is the share of real patches in
+    random patch merging, so that methods are compared at the same share.
     """
 
     variant_masks: Tensor | MappedVariants = None
 
-    def __call__(self, model: nn.Module, items: Tensor, rng: torch.Generator) -> tuple[Tensor, Presented]:
+    def __call__(
+        self, model: nn.Module, items: Tensor, rng: torch.Generator
+    ) -> tuple[Tensor, Presented]:
         rows, variant = self.pair(items, rng)
         images = torch.cat([unit(self.images[rows]), unit(self.variants[variant, rows])])
         masks = torch.cat([self.masks[rows], self.variant_masks[variant, rows]])

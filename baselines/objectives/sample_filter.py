@@ -1,9 +1,9 @@
 """Samples that do not show their label are left out of the training (`--set filter=agreement:0.7`).
 
-A dropped variant's place is taken by the kept variants of the same slice in turn, so that a filtered training has as
-many steps and presentations as an unfiltered one; a slice that keeps none is trained on its real image alone. Samples
-of slices without a label are kept: agreement has no meaning there. Callers: the fit-segmenter stage. Not here: the
-agreement itself (the audit stage measures it).
+A dropped variant's place is taken by the kept variants of the same slice in turn, so that a
+filtered training has as many steps and presentations as an unfiltered one; a slice that keeps none
+is trained on its real image alone. Samples of slices without a label are kept: agreement has no
+meaning there. Not here: the agreement itself (the audit stage measures it).
 """
 
 from typing import Any
@@ -14,7 +14,8 @@ from torch import Tensor
 
 
 class SampleFilter:
-    """Which variant stands in each place: `agreement` float (n, N), nan = kept, and the least that is kept.
+    """Which variant stands in each place: `agreement` float (n, N), nan = kept, and the least that
+    is kept.
 
     counts: offered, kept and dropped samples, and slices_real_only, those that keep none.
     """
@@ -29,12 +30,15 @@ class SampleFilter:
         self.places = torch.from_numpy(places).to(device)
         self.real_only = torch.from_numpy(~kept.any(0)).to(device)
         self.counts = {
-            "offered": int(kept.size), "kept": int(kept.sum()), "dropped": int((~kept).sum()),
+            "offered": int(kept.size),
+            "kept": int(kept.sum()),
+            "dropped": int((~kept).sum()),
             "slices_real_only": int((~kept.any(0)).sum()),
-        }  # fmt: skip
+        }
 
     def over(self, variants: Any, real: Tensor) -> "FilteredVariants":
-        """`variants` (a tensor or mapped, see variants.py) through this filter; `real` uint8 (N, S, S), the slices' own."""
+        """`variants` (a tensor or mapped, see variants.py) through this filter; `real` uint8 (N, S,
+        S), the slices' own."""
         return FilteredVariants(self, variants, real)
 
 

@@ -1,7 +1,8 @@
-"""The synthetic variants of a training, where a step can gather them: on the device if they fit, else mapped from disk.
+"""The synthetic variants of a training, where a step can gather them: on the device if they fit,
+else mapped from disk.
 
-Both answer `variants[variant, rows]` alike, so that an objective does not know which it has and a run's result does not
-depend on it. Callers: stages.
+Both answer `variants[variant, rows]` alike, so that an objective does not know which it has and a
+run's result does not depend on it.
 """
 
 import os
@@ -14,14 +15,17 @@ from torch import Tensor
 
 from benchmark.training.to_device import sent
 
-# Of the memory that is free when a training starts; the rest is for the network, and for a neighbour on the device.
+# Of the memory that is free when a training starts; the rest is for the network, and for a
+# neighbour on the device.
 SHARE_OF_FREE = 0.5
 
 
 class MappedVariants:
-    """Variants uint8 (n, N, S, S) in n files of (N, S, S) that stay on disk; only what a step shows is read.
+    """Variants uint8 (n, N, S, S) in n files of (N, S, S) that stay on disk; only what a step shows
+    is read.
 
-    On a GPU each step waits for the numbers of its slices, reads them on the host and sends them from pinned memory.
+    On a GPU each step waits for the numbers of its slices, reads them on the host and sends them
+    from pinned memory.
     """
 
     def __init__(self, paths: Sequence[Path], device: torch.device):
@@ -38,8 +42,11 @@ class MappedVariants:
         return sent(torch.from_numpy(batch), self._device)
 
 
-def load_variants(paths: Sequence[Path], device: torch.device, limit_bytes: int | None = None) -> "Tensor | MappedVariants":
-    """The files' variants: a tensor uint8 (n, N, S, S) on `device` up to `limit_bytes`, else `MappedVariants`.
+def load_variants(
+    paths: Sequence[Path], device: torch.device, limit_bytes: int | None = None
+) -> "Tensor | MappedVariants":
+    """The files' variants: a tensor uint8 (n, N, S, S) on `device` up to `limit_bytes`, else
+    `MappedVariants`.
 
     Without a limit it is SHARE_OF_FREE of the device's free memory.
     """

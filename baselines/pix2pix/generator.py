@@ -1,9 +1,10 @@
-"""pix2pix (Isola et al. 2017): edge map to image by a U-Net and a PatchGAN, the paper's rival in Table I.
+"""pix2pix (Isola et al. 2017): edge map to image by a U-Net and a PatchGAN, the paper's rival in
+Table I.
 
-Trained on the same slices and edge maps (Q18) as emitdiff; the mask of a sample is that of its slice. It has no text,
-so phrases change nothing, and no noise but dropout, so that its variants differ as little as dropout makes them: that
-is the published method, not a defect of this one. Callers: the stages fit-generator and synthesize. Not here: the
-networks (pix2pix_networks.py).
+Trained on the same slices and edge maps (Q18) as emitdiff; the mask of a sample is that of its
+slice. It has no text, so phrases change nothing, and no noise but dropout, so that its variants
+differ as little as dropout makes them: that is the published method, not a defect of this one. Not
+here: the networks (pix2pix_networks.py).
 """
 
 import csv
@@ -34,7 +35,8 @@ _CHECK_EVERY = 10  # steps between two looks at the losses; each look waits for 
 
 @dataclass
 class _Training:
-    """Everything that training changes; `network` is the generator's, `curve` its (step, loss, learning rate)."""
+    """Everything that training changes; `network` is the generator's, `curve` its (step, loss,
+    learning rate)."""
 
     network: UNetGenerator
     discriminator: PatchDiscriminator
@@ -76,7 +78,9 @@ def _start(settings: Pix2PixSettings, size: int, seed: int, device: torch.device
         name: torch.optim.Adam(network.parameters(), lr=settings.learning_rate, betas=(0.5, 0.999))
         for name, network in networks.items()
     }
-    return _Training(**networks, optimisers=optimisers, rng=torch.Generator(device).manual_seed(seed))
+    return _Training(
+        **networks, optimisers=optimisers, rng=torch.Generator(device).manual_seed(seed)
+    )
 
 
 def learning_rate(step: int, settings: Pix2PixSettings) -> float:
@@ -85,9 +89,14 @@ def learning_rate(step: int, settings: Pix2PixSettings) -> float:
 
 
 def _train(
-    state: _Training, planes: torch.Tensor, settings: Pix2PixSettings, report: Report, checkpoint: Checkpoint | None
+    state: _Training,
+    planes: torch.Tensor,
+    settings: Pix2PixSettings,
+    report: Report,
+    checkpoint: Checkpoint | None,
 ) -> None:
-    """Runs `state` to the last step. planes: uint8 (N, 2, S, S), images and edge maps, on the device."""
+    """Runs `state` to the last step. planes: uint8 (N, 2, S, S), images and edge maps, on the
+    device."""
     if checkpoint is not None:
         state.restore(checkpoint)
     saved = state.step
@@ -96,7 +105,9 @@ def _train(
         for optimiser in state.optimisers.values():
             for group in optimiser.param_groups:
                 group["lr"] = learning_rate(state.step, settings)
-        rows = torch.randint(len(planes), (settings.batch,), generator=state.rng, device=planes.device)
+        rows = torch.randint(
+            len(planes), (settings.batch,), generator=state.rng, device=planes.device
+        )
         batch = random_geometry(planes[rows].float() / 255, settings, state.rng) * 2 - 1
         losses.append(_step(state, batch[:, :1], batch[:, 1:], settings))
         state.step += 1
@@ -111,10 +122,13 @@ def _train(
     state.network.eval()
 
 
-def _step(state: _Training, images: torch.Tensor, edges: torch.Tensor, settings: Pix2PixSettings) -> torch.Tensor:
+def _step(
+    state: _Training, images: torch.Tensor, edges: torch.Tensor, settings: Pix2PixSettings
+) -> torch.Tensor:
     """One step of both networks (Isola et al., eq. 1 to 4); returns the generator's loss."""
     uniform = [
-        torch.rand((len(edges), *shape), generator=state.rng, device=edges.device) for shape in state.network.dropped
+        torch.rand((len(edges), *shape), generator=state.rng, device=edges.device)
+        for shape in state.network.dropped
     ]
     with number_format.autocast(edges.device):
         made = state.network(edges, uniform, settings.dropout).float()
@@ -130,7 +144,9 @@ def _step(state: _Training, images: torch.Tensor, edges: torch.Tensor, settings:
 
 
 def _against(logits: torch.Tensor, wanted: float) -> torch.Tensor:
-    return F.binary_cross_entropy_with_logits(logits.float(), torch.full_like(logits, wanted, dtype=torch.float32))
+    return F.binary_cross_entropy_with_logits(
+        logits.float(), torch.full_like(logits, wanted, dtype=torch.float32)
+    )
 
 
 def _descend(optimiser: torch.optim.Optimizer, loss: torch.Tensor) -> None:
@@ -143,12 +159,21 @@ def _checked_mean(losses: list[torch.Tensor], step: int, saved: int) -> float:
     values = torch.stack(losses).tolist()
     for place, value in enumerate(values, start=step - len(values) + 1):
         if not math.isfinite(value):
-            last = f"the last good checkpoint is that of step {saved}" if saved else "no checkpoint was saved before"
-            raise RuntimeError(f"the loss of pix2pix is {value} at step {place}; {last}; lower generator.learning_rate.")
+            last = (
+                f"the last good checkpoint is that of step {saved}"
+                if saved
+                else "no checkpoint was saved before"
+            )
+            raise RuntimeError(
+                f"the loss of pix2pix is {value} at step {place}; {last}; lower"
+                f" generator.learning_rate."
+            )
     return sum(values) / len(values)
 
 
-def _write(name: str, state: _Training, data: TrainingSlices, settings: Pix2PixSettings, out: Path) -> None:
+def _write(
+    name: str, state: _Training, data: TrainingSlices, settings: Pix2PixSettings, out: Path
+) -> None:
     """Fills the folder of a fit; the discriminator has served."""
     out.mkdir(parents=True, exist_ok=True)
     weights = {key: tensor.contiguous().cpu() for key, tensor in state.network.state_dict().items()}
@@ -191,7 +216,9 @@ class Pix2Pix(Generator):
     def load(cls, folder: Path, device: torch.device) -> "Pix2Pix":
         config = json.loads((folder / "config.json").read_text())
         settings = Pix2PixSettings(**config["settings"])
-        return cls(restore(UNetGenerator(settings, config["size"]), folder, device), settings, device)
+        return cls(
+            restore(UNetGenerator(settings, config["size"]), folder, device), settings, device
+        )
 
     @torch.inference_mode()
     def sample(
@@ -209,10 +236,18 @@ class Pix2Pix(Generator):
         numbers = conditions.numbered(variant)
         for first in range(0, len(images), batch_size):
             rows = slice(first, first + batch_size)
-            edges = torch.from_numpy(np.array(conditions.edges[rows, None], np.float32)).to(self.device) / 127.5 - 1
-            draws = all_addressed(key, conditions.ids[rows], numbers[rows], "dropout", sampling.noise)
+            edges = (
+                torch.from_numpy(np.array(conditions.edges[rows, None], np.float32)).to(self.device)
+                / 127.5
+                - 1
+            )
+            draws = all_addressed(
+                key, conditions.ids[rows], numbers[rows], "dropout", sampling.noise
+            )
             uniform = [
-                torch.from_numpy(np.stack([draw.random(shape, np.float32) for draw in draws])).to(self.device)
+                torch.from_numpy(np.stack([draw.random(shape, np.float32) for draw in draws])).to(
+                    self.device
+                )
                 for shape in self.network.dropped
             ]
             made = self.network(edges, uniform, sampling.dropout)[:, 0]

@@ -1,7 +1,8 @@
-"""Diffusion from scratch, shared by the generators: grid, addressable noise, schedule, loss and sampling.
+"""Diffusion from scratch, shared by the generators: grid, addressable noise, schedule, loss and
+sampling.
 
-The networks work on a coarser grid with more channels (pixel unshuffle), which is what makes small images affordable
-on a CPU. Callers: unconditional, emitdiff. Not here: the training loop (generator_training.py), what a network is
+The networks work on a coarser grid with more channels (pixel unshuffle), which is what makes small
+images affordable on a CPU. Not here: the training loop (generator_training.py), what a network is
 conditioned on, and the latent diffusion of the preset with pre-trained weights.
 """
 
@@ -19,16 +20,17 @@ from benchmark.training import number_format
 TIMESTEPS = 1000
 # (noisy grid (B,C,H,W), timesteps (B,)) -> the network's prediction, like the grid
 Denoise = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-# Log signal-to-noise at which the solvers start: the cosine schedule ends in almost no signal at all, where a
-# multistep solver divides by nearly zero.
+# Log signal-to-noise at which the solvers start: the cosine schedule ends in almost no signal at
+# all, where a multistep solver divides by nearly zero.
 _LAMBDA_MIN = -5.1
 
 
-# --- images <-> grid ---------------------------------------------------------------------------------------------
+# --- images <-> grid
 
 
 def to_grid(planes: torch.Tensor, unshuffle: int) -> torch.Tensor:
-    """Planes (B, C, S, S) in [0, 1] -> grid (B, C * unshuffle^2, S / unshuffle, S / unshuffle) in [-1, 1]."""
+    """Planes (B, C, S, S) in [0, 1] -> grid (B, C * unshuffle^2, S / unshuffle, S / unshuffle) in
+    [-1, 1]."""
     return F.pixel_unshuffle(planes * 2 - 1, unshuffle)
 
 
@@ -43,30 +45,47 @@ def to_uint8(planes: torch.Tensor) -> np.ndarray:
 
 
 def organ_importance(masks: torch.Tensor, settings: GeneratorSettings) -> torch.Tensor:
-    """Masks (B,1,S,S) -> weights (B, unshuffle^2, H, W) of the loss: 1, and 1 + organ_weight in and around the organ.
+    """Masks (B,1,S,S) -> weights (B, unshuffle^2, H, W) of the loss: 1, and 1 + organ_weight in and
+    around the organ.
 
-    An organ may fill one percent of a slice; without this a short training spends itself on fat and muscle, and what
-    lies at the mask stays a blur.
+    An organ may fill one percent of a slice; without this a short training spends itself on fat and
+    muscle, and what lies at the mask stays a blur.
     """
     margin = masks.shape[-1] // 16
-    return 1 + settings.organ_weight * F.pixel_unshuffle(near(masks, margin).float(), settings.unshuffle)
+    return 1 + settings.organ_weight * F.pixel_unshuffle(
+        near(masks, margin).float(), settings.unshuffle
+    )
 
 
 def position_planes(side: int) -> torch.Tensor:
-    """float32 (1, 6, side, side): where a cell lies. Organs have their place in a scan; told it, a network need not
-    find it out from the zero padding at the border, and learns the layout of the body in far fewer steps."""
-    down, across = torch.meshgrid(torch.linspace(-1, 1, side), torch.linspace(-1, 1, side), indexing="ij")
-    planes = [down, across, 2 * down**2 - 1, 2 * across**2 - 1, torch.cos(3 * down), torch.cos(3 * across)]
+    """float32 (1, 6, side, side): where a cell lies. Organs have their place in a scan; told it, a
+    network need not find it out from the zero padding at the border, and learns the layout of the
+    body in far fewer steps."""
+    down, across = torch.meshgrid(
+        torch.linspace(-1, 1, side), torch.linspace(-1, 1, side), indexing="ij"
+    )
+    planes = [
+        down,
+        across,
+        2 * down**2 - 1,
+        2 * across**2 - 1,
+        torch.cos(3 * down),
+        torch.cos(3 * across),
+    ]
     return torch.stack(planes).unsqueeze(0)
 
 
-# --- noise -------------------------------------------------------------------------------------------------------
+# --- noise
 
 
-def addressed(key: str, slice_id: str, variant: int, purpose: str, sharing: str = "address") -> np.random.Generator:
-    """The random numbers of one sample: f(key, slice id, variant) and a purpose ("noise", "edges"), and nothing else.
+def addressed(
+    key: str, slice_id: str, variant: int, purpose: str, sharing: str = "address"
+) -> np.random.Generator:
+    """The random numbers of one sample: f(key, slice id, variant) and a purpose ("noise", "edges"),
+    and nothing else.
 
-    `sharing` "shared" leaves the slice id out, so that all slices have the variant's noise in common (Q26).
+    `sharing` "shared" leaves the slice id out, so that all slices have the variant's noise in
+    common (Q26).
     """
     place = [key, str(variant), purpose] + ([slice_id] if sharing == "address" else [])
     digest = hashlib.sha256("\x1f".join(place).encode()).digest()
@@ -78,23 +97,32 @@ def all_addressed(
 ) -> list[np.random.Generator]:
     """`addressed` of each sample of a batch; one variant number per slice id."""
     return [
-        addressed(key, slice_id, variant, purpose, sharing) for slice_id, variant in zip(ids, variants, strict=True)
+        addressed(key, slice_id, variant, purpose, sharing)
+        for slice_id, variant in zip(ids, variants, strict=True)
     ]
 
 
 def starting_noise(
-    key: str, ids: Sequence[str], variants: Sequence[int], shape: tuple[int, ...], sharing: str, device: torch.device
+    key: str,
+    ids: Sequence[str],
+    variants: Sequence[int],
+    shape: tuple[int, ...],
+    sharing: str,
+    device: torch.device,
 ) -> torch.Tensor:
     """Standard normal noise float32 (len(ids), *shape), each sample from its own address."""
     draws = all_addressed(key, ids, variants, "noise", sharing)
-    return torch.from_numpy(np.stack([draw.standard_normal(shape, np.float32) for draw in draws])).to(device)
+    return torch.from_numpy(
+        np.stack([draw.standard_normal(shape, np.float32) for draw in draws])
+    ).to(device)
 
 
-# --- schedule and loss -------------------------------------------------------------------------------------------
+# --- schedule and loss
 
 
 def signal_shares(device: torch.device) -> torch.Tensor:
-    """Cumulative signal power float32 (TIMESTEPS,) of the cosine schedule, as the samplers of diffusers compute it."""
+    """Cumulative signal power float32 (TIMESTEPS,) of the cosine schedule, as the samplers of
+    diffusers compute it."""
     return make_sampler(SamplingSettings(), "sample").alphas_cumprod.float().to(device)
 
 
@@ -106,19 +134,27 @@ def denoising_loss(
     settings: GeneratorSettings,
     rng: torch.Generator,
 ) -> torch.Tensor:
-    """Squared error of the recovered grid, weighted by min(SNR, gamma) + floor (Hang et al. 2023, in sample space) and
-    by `importance`, which broadcasts to the grid; and with `detail_weight` that of its differences between neighbouring
-    pixels, which has the same minimum.
+    """Squared error of the recovered grid, weighted by min(SNR, gamma) + floor (Hang et al. 2023,
+    in sample space) and by `importance`, which broadcasts to the grid; and with `detail_weight`
+    that of its differences between neighbouring pixels, which has the same minimum.
 
-    `denoise(noisy, timesteps)` predicts the sample x, or the velocity v = a noise - s x, from x_t = a x + s noise.
-    The timesteps of a batch are spread evenly, which makes the loss of a small batch far less noisy, and `noise_focus`
-    moves them towards high noise, where the condition decides the structure.
+    `denoise(noisy, timesteps)` predicts the sample x, or the velocity v = a noise - s x, from x_t =
+    a x + s noise. The timesteps of a batch are spread evenly, which makes the loss of a small batch
+    far less noisy, and `noise_focus` moves them towards high noise, where the condition decides the
+    structure.
     """
     batch = grid.shape[0]
-    place = (torch.rand(1, generator=rng, device=grid.device) + torch.arange(batch, device=grid.device) / batch) % 1
-    timesteps = ((1 - (1 - place) ** settings.noise_focus) * TIMESTEPS).long().clamp_max(TIMESTEPS - 1)
+    place = (
+        torch.rand(1, generator=rng, device=grid.device)
+        + torch.arange(batch, device=grid.device) / batch
+    ) % 1
+    timesteps = (
+        ((1 - (1 - place) ** settings.noise_focus) * TIMESTEPS).long().clamp_max(TIMESTEPS - 1)
+    )
     power = shares[timesteps].reshape(-1, 1, 1, 1)
-    noisy = power.sqrt() * grid + (1 - power).sqrt() * torch.randn(grid.shape, generator=rng, device=grid.device)
+    noisy = power.sqrt() * grid + (1 - power).sqrt() * torch.randn(
+        grid.shape, generator=rng, device=grid.device
+    )
     predicted = denoise(noisy, timesteps).float()
     if settings.prediction == "velocity":
         predicted = power.sqrt() * noisy - (1 - power).sqrt() * predicted
@@ -126,26 +162,39 @@ def denoising_loss(
     error = weight.sqrt() * (predicted - grid)
     loss = (importance * error.square()).mean()
     if settings.detail_weight:
-        error, importance = (F.pixel_shuffle(part, settings.unshuffle) for part in (error, importance.expand_as(grid)))
+        error, importance = (
+            F.pixel_shuffle(part, settings.unshuffle)
+            for part in (error, importance.expand_as(grid))
+        )
         for axis in (2, 3):
             steps = error.diff(dim=axis).square()
-            loss = loss + settings.detail_weight * (importance.narrow(axis, 1, steps.shape[axis]) * steps).mean()
+            loss = (
+                loss
+                + settings.detail_weight
+                * (importance.narrow(axis, 1, steps.shape[axis]) * steps).mean()
+            )
     return loss
 
 
-# --- sampling ----------------------------------------------------------------------------------------------------
+# --- sampling
 
 
 def make_sampler(settings: SamplingSettings, prediction: str):
-    """A fresh scheduler of diffusers with its timesteps set, cosine schedule; it keeps state, so one per batch.
+    """A fresh scheduler of diffusers with its timesteps set, cosine schedule; it keeps state, so
+    one per batch.
 
-    `prediction` is what the network predicts: "sample" or "velocity". The timesteps are on the CPU, where the scheduler
-    looks up its coefficients: with timesteps on a GPU each look waits for all that the GPU has to do.
+    `prediction` is what the network predicts: "sample" or "velocity". The timesteps are on the CPU,
+    where the scheduler looks up its coefficients: with timesteps on a GPU each look waits for all
+    that the GPU has to do.
     """
     from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, UniPCMultistepScheduler
 
     kind = {"sample": "sample", "velocity": "v_prediction"}[prediction]
-    common = {"beta_schedule": "squaredcos_cap_v2", "prediction_type": kind, "timestep_spacing": "trailing"}
+    common = {
+        "beta_schedule": "squaredcos_cap_v2",
+        "prediction_type": kind,
+        "timestep_spacing": "trailing",
+    }
     if settings.sampler == "ddim":
         sampler = DDIMScheduler(**common, clip_sample=True)
     elif settings.sampler == "dpm-solver++":
@@ -160,15 +209,19 @@ def make_sampler(settings: SamplingSettings, prediction: str):
 def sample_grid(
     denoise: Denoise, noise: torch.Tensor, prediction: str, settings: SamplingSettings
 ) -> torch.Tensor:
-    """Grid of samples from starting noise, both (B, C, H, W); no noise is added on the way (eta 0, Q12).
+    """Grid of samples from starting noise, both (B, C, H, W); no noise is added on the way (eta 0,
+    Q12).
 
-    Every step works on each sample alone, so a batch changes a sample only by the rounding of its matrix products. The
-    network runs in the native format of the device (number_format.py), the solver in float32.
+    Every step works on each sample alone, so a batch changes a sample only by the rounding of its
+    matrix products. The network runs in the native format of the device (number_format.py), the
+    solver in float32.
     """
     sampler = make_sampler(settings, prediction)
     grid = noise * sampler.init_noise_sigma * settings.noise_scale
     for timestep, shown in zip(sampler.timesteps, sampler.timesteps.to(noise.device), strict=True):
         with number_format.autocast(noise.device):
-            predicted = denoise(sampler.scale_model_input(grid, timestep), shown.expand(grid.shape[0]))
+            predicted = denoise(
+                sampler.scale_model_input(grid, timestep), shown.expand(grid.shape[0])
+            )
         grid = sampler.step(predicted.float(), timestep, grid, return_dict=False)[0]
     return grid

@@ -1,11 +1,13 @@
-"""EMIT-Diff (DiffBoost) at a size that trains from scratch: a text- and edge-conditioned diffusion model (paper III).
+"""EMIT-Diff (DiffBoost) at a size that trains from scratch: a text- and edge-conditioned diffusion
+model (paper III).
 
-A UNet with cross-attention to the text and a ControlNet on the edge map are trained jointly on the fold's training
-cases, with classifier-free guidance through empty prompts. It differs from the paper in having no pre-training, no
-latent space (a pixel-unshuffled grid takes its place) and its own small text encoder. By settings, which the presets use
-as far as a short training needs it: the edges stand beside the noisy image in place of a ControlNet, the network is shown
-the mask and not its boundary alone, and it is told the style of the slice (style.py). Callers: the stages fit-generator
-and synthesize. Not here: the preset with Stable Diffusion weights.
+A UNet with cross-attention to the text and a ControlNet on the edge map are trained jointly on the
+fold's training cases, with classifier-free guidance through empty prompts. It differs from the
+paper in having no pre-training, no latent space (a pixel-unshuffled grid takes its place) and its
+own small text encoder. By settings, which the presets use as far as a short training needs it: the
+edges stand beside the noisy image in place of a ControlNet, the network is shown the mask and not
+its boundary alone, and it is told the style of the slice (style.py). Not here: the preset with
+Stable Diffusion weights.
 """
 
 from collections.abc import Sequence
@@ -31,9 +33,11 @@ from datasets.prompts import AUGMENTATION_PHRASES
 
 
 class EmitDiffNetwork(nn.Module):
-    """UNet, ControlNet and text encoder of one generator: noisy grid + timestep + edge grid + text -> prediction.
+    """UNet, ControlNet and text encoder of one generator: noisy grid + timestep + edge grid + text
+    -> prediction.
 
-    With style (style.py) it also keeps the statistics of its `slices` training slices, in their order.
+    With style (style.py) it also keeps the statistics of its `slices` training slices, in their
+    order.
     """
 
     def __init__(self, settings: GeneratorSettings, size: int, vocabulary: Vocabulary, slices: int):
@@ -44,24 +48,31 @@ class EmitDiffNetwork(nn.Module):
         shown = planes * (1 + settings.mask_shown)
         positions = diffusion.position_planes(size // settings.unshuffle)
         self.register_buffer("positions", positions, persistent=False)
-        self.text = TextEncoder(len(vocabulary.known), vocabulary.length, settings.text_width, heads=2)
-        # Cross-attention at the lowest resolution only: it costs least there, and a phrase speaks of the whole image.
+        self.text = TextEncoder(
+            len(vocabulary.known), vocabulary.length, settings.text_width, heads=2
+        )
+        # Cross-attention at the lowest resolution only: it costs least there, and a phrase speaks
+        # of the whole image.
         lowest = settings.attention == "lowest"
         self.unet = UNet2DConditionModel(
             sample_size=size // settings.unshuffle,
             in_channels=planes if self.controlled else planes + shown + positions.shape[1],
             out_channels=planes,
-            down_block_types=("DownBlock2D",) * (levels - 1) + ("CrossAttnDownBlock2D" if lowest else "DownBlock2D",),
-            up_block_types=("CrossAttnUpBlock2D" if lowest else "UpBlock2D",) + ("UpBlock2D",) * (levels - 1),
+            down_block_types=("DownBlock2D",) * (levels - 1)
+            + ("CrossAttnDownBlock2D" if lowest else "DownBlock2D",),
+            up_block_types=("CrossAttnUpBlock2D" if lowest else "UpBlock2D",)
+            + ("UpBlock2D",) * (levels - 1),
             block_out_channels=settings.channels,
             layers_per_block=settings.layers,
             cross_attention_dim=settings.text_width,
             attention_head_dim=settings.heads,  # this class reads it as the number of heads
             norm_num_groups=settings.norm_groups,
-            # The mean of the words also joins the time embedding, which reaches every block: brightness and sharpness
-            # concern the whole image, and attention alone conveyed nothing of them within 450 steps.
+            # The mean of the words also joins the time embedding, which reaches every block:
+            # brightness and sharpness concern the whole image, and attention alone conveyed nothing
+            # of them within 450 steps.
             class_embed_type="projection",
-            projection_class_embeddings_input_dim=settings.text_width + style.WIDTH * settings.style,
+            projection_class_embeddings_input_dim=settings.text_width
+            + style.WIDTH * settings.style,
         )
         if settings.style:
             self.register_buffer("styles", torch.zeros(slices, style.WIDTH - 1))
@@ -73,17 +84,26 @@ class EmitDiffNetwork(nn.Module):
             conditioning_channels=shown + positions.shape[1],
             conditioning_embedding_out_channels=settings.channels[:1],
         )
-        # A ControlNet starts silent (zero convolutions) so as not to disturb a pre-trained UNet. There is none here,
-        # and starting aloud saves steps: mean error from pure noise .089 against .093 (grey range 1), 450 steps, 64 px.
-        silent_layers = [self.control.controlnet_cond_embedding.conv_out, self.control.controlnet_mid_block]
+        # A ControlNet starts silent (zero convolutions) so as not to disturb a pre-trained UNet.
+        # There is none here, and starting aloud saves steps: mean error from pure noise .089
+        # against .093 (grey range 1), 450 steps, 64 px.
+        silent_layers = [
+            self.control.controlnet_cond_embedding.conv_out,
+            self.control.controlnet_mid_block,
+        ]
         for layer in (*silent_layers, *self.control.controlnet_down_blocks):
             layer.reset_parameters()
 
     def forward(
-        self, grid: torch.Tensor, timesteps: torch.Tensor, edges: torch.Tensor, text: torch.Tensor, styles: torch.Tensor
+        self,
+        grid: torch.Tensor,
+        timesteps: torch.Tensor,
+        edges: torch.Tensor,
+        text: torch.Tensor,
+        styles: torch.Tensor,
     ) -> torch.Tensor:
-        """grid (B, planes, H, W), edges: grid of edges (and mask), timesteps (B,), text (B, L, width), styles (B, W or 0)
-        -> prediction like grid."""
+        """grid (B, planes, H, W), edges: grid of edges (and mask), timesteps (B,), text (B, L,
+        width), styles (B, W or 0) -> prediction like grid."""
         condition = torch.cat([edges, self.positions.expand(len(edges), -1, -1, -1)], dim=1)
         whole = torch.cat([text.mean(dim=1), styles], dim=1)
         if not self.controlled:
@@ -106,7 +126,13 @@ class EmitDiffNetwork(nn.Module):
 class TrainingBatches:
     """Training slices on the device, and the loss of a batch of them."""
 
-    def __init__(self, network: EmitDiffNetwork, vocabulary: Vocabulary, data: TrainingSlices, device: torch.device):
+    def __init__(
+        self,
+        network: EmitDiffNetwork,
+        vocabulary: Vocabulary,
+        data: TrainingSlices,
+        device: torch.device,
+    ):
         self.network, self.settings = network, network.settings
         planes = np.stack([data.images, data.masks * 255, data.edges], axis=1)
         self.planes = torch.from_numpy(planes).to(device)
@@ -114,7 +140,9 @@ class TrainingBatches:
         phrases = AUGMENTATION_PHRASES[: self.settings.phrases]
         self.changes = change_table(("", *phrases)).to(device)
         distinct = list(dict.fromkeys(data.prompts))
-        self.prompt_of_slice = torch.tensor([distinct.index(prompt) for prompt in data.prompts], device=device)
+        self.prompt_of_slice = torch.tensor(
+            [distinct.index(prompt) for prompt in data.prompts], device=device
+        )
         texts = [join_phrase(prompt, phrase) for prompt in distinct for phrase in ("", *phrases)]
         self.tokens = vocabulary.encode(["", STYLE, *texts]).to(device)
         if self.settings.style:
@@ -125,7 +153,9 @@ class TrainingBatches:
     def loss(self, rows: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
         """Scalar loss of the slices `rows` (B,)."""
         settings = self.settings
-        images, masks, edges = random_edges(random_geometry(self.planes[rows].float() / 255, settings, rng), settings, rng)
+        images, masks, edges = random_edges(
+            random_geometry(self.planes[rows].float() / 255, settings, rng), settings, rng
+        )
         images, styles = self._draw_style(images, rng)
         phrase, tokens = self._draw_text(rows, rng)
         images = apply_changes(images, self.changes[phrase], rng)
@@ -139,29 +169,45 @@ class TrainingBatches:
         importance = diffusion.organ_importance(masks, settings)
         return diffusion.denoising_loss(denoise, grid, importance, self.shares, settings, rng)
 
-    def _draw_style(self, images: torch.Tensor, rng: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        """The images, some with another intensity, and what the network is told of their style, (B, WIDTH or 0)."""
+    def _draw_style(
+        self, images: torch.Tensor, rng: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The images, some with another intensity, and what the network is told of their style, (B,
+        WIDTH or 0)."""
         if not self.settings.style:
             return images, images.new_zeros(len(images), 0)
-        known = torch.rand(len(images), generator=rng, device=images.device) >= self.settings.style_dropout
+        known = (
+            torch.rand(len(images), generator=rng, device=images.device)
+            >= self.settings.style_dropout
+        )
         images = style.jittered(images, self.settings.style_jitter * known, rng)
-        return images, style.encoded(style.statistics(images), self.network.style_scale, known.float())
+        return images, style.encoded(
+            style.statistics(images), self.network.style_scale, known.float()
+        )
 
-    def _draw_text(self, rows: torch.Tensor, rng: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        """A phrase number (B,) per slice, 0 = none, and the tokens (B, L): its prompt, style words, or nothing."""
+    def _draw_text(
+        self, rows: torch.Tensor, rng: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """A phrase number (B,) per slice, 0 = none, and the tokens (B, L): its prompt, style words,
+        or nothing."""
         settings, device = self.settings, rows.device
         phrases = len(self.changes)
         draw = torch.rand(2, len(rows), generator=rng, device=device)
         phrase = torch.randint(1, max(2, phrases), (len(rows),), generator=rng, device=device)
         phrase = torch.where((draw[0] < settings.phrase_share) & (phrase < phrases), phrase, 0)
         token_row = 2 + self.prompt_of_slice[rows] * phrases + phrase
-        token_row = torch.where(draw[1] < settings.prompt_dropout + settings.style_share, 1, token_row)
+        token_row = torch.where(
+            draw[1] < settings.prompt_dropout + settings.style_share, 1, token_row
+        )
         token_row = torch.where(draw[1] < settings.prompt_dropout, 0, token_row)
         return phrase, self.tokens[token_row]
 
 
-def condition_grid(edges: torch.Tensor, masks: torch.Tensor, settings: GeneratorSettings) -> torch.Tensor:
-    """Grid of the edge maps, and of the masks if the network is shown them, both float32 (B,1,S,S)."""
+def condition_grid(
+    edges: torch.Tensor, masks: torch.Tensor, settings: GeneratorSettings
+) -> torch.Tensor:
+    """Grid of the edge maps, and of the masks if the network is shown them, both float32
+    (B,1,S,S)."""
     shown = torch.cat([edges, masks], dim=1) if settings.mask_shown else edges
     return diffusion.to_grid(shown, settings.unshuffle)
 
@@ -172,8 +218,19 @@ class EmitDiff(Generator):
     name = "emitdiff"
     mixes_variants = True
 
-    def __init__(self, network: EmitDiffNetwork, vocabulary: Vocabulary, ids: Sequence[str], device: torch.device):
-        self.network, self.vocabulary, self.ids, self.device = network, vocabulary, list(ids), device
+    def __init__(
+        self,
+        network: EmitDiffNetwork,
+        vocabulary: Vocabulary,
+        ids: Sequence[str],
+        device: torch.device,
+    ):
+        self.network, self.vocabulary, self.ids, self.device = (
+            network,
+            vocabulary,
+            list(ids),
+            device,
+        )
         self.number_format = number_format.native_format(device)
 
     @classmethod
@@ -190,12 +247,23 @@ class EmitDiff(Generator):
     ) -> None:
         settings.check_size(data.size)
         phrases = AUGMENTATION_PHRASES[: settings.phrases]
-        vocabulary = Vocabulary.of([STYLE, *(join_phrase(p, f) for p in set(data.prompts) for f in ("", *phrases))])
-        network = seeded(lambda: EmitDiffNetwork(settings, data.size, vocabulary, len(data.ids)), seed)
+        vocabulary = Vocabulary.of(
+            [STYLE, *(join_phrase(p, f) for p in set(data.prompts) for f in ("", *phrases))]
+        )
+        network = seeded(
+            lambda: EmitDiffNetwork(settings, data.size, vocabulary, len(data.ids)), seed
+        )
         state = start_training(network, settings, seed, device)
         batches = TrainingBatches(network, vocabulary, data, device)
         train(state, batches.loss, len(data.ids), settings, report, checkpoint)
-        save_fit(cls.name, state, data, settings, {"words": vocabulary.known, "prompt_length": vocabulary.length}, out)
+        save_fit(
+            cls.name,
+            state,
+            data,
+            settings,
+            {"words": vocabulary.known, "prompt_length": vocabulary.length},
+            out,
+        )
 
     @classmethod
     def load(cls, folder: Path, device: torch.device) -> "EmitDiff":
@@ -220,7 +288,9 @@ class EmitDiff(Generator):
         report: Report = silent,
     ) -> tuple[np.ndarray, np.ndarray]:
         sampling = sampling or self.network.settings.sampling
-        texts = embed(self.network.text, self.vocabulary, ["", *conditions.prompts], sampling.text_mix)
+        texts = embed(
+            self.network.text, self.vocabulary, ["", *conditions.prompts], sampling.text_mix
+        )
         images = np.empty(conditions.masks.shape, np.uint8)
         numbers = conditions.numbered(variant)
         for first in range(0, len(images), batch_size):
@@ -232,18 +302,27 @@ class EmitDiff(Generator):
             ids, shape = conditions.ids[rows], (unshuffle**2, *edges.shape[2:])
             noise = diffusion.starting_noise(key, ids, variants, shape, sampling.noise, self.device)
             styles = self._styles(ids, variants, key, sampling.style)
-            denoise = self._guided(edges, text, texts[""].expand_as(text), styles, sampling.guidance_scale)
+            denoise = self._guided(
+                edges, text, texts[""].expand_as(text), styles, sampling.guidance_scale
+            )
             grid = diffusion.sample_grid(denoise, noise, self.network.settings.prediction, sampling)
             images[rows] = diffusion.to_uint8(diffusion.from_grid(grid, unshuffle))[:, 0]
             report(min(first + batch_size, len(images)), len(images))
         return images, np.array(conditions.masks)
 
     def _edge_grid(
-        self, conditions: Conditions, rows: slice, variants: Sequence[int], key: str, sampling: SamplingSettings
+        self,
+        conditions: Conditions,
+        rows: slice,
+        variants: Sequence[int],
+        key: str,
+        sampling: SamplingSettings,
     ) -> torch.Tensor:
         # The stacks may be read-only memory maps or views; torch wants a copy of its own.
         masks = torch.from_numpy(np.array(conditions.masks[rows, None], np.float32, order="C"))
-        edges = torch.from_numpy(np.array(conditions.edges[rows, None], np.float32, order="C")) / 255
+        edges = (
+            torch.from_numpy(np.array(conditions.edges[rows, None], np.float32, order="C")) / 255
+        )
 
         def draws(purpose: str) -> list[np.random.Generator]:
             return diffusion.all_addressed(key, conditions.ids[rows], variants, purpose)
@@ -251,11 +330,13 @@ class EmitDiff(Generator):
         edges = addressed_edges(edges, masks, sampling, draws)
         return condition_grid(edges, masks, self.network.settings).to(self.device)
 
-    def _styles(self, ids: Sequence[str], variants: Sequence[int], key: str, chosen: str) -> torch.Tensor:
+    def _styles(
+        self, ids: Sequence[str], variants: Sequence[int], key: str, chosen: str
+    ) -> torch.Tensor:
         """What the network is told of the style of each sample, (B, WIDTH or 0).
 
-        Only styles of training slices are known: a slice that is none of them has no style of its own to be told, and a
-        generator of one case no other one's. The style is left open then.
+        Only styles of training slices are known: a slice that is none of them has no style of its
+        own to be told, and a generator of one case no other one's. The style is left open then.
         """
         network = self.network
         if not network.settings.style:
@@ -264,21 +345,35 @@ class EmitDiff(Generator):
             draws = diffusion.all_addressed(key, ids, variants, "style")
             rows = style.rows_of_other_cases(ids, self.ids, draws)
         else:
-            own = {slice_id: row for row, slice_id in enumerate(self.ids)} if chosen == "own" else {}
+            own = (
+                {slice_id: row for row, slice_id in enumerate(self.ids)} if chosen == "own" else {}
+            )
             rows = [own.get(slice_id, -1) for slice_id in ids]
         places = torch.tensor(rows, device=self.device)
         return style.encoded(network.styles[places], network.style_scale, (places >= 0).float())
 
     def _guided(
-        self, edges: torch.Tensor, text: torch.Tensor, no_text: torch.Tensor, styles: torch.Tensor, scale: float
+        self,
+        edges: torch.Tensor,
+        text: torch.Tensor,
+        no_text: torch.Tensor,
+        styles: torch.Tensor,
+        scale: float,
     ) -> diffusion.Denoise:
-        """Prediction with classifier-free guidance: `scale` times the way from no text to the text; 1 is one pass."""
+        """Prediction with classifier-free guidance: `scale` times the way from no text to the text;
+        1 is one pass."""
         if scale == 1:
             return lambda grid, timesteps: self.network(grid, timesteps, edges, text, styles)
-        edges, text, styles = torch.cat([edges, edges]), torch.cat([no_text, text]), torch.cat([styles, styles])
+        edges, text, styles = (
+            torch.cat([edges, edges]),
+            torch.cat([no_text, text]),
+            torch.cat([styles, styles]),
+        )
 
         def denoise(grid: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
-            both = self.network(torch.cat([grid, grid]), torch.cat([timesteps, timesteps]), edges, text, styles)
+            both = self.network(
+                torch.cat([grid, grid]), torch.cat([timesteps, timesteps]), edges, text, styles
+            )
             without, with_text = both.float().chunk(2)
             return without + scale * (with_text - without)
 

@@ -1,9 +1,10 @@
-"""What an augmentation phrase does to an image, so that a text encoder trained from scratch can learn what it means.
+"""What an augmentation phrase does to an image, so that a text encoder trained from scratch can
+learn what it means.
 
-Stable Diffusion brings its own idea of "darkened image"; a small model only knows what it was shown. In training a
-random phrase is written behind the prompt of a slice and the described change is made to the image; at sampling the
-phrase alone asks for the change (paper III-B, III-D). Callers: emitdiff, text. Not here: the list of phrases
-(datasets/prompts.py).
+Stable Diffusion brings its own idea of "darkened image"; a small model only knows what it was
+shown. In training a random phrase is written behind the prompt of a slice and the described change
+is made to the image; at sampling the phrase alone asks for the change (paper III-B, III-D). Not
+here: the list of phrases (datasets/prompts.py).
 """
 
 from dataclasses import astuple, dataclass
@@ -81,12 +82,14 @@ CHANGES: dict[str, Change] = {
 
 
 def join_phrase(prompt: str, phrase: str) -> str:
-    """"MRI, prostate, whole gland" and "darkened image" -> one prompt; an empty phrase adds nothing."""
+    """ "MRI, prostate, whole gland" and "darkened image" -> one prompt; an empty phrase adds
+    nothing."""
     return f"{prompt}, {phrase}" if phrase else prompt
 
 
 def split_phrase(prompt: str) -> tuple[str, str]:
-    """(triplet, phrase) of a prompt; the phrase is "" when the prompt ends with none of the known ones."""
+    """(triplet, phrase) of a prompt; the phrase is "" when the prompt ends with none of the known
+    ones."""
     for phrase in AUGMENTATION_PHRASES:
         if prompt.endswith(f", {phrase}"):
             return prompt.removesuffix(f", {phrase}"), phrase
@@ -98,8 +101,11 @@ def change_table(phrases: tuple[str, ...]) -> torch.Tensor:
     return torch.tensor([astuple(CHANGES[phrase] if phrase else Change()) for phrase in phrases])
 
 
-def apply_changes(images: torch.Tensor, changes: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
-    """Images float32 (B,1,S,S) in [0,1], each changed by its row of `changes` (B, 6); same shape and range."""
+def apply_changes(
+    images: torch.Tensor, changes: torch.Tensor, rng: torch.Generator
+) -> torch.Tensor:
+    """Images float32 (B,1,S,S) in [0,1], each changed by its row of `changes` (B, 6); same shape
+    and range."""
     gamma, contrast, detail, noise, radial, tilt = changes.reshape(-1, 6, 1, 1, 1).unbind(1)
     across = torch.linspace(-0.5, 0.5, images.shape[-1], device=images.device)
     radius = (across.square()[:, None] + across.square()[None, :]).mul(2).sqrt()
@@ -113,7 +119,8 @@ def apply_changes(images: torch.Tensor, changes: torch.Tensor, rng: torch.Genera
 
 
 def _blur(images: torch.Tensor) -> torch.Tensor:
-    """Gaussian blur with a standard deviation of 1/64 of the side, so that phrases mean the same at every size."""
+    """Gaussian blur with a standard deviation of 1/64 of the side, so that phrases mean the same at
+    every size."""
     radius = max(1, images.shape[-1] // 32)
     offsets = torch.arange(-radius, radius + 1, device=images.device, dtype=images.dtype)
     kernel = torch.exp(-0.5 * (2 * offsets / radius) ** 2)

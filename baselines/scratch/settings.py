@@ -16,27 +16,54 @@ LARGEST_WARP = 0.06  # of the side: farther, and what lies beside the mask bound
 
 
 def _without_later_defaults(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Without those fields, younger than the others, that have their neutral value: so older runs keep their keys."""
+    """Without those fields, younger than the others, that have their neutral value: so older runs
+    keep their keys."""
     none = object()
-    return {name: value for name, value in values.items() if LATER_SETTINGS.get(prefix + name, none) != value}
+    return {
+        name: value
+        for name, value in values.items()
+        if LATER_SETTINGS.get(prefix + name, none) != value
+    }
 
 
 class SamplingSettings(Frozen):
     """How a fitted generator is sampled; no part of the training depends on these."""
 
     sampler: Literal["ddim", "dpm-solver++", "unipc"] = "dpm-solver++"
-    steps: int = Field(6, ge=1, le=1000, description="denoising steps of the sampler (Q12: DDIM, 20)")
-    guidance_scale: float = Field(1.5, ge=1, description="classifier-free guidance; 1 = none (Q12: 9)")
-    text_mix: Literal["plain", "weighted"] = Field("plain", description="embedding of the prompt, or the mix of Q12")
-    noise: Literal["address", "shared"] = Field("address", description="noise per slice, or per variant only (Q26)")
-    # What makes the variants of a slice differ; the mask boundary always stays (slice_augmentation.py, style.py).
-    edge_dropout: float = Field(0.1, ge=0, le=1, description="share of image-edge patches dropped; 1 = mask boundary only")
-    edge_thinning: float = Field(0.0, ge=0, le=1, description="largest share of edge pixels dropped, the weakest first")
-    edge_warp: float = Field(0.0, ge=0, le=LARGEST_WARP, description="largest shift of image edges, as a share of the side")
-    style: Literal["own", "other", "none"] = Field(
-        "own", description="intensity and texture of the slice itself, of a training slice of another case, or left open"
+    steps: int = Field(
+        6, ge=1, le=1000, description="denoising steps of the sampler (Q12: DDIM, 20)"
     )
-    noise_scale: float = Field(1.0, ge=0, le=1, description="SD of the starting noise; below 1: smoother, more alike")
+    guidance_scale: float = Field(
+        1.5, ge=1, description="classifier-free guidance; 1 = none (Q12: 9)"
+    )
+    text_mix: Literal["plain", "weighted"] = Field(
+        "plain", description="embedding of the prompt, or the mix of Q12"
+    )
+    noise: Literal["address", "shared"] = Field(
+        "address", description="noise per slice, or per variant only (Q26)"
+    )
+    # What makes the variants of a slice differ; the mask boundary always stays
+    # (slice_augmentation.py, style.py).
+    edge_dropout: float = Field(
+        0.1, ge=0, le=1, description="share of image-edge patches dropped; 1 = mask boundary only"
+    )
+    edge_thinning: float = Field(
+        0.0, ge=0, le=1, description="largest share of edge pixels dropped, the weakest first"
+    )
+    edge_warp: float = Field(
+        0.0,
+        ge=0,
+        le=LARGEST_WARP,
+        description="largest shift of image edges, as a share of the side",
+    )
+    style: Literal["own", "other", "none"] = Field(
+        "own",
+        description="intensity and texture of the slice itself, of a training slice of another"
+        " case, or left open",
+    )
+    noise_scale: float = Field(
+        1.0, ge=0, le=1, description="SD of the starting noise; below 1: smoother, more alike"
+    )
 
     @model_serializer(mode="wrap")
     def _short(self, values_of) -> dict[str, Any]:
@@ -44,52 +71,102 @@ class SamplingSettings(Frozen):
 
 
 class GeneratorSettings(BaseSettings):
-    """All numbers of a generator trained from scratch. The defaults fit 64 px slices and two CPU cores."""
+    """All numbers of a generator trained from scratch. The defaults fit 64 px slices and two CPU
+    cores."""
 
     control: Literal["net", "input"] = Field(
-        "net", description="edges through a ControlNet (III-C), or beside the noisy image: about half the cost"
+        "net",
+        description="edges through a ControlNet (III-C), or beside the noisy image: about half the"
+        " cost",
     )
-    mask_shown: bool = Field(False, description="show the network the mask, and not its boundary alone (Q18)")
-    # Network: working grid = size / unshuffle; each further entry of `channels` halves it once more.
-    unshuffle: int = Field(4, ge=1, description="pixel-unshuffle factor in front of the UNet, in pixels")
+    mask_shown: bool = Field(
+        False, description="show the network the mask, and not its boundary alone (Q18)"
+    )
+    # Network: working grid = size / unshuffle; each further entry of `channels` halves it once
+    # more.
+    unshuffle: int = Field(
+        4, ge=1, description="pixel-unshuffle factor in front of the UNet, in pixels"
+    )
     channels: tuple[int, ...] = Field((32, 64), min_length=1, description="channels per resolution")
     layers: int = Field(1, ge=1, description="residual blocks per resolution")
     attention: Literal["middle", "lowest"] = Field(
-        "middle", description="attention in the middle block only, or in all blocks of the lowest resolution"
+        "middle",
+        description="attention in the middle block only, or in all blocks of the lowest resolution",
     )
     heads: int = Field(2, ge=1, description="attention heads")
-    norm_groups: int = Field(8, ge=1, description="groups of the group norm; divides every entry of channels")
+    norm_groups: int = Field(
+        8, ge=1, description="groups of the group norm; divides every entry of channels"
+    )
     text_width: int = Field(32, ge=4, description="channels of the text embedding")
     # Optimisation.
     steps: int = Field(600, ge=1, description="optimiser steps")
     batch: int = Field(8, ge=1, description="slices per step")
     learning_rate: float = Field(5e-3, gt=0, description="peak of the cosine schedule of AdamW")
-    warmup_share: float = Field(0.05, ge=0, le=1, description="share of the steps with a rising learning rate")
+    warmup_share: float = Field(
+        0.05, ge=0, le=1, description="share of the steps with a rising learning rate"
+    )
     weight_decay: float = Field(0.01, ge=0)
     gradient_clip: float = Field(1.0, gt=0, description="largest gradient norm")
-    ema_decay: float = Field(0.98, ge=0, lt=1, description="decay per step of the averaged weights that are kept")
-    prediction: Literal["sample", "velocity"] = Field("sample", description="what the network predicts")
-    min_snr_gamma: float = Field(1.0, gt=0, description="cap of the signal-to-noise weight of the loss")
-    organ_weight: float = Field(4.0, ge=0, description="extra weight of the loss in and around the mask; 0 = none")
-    detail_weight: float = Field(0.0, ge=0, description="weight of the loss of differences between neighbouring pixels")
-    snr_floor: float = Field(1.0, ge=0, description="weight of the loss where nothing but noise is left")
-    noise_focus: float = Field(2.0, ge=1, description="1 = all noise levels alike; above: more high ones")
+    ema_decay: float = Field(
+        0.98, ge=0, lt=1, description="decay per step of the averaged weights that are kept"
+    )
+    prediction: Literal["sample", "velocity"] = Field(
+        "sample", description="what the network predicts"
+    )
+    min_snr_gamma: float = Field(
+        1.0, gt=0, description="cap of the signal-to-noise weight of the loss"
+    )
+    organ_weight: float = Field(
+        4.0, ge=0, description="extra weight of the loss in and around the mask; 0 = none"
+    )
+    detail_weight: float = Field(
+        0.0, ge=0, description="weight of the loss of differences between neighbouring pixels"
+    )
+    snr_floor: float = Field(
+        1.0, ge=0, description="weight of the loss where nothing but noise is left"
+    )
+    noise_focus: float = Field(
+        2.0, ge=1, description="1 = all noise levels alike; above: more high ones"
+    )
     # What a training slice looks like.
     flip_probability: float = Field(0.5, ge=0, le=1, description="left-right mirror")
-    rotation_degrees: float = Field(0.0, ge=0, le=180, description="largest rotation to either side (Q13: 20)")
-    scale_range: tuple[float, float] = Field((1.0, 1.0), description="zoom (Q13: 0.75-1.05)")
-    phrases: int = Field(8, ge=0, description="augmentation phrases that are trained: the first ones of the list")
-    phrase_share: float = Field(0.3, ge=0, le=1, description="share of slices changed and described by a phrase")
-    prompt_dropout: float = Field(0.1, ge=0, le=1, description="share of empty prompts, for guidance")
-    style_share: float = Field(0.05, ge=0, le=1, description="share of prompts replaced by the style words of Q12")
-    edge_dropout: float = Field(0.15, ge=0, le=1, description="largest share of image-edge patches dropped")
-    edge_thinning: float = Field(0.0, ge=0, le=1, description="largest share of edge pixels dropped, the weakest first")
-    edge_warp: float = Field(
-        0.0, ge=0, le=LARGEST_WARP, description="largest shift of image and edges together, as a share of the side"
+    rotation_degrees: float = Field(
+        0.0, ge=0, le=180, description="largest rotation to either side (Q13: 20)"
     )
-    style: bool = Field(False, description="tell the network intensity and texture of the slice, for sampling.style")
-    style_dropout: float = Field(0.2, ge=0, le=1, description="share of slices whose style is not told")
-    style_jitter: float = Field(0.5, ge=0, le=1, description="share of those with a random intensity, which the style tells")
+    scale_range: tuple[float, float] = Field((1.0, 1.0), description="zoom (Q13: 0.75-1.05)")
+    phrases: int = Field(
+        8, ge=0, description="augmentation phrases that are trained: the first ones of the list"
+    )
+    phrase_share: float = Field(
+        0.3, ge=0, le=1, description="share of slices changed and described by a phrase"
+    )
+    prompt_dropout: float = Field(
+        0.1, ge=0, le=1, description="share of empty prompts, for guidance"
+    )
+    style_share: float = Field(
+        0.05, ge=0, le=1, description="share of prompts replaced by the style words of Q12"
+    )
+    edge_dropout: float = Field(
+        0.15, ge=0, le=1, description="largest share of image-edge patches dropped"
+    )
+    edge_thinning: float = Field(
+        0.0, ge=0, le=1, description="largest share of edge pixels dropped, the weakest first"
+    )
+    edge_warp: float = Field(
+        0.0,
+        ge=0,
+        le=LARGEST_WARP,
+        description="largest shift of image and edges together, as a share of the side",
+    )
+    style: bool = Field(
+        False, description="tell the network intensity and texture of the slice, for sampling.style"
+    )
+    style_dropout: float = Field(
+        0.2, ge=0, le=1, description="share of slices whose style is not told"
+    )
+    style_jitter: float = Field(
+        0.5, ge=0, le=1, description="share of those with a random intensity, which the style tells"
+    )
     # Sampling.
     sampling: SamplingSettings = SamplingSettings()
 
@@ -98,11 +175,16 @@ class GeneratorSettings(BaseSettings):
     @model_validator(mode="after")
     def _network_fits(self) -> GeneratorSettings:
         if any(width % self.norm_groups or width % self.heads for width in self.channels):
-            raise ValueError(f"channels {self.channels} must be multiples of norm_groups and of heads")
+            raise ValueError(
+                f"channels {self.channels} must be multiples of norm_groups and of heads"
+            )
         if not 0 < self.scale_range[0] <= self.scale_range[1]:
             raise ValueError(f"scale_range {self.scale_range} must be positive and ascending")
         if self.sampling.style == "other" and not self.style:
-            raise ValueError("sampling.style=other needs a generator told of styles; set style=true, or sampling.style=own")
+            raise ValueError(
+                "sampling.style=other needs a generator told of styles; set style=true, or"
+                " sampling.style=own"
+            )
         return self
 
     @model_serializer(mode="wrap")
@@ -110,8 +192,11 @@ class GeneratorSettings(BaseSettings):
         return _without_later_defaults(values_of(self))
 
     def held_out_sampling(self, spec: Mapping[str, Any]) -> dict[str, Any]:
-        """The whole edge map where it is, and no other case's style: both only make a sample less like its slice."""
-        changed = ("edge_warp", "edge_thinning") + (("style",) if spec.get("style") == "other" else ())
+        """The whole edge map where it is, and no other case's style: both only make a sample less
+        like its slice."""
+        changed = ("edge_warp", "edge_thinning") + (
+            ("style",) if spec.get("style") == "other" else ()
+        )
         return {name: value for name, value in spec.items() if name not in changed}
 
     def variant_phrases(self) -> tuple[str, ...]:
@@ -122,6 +207,8 @@ class GeneratorSettings(BaseSettings):
         unit = self.unshuffle * 2 ** (len(self.channels) - 1)
         if size % unit:
             raise InputError(
-                f"slices of {size} pixels do not fit this generator, whose grid needs a multiple of {unit}"
-                f" (unshuffle {self.unshuffle}, {len(self.channels)} resolutions); choose another size."
+                f"slices of {size} pixels do not fit this generator, whose grid needs a multiple"
+                f" of {unit}"
+                f" (unshuffle {self.unshuffle}, {len(self.channels)} resolutions); choose another"
+                f" size."
             )

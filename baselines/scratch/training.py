@@ -1,7 +1,5 @@
-"""Fitting a diffusion generator: the training loop, averaged weights, and the folder that a fit leaves behind.
-
-Callers: unconditional, emitdiff. Not here: the loss (diffusion.py) and what a batch holds.
-"""
+"""Fitting a diffusion generator: the training loop, averaged weights, and the folder that a fit
+leaves behind. Not here: the loss (diffusion.py) and what a batch holds."""
 
 import csv
 import json
@@ -35,7 +33,8 @@ class TrainingState:
     average: list[torch.Tensor]
     micro: MicroBatches
     step: int = 0
-    curve: list[tuple[int, float, float]] = field(default_factory=list)  # (step, mean loss since the last, rate)
+    # (step, mean loss since the last, rate)
+    curve: list[tuple[int, float, float]] = field(default_factory=list)
 
     def save(self, checkpoint: Checkpoint) -> None:
         tensors = {"rng": self.rng.get_state()}
@@ -60,16 +59,22 @@ class TrainingState:
         self.curve = [tuple(row) for row in numbers["curve"]]
 
 
-def start_training(network: nn.Module, settings: GeneratorSettings, seed: int, device: torch.device) -> TrainingState:
+def start_training(
+    network: nn.Module, settings: GeneratorSettings, seed: int, device: torch.device
+) -> TrainingState:
     """State before the first step; the network is moved to `device`."""
     network.to(device).train()
     if device.type == "cuda":
         network.to(memory_format=torch.channels_last)  # no gain on CPU, measured
     rate, decay = settings.learning_rate, settings.weight_decay
-    optimiser = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=decay, betas=(0.9, 0.95), fused=True)
+    optimiser = torch.optim.AdamW(
+        network.parameters(), lr=rate, weight_decay=decay, betas=(0.9, 0.95), fused=True
+    )
     average = [weight.detach().clone() for weight in network.parameters()]
     rng = torch.Generator(device).manual_seed(seed)
-    return TrainingState(network, optimiser, rng, average, MicroBatches(network, [rng], settings.batch))
+    return TrainingState(
+        network, optimiser, rng, average, MicroBatches(network, [rng], settings.batch)
+    )
 
 
 def learning_rate(step: int, settings: GeneratorSettings) -> float:
@@ -89,12 +94,14 @@ def train(
     report: Report,
     checkpoint: Checkpoint | None = None,
 ) -> None:
-    """Runs `state` to `settings.steps`; afterwards the network carries the averaged weights and is in eval mode.
+    """Runs `state` to `settings.steps`; afterwards the network carries the averaged weights and is
+    in eval mode.
 
-    `loss_of_batch(rows int64 (batch,), rng)` is the loss of those training slices. With `checkpoint` the state is saved
-    from time to time, and a training that was killed goes on from there to the same weights. Raises RuntimeError naming
-    the first step whose loss is not finite, and the last checkpoint. Where memory runs out, a batch goes through the
-    network in parts (microbatch.py).
+    `loss_of_batch(rows int64 (batch,), rng)` is the loss of those training slices. With
+    `checkpoint` the state is saved from time to time, and a training that was killed goes on from
+    there to the same weights. Raises RuntimeError naming the first step whose loss is not finite,
+    and the last checkpoint. Where memory runs out, a batch goes through the network in parts
+    (microbatch.py).
     """
     device = state.rng.device
     weights = list(state.network.parameters())
@@ -140,7 +147,11 @@ def _note_losses(state: TrainingState, losses: list[torch.Tensor], rate: float, 
     values = torch.stack(losses).tolist()
     for offset, value in enumerate(values, start=1 - len(values)):
         if not math.isfinite(value):
-            last = f"the last good checkpoint is that of step {saved}" if saved else "no checkpoint was saved before"
+            last = (
+                f"the last good checkpoint is that of step {saved}"
+                if saved
+                else "no checkpoint was saved before"
+            )
             raise RuntimeError(
                 f"the loss of the generator is {value} at step {state.step + offset}; {last}; lower"
                 f" generator.learning_rate (now {rate:.2g})."
@@ -149,13 +160,24 @@ def _note_losses(state: TrainingState, losses: list[torch.Tensor], rate: float, 
 
 
 def save_fit(
-    name: str, state: TrainingState, data: TrainingSlices, settings: GeneratorSettings, more: dict, out: Path
+    name: str,
+    state: TrainingState,
+    data: TrainingSlices,
+    settings: GeneratorSettings,
+    more: dict,
+    out: Path,
 ) -> None:
-    """Writes weights.safetensors, config.json (name, size, settings and `more`), curve.csv and training_ids.json."""
+    """Writes weights.safetensors, config.json (name, size, settings and `more`), curve.csv and
+    training_ids.json."""
     out.mkdir(parents=True, exist_ok=True)
     weights = {key: tensor.contiguous().cpu() for key, tensor in state.network.state_dict().items()}
     save_file(weights, out / "weights.safetensors")
-    config = {"generator": name, "size": data.size, "settings": settings.model_dump(mode="json"), **more}
+    config = {
+        "generator": name,
+        "size": data.size,
+        "settings": settings.model_dump(mode="json"),
+        **more,
+    }
     (out / "config.json").write_text(json.dumps(config, indent=1))
     state.micro.write(out)
     (out / IDS_FILE).write_text(json.dumps(list(data.ids)))

@@ -1,7 +1,8 @@
-"""Unconditional diffusion over (image, mask) pairs: what a diffusion model gives without text, edges or a known label.
+"""Unconditional diffusion over (image, mask) pairs: what a diffusion model gives without text,
+edges or a known label.
 
-A UNet draws image and mask together as two planes; the mask of a sample is its own, thresholded. Callers: the stages
-fit-generator and synthesize. Not here: any conditioning.
+A UNet draws image and mask together as two planes; the mask of a sample is its own, thresholded.
+Not here: any conditioning.
 """
 
 from collections.abc import Sequence
@@ -36,8 +37,10 @@ class PairNetwork(nn.Module):
             sample_size=size // settings.unshuffle,
             in_channels=planes + positions.shape[1],
             out_channels=planes,
-            down_block_types=("DownBlock2D",) * (levels - 1) + ("AttnDownBlock2D" if lowest else "DownBlock2D",),
-            up_block_types=("AttnUpBlock2D" if lowest else "UpBlock2D",) + ("UpBlock2D",) * (levels - 1),
+            down_block_types=("DownBlock2D",) * (levels - 1)
+            + ("AttnDownBlock2D" if lowest else "DownBlock2D",),
+            up_block_types=("AttnUpBlock2D" if lowest else "UpBlock2D",)
+            + ("UpBlock2D",) * (levels - 1),
             block_out_channels=settings.channels,
             layers_per_block=settings.layers,
             attention_head_dim=settings.channels[-1] // settings.heads,
@@ -56,7 +59,9 @@ class UnconditionalDiffusion(Generator):
     name = "unconditional"
     mixes_variants = True
 
-    def __init__(self, network: PairNetwork, settings: GeneratorSettings, size: int, device: torch.device):
+    def __init__(
+        self, network: PairNetwork, settings: GeneratorSettings, size: int, device: torch.device
+    ):
         self.network, self.settings, self.size, self.device = network, settings, size, device
         self.number_format = number_format.native_format(device)
 
@@ -90,7 +95,12 @@ class UnconditionalDiffusion(Generator):
     @classmethod
     def load(cls, folder: Path, device: torch.device) -> "UnconditionalDiffusion":
         config, settings = read_config(folder)
-        return cls(restore(PairNetwork(settings, config["size"]), folder, device), settings, config["size"], device)
+        return cls(
+            restore(PairNetwork(settings, config["size"]), folder, device),
+            settings,
+            config["size"],
+            device,
+        )
 
     @torch.inference_mode()
     def sample(
@@ -111,7 +121,9 @@ class UnconditionalDiffusion(Generator):
         numbers = conditions.numbered(variant)
         for first in range(0, len(images), batch_size):
             rows = slice(first, first + batch_size)
-            noise = diffusion.starting_noise(key, conditions.ids[rows], numbers[rows], shape, sampling.noise, self.device)
+            noise = diffusion.starting_noise(
+                key, conditions.ids[rows], numbers[rows], shape, sampling.noise, self.device
+            )
             grid = diffusion.sample_grid(self.network, noise, self.settings.prediction, sampling)
             planes = diffusion.from_grid(grid, self.settings.unshuffle)
             images[rows] = diffusion.to_uint8(planes[:, 0])

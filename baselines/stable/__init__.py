@@ -1,1 +1,2 @@
-"""Stable Diffusion and a ControlNet, fine-tuned per fold: the paper's own generator (III-A to III-C)."""
+"""Stable Diffusion and a ControlNet, fine-tuned per fold: the paper's own generator (III-A to
+III-C)."""

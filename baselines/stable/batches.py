@@ -1,7 +1,9 @@
-"""What a training step is shown: slices, moved at random together with their edges, their noise, timestep and text.
+"""What a training step is shown: slices, moved at random together with their edges, their noise,
+timestep and text.
 
-All that is drawn for a slice comes from its address - seed, step, place in the batch - so that neither the size of a
-micro-batch, nor the number of GPUs, nor a restart changes what any step sees. Callers: training. Not here: the loss.
+All that is drawn for a slice comes from its address - seed, step, place in the batch - so that
+neither the size of a micro-batch, nor the number of GPUs, nor a restart changes what any step
+sees. Not here: the loss.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,7 +27,8 @@ _READERS = 8  # threads that prepare the next micro-batch
 
 
 class Slices(Protocol):
-    """Training images by number: `prompts` are the distinct prompts; `in_memory`: few enough to keep their latents."""
+    """Training images by number: `prompts` are the distinct prompts; `in_memory`: few enough to
+    keep their latents."""
 
     prompts: Sequence[str]
     in_memory: bool
@@ -55,7 +58,8 @@ class FoldSlices:
 
 
 class FolderSlices:
-    """The images of pre-training, read when they are needed; they have no mask, so the edges are those of the image."""
+    """The images of pre-training, read when they are needed; they have no mask, so the edges are
+    those of the image."""
 
     in_memory = False
 
@@ -70,18 +74,21 @@ class FolderSlices:
 
     @cached_property
     def _detector(self) -> Detector:
-        return make_detector(*self._edge)  # made where it is used: a network is not sent to other processes
+        # made where it is used: a network is not sent to other processes
+        return make_detector(*self._edge)
 
     def read(self, number: int) -> tuple[np.ndarray, int]:
         image = read_image(self._images.files[number], self._size)
-        return np.stack([image, edge_map(image, self._no_mask, self._detector)]), self._images.prompt_of_image[number]
+        return np.stack(
+            [image, edge_map(image, self._no_mask, self._detector)]
+        ), self._images.prompt_of_image[number]
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """B slices of one step, float32 on the CPU: `images`, `edges` (B,1,S,S) in [0,1]; `noise` and `posterior`, standard
-    normal (B,4,H,W), of the diffusion and of the VAE; `timesteps` and `text` int64 (B,), text 0 = the empty prompt;
-    `numbers`: which slices."""
+    """B slices of one step, float32 on the CPU: `images`, `edges` (B,1,S,S) in [0,1]; `noise` and
+    `posterior`, standard normal (B,4,H,W), of the diffusion and of the VAE; `timesteps` and `text`
+    int64 (B,), text 0 = the empty prompt; `numbers`: which slices."""
 
     numbers: tuple[int, ...]
     images: torch.Tensor
@@ -94,19 +101,38 @@ class Drawn:
 
 def epoch_order(count: int, seed: int, epoch: int) -> list[int]:
     """The slices of an epoch, shuffled; `epoch` counts from 0."""
-    return torch.randperm(count, generator=torch.Generator().manual_seed(named_seed(seed, "order", epoch))).tolist()
+    return torch.randperm(
+        count, generator=torch.Generator().manual_seed(named_seed(seed, "order", epoch))
+    ).tolist()
 
 
 def is_still(settings: StableSettings) -> bool:
     """Whether training shows every slice as it is, so that it need be encoded only once."""
-    return not settings.rotation_degrees and settings.scale_range == (1.0, 1.0) and not settings.flip_probability
+    return (
+        not settings.rotation_degrees
+        and settings.scale_range == (1.0, 1.0)
+        and not settings.flip_probability
+    )
 
 
 class Drawer:
     """Draws the slices of a step; `latent` (C, H, W) is the shape of one slice's latents."""
 
-    def __init__(self, slices: Slices, settings: StableSettings, latent: tuple[int, ...], timesteps: int, seed: int):
-        self.slices, self.settings, self.latent, self.timesteps, self.seed = slices, settings, latent, timesteps, seed
+    def __init__(
+        self,
+        slices: Slices,
+        settings: StableSettings,
+        latent: tuple[int, ...],
+        timesteps: int,
+        seed: int,
+    ):
+        self.slices, self.settings, self.latent, self.timesteps, self.seed = (
+            slices,
+            settings,
+            latent,
+            timesteps,
+            seed,
+        )
 
     def one(self, number: int, step: int, place: int) -> tuple:
         """Everything about the slice at `place` of the batch of `step`."""
@@ -121,18 +147,30 @@ class Drawer:
         return planes[0], noise, posterior, timestep, 0 if dropped else 1 + prompt
 
     def batches(self, share: Sequence[tuple[int, int]], step: int, size: int) -> Iterator[Drawn]:
-        """`share` - (place, slice number) pairs - in micro-batches of `size`, the next one made while one is used."""
+        """`share` - (place, slice number) pairs - in micro-batches of `size`, the next one made
+        while one is used."""
         parts = [share[first : first + size] for first in range(0, len(share), size)]
         with ThreadPoolExecutor(_READERS) as pool:
             waiting = [self._ordered(pool, part, step) for part in parts[:1]]
             for place, part in enumerate(parts):
-                waiting += [self._ordered(pool, later, step) for later in parts[place + 1 : place + 2]]
-                planes, noise, posterior, timesteps, text = zip(*(one.result() for one in waiting.pop(0)), strict=True)
+                waiting += [
+                    self._ordered(pool, later, step) for later in parts[place + 1 : place + 2]
+                ]
+                planes, noise, posterior, timesteps, text = zip(
+                    *(one.result() for one in waiting.pop(0)), strict=True
+                )
                 stacked = torch.stack(planes)
                 yield Drawn(
-                    tuple(number for _, number in part), stacked[:, :1], stacked[:, 1:], torch.stack(noise),
-                    torch.stack(posterior), torch.tensor(timesteps), torch.tensor(text),
-                )  # fmt: skip
+                    tuple(number for _, number in part),
+                    stacked[:, :1],
+                    stacked[:, 1:],
+                    torch.stack(noise),
+                    torch.stack(posterior),
+                    torch.tensor(timesteps),
+                    torch.tensor(text),
+                )
 
-    def _ordered(self, pool: ThreadPoolExecutor, part: Sequence[tuple[int, int]], step: int) -> list:
+    def _ordered(
+        self, pool: ThreadPoolExecutor, part: Sequence[tuple[int, int]], step: int
+    ) -> list:
         return [pool.submit(self.one, number, step, place) for place, number in part]

@@ -1,8 +1,9 @@
-"""EMIT-Diff as the paper has it: Stable Diffusion with a ControlNet on the edge map, fine-tuned on the fold's slices.
+"""EMIT-Diff as the paper has it: Stable Diffusion with a ControlNet on the edge map, fine-tuned on
+the fold's slices.
 
-Latent diffusion with CLIP text and classifier-free guidance against a fixed negative prompt; the grey image is the mean
-of the three output channels (III-A). Callers: the stages pretrain, fit-generator and synthesize. Not here: the
-from-scratch generator of the smaller presets (baselines/scratch/emitdiff.py).
+Latent diffusion with CLIP text and classifier-free guidance against a fixed negative prompt; the
+grey image is the mean of the three output channels (III-A). Not here: the from-scratch generator
+of the smaller presets (baselines/scratch/emitdiff.py).
 """
 
 import csv
@@ -28,7 +29,11 @@ from benchmark.training import number_format
 from benchmark.training.checkpoint import Checkpoint
 from benchmark.training.microbatch import is_out_of_memory
 
-_SAMPLERS = {"ddim": DDIMScheduler, "dpm-solver++": DPMSolverMultistepScheduler, "unipc": UniPCMultistepScheduler}
+_SAMPLERS = {
+    "ddim": DDIMScheduler,
+    "dpm-solver++": DPMSolverMultistepScheduler,
+    "unipc": UniPCMultistepScheduler,
+}
 
 
 class StableDiffusion(Generator):
@@ -58,9 +63,15 @@ class StableDiffusion(Generator):
         _check(settings, data.size)
         pretrained = settings.location.get("pretrained")
         job = training.Job(
-            FoldSlices(data), data.size, settings, settings.location, Path(pretrained) if pretrained else None, seed,
-            out, checkpoint,
-        )  # fmt: skip
+            FoldSlices(data),
+            data.size,
+            settings,
+            settings.location,
+            Path(pretrained) if pretrained else None,
+            seed,
+            out,
+            checkpoint,
+        )
         curve = training.run(job, device, report)
         _save_fit(out, settings, data.size, curve)
         (out / IDS_FILE).write_text(json.dumps(list(data.ids)))
@@ -78,14 +89,24 @@ class StableDiffusion(Generator):
         report: Report = silent,
         checkpoint: Checkpoint | None = None,
     ) -> int:
-        """Trains on the folder of labelled images and leaves the same as `fit` does; returns the number of images.
+        """Trains on the folder of labelled images and leaves the same as `fit` does; returns the
+        number of images.
 
         `edge`: detector, its weights and device, as for `datasets.slices.edges.make_detector`.
         """
         images = pretraining_folder.listed(settings.location["pretraining"])
         _check(settings, size)
         own = settings.as_pretraining()
-        job = training.Job(FolderSlices(images, size, edge), size, own, settings.location, None, seed, out, checkpoint)
+        job = training.Job(
+            FolderSlices(images, size, edge),
+            size,
+            own,
+            settings.location,
+            None,
+            seed,
+            out,
+            checkpoint,
+        )
         _save_fit(out, settings, size, training.run(job, device, report))
         return len(images.files)
 
@@ -119,26 +140,31 @@ class StableDiffusion(Generator):
             rows = slice(first, first + batch_size)
             text = torch.stack([texts[prompt] for prompt in conditions.prompts[rows]])
             try:
-                latents = self._denoise(parts, conditions, rows, text, negative, numbers[rows], key, sampling)
+                latents = self._denoise(
+                    parts, conditions, rows, text, negative, numbers[rows], key, sampling
+                )
                 images[rows] = _decode(parts, latents)
             except (RuntimeError, MemoryError) as error:
                 if batch_size > 1 or not is_out_of_memory(error):
                     raise  # the stage tries again with smaller batches
                 raise InputError(
-                    f"the memory does not hold one slice of {self.size} pixels while sampling; choose a smaller size or a"
+                    f"the memory does not hold one slice of {self.size} pixels while sampling;"
+                    f" choose a smaller size or a"
                     " GPU with more memory."
                 ) from error
             report(min(first + batch_size, len(images)), len(images))
         return images, np.array(conditions.masks)
 
     def _loaded(self, compiled: bool) -> Parts:
-        """The model on the device: in bfloat16 where it can, on a GPU channels last; compiled on demand."""
+        """The model on the device: in bfloat16 where it can, on a GPU channels last; compiled on
+        demand."""
         if self._parts is None:
             parts = load_parts(_location(self.settings), self.folder)
             parts.denoiser.requires_grad_(False)
             parts.text_encoder.to(self.device)
             for module in (parts.vae, parts.denoiser):
-                # Not diffusers' own `to`, which warns of layers to be kept in float32 even where there are none.
+                # Not diffusers' own `to`, which warns of layers to be kept in float32 even where
+                # there are none.
                 torch.nn.Module.to(module, self.device, number_format.native_dtype(self.device))
                 if self.device.type == "cuda":
                     module.to(memory_format=torch.channels_last)
@@ -148,7 +174,9 @@ class StableDiffusion(Generator):
             self._parts = parts
         return self._parts
 
-    def _coded(self, parts: Parts, prompts: Sequence[str], text_mix: str) -> dict[str, torch.Tensor]:
+    def _coded(
+        self, parts: Parts, prompts: Sequence[str], text_mix: str
+    ) -> dict[str, torch.Tensor]:
         """Embedding (L, width) of every prompt; each is encoded once in the life of this object."""
         known = self._texts.setdefault(text_mix, {})
         if new := [prompt for prompt in prompts if prompt not in known]:
@@ -166,26 +194,43 @@ class StableDiffusion(Generator):
         key: str,
         sampling: StableSampling,
     ) -> torch.Tensor:
-        """Latents (B,4,H,W) float32 of the slices `rows`, from the noise of their addresses; no noise on the way (eta 0)."""
+        """Latents (B,4,H,W) float32 of the slices `rows`, from the noise of their addresses; no
+        noise on the way (eta 0)."""
         side = self.size // parts.latent_factor
         shape = (parts.vae.config.latent_channels, side, side)
-        latents = diffusion.starting_noise(key, conditions.ids[rows], variants, shape, sampling.noise, self.device)
-        edges = parts.denoiser.see(self._edges(conditions, rows, variants, key, sampling).to(parts.denoiser.unet.dtype))
+        latents = diffusion.starting_noise(
+            key, conditions.ids[rows], variants, shape, sampling.noise, self.device
+        )
+        edges = parts.denoiser.see(
+            self._edges(conditions, rows, variants, key, sampling).to(parts.denoiser.unet.dtype)
+        )
         predict = _guided(parts.denoiser, edges, text, negative, sampling)
         sampler = make_sampler(sampling, parts)
-        sampler.set_timesteps(sampling.steps)  # on the CPU, where the scheduler looks up its coefficients (diffusion.py)
+        # on the CPU, where the scheduler looks up its coefficients (diffusion.py)
+        sampler.set_timesteps(sampling.steps)
         latents = latents * sampler.init_noise_sigma
-        for timestep, shown in zip(sampler.timesteps, sampler.timesteps.to(self.device), strict=True):
-            predicted = predict(sampler.scale_model_input(latents, timestep), shown.expand(len(latents)))
+        for timestep, shown in zip(
+            sampler.timesteps, sampler.timesteps.to(self.device), strict=True
+        ):
+            predicted = predict(
+                sampler.scale_model_input(latents, timestep), shown.expand(len(latents))
+            )
             latents = sampler.step(predicted.float(), timestep, latents, return_dict=False)[0]
         return latents
 
     def _edges(
-        self, conditions: Conditions, rows: slice, variants: Sequence[int], key: str, sampling: StableSampling
+        self,
+        conditions: Conditions,
+        rows: slice,
+        variants: Sequence[int],
+        key: str,
+        sampling: StableSampling,
     ) -> torch.Tensor:
         """Edge maps (B,3,S,S) in [0,1]."""
         masks = torch.from_numpy(np.array(conditions.masks[rows, None], np.float32, order="C"))
-        edges = torch.from_numpy(np.array(conditions.edges[rows, None], np.float32, order="C")) / 255
+        edges = (
+            torch.from_numpy(np.array(conditions.edges[rows, None], np.float32, order="C")) / 255
+        )
         if sampling.edge_dropout:
             draws = diffusion.all_addressed(key, conditions.ids[rows], variants, "edges")
             edges = addressed_edge_dropout(edges, masks, sampling.edge_dropout, draws)
@@ -200,20 +245,30 @@ def make_sampler(sampling: StableSampling, parts: Parts):
 
 
 def _guided(
-    denoiser: Denoiser, edges: torch.Tensor, text: torch.Tensor, negative: torch.Tensor, sampling: StableSampling
+    denoiser: Denoiser,
+    edges: torch.Tensor,
+    text: torch.Tensor,
+    negative: torch.Tensor,
+    sampling: StableSampling,
 ) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
-    """Prediction with classifier-free guidance away from the negative prompt; scale 1 is one pass. `edges`: features."""
+    """Prediction with classifier-free guidance away from the negative prompt; scale 1 is one pass.
+    `edges`: features."""
     dtype = denoiser.unet.dtype
     text = text.to(dtype)
     scale = sampling.guidance_scale
     if scale > 1:
-        edges, text = torch.cat([edges, edges]), torch.cat([negative.to(dtype).expand_as(text), text])
+        edges, text = (
+            torch.cat([edges, edges]),
+            torch.cat([negative.to(dtype).expand_as(text), text]),
+        )
 
     def predict(latents: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
         latents = latents.to(dtype)
         if scale == 1:
             return denoiser(latents, timesteps, text, edges, sampling.control_scale)
-        both = denoiser(torch.cat([latents, latents]), timesteps.repeat(2), text, edges, sampling.control_scale)
+        both = denoiser(
+            torch.cat([latents, latents]), timesteps.repeat(2), text, edges, sampling.control_scale
+        )
         without, with_text = both.float().chunk(2)
         return without + scale * (with_text - without)
 
@@ -222,7 +277,9 @@ def _guided(
 
 def _decode(parts: Parts, latents: torch.Tensor) -> np.ndarray:
     """uint8 (B, S, S): the mean over the three channels of the decoded image (III-A)."""
-    images = parts.vae.decode((latents / parts.vae.config.scaling_factor).to(parts.vae.dtype), return_dict=False)[0]
+    images = parts.vae.decode(
+        (latents / parts.vae.config.scaling_factor).to(parts.vae.dtype), return_dict=False
+    )[0]
     grey = (images.float() * 0.5 + 0.5).clamp(0, 1).mean(dim=1)
     return diffusion.to_uint8(grey)
 
@@ -240,10 +297,16 @@ def _check(settings: StableSettings, size: int) -> None:
     weights.check_size(size, weights.check_base(base))
 
 
-def _save_fit(out: Path, settings: StableSettings, size: int, curve: Sequence[Sequence[float]]) -> None:
+def _save_fit(
+    out: Path, settings: StableSettings, size: int, curve: Sequence[Sequence[float]]
+) -> None:
     """Writes config.json and curve.csv beside the weights."""
     out.mkdir(parents=True, exist_ok=True)
-    config = {"generator": StableDiffusion.name, "size": size, "settings": settings.model_dump(mode="json")}
+    config = {
+        "generator": StableDiffusion.name,
+        "size": size,
+        "settings": settings.model_dump(mode="json"),
+    }
     (out / "config.json").write_text(json.dumps(config, indent=1))
     with (out / "curve.csv").open("w", newline="") as file:
         csv.writer(file).writerows([("step", "loss", "learning_rate"), *curve])

@@ -1,7 +1,6 @@
-"""The parts of a Stable Diffusion model with a ControlNet, loaded from safetensors; and the prompts' embeddings.
-
-Callers: the generator and its training. Not here: whether a folder is whole (weights.py), sampling, the training loop.
-"""
+"""The parts of a Stable Diffusion model with a ControlNet, loaded from safetensors; and the
+prompts' embeddings. Not here: whether a folder is whole (weights.py), sampling, the training
+loop."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,16 +23,21 @@ _PROMPT, _PHRASE, _STYLE = 0.045, 0.005, 0.95
 
 
 class Denoiser(nn.Module):
-    """UNet and ControlNet: noisy latents + timestep + text + edge map -> prediction like the latents."""
+    """UNet and ControlNet: noisy latents + timestep + text + edge map -> prediction like the
+    latents."""
 
     def __init__(self, unet: UNet2DConditionModel, control: ControlNetModel):
         super().__init__()
         self.unet, self.control = unet, control
 
     def split(self) -> None:
-        """Takes the layers that see the edges out of the ControlNet, as `see`: edges (B,3,S,S) -> what `forward` then wants
-        in their place. A sample needs it once, for all steps and both halves of guidance: up to a tenth of its time."""
-        self.see, self.control.controlnet_cond_embedding = self.control.controlnet_cond_embedding, nn.Identity()
+        """Takes the layers that see the edges out of the ControlNet, as `see`: edges (B,3,S,S) ->
+        what `forward` then wants in their place. A sample needs it once, for all steps and both
+        halves of guidance: up to a tenth of its time."""
+        self.see, self.control.controlnet_cond_embedding = (
+            self.control.controlnet_cond_embedding,
+            nn.Identity(),
+        )
 
     def forward(
         self,
@@ -43,9 +47,15 @@ class Denoiser(nn.Module):
         edges: torch.Tensor,
         control_scale: float = 1.0,
     ) -> torch.Tensor:
-        """latents (B,4,H,W), timesteps (B,), text (B,L,width), edges (B,3,S,S) in [0,1] -> (B,4,H,W)."""
+        """latents (B,4,H,W), timesteps (B,), text (B,L,width), edges (B,3,S,S) in [0,1] ->
+        (B,4,H,W)."""
         down, middle = self.control(
-            latents, timesteps, text, controlnet_cond=edges, conditioning_scale=control_scale, return_dict=False
+            latents,
+            timesteps,
+            text,
+            controlnet_cond=edges,
+            conditioning_scale=control_scale,
+            return_dict=False,
         )
         return self.unet(
             latents,
@@ -74,11 +84,12 @@ class Parts:
 
 
 def load_parts(location: dict, *folders: Path | None, seed: int = 0) -> Parts:
-    """The model at `location` (settings.StableSettings.location), float32, on the CPU, in eval mode.
+    """The model at `location` (settings.StableSettings.location), float32, on the CPU, in eval
+    mode.
 
-    A UNet or ControlNet in one of `folders` (of a training, earlier ones win) takes the place of the location's own.
-    Without any ControlNet, one is made as a copy of the UNet's encoder, its new layers drawn from `seed`.
-    Raises InputError for weights that are not there or not whole.
+    A UNet or ControlNet in one of `folders` (of a training, earlier ones win) takes the place of
+    the location's own. Without any ControlNet, one is made as a copy of the UNet's encoder, its new
+    layers drawn from `seed`. Raises InputError for weights that are not there or not whole.
     """
     transformers.utils.logging.disable_progress_bar()  # stages have a bar of their own
     base = weights.fetched("base", location["base"])
@@ -93,7 +104,9 @@ def load_parts(location: dict, *folders: Path | None, seed: int = 0) -> Parts:
         control = _model(ControlNetModel, folder)
     else:
         control = seeded(lambda: ControlNetModel.from_unet(unet, conditioning_channels=3), seed)
-    text_encoder = CLIPTextModel.from_pretrained(base / "text_encoder", use_safetensors=True, dtype=torch.float32)
+    text_encoder = CLIPTextModel.from_pretrained(
+        base / "text_encoder", use_safetensors=True, dtype=torch.float32
+    )
     return Parts(
         tokenizer=CLIPTokenizer.from_pretrained(base / "tokenizer"),
         text_encoder=text_encoder.eval().requires_grad_(False),
@@ -104,28 +117,37 @@ def load_parts(location: dict, *folders: Path | None, seed: int = 0) -> Parts:
 
 
 def _first(part: str, *folders: Path | None) -> Path | None:
-    return next((folder / part for folder in folders if folder is not None and (folder / part).is_dir()), None)
+    return next(
+        (folder / part for folder in folders if folder is not None and (folder / part).is_dir()),
+        None,
+    )
 
 
 def _model(kind, folder: Path):
     model, loading = kind.from_pretrained(
-        folder, use_safetensors=True, output_loading_info=True, low_cpu_mem_usage=False, torch_dtype=torch.float32
+        folder,
+        use_safetensors=True,
+        output_loading_info=True,
+        low_cpu_mem_usage=False,
+        torch_dtype=torch.float32,
     )
     if loading["missing_keys"] or loading.get("mismatched_keys"):
         lacking = sorted([*loading["missing_keys"], *map(str, loading.get("mismatched_keys", ()))])
         raise InputError(
-            f"{folder}: {len(lacking)} of the weights of {kind.__name__} are missing or of another shape (first:"
+            f"{folder}: {len(lacking)} of the weights of {kind.__name__} are missing or of another"
+            f" shape (first:"
             f" {lacking[0]}); give a whole folder of one model."
         )
     return model.eval()
 
 
-# --- text --------------------------------------------------------------------------------------------------------
+# --- text
 
 
 @torch.no_grad()
 def encode(parts: Parts, texts: Sequence[str]) -> torch.Tensor:
-    """Embeddings (P, L, width) of `texts`, on the text encoder's device, each padded to the tokenizer's length L.
+    """Embeddings (P, L, width) of `texts`, on the text encoder's device, each padded to the
+    tokenizer's length L.
 
     Raises InputError for a text of more tokens than CLIP reads.
     """
@@ -133,8 +155,13 @@ def encode(parts: Parts, texts: Sequence[str]) -> torch.Tensor:
     for text in texts:
         count = len(parts.tokenizer(text, truncation=False, verbose=False).input_ids)
         if count > limit:
-            raise InputError(f"prompt '{text}' has {count} tokens; CLIP reads {limit}, start and end included; shorten it.")
-    tokens = parts.tokenizer(list(texts), padding="max_length", max_length=limit, return_tensors="pt").input_ids
+            raise InputError(
+                f"prompt '{text}' has {count} tokens; CLIP reads {limit}, start and end included;"
+                f" shorten it."
+            )
+    tokens = parts.tokenizer(
+        list(texts), padding="max_length", max_length=limit, return_tensors="pt"
+    ).input_ids
     return parts.text_encoder(tokens.to(parts.text_encoder.device)).last_hidden_state
 
 

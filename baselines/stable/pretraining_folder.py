@@ -1,7 +1,8 @@
-"""The images of pre-training: a folder modality/organ/category/*.png, as RadImageNet is laid out (paper III-B).
+"""The images of pre-training: a folder modality/organ/category/*.png, as RadImageNet is laid out
+(paper III-B).
 
-The three folder names become the prompt "modality, organ, category". Callers: settings (planning), the generator's
-pre-training. Not here: the training. No torch here.
+The three folder names become the prompt "modality, organ, category". Not here: the training. No
+torch here.
 """
 
 from dataclasses import dataclass
@@ -19,7 +20,8 @@ SHA256 = "sha256:"
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """Images of a folder, in the order of their paths, with the number of their prompt in `prompts`."""
+    """Images of a folder, in the order of their paths, with the number of their prompt in
+    `prompts`."""
 
     files: tuple[Path, ...]
     prompt_of_image: tuple[int, ...]
@@ -34,7 +36,8 @@ def listed(name: str) -> LabelledImages:
     files = tuple(sorted(path for path in folder.glob("*/*/*/*") if path.suffix.lower() in _IMAGES))
     if not files:
         raise InputError(
-            f"generator.pretraining={name} holds no PNG or JPEG three folders deep; expected modality/organ/category/*.png."
+            f"generator.pretraining={name} holds no PNG or JPEG three folders deep; expected"
+            f" modality/organ/category/*.png."
         )
     texts = [_prompt(path.relative_to(folder)) for path in files]
     prompts = tuple(sorted(set(texts)))
@@ -43,22 +46,28 @@ def listed(name: str) -> LabelledImages:
 
 
 def identified(name: str, version: str, cache: Path | None) -> tuple[str, str]:
-    """(absolute folder, "sha256:..." of its images). Raises InputError where `version` is given and it is another."""
+    """(absolute folder, "sha256:..." of its images). Raises InputError where `version` is given and
+    it is another."""
     folder = Path(name).expanduser().absolute()
     files = {str(path.relative_to(folder)): path for path in listed(str(folder)).files}
     found = SHA256 + folder_fingerprint(files, {}, cache)
     if version and version != found:
-        raise InputError(f"generator.pretraining: the images in {folder} have {found}, not {version}.")
+        raise InputError(
+            f"generator.pretraining: the images in {folder} have {found}, not {version}."
+        )
     return str(folder), found
 
 
 def read_image(path: Path, size: int) -> np.ndarray:
-    """uint8 (size, size): the grey image, scaled to a square. Raises InputError for a file that is no picture."""
+    """uint8 (size, size): the grey image, scaled to a square. Raises InputError for a file that is
+    no picture."""
     try:
         with Image.open(path) as picture:
             return np.asarray(picture.convert("L").resize((size, size), Image.Resampling.BILINEAR))
     except (OSError, UnidentifiedImageError) as error:
-        raise InputError(f"pre-training image {path} cannot be read ({error}); remove it or copy it again.") from error
+        raise InputError(
+            f"pre-training image {path} cannot be read ({error}); remove it or copy it again."
+        ) from error
 
 
 def _prompt(path: Path) -> str:

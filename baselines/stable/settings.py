@@ -1,8 +1,10 @@
-"""Numbers of the Stable Diffusion generator, and where its weights and pre-training images come from.
+"""Numbers of the Stable Diffusion generator, and where its weights and pre-training images come
+from.
 
-Weights are named by a hub id or a folder. A record must not hold a folder of somebody's machine, and its key must hold
-what the weights are: `pinned` puts the word "local" and the sha256 of the files in the place of a folder, and gives the
-folder back as a location, which is no part of any key. Callers: request, plan, the generator. No torch here.
+Weights are named by a hub id or a folder. A record must not hold a folder of somebody's machine,
+and its key must hold what the weights are: `pinned` puts the word "local" and the sha256 of the
+files in the place of a folder, and gives the folder back as a location, which is no part of any
+key. No torch here.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ from benchmark.spec.run import LOCAL
 
 STABLE_DIFFUSION = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 # Ours. The release has a fixed negative prompt of its own (Q12).
-NEGATIVE_PROMPT = "colour photograph, painting, cartoon, text, watermark, frame, low quality, artefacts"
+NEGATIVE_PROMPT = (
+    "colour photograph, painting, cartoon, text, watermark, frame, low quality, artefacts"
+)
 _PLACES = ("base", "controlnet", "pretraining")
 
 
@@ -28,13 +32,21 @@ class StableSampling(Frozen):
     """How the fine-tuned model is sampled; no part of the training depends on these."""
 
     sampler: Literal["ddim", "dpm-solver++", "unipc"] = "dpm-solver++"
-    steps: int = Field(20, ge=1, le=1000, description="denoising steps of the sampler (Q12: DDIM, 20)")
-    guidance_scale: float = Field(7.5, ge=1, description="classifier-free guidance; 1 = none (Q12: 9)")
+    steps: int = Field(
+        20, ge=1, le=1000, description="denoising steps of the sampler (Q12: DDIM, 20)"
+    )
+    guidance_scale: float = Field(
+        7.5, ge=1, description="classifier-free guidance; 1 = none (Q12: 9)"
+    )
     negative_prompt: str = Field(NEGATIVE_PROMPT, description="what guidance leads away from (Q12)")
     control_scale: float = Field(1.0, ge=0, description="strength of the edge condition")
     edge_dropout: float = Field(0.0, ge=0, le=1, description="share of image-edge patches dropped")
-    text_mix: Literal["plain", "weighted"] = Field("plain", description="embedding of the prompt, or the mix of Q12")
-    noise: Literal["address", "shared"] = Field("address", description="noise per slice, or per variant only (Q26)")
+    text_mix: Literal["plain", "weighted"] = Field(
+        "plain", description="embedding of the prompt, or the mix of Q12"
+    )
+    noise: Literal["address", "shared"] = Field(
+        "address", description="noise per slice, or per variant only (Q26)"
+    )
     compile: bool = Field(False, description="torch.compile of the UNet and the ControlNet")
 
 
@@ -43,27 +55,54 @@ class StableSettings(BaseSettings):
 
     kind: Literal["stable-diffusion"] = "stable-diffusion"
     # Weights.
-    base: str = Field(STABLE_DIFFUSION, description="hub id or folder: tokenizer, text encoder, VAE, UNet, scheduler")
-    base_version: str = Field("", description="commit on the hub, or sha256 of a folder's files; found out if empty")
+    base: str = Field(
+        STABLE_DIFFUSION,
+        description="hub id or folder: tokenizer, text encoder, VAE, UNet, scheduler",
+    )
+    base_version: str = Field(
+        "", description="commit on the hub, or sha256 of a folder's files; found out if empty"
+    )
     controlnet: str = Field("", description="hub id or folder; empty: a copy of the UNet's encoder")
     controlnet_version: str = Field("", description="as base_version")
-    unet: Literal["locked", "decoder", "whole"] = Field("whole", description="what of the UNet is trained")
+    unet: Literal["locked", "decoder", "whole"] = Field(
+        "whole", description="what of the UNet is trained"
+    )
     # Fine-tuning on the fold's training cases (III-C).
-    epochs: int = Field(100, ge=1, description="passes over the training slices (Q13: 400, Q27: 1600)")
+    epochs: int = Field(
+        100, ge=1, description="passes over the training slices (Q13: 400, Q27: 1600)"
+    )
     batch: int = Field(48, ge=1, description="slices per optimiser step (Q13: 32)")
-    micro_batch: int = Field(8, ge=1, description="slices at once on each GPU; a step adds them up to `batch`")
+    micro_batch: int = Field(
+        8, ge=1, description="slices at once on each GPU; a step adds them up to `batch`"
+    )
     learning_rate: float = Field(1e-6, gt=0, description="of AdamW, constant")
     weight_decay: float = Field(0.01, ge=0)
     gradient_clip: float = Field(1.0, gt=0, description="largest gradient norm")
-    ema_decay: float = Field(0.999, ge=0, lt=1, description="decay per step of the averaged weights that are kept")
-    rotation_degrees: float = Field(20.0, ge=0, le=180, description="largest rotation of image and edges (Q13)")
-    scale_range: tuple[float, float] = Field((0.75, 1.05), description="zoom of image and edges (Q13)")
-    flip_probability: float = Field(0.0, ge=0, le=1, description="left-right mirror of image and edges")
-    prompt_dropout: float = Field(0.1, ge=0, le=1, description="share of empty prompts, for guidance")
-    phrases: int = Field(50, ge=0, description="augmentation phrases that the variants cycle through (Q12)")
+    ema_decay: float = Field(
+        0.999, ge=0, lt=1, description="decay per step of the averaged weights that are kept"
+    )
+    rotation_degrees: float = Field(
+        20.0, ge=0, le=180, description="largest rotation of image and edges (Q13)"
+    )
+    scale_range: tuple[float, float] = Field(
+        (0.75, 1.05), description="zoom of image and edges (Q13)"
+    )
+    flip_probability: float = Field(
+        0.0, ge=0, le=1, description="left-right mirror of image and edges"
+    )
+    prompt_dropout: float = Field(
+        0.1, ge=0, le=1, description="share of empty prompts, for guidance"
+    )
+    phrases: int = Field(
+        50, ge=0, description="augmentation phrases that the variants cycle through (Q12)"
+    )
     # Pre-training on a folder of labelled images (III-B), once for all folds and seeds.
-    pretraining: str = Field("", description="folder modality/organ/category/*.png (RadImageNet's layout); empty: none")
-    pretraining_version: str = Field("", description="sha256 of the folder's files; found out if empty")
+    pretraining: str = Field(
+        "", description="folder modality/organ/category/*.png (RadImageNet's layout); empty: none"
+    )
+    pretraining_version: str = Field(
+        "", description="sha256 of the folder's files; found out if empty"
+    )
     pretraining_epochs: int = Field(1, ge=1)
     pretraining_batch: int = Field(384, ge=1)
     pretraining_learning_rate: float = Field(1e-5, gt=0)
@@ -87,26 +126,33 @@ class StableSettings(BaseSettings):
         return self
 
     def check_size(self, size: int) -> None:
-        """Raises InputError for slices of `size` pixels that do not fit, and for a weights folder that cannot work."""
+        """Raises InputError for slices of `size` pixels that do not fit, and for a weights folder
+        that cannot work."""
         weights.check_size(size, weights.checked_unit(self.base, self.controlnet))
 
     def pinned(self, cache: Path | None) -> tuple[StableSettings, dict[str, Any]]:
-        """Settings with the identity of weights and images in the place of folders, and the location of these.
+        """Settings with the identity of weights and images in the place of folders, and the
+        location of these.
 
-        Folders are hashed, with `cache` (datasets/files/fingerprint.py). Raises InputError for a folder that cannot be used,
-        a hub id whose commit cannot be found out, and a given version that is not that of the files.
+        Folders are hashed, with `cache` (datasets/files/fingerprint.py). Raises InputError for a
+        folder that cannot be used, a hub id whose commit cannot be found out, and a given version
+        that is not that of the files.
         """
         found: dict[str, Any] = {"base": self.base, "base_version": self.base_version}
         found |= {"controlnet": self.controlnet, "controlnet_version": self.controlnet_version}
         location: dict[str, Any] = {"micro_batch": self.micro_batch}
         for role in ("base", "controlnet"):
             if name := getattr(self, role):
-                version, place = weights.identified(role, name, getattr(self, f"{role}_version"), cache)
+                version, place = weights.identified(
+                    role, name, getattr(self, f"{role}_version"), cache
+                )
                 local = version.startswith(weights.SHA256)
                 found |= {role: LOCAL if local else name, f"{role}_version": version}
                 location[role] = place
         if self.pretraining:
-            folder, version = pretraining_folder.identified(self.pretraining, self.pretraining_version, cache)
+            folder, version = pretraining_folder.identified(
+                self.pretraining, self.pretraining_version, cache
+            )
             found |= {"pretraining": LOCAL, "pretraining_version": version}
             location["pretraining"] = folder
         found["micro_batch"] = StableSettings.model_fields["micro_batch"].default
@@ -135,7 +181,11 @@ class StableSettings(BaseSettings):
         lines = []
         for role in ("base", "controlnet"):
             if place := location.get(role):
-                absent = "" if weights.is_cached(role, place) else ", to be downloaded (or --set generator.{role}=FOLDER)"
+                absent = (
+                    ""
+                    if weights.is_cached(role, place)
+                    else ", to be downloaded (or --set generator.{role}=FOLDER)"
+                )
                 lines.append(f"{role}: {place.removeprefix('hub:')}{absent.format(role=role)}")
         if not location.get("controlnet"):
             lines.append("controlnet: a copy of the UNet's encoder")
@@ -143,24 +193,42 @@ class StableSettings(BaseSettings):
 
     @property
     def location(self) -> dict[str, Any]:
-        """base, controlnet, pretraining: a folder or "hub:ID@COMMIT"; micro_batch; pretrained: a stage's folder."""
+        """base, controlnet, pretraining: a folder or "hub:ID@COMMIT"; micro_batch; pretrained: a
+        stage's folder."""
         return self._location
 
     def training_spec(self) -> dict[str, Any]:
-        left_out = {"sampling", "micro_batch", "phrases"} | {name for name in type(self).model_fields if "pretraining" in name}
+        left_out = {"sampling", "micro_batch", "phrases"} | {
+            name for name in type(self).model_fields if "pretraining" in name
+        }
         return self.model_dump(mode="json", exclude=left_out)
 
     def pretraining_spec(self) -> dict[str, Any] | None:
         """What decides the weights that pre-training leaves; None without one."""
         if not self.pretraining:
             return None
-        kept = {name for name in type(self).model_fields if "pretraining" in name or "_version" in name}
-        kept |= {"kind", "base", "controlnet", "unet", "weight_decay", "gradient_clip", "ema_decay", "prompt_dropout"}
+        kept = {
+            name for name in type(self).model_fields if "pretraining" in name or "_version" in name
+        }
+        kept |= {
+            "kind",
+            "base",
+            "controlnet",
+            "unet",
+            "weight_decay",
+            "gradient_clip",
+            "ema_decay",
+            "prompt_dropout",
+        }
         return self.model_dump(mode="json", include=kept)
 
     def as_pretraining(self) -> StableSettings:
-        """The settings of the pre-training's own steps: its epochs, batch and rate, and images as they are."""
-        numbers = {name: getattr(self, f"pretraining_{name}") for name in ("epochs", "batch", "learning_rate")}
+        """The settings of the pre-training's own steps: its epochs, batch and rate, and images as
+        they are."""
+        numbers = {
+            name: getattr(self, f"pretraining_{name}")
+            for name in ("epochs", "batch", "learning_rate")
+        }
         still = {"rotation_degrees": 0.0, "scale_range": (1.0, 1.0), "flip_probability": 0.0}
         return self.model_copy(update=numbers | still)
 

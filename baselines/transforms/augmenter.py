@@ -1,8 +1,5 @@
 """An Augmenter: one transform, and what the protocol does after it, as a training step calls it.
-
-Callers: the objectives (after merging, so that a sample is augmented as it is presented), reports through
-`sheet_samples`. Not here: the transforms themselves.
-"""
+Not here: the transforms themselves."""
 
 import hashlib
 
@@ -18,31 +15,37 @@ from benchmark.spec.method import OWN_PREFIX
 
 
 class Augmenter:
-    """Applies a transform to batches; with `renormalise`, every sample is then stretched to [0, 1] (Q3)."""
+    """Applies a transform to batches; with `renormalise`, every sample is then stretched to [0, 1]
+    (Q3)."""
 
     def __init__(self, transform: Transform, *, renormalise: bool):
         self.transform = transform
         self.renormalise = renormalise
 
-    def __call__(self, images: Tensor, masks: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """images: float32 (B, 1, H, W) in [0, 1]; masks: uint8 or long (B, H, W), on the same device. Returns both in
-        the same shapes and dtypes.
+    def __call__(
+        self, images: Tensor, masks: Tensor, rng: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """images: float32 (B, 1, H, W) in [0, 1]; masks: uint8 or long (B, H, W), on the same
+        device. Returns both in the same shapes and dtypes.
 
-        rng may be on any device. It advances alike whatever the transform: runs that differ only in their transform
-        share all other random decisions.
+        rng may be on any device. It advances alike whatever the transform: runs that differ only in
+        their transform share all other random decisions.
         """
         drawn = self.transform.draw(images, _own_generator(rng))
-        # Mixed precision is for the network: half precision would coarsen the grid and the blurred image.
+        # Mixed precision is for the network: half precision would coarsen the grid and the blurred
+        # image.
         with torch.autocast(images.device.type, enabled=False):
             if not self.renormalise:
                 return self.transform.apply(images, masks, drawn)
-            # In float64 a shifted image is exact, and its normalisation is bit for bit that of the image itself.
+            # In float64 a shifted image is exact, and its normalisation is bit for bit that of the
+            # image itself.
             changed, masks = self.transform.apply(images.double(), masks, drawn)
             return stretch_to_full_range(changed).to(images.dtype), masks
 
 
 class OwnTransform(Transform):
-    """A user's own transform; what it returns is checked in each step, since nobody else has tested it."""
+    """A user's own transform; what it returns is checked in each step, since nobody else has tested
+    it."""
 
     def __init__(self, reference: str):
         self.name, self.inner = reference.removeprefix(OWN_PREFIX), own_class(reference).cls()
@@ -55,32 +58,41 @@ class OwnTransform(Transform):
         for what, before, after in zip(("images", "masks"), (images, masks), found, strict=True):
             if (before.shape, before.dtype) != (after.shape, after.dtype):
                 raise InputError(
-                    f"method {self.name} made {what} of {after.dtype} {tuple(after.shape)} from {before.dtype}"
+                    f"method {self.name} made {what} of {after.dtype} {tuple(after.shape)} from"
+                    f" {before.dtype}"
                     f" {tuple(before.shape)}; a transform keeps shape and type."
                 )
         return found
 
 
 def _own_generator(rng: torch.Generator) -> torch.Generator:
-    """A CPU generator that follows from the state of `rng`, which moves on by one draw. The state lies on the host even
-    for a GPU generator: a number drawn there would have to be waited for, and with it all that the GPU has to do."""
+    """A CPU generator that follows from the state of `rng`, which moves on by one draw. The state
+    lies on the host even for a GPU generator: a number drawn there would have to be waited for, and
+    with it all that the GPU has to do."""
     state = rng.get_state().numpy().tobytes()
     torch.rand((), generator=rng, device=rng.device)
-    return torch.Generator().manual_seed(int.from_bytes(hashlib.blake2b(state, digest_size=7).digest()))
+    return torch.Generator().manual_seed(
+        int.from_bytes(hashlib.blake2b(state, digest_size=7).digest())
+    )
 
 
 def stretch_to_full_range(images: Tensor) -> Tensor:
-    """Min-max normalisation of each image of (B, 1, H, W) to [0, 1]; an image of one grey value becomes 0."""
+    """Min-max normalisation of each image of (B, 1, H, W) to [0, 1]; an image of one grey value
+    becomes 0."""
     low = images.amin(dim=(2, 3), keepdim=True)
     span = images.amax(dim=(2, 3), keepdim=True) - low
     return (images - low) / torch.where(span > 0, span, 1.0)
 
 
-def make_augmenter(transform: str, *, renormalise: bool = False, dropped_deepstack: bool = False) -> Augmenter:
-    """The Augmenter of a key of TRANSFORMS, of "none", or of a user's own transform ("own:NAME@VERSION").
+def make_augmenter(
+    transform: str, *, renormalise: bool = False, dropped_deepstack: bool = False
+) -> Augmenter:
+    """The Augmenter of a key of TRANSFORMS, of "none", or of a user's own transform
+    ("own:NAME@VERSION").
 
-    renormalise: protocol switch of the same name (Q3). dropped_deepstack: protocol switch deepstack=dropped, under
-    which "deepstack" changes nothing (Q2). Raises InputError for an unknown transform.
+    renormalise: protocol switch of the same name (Q3). dropped_deepstack: protocol switch
+    deepstack=dropped, under which "deepstack" changes nothing (Q2). Raises InputError for an
+    unknown transform.
     """
     if transform.startswith(OWN_PREFIX):
         return Augmenter(OwnTransform(transform), renormalise=renormalise)
@@ -95,8 +107,9 @@ def sheet_samples(
 ) -> tuple[np.ndarray, np.ndarray, list[dict[str, float]]]:
     """n augmented versions of one slice, for a contact sheet.
 
-    image: float32 (H, W) in [0, 1]; mask: uint8 (H, W). Returns images float32 (n, H, W), which brightness and noise
-    may take out of [0, 1], masks uint8 (n, H, W), and the scalar parameters drawn for each, by name.
+    image: float32 (H, W) in [0, 1]; mask: uint8 (H, W). Returns images float32 (n, H, W), which
+    brightness and noise may take out of [0, 1], masks uint8 (n, H, W), and the scalar parameters
+    drawn for each, by name.
     """
     chosen = make_augmenter(transform).transform
     images = torch.from_numpy(image)[None, None].repeat(n, 1, 1, 1)
@@ -104,4 +117,8 @@ def sheet_samples(
     drawn = chosen.draw(images, torch.Generator().manual_seed(seed))
     images, masks = chosen.apply(images, masks, drawn)
     scalars = {name: values.tolist() for name, values in drawn.items() if values.ndim == 1}
-    return images[:, 0].numpy(), masks.numpy(), [{name: float(v[i]) for name, v in scalars.items()} for i in range(n)]
+    return (
+        images[:, 0].numpy(),
+        masks.numpy(),
+        [{name: float(v[i]) for name, v in scalars.items()} for i in range(n)],
+    )

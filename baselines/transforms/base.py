@@ -1,7 +1,7 @@
 """What all transforms share: drawing parameters is one step, applying them another.
 
-`draw` makes every random decision for a batch and returns it as data, so that the same parameters can be applied again,
-shown beside a picture, or set by hand; `apply` is a pure function. Callers: the other modules of this package.
+`draw` makes every random decision for a batch and returns it as data, so that the same parameters
+can be applied again, shown beside a picture, or set by hand; `apply` is a pure function.
 """
 
 from abc import ABC, abstractmethod
@@ -21,15 +21,17 @@ class Transform(ABC):
     def draw(self, images: Tensor, rng: torch.Generator) -> Drawn:
         """Random parameters for a batch.
 
-        images: (B, 1, H, W); only its shape and device are used. rng: a generator on the CPU or on that device; how
-        much is drawn depends on the shape alone. Returns tensors with B rows, on the images' device: the scalar
-        parameters are (B,), with the unit in the name where there is one; noise fields have more axes.
+        images: (B, 1, H, W); only its shape and device are used. rng: a generator on the CPU or on
+        that device; how much is drawn depends on the shape alone. Returns tensors with B rows, on
+        the images' device: the scalar parameters are (B,), with the unit in the name where there is
+        one; noise fields have more axes.
         """
 
     @abstractmethod
     def apply(self, images: Tensor, masks: Tensor, drawn: Drawn) -> tuple[Tensor, Tensor]:
-        """images: float (B, 1, H, W) in [0, 1]; masks: integer (B, H, W); returns new or unchanged tensors of the same
-        shapes and dtypes, never written in place. Brightness and noise may leave [0, 1], as in the release."""
+        """images: float (B, 1, H, W) in [0, 1]; masks: integer (B, H, W); returns new or unchanged
+        tensors of the same shapes and dtypes, never written in place. Brightness and noise may
+        leave [0, 1], as in the release."""
 
 
 class Identity(Transform):
@@ -49,7 +51,8 @@ def uniform(rng: torch.Generator, shape: int | tuple[int, ...], low: float, high
 
 
 def around_one(rng: torch.Generator, n: int, low: float, high: float) -> Tensor:
-    """float32 (n,): half of the draws uniform in [low, 1), half in [1, high), as batchgenerators draws all factors."""
+    """float32 (n,): half of the draws uniform in [low, 1), half in [1, high), as batchgenerators
+    draws all factors."""
     below = chance(rng, n, 0.5)
     return torch.where(below, uniform(rng, n, low, 1.0), uniform(rng, n, 1.0, high))
 
@@ -60,8 +63,8 @@ def chance(rng: torch.Generator, n: int, probability: float) -> Tensor:
 
 
 def normal_field(images: Tensor, rng: torch.Generator) -> Tensor:
-    """Standard normal float32 of the images' shape, drawn on their device from a seed that `rng` gives: a field is far
-    too large to be drawn on the CPU and copied in each step."""
+    """Standard normal float32 of the images' shape, drawn on their device from a seed that `rng`
+    gives: a field is far too large to be drawn on the CPU and copied in each step."""
     seed = int(torch.randint(2**62, (), generator=rng, device=rng.device))
     own = torch.Generator(images.device).manual_seed(seed)
     return torch.randn(images.shape, generator=own, device=images.device)
@@ -78,7 +81,7 @@ def per_image(values: Tensor) -> Tensor:
 
 
 def gaussian(distance: Tensor, sigma: Tensor) -> Tensor:
-    """exp(-distance^2 / 2 sigma^2), 0 beyond 4 sigma (as scipy cuts it; the denormal numbers there would make products
-    several times slower)."""
+    """exp(-distance^2 / 2 sigma^2), 0 beyond 4 sigma (as scipy cuts it; the denormal numbers there
+    would make products several times slower)."""
     ratio = distance / sigma
     return torch.exp(-0.5 * ratio**2) * (ratio.abs() <= 4)

@@ -1,14 +1,25 @@
 """The paper's five transforms of grey values: contrast, gamma, brightness, noise, resolution (Q21).
 
-Each is a function of a batch and one parameter per image, and a class that draws this parameter. stack.py uses the
-functions again. Grey values are in [0, 1] where the release has [-1, 1] (see the package). Masks pass untouched.
+Each is a function of a batch and one parameter per image, and a class that draws this parameter.
+stack.py uses the functions again. Grey values are in [0, 1] where the release has [-1, 1] (see the
+package). Masks pass untouched.
 """
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from baselines.transforms.base import Drawn, Transform, around_one, beside, chance, gaussian, normal_field, per_image, uniform
+from baselines.transforms.base import (
+    Drawn,
+    Transform,
+    around_one,
+    beside,
+    chance,
+    gaussian,
+    normal_field,
+    per_image,
+    uniform,
+)
 
 # Guards the division by the range or SD of an image of one grey value.
 _TINY = 1e-7
@@ -16,8 +27,8 @@ _TINY = 1e-7
 # Four of the largest sigma in use.
 _BLUR_RADIUS_PX = 8
 
-# Shifts of brightness are multiples of this. The sum with a grey value k/255 is then exact in float64, and min-max
-# normalisation takes it back without a trace (Q3).
+# Shifts of brightness are multiples of this. The sum with a grey value k/255 is then exact in
+# float64, and min-max normalisation takes it back without a trace (Q3).
 _SHIFT_STEP = 2.0**-20
 
 
@@ -29,8 +40,8 @@ def adjust_contrast(images: Tensor, factor: Tensor) -> Tensor:
 
 
 def adjust_gamma(images: Tensor, gamma: Tensor, *, retain_stats: bool = False) -> Tensor:
-    """Image scaled to [0, 1] by its own range, to the power gamma (B,), and back. retain_stats: mean and SD of the
-    image are restored afterwards, which may leave its range (nnU-Net)."""
+    """Image scaled to [0, 1] by its own range, to the power gamma (B,), and back. retain_stats:
+    mean and SD of the image are restored afterwards, which may leave its range (nnU-Net)."""
     low = images.amin(dim=(2, 3), keepdim=True)
     span = (images.amax(dim=(2, 3), keepdim=True) - low).clamp_min(_TINY)
     changed = ((images - low) / span).pow(per_image(gamma)) * span + low
@@ -42,14 +53,17 @@ def adjust_gamma(images: Tensor, gamma: Tensor, *, retain_stats: bool = False) -
 
 
 def gaussian_blur(images: Tensor, sigma_px: Tensor) -> Tensor:
-    """Gaussian blur, one sigma (B,) of at most 2 pixels per image; 0 leaves an image as it is. Border pixels go on
-    outside. The batch is one image of B channels to the convolution, so that each can have its own kernel."""
+    """Gaussian blur, one sigma (B,) of at most 2 pixels per image; 0 leaves an image as it is.
+    Border pixels go on outside. The batch is one image of B channels to the convolution, so that
+    each can have its own kernel."""
     at = torch.arange(-_BLUR_RADIUS_PX, _BLUR_RADIUS_PX + 1, device=images.device)
     kernel = gaussian(at, sigma_px.clamp_min(1e-3)[:, None]).to(images.dtype)
     kernel = (kernel / kernel.sum(dim=1, keepdim=True))[:, None]
     padded = functional.pad(images.transpose(0, 1), [_BLUR_RADIUS_PX] * 4, mode="replicate")
     columns_done = functional.conv2d(padded, kernel[..., None], groups=len(images))
-    blurred = functional.conv2d(columns_done, kernel[:, :, None], groups=len(images)).transpose(0, 1)
+    blurred = functional.conv2d(columns_done, kernel[:, :, None], groups=len(images)).transpose(
+        0, 1
+    )
     return torch.where(per_image(sigma_px > 0), blurred, images)
 
 
@@ -74,8 +88,9 @@ class Gamma(Transform):
 
 
 class Brightness(Transform):
-    """RandomBrightness: one normal number added to all pixels, SD 0.25 (0.5 on the release's range). Nothing is
-    clipped, so the sample keeps all its information; under `renormalise` it has no effect at all (Q3)."""
+    """RandomBrightness: one normal number added to all pixels, SD 0.25 (0.5 on the release's
+    range). Nothing is clipped, so the sample keeps all its information; under `renormalise` it has
+    no effect at all (Q3)."""
 
     def draw(self, images: Tensor, rng: torch.Generator) -> Drawn:
         shift = torch.randn(len(images), generator=rng, device=rng.device) * 0.25
@@ -86,8 +101,9 @@ class Brightness(Transform):
 
 
 class Noise(Transform):
-    """RandomNoise: normal noise, its SD uniform in 0-0.025 (0-0.05 on the release's range). The release sets a
-    "variance" of 0-0.05, which batchgenerators hands on as the standard deviation; we do what it does, not its name."""
+    """RandomNoise: normal noise, its SD uniform in 0-0.025 (0-0.05 on the release's range). The
+    release sets a "variance" of 0-0.05, which batchgenerators hands on as the standard deviation;
+    we do what it does, not its name."""
 
     def draw(self, images: Tensor, rng: torch.Generator) -> Drawn:
         drawn = beside(images, {"noise_sd": uniform(rng, len(images), 0.0, 0.025)})
@@ -98,7 +114,8 @@ class Noise(Transform):
 
 
 class Resolution(Transform):
-    """RandomResolution: half of the images blurred, sigma 0.5-1.5 pixels of the working grid; 0 is unblurred."""
+    """RandomResolution: half of the images blurred, sigma 0.5-1.5 pixels of the working grid; 0 is
+    unblurred."""
 
     def draw(self, images: Tensor, rng: torch.Generator) -> Drawn:
         n = len(images)

@@ -1,7 +1,8 @@
-"""Transforms made of several: nnU-Net's stack, which the paper calls DeepStack (Q22), and TrivialAugment.
+"""Transforms made of several: nnU-Net's stack, which the paper calls DeepStack (Q22), and
+TrivialAugment.
 
-The geometry of an image, whatever it is made of, is joined into one map and read once (see spatial.py). An image that
-the draw leaves alone comes back bit for bit.
+The geometry of an image, whatever it is made of, is joined into one map and read once (see
+spatial.py). An image that the draw leaves alone comes back bit for bit.
 """
 
 from collections.abc import Callable
@@ -10,13 +11,23 @@ import torch
 from torch import Tensor
 
 from baselines.transforms import intensity, spatial
-from baselines.transforms.base import Drawn, Transform, around_one, beside, chance, normal_field, per_image, uniform
+from baselines.transforms.base import (
+    Drawn,
+    Transform,
+    around_one,
+    beside,
+    chance,
+    normal_field,
+    per_image,
+    uniform,
+)
 from benchmark.training.to_device import written
 
 
 class DeepStack(Transform):
-    """nnU-Net's 2D stack (Q22): elastic (alpha 0-200, sigma 9-13 pixels of the working grid; p 0.2), rotation +-180
-    degrees (p 0.2), scale 0.85-1.25 (p 0.2), gamma 0.7-1.5 with mean and SD kept (p 0.3), each axis mirrored (p 0.5).
+    """nnU-Net's 2D stack (Q22): elastic (alpha 0-200, sigma 9-13 pixels of the working grid; p
+    0.2), rotation +-180 degrees (p 0.2), scale 0.85-1.25 (p 0.2), gamma 0.7-1.5 with mean and SD
+    kept (p 0.3), each axis mirrored (p 0.5).
     """
 
     def draw(self, images: Tensor, rng: torch.Generator) -> Drawn:
@@ -35,14 +46,23 @@ class DeepStack(Transform):
         return beside(images, drawn)
 
     def apply(self, images: Tensor, masks: Tensor, drawn: Drawn) -> tuple[Tensor, Tensor]:
-        scale, angle, alpha, gamma = (drawn[key] for key in ("scale", "angle_deg", "elastic_alpha_px", "gamma"))
+        scale, angle, alpha, gamma = (
+            drawn[key] for key in ("scale", "angle_deg", "elastic_alpha_px", "gamma")
+        )
         signs = (1.0 - 2.0 * drawn[key] for key in ("mirror_x", "mirror_y"))
         matrix = per_image(scale)[..., 0] * spatial.rotation(angle) @ spatial.stretch(*signs)
-        offset = spatial.elastic_offset(drawn["elastic_noise"], alpha, drawn["elastic_sigma_px"], *images.shape[2:])
+        offset = spatial.elastic_offset(
+            drawn["elastic_noise"], alpha, drawn["elastic_sigma_px"], *images.shape[2:]
+        )
         moved = drawn["mirror_x"] | drawn["mirror_y"] | (angle != 0) | (scale != 1) | (alpha != 0)
         read, labels = spatial.resample(images, masks, matrix, offset_px=offset, outside="mean")
-        images, masks = _where(moved, read, images), torch.where(moved[:, None, None], labels, masks)
-        return _where(gamma != 1, intensity.adjust_gamma(images, gamma, retain_stats=True), images), masks
+        images, masks = (
+            _where(moved, read, images),
+            torch.where(moved[:, None, None], labels, masks),
+        )
+        return _where(
+            gamma != 1, intensity.adjust_gamma(images, gamma, retain_stats=True), images
+        ), masks
 
 
 def _where(chosen: Tensor, changed: Tensor, images: Tensor) -> Tensor:
@@ -50,7 +70,9 @@ def _where(chosen: Tensor, changed: Tensor, images: Tensor) -> Tensor:
 
 
 def _sheared_x(amount: Tensor) -> Tensor:
-    return torch.eye(2, device=amount.device) + torch.nn.functional.pad(amount[:, None, None], (1, 0, 0, 1))
+    return torch.eye(2, device=amount.device) + torch.nn.functional.pad(
+        amount[:, None, None], (1, 0, 0, 1)
+    )
 
 
 # TrivialAugment's operations at a signed strength s (B,) in [-1, 1]; 0 changes nothing.
@@ -71,11 +93,11 @@ _TRANSLATION = ("translate-x", "translate-y")
 
 
 class TrivialAugment(Transform):
-    """One operation per image, chosen evenly, with a strength drawn evenly from a wide range (Mueller and Hutter 2021,
-    arXiv 2103.10158, "wide"); not in the paper. Colour operations are replaced by those that grey medical images know,
-    and geometry moves the label along. At full strength s = +-1: contrast x 0.25-1.75, gamma 0.5-2, brightness +-0.4,
-    noise SD 0.1, blur sigma 2 pixels, rotation +-45 degrees, scale 0.71-1.41, shear +-0.3, translation +-20 % of the
-    side.
+    """One operation per image, chosen evenly, with a strength drawn evenly from a wide range
+    (Mueller and Hutter 2021, arXiv 2103.10158, "wide"); not in the paper. Colour operations are
+    replaced by those that grey medical images know, and geometry moves the label along. At full
+    strength s = +-1: contrast x 0.25-1.75, gamma 0.5-2, brightness +-0.4, noise SD 0.1, blur sigma
+    2 pixels, rotation +-45 degrees, scale 0.71-1.41, shear +-0.3, translation +-20 % of the side.
     """
 
     OPERATIONS = ("identity", *_INTENSITY, *_GEOMETRY, *_TRANSLATION)

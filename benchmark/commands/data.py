@@ -1,8 +1,16 @@
-"""What the `data` commands do: list, fetch, verify, preview. cli.py parses; datasets/ does the work."""
+"""What the `data` commands do: list, fetch, verify, preview. cli.py parses; datasets/ does the
+work."""
 
 from pathlib import Path
 
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 
 from benchmark.core.errors import InputError
 from benchmark.core.registry import check_name
@@ -29,12 +37,21 @@ def fetch_data(dataset: str, data_root: Path) -> None:
 
     check_name("dataset", dataset, DATASETS)
     bars = Progress(
-        TextColumn(f"fetch {dataset}"), BarColumn(bar_width=24), DownloadColumn(), TransferSpeedColumn(),
-        TimeRemainingColumn(compact=True), console=out, transient=True,
-    )  # fmt: skip
+        TextColumn(f"fetch {dataset}"),
+        BarColumn(bar_width=24),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(compact=True),
+        console=out,
+        transient=True,
+    )
     with bars:
         task = bars.add_task("", total=None)
-        folder = fetch(dataset, data_root, lambda done, total, **_: bars.update(task, completed=done, total=total or None))
+        folder = fetch(
+            dataset,
+            data_root,
+            lambda done, total, **_: bars.update(task, completed=done, total=total or None),
+        )
     out.print(f"{dataset}: {folder}", markup=False)
 
 
@@ -50,23 +67,39 @@ def verify_data(dataset: str, data_root: Path) -> int:
 
 
 def preview_data(
-    dataset: str, source: str, data_root: Path | None, busi_class: str, allow_incomplete: bool, target: Path, count: int,
-    edges: bool = False, edge_weights: str | None = None, size: int | None = None,
-) -> None:  # fmt: skip
-    """Writes a contact sheet of images with mask contours, or with `edges` one of the edge detectors."""
+    dataset: str,
+    source: str,
+    data_root: Path | None,
+    busi_class: str,
+    allow_incomplete: bool,
+    target: Path,
+    count: int,
+    edges: bool = False,
+    edge_weights: str | None = None,
+    size: int | None = None,
+) -> None:
+    """Writes a contact sheet of images with mask contours, or with `edges` one of the edge
+    detectors."""
     from datasets.slices.hed import find_weights
     from datasets.slices.preview import contact_sheet, edge_sheet
     from datasets.sources.base import SourceOptions
     from datasets.sources.open import open_source
 
     if not edges and (edge_weights is not None or size is not None):
-        raise InputError("--edge-weights and --size are for the sheet of edge detectors; add --edges, or leave them out.")
+        raise InputError(
+            "--edge-weights and --size are for the sheet of edge detectors; add --edges, or leave"
+            " them out."
+        )
     weights = None if edge_weights is None else find_weights(edge_weights)
     numbers = preset("compact")
     opened = open_source(
-        dataset, source, data_root, phantom_cases=numbers.phantom_cases, phantom_size=numbers.size,
+        dataset,
+        source,
+        data_root,
+        phantom_cases=numbers.phantom_cases,
+        phantom_size=numbers.size,
         options=SourceOptions(busi_class, allow_incomplete),
-    )  # fmt: skip
+    )
     for note in opened.notes:
         out.print(f"note: {note}", markup=False)
     if edges:

@@ -1,4 +1,5 @@
-"""`doctor` and `crosswalk`: what is installed here, and all metric definitions for one pair of masks."""
+"""`doctor` and `crosswalk`: what is installed here, and all metric definitions for one pair of
+masks."""
 
 import json
 import sys
@@ -22,8 +23,12 @@ def print_crosswalk(prediction: Path, truth: Path, as_json: bool) -> None:
         json.dump(found.as_json(), sys.stdout, indent=1)
         print()
         return
-    rows = [(name, f"{value:.6g}", unit, definition) for name, value, unit, definition in found.rows()]
-    print_table(f"{prediction.name} against {truth.name}", ("metric", "value>", "unit", "definition"), rows)
+    rows = [
+        (name, f"{value:.6g}", unit, definition) for name, value, unit, definition in found.rows()
+    ]
+    print_table(
+        f"{prediction.name} against {truth.name}", ("metric", "value>", "unit", "definition"), rows
+    )
 
 
 def print_doctor(store_folder: Path) -> int:
@@ -36,13 +41,20 @@ def print_doctor(store_folder: Path) -> int:
     cuda = torch.cuda.is_available()
     git = git_state()
     rows = [
-        ("python", sys.version.split()[0]), *packages().items(), ("cpu", cpu_name()),
-        ("instructions", torch.backends.cpu.get_cpu_capability()), ("threads", torch.get_num_threads()),
+        ("python", sys.version.split()[0]),
+        *packages().items(),
+        ("cpu", cpu_name()),
+        ("instructions", torch.backends.cpu.get_cpu_capability()),
+        ("threads", torch.get_num_threads()),
         ("gpu", torch.cuda.get_device_name() if cuda else "none found"),
-        ("commit", f"{git['commit'] or 'no git checkout'}{' (with changes)' if git['dirty'] else ''}"),
-        ("default preset", default_preset("auto")), ("weights of preset paper", "; ".join(hub_weights())),
+        (
+            "commit",
+            f"{git['commit'] or 'no git checkout'}{' (with changes)' if git['dirty'] else ''}",
+        ),
+        ("default preset", default_preset("auto")),
+        ("weights of preset paper", "; ".join(hub_weights())),
         ("store", f"{store_folder} ({_store_state(store_folder)})"),
-    ]  # fmt: skip
+    ]
     print_table("doctor", ("what", "found"), rows)
     sizes = []
     for name in ARCHITECTURES:
@@ -51,7 +63,9 @@ def print_doctor(store_folder: Path) -> int:
             sizes.append((name, f"{found['parameters'] / 1e6:.2f} M", f"{found['gflops']:.1f}"))
         except InputError as error:
             sizes.append((name, "-", str(error)))
-    print_table("architectures at 384 px, one slice", ("architecture", "parameters>", "GFLOPs>"), sizes)
+    print_table(
+        "architectures at 384 px, one slice", ("architecture", "parameters>", "GFLOPs>"), sizes
+    )
     return 0
 
 

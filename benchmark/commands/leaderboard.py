@@ -1,7 +1,5 @@
-"""What the `leaderboard` commands do: submit, validate, build. cli.py parses; each function returns the exit code.
-
-Callers: cli. Not here: the format and its checks (reports/submission).
-"""
+"""What the `leaderboard` commands do: submit, validate, build. cli.py parses; each function
+returns the exit code. Not here: the format and its checks (reports/submission)."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -23,42 +21,71 @@ from reports.submission.validate import Checked, validate
 
 
 def submit(
-    store_folder: Path, file: Path, owner: str, note: str, methods: Sequence[str], datasets: Sequence[str], with_masks: bool
+    store_folder: Path,
+    file: Path,
+    owner: str,
+    note: str,
+    methods: Sequence[str],
+    datasets: Sequence[str],
+    with_masks: bool,
 ) -> int:
-    """Packs the chosen finished records of a store into one file, and checks that file as everybody will."""
+    """Packs the chosen finished records of a store into one file, and checks that file as everybody
+    will."""
     store = Store(store_folder, write=False)
     records = _chosen(_own([store_folder]), methods, datasets, store_folder)
     if file.is_dir():
-        raise InputError(f"{file} is a folder; --out is the file to write, such as {file / 'submission.zip'}.")
+        raise InputError(
+            f"{file} is a folder; --out is the file to write, such as {file / 'submission.zip'}."
+        )
     manifest = pack(records, store, file, owner=owner, note=note, with_masks=with_masks)
     checked = validate(file, Library(), stage_keys)
     if not checked.valid:
         file.unlink()
         raise InputError(f"these records would be refused: {' '.join(checked.reasons)}")
-    masks = f"{len(manifest.masks)} masks" if with_masks else "no masks, so the rows cannot be verified (--with-masks)"
-    out.print(f"submission: {file}, {size(file.stat().st_size)}: {len(manifest.records)} runs, {masks}", markup=False)
+    masks = (
+        f"{len(manifest.masks)} masks"
+        if with_masks
+        else "no masks, so the rows cannot be verified (--with-masks)"
+    )
+    out.print(
+        f"submission: {file}, {size(file.stat().st_size)}: {len(manifest.records)} runs, {masks}",
+        markup=False,
+    )
     if not owner:
         out.print("It names nobody; --owner NAME says whose it is.")
     return 0
 
 
-def validate_files(files: Sequence[Path], roots: Sequence[Path], described: Sequence[Path], stores: Sequence[Path]) -> int:
-    """Checks submissions and prints what was found; 0 all valid, 1 some refused, or with no run that is not there yet."""
+def validate_files(
+    files: Sequence[Path], roots: Sequence[Path], described: Sequence[Path], stores: Sequence[Path]
+) -> int:
+    """Checks submissions and prints what was found; 0 all valid, 1 some refused, or with no run
+    that is not there yet."""
     checked = checked_files(files, roots, described)
     for one in checked:
         rows = [(finding.check, finding.state, finding.text) for finding in one.findings]
         outcome = "valid" if one.valid else "REFUSED"
-        print_table(f"{one.path.name}{f' by {one.owner}' if one.owner else ''}: {outcome}", ("check", "outcome", "what"), rows)
+        print_table(
+            f"{one.path.name}{f' by {one.owner}' if one.owner else ''}: {outcome}",
+            ("check", "outcome", "what"),
+            rows,
+        )
     board = merge(checked, _own(stores))
     told = {reason for one in checked for reason in one.reasons}
-    _print_refused(one for one in board.refused if not told.issuperset(one.reasons))  # the others stand in their tables
+    # the others stand in their tables
+    _print_refused(one for one in board.refused if not told.issuperset(one.reasons))
     return 0 if all(board.added) else 1
 
 
 def build_board(
-    places: Sequence[Path], folder: Path, stores: Sequence[Path], roots: Sequence[Path], described: Sequence[Path]
+    places: Sequence[Path],
+    folder: Path,
+    stores: Sequence[Path],
+    roots: Sequence[Path],
+    described: Sequence[Path],
 ) -> int:
-    """Builds the page of our own records and all valid submissions; 0 all are on it, 1 some are not."""
+    """Builds the page of our own records and all valid submissions; 0 all are on it, 1 some are
+    not."""
     from baselines.generators.catalogue import generator_defaults
     from benchmark.results.pictures import panels
     from reports.pages.build import build
@@ -67,25 +94,42 @@ def build_board(
     board = merge(checked, _own(stores))
     _print_refused(board.refused)
     if not board.records:
-        raise InputError("no submission is valid and no --store is given, so there is nothing to build a page of.")
+        raise InputError(
+            "no submission is valid and no --store is given, so there is nothing to build a page"
+            " of."
+        )
     pictures = {}
     for store in stores:  # what a store still holds; of records alone there are none
         pictures |= panels(Store(store, write=False), board.records, folder)
-    page = build(board.records, (), folder, pictures, generator_defaults(), marks=board.marks, refused=board.refused)
-    out.print(f"{len(board.records)} runs, {len(board.marks)} of them submitted: {page}", markup=False)
+    page = build(
+        board.records,
+        (),
+        folder,
+        pictures,
+        generator_defaults(),
+        marks=board.marks,
+        refused=board.refused,
+    )
+    out.print(
+        f"{len(board.records)} runs, {len(board.marks)} of them submitted: {page}", markup=False
+    )
     return 1 if board.refused else 0
 
 
 def _own(stores: Sequence[Path]) -> list[Record]:
-    """The records of stores; those that cannot be read are named and left out. Raises InputError for no store."""
+    """The records of stores; those that cannot be read are named and left out. Raises InputError
+    for no store."""
     loaded = load_records(stores)
     for problem in loaded.problems:
         err.print(f"left out: {problem}", markup=False)
     return loaded.records
 
 
-def _chosen(records: Sequence[Record], methods: Sequence[str], datasets: Sequence[str], where: Path) -> list[Record]:
-    """The finished records of these rows of the report, one per run, audited ones first. Raises InputError for none.
+def _chosen(
+    records: Sequence[Record], methods: Sequence[str], datasets: Sequence[str], where: Path
+) -> list[Record]:
+    """The finished records of these rows of the report, one per run, audited ones first. Raises
+    InputError for none.
 
     A row is named as in the report, or by the method alone, which may be several rows.
     """
@@ -102,20 +146,31 @@ def _chosen(records: Sequence[Record], methods: Sequence[str], datasets: Sequenc
     ]
     known = dict.fromkeys(sorted({label for labels, _ in rows for label in labels}))
     if not rows:
-        raise InputError(f"{where} holds no finished run{' of ' + ', '.join(datasets) if datasets else ''}; run one first.")
+        raise InputError(
+            f"{where} holds no finished run{' of ' + ', '.join(datasets) if datasets else ''}; run"
+            f" one first."
+        )
     if unknown := [name for name in methods if name not in known]:
-        raise InputError(f"no finished run of method '{unknown[0]}' in {where}; there are: {', '.join(known)}.")
+        raise InputError(
+            f"no finished run of method '{unknown[0]}' in {where}; there are: {', '.join(known)}."
+        )
     return [record for labels, record in rows if not methods or labels & set(methods)]
 
 
-def checked_files(places: Sequence[Path], roots: Sequence[Path], described: Sequence[Path]) -> list[Checked]:
-    """All files, those of folders by name, each checked. Raises InputError for a place that does not exist."""
+def checked_files(
+    places: Sequence[Path], roots: Sequence[Path], described: Sequence[Path]
+) -> list[Checked]:
+    """All files, those of folders by name, each checked. Raises InputError for a place that does
+    not exist."""
     library = Library(roots, described)
     files = []
     for place in places:
         found = sorted(place.glob("*.zip")) if place.is_dir() else [place]
         if not found:
-            raise InputError(f"{place} holds no submission (*.zip); give the files that `leaderboard submit` wrote.")
+            raise InputError(
+                f"{place} holds no submission (*.zip); give the files that `leaderboard submit`"
+                f" wrote."
+            )
         files += found
     return [validate(file, library, stage_keys) for file in dict.fromkeys(files)]
 

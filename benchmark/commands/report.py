@@ -13,7 +13,8 @@ from benchmark.terminal.console import err, out
 
 
 def write_report(store_folder: Path, folder: Path, figures: str = "auto") -> int:
-    """Builds the page and prints its path. figures: "all", "page" or "auto" (see `reports.page.build`)."""
+    """Builds the page and prints its path. figures: "all", "page" or "auto" (see
+    `reports.page.build`)."""
     from baselines.generators.catalogue import generator_defaults
     from benchmark.results.pictures import panels
     from reports.pages.build import FIGURES, build
@@ -21,19 +22,29 @@ def write_report(store_folder: Path, folder: Path, figures: str = "auto") -> int
 
     check_name("choice of --figures", figures, FIGURES)
     store = Store(store_folder, write=False)
-    loaded = load_records([store.root / "records"] if (store.root / "records").is_dir() else [], small=True)
+    loaded = load_records(
+        [store.root / "records"] if (store.root / "records").is_dir() else [], small=True
+    )
     if not loaded.records:
-        raise InputError(f"the store {store.root} holds no records yet; start a run with `python cli.py run`, then report.")
+        raise InputError(
+            f"the store {store.root} holds no records yet; start a run with `python cli.py run`,"
+            f" then report."
+        )
     pictures = panels(store, loaded.records, folder)
-    page = build(loaded.records, loaded.problems, folder, pictures, generator_defaults(), figures=figures)
+    page = build(
+        loaded.records, loaded.problems, folder, pictures, generator_defaults(), figures=figures
+    )
     for problem in loaded.problems:
         err.print(f"left out: {problem}", markup=False)
     out.print(f"report: {page}", markup=False)
     return 0
 
 
-def print_citation(store_folder: Path, numbers: bool, methods: Sequence[str], datasets: Sequence[str] = ()) -> int:
-    """BibTeX of the paper, this program and the data sets that the store's records used; or a LaTeX table of numbers."""
+def print_citation(
+    store_folder: Path, numbers: bool, methods: Sequence[str], datasets: Sequence[str] = ()
+) -> int:
+    """BibTeX of the paper, this program and the data sets that the store's records used; or a LaTeX
+    table of numbers."""
     for name in datasets:
         check_name("dataset", name, DATASETS)
     from baselines.generators.catalogue import generator_defaults
@@ -45,9 +56,13 @@ def print_citation(store_folder: Path, numbers: bool, methods: Sequence[str], da
     loaded = load_records([folder] if folder.is_dir() else [])
     for problem in loaded.problems:
         err.print(f"left out: {problem}", markup=False)
-    records = [record for record in loaded.records if not datasets or record.spec.dataset in datasets]
+    records = [
+        record for record in loaded.records if not datasets or record.spec.dataset in datasets
+    ]
     if numbers or methods:
-        sys.stdout.write(numbers_table(records, methods, datetime.date.today().isoformat(), generator_defaults()))
+        sys.stdout.write(
+            numbers_table(records, methods, datetime.date.today().isoformat(), generator_defaults())
+        )
     else:
         sys.stdout.write(bibtex(records, git_state()["commit"]))
     return 0

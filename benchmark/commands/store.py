@@ -1,7 +1,5 @@
-"""What the commands about a store do: status, stage, verify, gc. cli.py parses; each function returns the exit code.
-
-Callers: cli. Not here: computing runs (commands.py), drawing (console.py).
-"""
+"""What the commands about a store do: status, stage, verify, gc. cli.py parses; each function
+returns the exit code. Not here: computing runs (commands.py), drawing (console.py)."""
 
 import json
 from collections import Counter
@@ -34,9 +32,15 @@ _ABOUT = ("dataset", "source", "method", "architecture", "fold>", "seed>")
 SHOWN_KEYS = 6
 
 
-def run_stages(keys: Sequence[str], store_folder: Path, how: Execution, as_json: bool = False, wait: bool = True) -> int:
-    """Computes the stages called by key; inputs must be there. With `as_json` one line each says the outcome, and the first
-    stage that is not there afterwards is the last one."""
+def run_stages(
+    keys: Sequence[str],
+    store_folder: Path,
+    how: Execution,
+    as_json: bool = False,
+    wait: bool = True,
+) -> int:
+    """Computes the stages called by key; inputs must be there. With `as_json` one line each says
+    the outcome, and the first stage that is not there afterwards is the last one."""
     from benchmark.core.progress import silent
     from benchmark.engines.attempt import attempt
 
@@ -46,14 +50,18 @@ def run_stages(keys: Sequence[str], store_folder: Path, how: Execution, as_json:
     code, kept = 0, Kept()
     for place, (plan, node) in enumerate(zip(plans, nodes, strict=True)):
         after = zip(plans[place + 1 :], nodes[place + 1 :], strict=True)
-        alike = takewhile(lambda pair, node=node: node.company and node.company == pair[1].company, after)
+        alike = takewhile(
+            lambda pair, node=node: node.company and node.company == pair[1].company, after
+        )
         following = [other["key"] for other, _ in alike]
         if as_json:
             outcome = attempt(store, node.stage, plan["key"], how, silent, wait, kept, following)
             print(json.dumps({"outcome": outcome.as_dict()}), flush=True)
         else:
             with StageProgress(1) as progress, progress.stage(node) as report:
-                outcome = attempt(store, node.stage, plan["key"], how, report, wait, kept, following)
+                outcome = attempt(
+                    store, node.stage, plan["key"], how, report, wait, kept, following
+                )
             _print_outcome(node, outcome)
         if outcome.kind not in ("computed", "present"):
             code = 1
@@ -71,14 +79,18 @@ def _print_outcome(node: Node, outcome: "Outcome") -> None:
     elif outcome.kind == "busy":
         out.print(f"{title}: another process computes it", markup=False)
     elif outcome.kind == "damaged":
-        err.print(f"{outcome.error}; it was removed: compute stage {outcome.damaged[1]} again.", markup=False)
+        err.print(
+            f"{outcome.error}; it was removed: compute stage {outcome.damaged[1]} again.",
+            markup=False,
+        )
     elif outcome.kind == "failed":
         err.print(f"failed: {title}: {outcome.error}\n{outcome.trace}", markup=False)
 
 
 @dataclass(frozen=True)
 class _RunState:
-    """A run as `status` shows it. about: dataset, source, method, architecture, fold, seed; detail: why, or how far."""
+    """A run as `status` shows it. about: dataset, source, method, architecture, fold, seed; detail:
+    why, or how far."""
 
     key: str
     about: tuple[object, ...]
@@ -88,12 +100,16 @@ class _RunState:
 
 
 def print_status(store_folder: Path, everything: bool = False) -> int:
-    """One row per run that was ever asked for; of a long list the failed and running ones, and a summary."""
+    """One row per run that was ever asked for; of a long list the failed and running ones, and a
+    summary."""
     store = Store(store_folder, write=False)
     failures = store.failures()
     runs = [_run_state(store, run, failures) for run in store.runs()]
     if not runs:
-        out.print(f"the store {store.root} holds no runs yet; start one with `python cli.py run`.", markup=False)
+        out.print(
+            f"the store {store.root} holds no runs yet; start one with `python cli.py run`.",
+            markup=False,
+        )
         return 0
     runs.sort(key=lambda run: (_STATES.index(run.state), *map(str, run.about)))
     counts = Counter(run.state for run in runs)
@@ -101,22 +117,32 @@ def print_status(store_folder: Path, everything: bool = False) -> int:
     if len(runs) > SHOWN_RUNS and not everything:
         groups = Counter((*run.about[:3], run.state) for run in runs)
         summary = [(*group, number) for group, number in groups.items()]
-        print_table(f"runs in {store.root}", ("dataset", "source", "method", "state", "runs>"), summary)
+        print_table(
+            f"runs in {store.root}", ("dataset", "source", "method", "state", "runs>"), summary
+        )
         shown = [run for run in runs if run.state in ("failed", "running")][:SHOWN_RUNS]
     if shown:
         _print_runs(shown, str(store.root))
     if len(shown) < len(runs):
         out.print(f"{len(shown)} of {len(runs)} runs listed; all of them with --all.")
-    out.print(", ".join(f"{counts[state]} {state}" for state in ("done", "running", "waiting", "failed")))
+    out.print(
+        ", ".join(f"{counts[state]} {state}" for state in ("done", "running", "waiting", "failed"))
+    )
     return 0
 
 
 def _print_runs(runs: Sequence[_RunState], root: str) -> None:
     """A table of what differs between the runs, and below it, once each, what their stages say."""
     columns = list(zip(*(run.about for run in runs), strict=True))
-    same = [str(values[0]) for values, name in zip(columns, _ABOUT, strict=True) if _is_common(values, name)]
+    same = [
+        str(values[0])
+        for values, name in zip(columns, _ABOUT, strict=True)
+        if _is_common(values, name)
+    ]
     kept = [place for place, name in enumerate(_ABOUT) if not _is_common(columns[place], name)]
-    rows = [(run.key[:8], *(run.about[place] for place in kept), run.state, run.stages) for run in runs]
+    rows = [
+        (run.key[:8], *(run.about[place] for place in kept), run.state, run.stages) for run in runs
+    ]
     title = f"runs in {root}" + (f": {', '.join(same)}" if same else "")
     print_table(title, ("run", *(_ABOUT[place] for place in kept), "state", "stages"), rows)
     details: dict[tuple[str, str], list[str]] = {}
@@ -125,7 +151,10 @@ def _print_runs(runs: Sequence[_RunState], root: str) -> None:
             details.setdefault((run.state, run.detail), []).append(run.key[:8])
     for (state, detail), keys in details.items():
         more = f" and {len(keys) - SHOWN_KEYS} more" if len(keys) > SHOWN_KEYS else ""
-        out.print(f"{state}: {detail} (run{'s' * (len(keys) > 1)} {', '.join(keys[:SHOWN_KEYS])}{more})", markup=False)
+        out.print(
+            f"{state}: {detail} (run{'s' * (len(keys) > 1)} {', '.join(keys[:SHOWN_KEYS])}{more})",
+            markup=False,
+        )
 
 
 def _is_common(values: Sequence[object], name: str) -> bool:
@@ -134,13 +163,19 @@ def _is_common(values: Sequence[object], name: str) -> bool:
 
 def _run_state(store: Store, run: dict[str, Any], failures: dict[str, dict]) -> _RunState:
     spec = run["spec"]
-    named = spec["dataset"], spec["source"]["title"], _method_label(spec["method"]), spec["architecture"]
+    named = (
+        spec["dataset"],
+        spec["source"]["title"],
+        _method_label(spec["method"]),
+        spec["architecture"],
+    )
     about = (*named, spec["fold"], spec["seed"])
     return _RunState(run["key"], about, *_state(store, run, failures))
 
 
 def _method_label(method: dict[str, Any]) -> str:
-    """As tables have it; the bare name where an older program wrote settings that this one does not know."""
+    """As tables have it; the bare name where an older program wrote settings that this one does not
+    know."""
     try:
         return MethodSpec.model_validate(method).label
     except ValidationError:
@@ -148,13 +183,18 @@ def _method_label(method: dict[str, Any]) -> str:
 
 
 def _state(store: Store, run: dict[str, Any], failures: dict[str, dict]) -> tuple[str, str, str]:
-    """(state, stages that are there and how long they took, what the stage at work or the failed one says)."""
+    """(state, stages that are there and how long they took, what the stage at work or the failed
+    one says)."""
     stages = run["stages"]
     total = len(stages)
     record = _plain_record(store, run["key"])
     queued = [stage for stage in stages if stage["key"] in failures]
     if record is not None and record["status"] == "done" and not queued:
-        return "done", f"{total}/{total}, {duration(sum(stage['seconds'] for stage in record['stages']))}", ""
+        return (
+            "done",
+            f"{total}/{total}, {duration(sum(stage['seconds'] for stage in record['stages']))}",
+            "",
+        )
     missing = [stage for stage in stages if not store.has(stage["stage"], stage["key"])]
     progress = f"{total - len(missing)}/{total}"
     for stage in missing:
@@ -163,7 +203,11 @@ def _state(store: Store, run: dict[str, Any], failures: dict[str, dict]) -> tupl
     for stage in missing:
         if failure := failures.get(stage["key"]):
             state = "waiting" if failure.get("requeued") else "failed"
-            return state, progress, failure["error"] if state == "waiting" else f"{_short(stage)}: {failure['error']}"
+            return (
+                state,
+                progress,
+                failure["error"] if state == "waiting" else f"{_short(stage)}: {failure['error']}",
+            )
     return "waiting", progress, ""
 
 
@@ -188,7 +232,8 @@ def _plain_record(store: Store, key: str) -> dict[str, Any] | None:
 
 
 def verify_store(store_folder: Path) -> int:
-    """Recomputes the checksums of all stages; damaged ones are removed and computed again by the next run that needs them."""
+    """Recomputes the checksums of all stages; damaged ones are removed and computed again by the
+    next run that needs them."""
     store = Store(store_folder, write=False)
     sound, damaged = 0, []
     for stage, key in store.all_stages():
@@ -206,7 +251,9 @@ def verify_store(store_folder: Path) -> int:
         store = Store(store_folder)
         for error in damaged:
             store.requeue(error)
-    out.print(f"{sound} stages sound, {len(damaged)} damaged, {len(wrong)} records in doubt", markup=False)
+    out.print(
+        f"{sound} stages sound, {len(damaged)} damaged, {len(wrong)} records in doubt", markup=False
+    )
     return 1 if damaged or wrong else 0
 
 
@@ -217,15 +264,23 @@ def _wrong_records(store: Store) -> list[str]:
         score = run["stages"][-1]
         record = store.record(run["key"])
         if record is None and store.record_path(run["key"]).exists():
-            found.append(f"record {run['key'][:12]}: not readable; the same `run` or `suite` makes it again of its stages.")
+            found.append(
+                f"record {run['key'][:12]}: not readable; the same `run` or `suite` makes it again"
+                f" of its stages."
+            )
         if record is None or record.status != "done" or not store.has("score", score["key"]):
             continue
         try:
-            rows = json.loads((store.folder("score", score["key"]) / "cases.json").read_text(encoding="utf-8"))
+            rows = json.loads(
+                (store.folder("score", score["key"]) / "cases.json").read_text(encoding="utf-8")
+            )
         except (ValueError, FileNotFoundError):
             continue  # a damaged stage, which has been said
         if rows != [row.model_dump(mode="json") for row in record.cases]:
-            found.append(f"record {record.key[:12]}: its case rows differ from those of score {score['key'][:12]}.")
+            found.append(
+                f"record {record.key[:12]}: its case rows differ from those of score"
+                f" {score['key'][:12]}."
+            )
     return found
 
 
@@ -242,7 +297,10 @@ def collect_garbage(store_folder: Path, delete: bool) -> int:
     rows = [(what, len(found), size(sum(found))) for what, found in sums.items()]
     print_table(f"needed by no run in {store.root}", ("what", "number>", "size>"), rows)
     if not delete:
-        out.print("nothing was removed; --delete removes it. To drop a run, delete its file in runs/ and in records/ first.")
+        out.print(
+            "nothing was removed; --delete removes it. To drop a run, delete its file in runs/ and"
+            " in records/ first."
+        )
         return 0
     count, freed = remove(store, items)
     out.print(f"removed {count} of {len(items)}, {size(freed)} freed")

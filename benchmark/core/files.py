@@ -1,7 +1,5 @@
-"""Writing files so that a crash, a kill or a power cut leaves the old content or the new, never a part.
-
-Callers: store, stages. Not here: where files lie and what they mean (store.py).
-"""
+"""Writing files so that a crash, a kill or a power cut leaves the old content or the new, never a
+part. Not here: where files lie and what they mean (store.py)."""
 
 import errno
 import hashlib
@@ -15,7 +13,8 @@ PROBE_BYTES = 1 << 18
 
 
 def write_json(path: Path, value: Any, durable: bool = True) -> None:
-    """Writes JSON so that a reader sees the old file or the new one, never a part. `durable`: a power cut does not lose it."""
+    """Writes JSON so that a reader sees the old file or the new one, never a part. `durable`: a
+    power cut does not lose it."""
     text = json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n"
     handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     try:
@@ -37,7 +36,10 @@ def read_json(path: Path) -> dict[str, Any]:
 def file_entry(path: Path) -> dict[str, Any]:
     """Size and sha256 of a file, as manifests list them."""
     with path.open("rb") as file:
-        return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+        return {
+            "bytes": path.stat().st_size,
+            "sha256": hashlib.file_digest(file, "sha256").hexdigest(),
+        }
 
 
 def folder_bytes(folder: Path) -> int:
@@ -60,8 +62,8 @@ def flush_folder(folder: Path) -> None:
 def is_full(error: BaseException, folder: Path) -> bool:
     """Whether `error` came of a full disk under `folder`.
 
-    Libraries tell it in their own ways (numpy: an OSError without a number; safetensors: an error of its own), so
-    that a small write settles the question where the error does not.
+    Libraries tell it in their own ways (numpy: an OSError without a number; safetensors: an error
+    of its own), so that a small write settles the question where the error does not.
     """
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return True

@@ -6,8 +6,11 @@ from typing import Any
 
 
 def canonical(value: Any) -> str:
-    """Canonical JSON: sorted keys, no white space, no NaN; equal values give equal text on every machine."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    """Canonical JSON: sorted keys, no white space, no NaN; equal values give equal text on every
+    machine."""
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
+    )
 
 
 def digest(value: Any) -> str:
@@ -16,6 +19,7 @@ def digest(value: Any) -> str:
 
 
 def named_seed(seed: int, *names: str | int) -> int:
-    """A 63-bit seed for one named purpose, independent between names: named_seed(3, 'segmenter', 'order')."""
+    """A 63-bit seed for one named purpose, independent between names: named_seed(3, 'segmenter',
+    'order')."""
     text = "/".join(str(part) for part in (seed, *names))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1

@@ -1,7 +1,7 @@
 """How long work tells what it is doing, without knowing who listens.
 
-A stage receives a `Report`: a callable `report(done, total, **fields)` with numbers such as loss, dice or bytes. The
-command line draws bars from it; a test counts calls; `silent` drops everything.
+A stage receives a `Report`: a callable `report(done, total, **fields)` with numbers such as loss,
+dice or bytes. The command line draws bars from it; a test counts calls; `silent` drops everything.
 """
 
 from typing import Protocol

@@ -1,7 +1,5 @@
-"""Where and with what a number was made: git, packages, machine, seconds, peak memory.
-
-Callers: stages (cost of each stage), cli (`doctor`). Nothing here changes a result or enters a key.
-"""
+"""Where and with what a number was made: git, packages, machine, seconds, peak memory. Nothing
+here changes a result or enters a key."""
 
 import functools
 import os
@@ -16,18 +14,31 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = (
-    "torch", "torchvision", "diffusers", "transformers", "monai", "segmentation-models-pytorch", "numpy", "scipy",
-    "scikit-image", "nibabel", "pandas", "lightning-fabric",
-)  # fmt: skip
+    "torch",
+    "torchvision",
+    "diffusers",
+    "transformers",
+    "monai",
+    "segmentation-models-pytorch",
+    "numpy",
+    "scipy",
+    "scikit-image",
+    "nibabel",
+    "pandas",
+    "lightning-fabric",
+)
 
 
 @functools.cache
 def git_state() -> dict[str, Any]:
-    """Commit of the checkout and whether tracked files differ from it; commit None outside a repository."""
+    """Commit of the checkout and whether tracked files differ from it; commit None outside a
+    repository."""
 
     def git(*words: str) -> str | None:
         try:
-            done = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, timeout=20)
+            done = subprocess.run(
+                ["git", "-C", str(ROOT), *words], capture_output=True, text=True, timeout=20
+            )
         except (OSError, subprocess.TimeoutExpired):
             return None
         return done.stdout.strip() if done.returncode == 0 else None
@@ -81,7 +92,8 @@ def provenance(device: str) -> dict[str, Any]:
         "platform": platform.platform(),
         "packages": packages(),
         "cpu": cpu_name(),
-        "instructions": torch.backends.cpu.get_cpu_capability(),  # what rounding on a CPU depends on: "AVX2", "AVX512"
+        # what rounding on a CPU depends on: "AVX2", "AVX512"
+        "instructions": torch.backends.cpu.get_cpu_capability(),
         "device": machine_name(device),
         "threads": torch.get_num_threads(),
         "deterministic": torch.are_deterministic_algorithms_enabled(),
@@ -89,7 +101,8 @@ def provenance(device: str) -> dict[str, Any]:
 
 
 class Meter:
-    """Seconds and peak memory of the block it surrounds: `with Meter("cpu") as meter: ...`, then meter.cost()."""
+    """Seconds and peak memory of the block it surrounds: `with Meter("cpu") as meter: ...`, then
+    meter.cost()."""
 
     def __init__(self, device: str):
         self.device = device

@@ -1,7 +1,7 @@
 """Lazy name -> object tables with "did you mean".
 
-A registry holds dotted addresses ("package.module:attribute") and imports one only when it is asked for, so that
-`--help` and `--dry-run` never import torch. Callers: baselines, datasets, the command line.
+A registry holds dotted addresses ("package.module:attribute") and imports one only when it is
+asked for, so that `--help` and `--dry-run` never import torch.
 """
 
 import difflib
@@ -20,15 +20,19 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def check_name(kind: str, word: str, known: Iterable[str]) -> str:
-    """Returns `word` if it is known; raises InputError naming the nearest and all known words otherwise."""
+    """Returns `word` if it is known; raises InputError naming the nearest and all known words
+    otherwise."""
     known = list(known)
     if word not in known:
-        raise InputError(f"unknown {kind} '{word}'{did_you_mean(word, known)}; known: {', '.join(known)}.")
+        raise InputError(
+            f"unknown {kind} '{word}'{did_you_mean(word, known)}; known: {', '.join(known)}."
+        )
     return word
 
 
 class Registry(Mapping[str, str]):
-    """Named addresses of one kind ("method", "architecture", ...); `load` imports the object behind a name."""
+    """Named addresses of one kind ("method", "architecture", ...); `load` imports the object behind
+    a name."""
 
     def __init__(self, kind: str, addresses: Mapping[str, str]):
         self.kind = kind

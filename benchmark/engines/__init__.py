@@ -1,6 +1,7 @@
 """Engines: what computes a graph of stages. All share nothing but the store.
 
-Each is a function run(nodes, store, device, watch, options) -> failures by key, those of skipped stages included.
+Each is a function run(nodes, store, device, watch, options) -> failures by key, those of skipped
+stages included.
 """
 
 from benchmark.core.registry import Registry

@@ -1,7 +1,8 @@
-"""One try at one stage, its log, and how it ended - as data, so that it can cross a pipe or a network.
+"""One try at one stage, its log, and how it ended - as data, so that it can cross a pipe or a
+network.
 
-Every engine computes stages through `attempt`, in its own process or in another one. What a stage says goes to
-logs/<stage>-<key>.log. Callers: engines, the `stage` command. Not here: what to do about an outcome (agenda.py).
+Every engine computes stages through `attempt`, in its own process or in another one. What a stage
+says goes to logs/<stage>-<key>.log. Not here: what to do about an outcome (agenda.py).
 """
 
 import contextlib
@@ -32,7 +33,7 @@ class Outcome:
 
     computed, present   the stage is in the store, made now or found there
     busy                another process computes it
-    damaged             the input stage `damaged` (name, key) was changed on disk; it was removed and must be made again
+    damaged             the input stage `damaged` (name, key) was changed on disk and was removed
     failed              an exception; `by_input` says that the user can mend it
     died                the process went away without a word
     unusable            the store's disk is full or read-only: no stage can go on
@@ -54,9 +55,15 @@ class Outcome:
 
 
 def attempt(
-    store: Store, stage: str, key: str, how: Execution, report: Report, wait: bool = True,
-    kept: Kept | None = None, following: Sequence[str] = (),
-) -> Outcome:  # fmt: skip
+    store: Store,
+    stage: str,
+    key: str,
+    how: Execution,
+    report: Report,
+    wait: bool = True,
+    kept: Kept | None = None,
+    following: Sequence[str] = (),
+) -> Outcome:
     """Tries to compute a stage whose plan the store holds; never raises for what the stage does.
 
     kept, following: see `execute`.
@@ -64,7 +71,13 @@ def attempt(
     try:
         with _log(store, stage, key, how.device) as log:
             noted = _noted(report, log, store, key)
-            outcome = _attempt(store, stage, key, log, lambda: execute(store, key, how, noted, wait, kept, following))
+            outcome = _attempt(
+                store,
+                stage,
+                key,
+                log,
+                lambda: execute(store, key, how, noted, wait, kept, following),
+            )
     except StoreUnusable as error:
         outcome = Outcome("unusable", str(error), by_input=True)
     if outcome.kind not in ("busy", "present"):  # then the note is another process's
@@ -91,7 +104,9 @@ def _attempt(store: Store, stage: str, key: str, log: TextIO, work: Callable[[],
         log.write(trace)
         store.write_failure(key, stage, message, final=not by_input)
         return Outcome("failed", message, trace, by_input)
-    log.write(f"done in {time.perf_counter() - start:.2f} s\n" if computed else "already in the store\n")
+    log.write(
+        f"done in {time.perf_counter() - start:.2f} s\n" if computed else "already in the store\n"
+    )
     return Outcome("computed" if computed else "present")
 
 
@@ -99,7 +114,10 @@ def _attempt(store: Store, stage: str, key: str, log: TextIO, work: Callable[[],
 def _log(store: Store, stage: str, key: str, device: str) -> Iterator[TextIO]:
     """The stage's log, opened at its end; one line says when, where and by whom it is written."""
     with store.explained("for a log"), _open(store.log_path(stage, key)) as file:
-        file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {stage} {key} on {platform.node()} {device}, process {os.getpid()}\n")
+        file.write(
+            f"{time.strftime('%Y-%m-%d %H:%M:%S')} {stage} {key} on {platform.node()} {device},"
+            f" process {os.getpid()}\n"
+        )
         yield file
 
 
@@ -114,7 +132,8 @@ def _open(path: Path) -> TextIO:
 
 
 def _noted(report: Report, log: TextIO, store: Store, key: str) -> Report:
-    """A Report that now and then also notes the progress in the store, and writes a line to the log."""
+    """A Report that now and then also notes the progress in the store, and writes a line to the
+    log."""
     logged = noted = time.monotonic()
 
     def all_three(done: int, total: int, **fields: float) -> None:

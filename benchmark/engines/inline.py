@@ -1,7 +1,7 @@
 """The inline engine: one stage after the other, in this process.
 
-A stage that fails does not stop the others: what needs it is skipped, the rest goes on, and every failure is returned
-with its reason. What is already in the store is not computed again. Callers: commands.
+A stage that fails does not stop the others: what needs it is skipped, the rest goes on, and every
+failure is returned with its reason. What is already in the store is not computed again.
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,9 @@ from benchmark.stages.carry_over import Kept
 from benchmark.store.store import Store
 
 
-def run(nodes: Iterable[Node], store: Store, device: str, watch: Watch, options: EngineOptions) -> dict[str, Failure]:
+def run(
+    nodes: Iterable[Node], store: Store, device: str, watch: Watch, options: EngineOptions
+) -> dict[str, Failure]:
     """Computes `nodes`, whose plans the store holds, inputs first; returns the failures by key."""
     agenda = Agenda(nodes, store, options.on_done, options.max_failures, options.retry)
     how, kept = options.execution(device), Kept()

@@ -1,4 +1,4 @@
-"""What the user tells an engine. Callers: commands, engines."""
+"""What the user tells an engine."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,9 +13,10 @@ from benchmark.stages.execution import Execution
 class EngineOptions:
     """How to run stages; nothing here enters a key.
 
-    workers: stages at once (None: one per GPU, or one on a CPU; with ray: what the cluster holds); address: of a Ray
-    cluster; max_failures: start nothing new after so many failed stages; retry: also try what failed for good before;
-    on_done: called after each stage, one call at a time; deterministic, logger: see Execution.
+    workers: stages at once (None: one per GPU, or one on a CPU; with ray: what the cluster holds);
+    address: of a Ray cluster; max_failures: start nothing new after so many failed stages; retry:
+    also try what failed for good before; on_done: called after each stage, one call at a time;
+    deterministic, logger: see Execution.
     """
 
     workers: int | None = None
@@ -32,7 +33,8 @@ class EngineOptions:
 
 
 def choose_device(name: str) -> str:
-    """"auto", "cpu" or "cuda" -> "cpu" or "cuda". Raises InputError where there is no such device."""
+    """ "auto", "cpu" or "cuda" -> "cpu" or "cuda". Raises InputError where there is no such
+    device."""
     check_name("device", name, ("auto", "cpu", "cuda"))
     if name == "cpu":
         return name
@@ -41,5 +43,8 @@ def choose_device(name: str) -> str:
     if torch.cuda.is_available():
         return "cuda"
     if name == "cuda":
-        raise InputError("--device cuda: torch finds no CUDA GPU here; use --device cpu, or see `python cli.py doctor`.")
+        raise InputError(
+            "--device cuda: torch finds no CUDA GPU here; use --device cpu, or see `python cli.py"
+            " doctor`."
+        )
     return "cpu"

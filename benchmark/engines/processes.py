@@ -1,10 +1,11 @@
-"""The processes engine: several stages at once on this machine, one worker process per GPU (or `--workers`).
+"""The processes engine: several stages at once on this machine, one worker process per GPU (or
+`--workers`).
 
-A worker is a process of its own that computes stages as the inline engine does (worker.py), so that one that is killed
-takes its stage with it and nothing else: a new worker takes over, and the stage is tried again. Worker i sees GPU
-i mod n alone, through CUDA_VISIBLE_DEVICES. The number of threads of a stage is that of the inline engine, whatever the
-number of workers, because it can change the last digits of a sum; with many workers on a CPU, set OMP_NUM_THREADS=1.
-Callers: commands.
+A worker is a process of its own that computes stages as the inline engine does (worker.py), so
+that one that is killed takes its stage with it and nothing else: a new worker takes over, and the
+stage is tried again. Worker i sees GPU i mod n alone, through CUDA_VISIBLE_DEVICES. The number of
+threads of a stage is that of the inline engine, whatever the number of workers, because it can
+change the last digits of a sum; with many workers on a CPU, set OMP_NUM_THREADS=1.
 """
 
 import json
@@ -29,16 +30,22 @@ ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-m", "benchmark.engines.worker"]
 
 
-def run(nodes: Iterable[Node], store: Store, device: str, watch: Watch, options: EngineOptions) -> dict[str, Failure]:
+def run(
+    nodes: Iterable[Node], store: Store, device: str, watch: Watch, options: EngineOptions
+) -> dict[str, Failure]:
     """Computes `nodes`, whose plans the store holds; returns the failures by key."""
     gpus = _visible_gpus() if device.startswith("cuda") else []
     count = options.workers or max(1, len(gpus))
     agenda = Agenda(nodes, store, options.on_done, options.max_failures, options.retry, count)
     how = options.execution(device)
-    workers = [_Worker(store, how, gpus[number % len(gpus)] if gpus else None) for number in range(count)]
+    workers = [
+        _Worker(store, how, gpus[number % len(gpus)] if gpus else None) for number in range(count)
+    ]
     with ThreadPoolExecutor(count) as threads:
         try:
-            for finished in [threads.submit(agenda.serve, watch, worker.attempt) for worker in workers]:
+            for finished in [
+                threads.submit(agenda.serve, watch, worker.attempt) for worker in workers
+            ]:
                 finished.result()
         finally:
             agenda.halt()
@@ -48,7 +55,8 @@ def run(nodes: Iterable[Node], store: Store, device: str, watch: Watch, options:
 
 
 class _Worker:
-    """A worker process, started when it is first needed and again after it died. `gpu`: its CUDA_VISIBLE_DEVICES."""
+    """A worker process, started when it is first needed and again after it died. `gpu`: its
+    CUDA_VISIBLE_DEVICES."""
 
     def __init__(self, store: Store, how: Execution, gpu: str | None):
         self._arguments = [str(store.root.absolute()), json.dumps(asdict(how))]
@@ -83,11 +91,18 @@ class _Worker:
 
     def _started(self) -> "subprocess.Popen[str]":
         if self._process is None:
-            environment = os.environ | ({"CUDA_VISIBLE_DEVICES": self._gpu} if self._gpu is not None else {})
+            environment = os.environ | (
+                {"CUDA_VISIBLE_DEVICES": self._gpu} if self._gpu is not None else {}
+            )
             self._process = subprocess.Popen(
-                [*COMMAND, *self._arguments], cwd=ROOT, env=environment, text=True, start_new_session=True,
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            )  # fmt: skip
+                [*COMMAND, *self._arguments],
+                cwd=ROOT,
+                env=environment,
+                text=True,
+                start_new_session=True,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+            )
             if self._stopped:
                 self._process.kill()
         return self._process
@@ -96,7 +111,10 @@ class _Worker:
 def describe_death(code: int) -> str:
     """One sentence about a process that ended without an outcome."""
     if code >= 0:
-        return f"its process ended with exit code {code} and no result; the log of the stage may say more."
+        return (
+            f"its process ended with exit code {code} and no result; the log of the stage may say"
+            f" more."
+        )
     name = signal.Signals(-code).name
     hint = "; the system kills what takes too much memory" if name == "SIGKILL" else ""
     return f"its process was killed ({name}){hint}."

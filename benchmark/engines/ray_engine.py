@@ -1,10 +1,10 @@
 """The Ray engine: stages as tasks on this machine, or on a cluster by `--address`.
 
-One stage, or a row of stages that gain from one another's company, is one task, and one task is one process `python
-cli.py stage KEY ...` with its share of a GPU, so that it leaves nothing behind in a worker. The store is all that the
-tasks share: on a cluster it lies, like this checkout, under the same path on every machine. Ray itself runs a task again
-whose machine went away; a stage whose process died is tried again by the agenda. Usage statistics, dashboard and
-metrics are off. Callers: commands.
+One stage, or a row of stages that gain from one another's company, is one task, and one task is
+one process `python cli.py stage KEY ...` with its share of a GPU, so that it leaves nothing behind
+in a worker. The store is all that the tasks share: on a cluster it lies, like this checkout, under
+the same path on every machine. Ray itself runs a task again whose machine went away; a stage whose
+process died is tried again by the agenda. Usage statistics, dashboard and metrics are off.
 """
 
 import contextlib
@@ -25,14 +25,19 @@ from benchmark.store.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "cli.py", "stage"]
-LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"  # Ray's name for it; "0" keeps it off the network on every system
+# Ray's name for it; "0" keeps it off the network on every system
+LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 PROGRESS_SECONDS = 1.0  # between two looks at how far the running stages are
-NICENESS = "RAY_worker_niceness"  # 15 if not set: a stage would take longer than by the other engines, and its cost say so
+# 15 if not set: a stage would take longer than by the other engines, and its cost say so
+NICENESS = "RAY_worker_niceness"
 LOST_MACHINES = 5  # how often a task is run again because its machine went away
 
 
-def run(nodes: Iterable[Node], store: Store, device: str, watch: Watch, options: EngineOptions) -> dict[str, Failure]:
-    """Computes `nodes`, whose plans the store holds; returns the failures by key. Device "auto": cuda where the cluster has it.
+def run(
+    nodes: Iterable[Node], store: Store, device: str, watch: Watch, options: EngineOptions
+) -> dict[str, Failure]:
+    """Computes `nodes`, whose plans the store holds; returns the failures by key. Device "auto":
+    cuda where the cluster has it.
 
     Raises InputError where there is no cluster.
     """
@@ -42,7 +47,12 @@ def run(nodes: Iterable[Node], store: Store, device: str, watch: Watch, options:
             device = "cuda" if resources.get("GPU", 0) >= 1 else "cpu"
         compute, slots = _task(ray, resources, device, options.workers)
         agenda = Agenda(nodes, store, options.on_done, options.max_failures, options.retry, slots)
-        arguments = ["--store", str(store.root.absolute()), *options.execution(device).words(), "--json"]
+        arguments = [
+            "--store",
+            str(store.root.absolute()),
+            *options.execution(device).words(),
+            "--json",
+        ]
         running: dict[Any, _Row] = {}
         try:
             while True:
@@ -65,7 +75,8 @@ def run(nodes: Iterable[Node], store: Store, device: str, watch: Watch, options:
 
 @contextlib.contextmanager
 def _cluster(options: EngineOptions):
-    """The ray module, connected to the cluster of the options; a local one is started and ended here."""
+    """The ray module, connected to the cluster of the options; a local one is started and ended
+    here."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ.setdefault(NICENESS, "0")
     if not options.address or options.address.startswith(("127.", "localhost")):
@@ -73,7 +84,9 @@ def _cluster(options: EngineOptions):
     try:
         import ray
     except ImportError as error:
-        raise InputError(f"--engine ray needs the package ray ({error}); use --engine processes, or install it.") from error
+        raise InputError(
+            f"--engine ray needs the package ray ({error}); use --engine processes, or install it."
+        ) from error
     settings = {"include_dashboard": False, "num_cpus": options.workers}
     if options.address:
         settings = {"address": options.address}
@@ -82,7 +95,9 @@ def _cluster(options: EngineOptions):
     except (ConnectionError, ValueError, RuntimeError) as error:
         where = f"at {options.address}" if options.address else "on this machine"
         reason = str(error).splitlines()[0]
-        raise InputError(f"no Ray cluster {where} ({reason}); see `ray status`, or leave --address out.") from error
+        raise InputError(
+            f"no Ray cluster {where} ({reason}); see `ray status`, or leave --address out."
+        ) from error
     try:
         yield ray
     finally:
@@ -90,7 +105,8 @@ def _cluster(options: EngineOptions):
 
 
 class _Row:
-    """The stages of one task, of which the first is at work, shown and settled one after the other."""
+    """The stages of one task, of which the first is at work, shown and settled one after the
+    other."""
 
     def __init__(self, agenda: Agenda, watch: Watch, nodes: list[Node]):
         self.keys = [node.key for node in nodes]
@@ -98,7 +114,8 @@ class _Row:
         self._show()
 
     def look(self, store: Store) -> None:
-        """Passes on how far the task is; wherever it runs, the store is all that is shared with it."""
+        """Passes on how far the task is; wherever it runs, the store is all that is shared with
+        it."""
         while len(self._nodes) > 1 and store.has(self._nodes[0].stage, self._nodes[0].key):
             self._settle(Outcome("computed"))
             self._show()
@@ -106,7 +123,8 @@ class _Row:
             self._report(found["done"], found["total"], **found["numbers"])
 
     def end(self, said: list[Outcome], otherwise: Outcome) -> None:
-        """The task is over: the outcomes of its first stages, in order, and that of the one it was at if it broke off."""
+        """The task is over: the outcomes of its first stages, in order, and that of the one it was
+        at if it broke off."""
         for outcome in [*said[len(self.keys) - len(self._nodes) :], otherwise]:
             if not self._nodes or not self._settle(outcome):
                 break
@@ -133,31 +151,41 @@ def _task(ray, resources: dict[str, float], device: str, workers: int | None) ->
     unit, name = ("GPU", "num_gpus") if device.startswith("cuda") else ("CPU", "num_cpus")
     there = resources.get(unit, 0)
     if there < 1:
-        raise InputError(f"the Ray cluster has no {unit}; start its machines with one, or give another --device.")
+        raise InputError(
+            f"the Ray cluster has no {unit}; start its machines with one, or give another --device."
+        )
     slots = workers or int(there)
     share = {"num_cpus": 0, name: min(1.0, there / slots)}
     return ray.remote(max_retries=LOST_MACHINES, **share)(_plain_task()), slots
 
 
 def _plain_task() -> Callable[[list[str], str], tuple[int, str, str]]:
-    """The task's function. It is made here so that Ray ships it by value: a machine needs this checkout for the stage alone."""
+    """The task's function. It is made here so that Ray ships it by value: a machine needs this
+    checkout for the stage alone."""
 
     def compute(words: list[str], root: str) -> tuple[int, str, str]:
         import subprocess
 
-        done = subprocess.run(words, cwd=root, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        done = subprocess.run(
+            words, cwd=root, stdin=subprocess.DEVNULL, capture_output=True, text=True
+        )
         return done.returncode, done.stdout, done.stderr[-4000:]
 
     return compute
 
 
 def _outcomes(ray, task) -> tuple[list[Outcome], Outcome]:
-    """What the process of a task said of its stages, and why there is no more: `died`, where it did not say that either."""
+    """What the process of a task said of its stages, and why there is no more: `died`, where it did
+    not say that either."""
     try:
         code, said, complaint = ray.get(task)
     except ray.exceptions.RayError as error:
         return [], Outcome("died", f"Ray lost its task: {str(error).splitlines()[0]}")
-    found = [Outcome.from_dict(json.loads(line)["outcome"]) for line in said.splitlines() if line.startswith('{"outcome"')]
+    found = [
+        Outcome.from_dict(json.loads(line)["outcome"])
+        for line in said.splitlines()
+        if line.startswith('{"outcome"')
+    ]
     last = complaint.strip().splitlines()[-1:] or [""]
     if code == 2 and last[0].startswith("error: "):
         return found, Outcome("failed", last[0].removeprefix("error: "), complaint, by_input=True)

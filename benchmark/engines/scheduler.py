@@ -1,14 +1,13 @@
 """What an engine does next: which stages can start, what follows from how one ended.
 
-All engines share these rules, so that they differ only in where a stage runs:
-- a stage starts when its inputs are there, in the order of the plan;
-- variants of one generator that come next to each other go to one worker together, in equal shares for all workers;
-- one that another program computes is put off once, then waited for;
-- a damaged input is computed again, and then what needed it;
-- a stage whose process died is tried again, up to TRIES times;
-- a failed stage fails what needs it, and nothing else; after `max_failures` of them nothing new starts;
-- a full or read-only disk stops everything.
-Safe to use from several threads. Callers: engines. Not here: running a stage (attempt.py).
+All engines share these rules, so that they differ only in where a stage runs: - a stage starts
+when its inputs are there, in the order of the plan; - variants of one generator that come next to
+each other go to one worker together, in equal shares for all workers; - one that another program
+computes is put off once, then waited for; - a damaged input is computed again, and then what
+needed it; - a stage whose process died is tried again, up to TRIES times; - a failed stage fails
+what needs it, and nothing else; after `max_failures` of them nothing new starts; - a full or
+read-only disk stops everything. Safe to use from several threads. Not here: running a stage
+(attempt.py).
 """
 
 import contextlib
@@ -50,15 +49,26 @@ class StageFailed(Exception):
 class Agenda:
     """The outstanding ones of `nodes` (inputs before what reads them; plans in the store).
 
-    `on_done(node)` is called once a stage is there, one call at a time; it may raise DamagedStage for a stage that must
-    be made again. With `retry` False, stages that failed for good in an earlier call are not tried.
+    `on_done(node)` is called once a stage is there, one call at a time; it may raise DamagedStage
+    for a stage that must be made again. With `retry` False, stages that failed for good in an
+    earlier call are not tried.
     """
 
     def __init__(
-        self, nodes: Iterable[Node], store: Store, on_done: Callable[[Node], None],
-        max_failures: int | None = None, retry: bool = True, workers: int = 1,
-    ):  # fmt: skip
-        self.store, self._on_done, self._max_failures, self._workers = store, on_done, max_failures, workers
+        self,
+        nodes: Iterable[Node],
+        store: Store,
+        on_done: Callable[[Node], None],
+        max_failures: int | None = None,
+        retry: bool = True,
+        workers: int = 1,
+    ):
+        self.store, self._on_done, self._max_failures, self._workers = (
+            store,
+            on_done,
+            max_failures,
+            workers,
+        )
         self.failures: dict[str, Failure] = {}
         self._nodes = {node.key: node for node in nodes}
         self._position = {key: number for number, key in enumerate(self._nodes)}
@@ -79,10 +89,13 @@ class Agenda:
         if not retry:
             for key, failure in store.failures().items():
                 if failure.get("final") and key in self._open:
-                    self._fail(key, Failure(self._nodes[key], failure["error"], False, earlier=True))
+                    self._fail(
+                        key, Failure(self._nodes[key], failure["error"], False, earlier=True)
+                    )
 
     def take(self, block: bool = True) -> tuple[Node, bool] | None:
-        """The next stage and whether to wait for another program's lock on it; None: nothing (now, or with `block`, ever)."""
+        """The next stage and whether to wait for another program's lock on it; None: nothing (now,
+        or with `block`, ever)."""
         with self._changed:
             while True:
                 if not self._stopped and (key := self._next_ready()):
@@ -95,9 +108,11 @@ class Agenda:
                 self._changed.wait()
 
     def serve(self, watch: Watch, work: Work) -> None:
-        """Takes stages and has `work(node, wait, report, following)` try them, until nothing is left to start.
+        """Takes stages and has `work(node, wait, report, following)` try them, until nothing is
+        left to start.
 
-        `following` are the keys of the stages that the next calls will be for, unless one ends badly.
+        `following` are the keys of the stages that the next calls will be for, unless one ends
+        badly.
         """
         while taken := self.take():
             node, wait = taken
@@ -105,7 +120,9 @@ class Agenda:
             while group:
                 node, following, there = group[0], group[1:], False
                 with contextlib.suppress(StageFailed), watch(node) as report:
-                    there = self.settle(node, work(node, wait, report, [other.key for other in following]))
+                    there = self.settle(
+                        node, work(node, wait, report, [other.key for other in following])
+                    )
                     if not there:
                         raise StageFailed
                 if following and not (there and self.may_start(following[0])):
@@ -114,7 +131,8 @@ class Agenda:
                 group, wait = following, False
 
     def company_of(self, node: Node) -> list[Node]:
-        """Takes those stages, next in turn, that one process best computes after `node`; at most a worker's share."""
+        """Takes those stages, next in turn, that one process best computes after `node`; at most a
+        worker's share."""
         with self._changed:
             alike = []
             while node.company and not self._stopped and (key := self._next_ready()):
@@ -128,7 +146,8 @@ class Agenda:
             return alike[:share]
 
     def may_start(self, node: Node) -> bool:
-        """Whether a stage that was taken as company can start still: others may have failed or damaged since."""
+        """Whether a stage that was taken as company can start still: others may have failed or
+        damaged since."""
         with self._changed:
             return not self._stopped and node.key in self._open and not self._missing[node.key]
 
@@ -141,7 +160,8 @@ class Agenda:
             self._changed.notify_all()
 
     def settle(self, node: Node, outcome: Outcome) -> bool:
-        """Takes note of how a taken stage ended; whether it is there now. Raises StoreUnusable: the disk is full."""
+        """Takes note of how a taken stage ended; whether it is there now. Raises StoreUnusable: the
+        disk is full."""
         with self._changed:
             self._running.discard(node.key)
             try:
@@ -223,7 +243,11 @@ class Agenda:
         missing = set()
         for name in self._nodes[key].input_keys():
             other = self._nodes.get(name)
-            if other is not None and name not in self._open and not self.store.has(other.stage, name):
+            if (
+                other is not None
+                and name not in self._open
+                and not self.store.has(other.stage, name)
+            ):
                 self._add(name)
             if name in self._open:
                 missing.add(name)

@@ -1,11 +1,12 @@
-"""A worker of the processes engine: computes one stage after the other, as it is told, and ends with its program.
+"""A worker of the processes engine: computes one stage after the other, as it is told, and ends
+with its program.
 
     python -m benchmark.engines.worker STORE EXECUTION
 
-EXECUTION is an Execution as JSON. Reads lines {"stage", "key", "wait", "following"} from standard input; writes lines
-{"report": [done, total, numbers]} and, per stage, {"outcome": ...} to standard output. What libraries print goes to the
-log of the stage. When standard input closes - the program ended, or was killed - the worker ends at once, in the middle
-of a stage too.
+EXECUTION is an Execution as JSON. Reads lines {"stage", "key", "wait", "following"} from standard
+input; writes lines {"report": [done, total, numbers]} and, per stage, {"outcome": ...} to standard
+output. What libraries print goes to the log of the stage. When standard input closes - the program
+ended, or was killed - the worker ends at once, in the middle of a stage too.
 """
 
 import json
@@ -33,7 +34,9 @@ def main(root: str, execution: str) -> None:
     store, how, kept = Store(Path(root)), Execution(**json.loads(execution)), Kept()
     while True:
         task = tasks.get()
-        answers.write(json.dumps({"outcome": _work(store, how, kept, task, answers).as_dict()}) + "\n")
+        answers.write(
+            json.dumps({"outcome": _work(store, how, kept, task, answers).as_dict()}) + "\n"
+        )
 
 
 def _work(store: Store, how: Execution, kept: Kept, task: dict, answers) -> Outcome:
@@ -51,7 +54,16 @@ def _work(store: Store, how: Execution, kept: Kept, task: dict, answers) -> Outc
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
         try:
-            return attempt(store, task["stage"], task["key"], how, report, task["wait"], kept, task["following"])
+            return attempt(
+                store,
+                task["stage"],
+                task["key"],
+                how,
+                report,
+                task["wait"],
+                kept,
+                task["following"],
+            )
         finally:
             for target, earlier in enumerate(before, start=1):
                 os.dup2(earlier, target)

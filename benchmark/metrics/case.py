@@ -1,6 +1,7 @@
 """Two masks -> one row of numbers: named definitions, one rule for empty masks, never NaN.
 
-Tools of the field mean different numbers by "HD95" and "ASSD" (Q11, Q28), so every definition has its own column:
+Tools of the field mean different numbers by "HD95" and "ASSD" (Q11, Q28), so every definition has
+its own column:
 
     dice               2 |P and T| / (|P| + |T|), counted in voxels
     precision          |P and T| / |P|
@@ -9,29 +10,30 @@ Tools of the field mean different numbers by "HD95" and "ASSD" (Q11, Q28), so ev
     hd95_max           the larger of the two directed 95th percentiles (MONAI)
     assd               mean of both directed sets, pooled (MedPy 0.5.2, MONAI)
     assd_mean          mean of the two directed means (MedPy up to 0.5.1)
-    nsd                share of the surface voxels of both masks that lie within `nsd_tolerance` of the other surface, a
-                       distance equal to the tolerance included (MONAI's surface dice with use_subvoxels=False)
+    nsd                share of the surface voxels of both masks that lie within `nsd_tolerance`
+                       of the other surface, a distance equal to the tolerance included
+                       (MONAI's surface dice with use_subvoxels=False)
     volume_difference  (|P| - |T|) / |T|: +0.1 means 10 % too large
 
-P is the prediction, T the truth; surfaces and distances as in benchmark/metrics/surfaces.py; percentiles interpolate linearly.
-Distances are in the units of the spacing (mm, or pixels with spacing 1).
+P is the prediction, T the truth; surfaces and distances as in benchmark/metrics/surfaces.py;
+percentiles interpolate linearly. Distances are in the units of the spacing (mm, or pixels with
+spacing 1).
 
-Empty masks. Where exactly one mask is empty, every score takes its worst value: under the policy "penalty" the
-distances become the diagonal of the image (square root of the sum of (voxels x spacing) squared), longer than any
-distance between two voxels of it. Two empty masks agree.
+Empty masks. Where exactly one mask is empty, every score takes its worst value: under the policy
+"penalty" the distances become the diagonal of the image (square root of the sum of (voxels x
+spacing) squared), longer than any distance between two voxels of it. Two empty masks agree.
 
-    prediction  truth     dice  precision  recall  nsd  distances  volume_difference  missed  empty_truth
-    empty       present   0     0          0       0    diagonal   -1                 True    False
-    present     empty     0     0          0       0    diagonal   +1                 False   True
-    empty       empty     1     1          1       1    0          0                  False   True
+    prediction  truth    dice  precision  recall  nsd  distances  volume  missed  empty_truth
+    empty       present  0     0          0       0    diagonal   -1      True    False
+    present     empty    0     0          0       0    diagonal   +1      False   True
+    empty       empty    1     1          1       1    0          0       False   True
 
-The policy "centre-pixel" (Q10) differs in the first row alone: the four distances are measured from a single voxel at
-index n // 2 of each axis, as the authors' release does, which makes a miss look near. A truth without foreground
-cannot occur there (Q9), so the other rows stay.
+The policy "centre-pixel" (Q10) differs in the first row alone: the four distances are measured from
+a single voxel at index n // 2 of each axis, as the authors' release does, which makes a miss look
+near. A truth without foreground cannot occur there (Q9), so the other rows stay.
 
-A volume of one slice, (1, y, x), is measured as the 2D image it is; as a volume each of its voxels would be surface.
-
-Callers: the score stage, benchmark/metrics/crosswalk.py. Left out: averages over cases (reports) and files (crosswalk).
+A volume of one slice, (1, y, x), is measured as the 2D image it is; as a volume each of its voxels
+would be surface. Left out: averages over cases (reports) and files (crosswalk).
 """
 
 from collections.abc import Sequence
@@ -53,20 +55,24 @@ DEFINITIONS = {
     "hd95_max": "larger of the two directed 95th percentiles (MONAI)",
     "assd": "mean of both directed surface distances, pooled (MedPy 0.5.2, MONAI)",
     "assd_mean": "mean of the two directed means (MedPy up to 0.5.1)",
-    "nsd": "share of surface voxels within the tolerance of the other surface (MONAI, no subvoxels)",
+    "nsd": "share of surface voxels within the tolerance of the other surface (MONAI, no"
+    " subvoxels)",
 }
 DISTANCES = ("hd95", "hd95_max", "assd", "assd_mean")
 
-# Relative slack of the nsd tolerance: three steps of 0.7 mm are 2.1 mm although floats say 2.0999999999999996.
+# Relative slack of the nsd tolerance: three steps of 0.7 mm are 2.1 mm although floats say
+# 2.0999999999999996.
 ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
 class CaseMetrics:
-    """The metrics of one case: plain floats, ints and bools, all finite, see the module's docstring.
+    """The metrics of one case: plain floats, ints and bools, all finite, see the module's
+    docstring.
 
-    Scores in [0, 1]; distances >= 0 in the units of the spacing; `volume_difference` >= -1. `missed`: the truth has
-    foreground, the prediction none. `empty_truth`: the truth has no foreground.
+    Scores in [0, 1]; distances >= 0 in the units of the spacing; `volume_difference` >= -1.
+    `missed`: the truth has foreground, the prediction none. `empty_truth`: the truth has no
+    foreground.
     """
 
     dice: float
@@ -98,9 +104,10 @@ def case_metrics(
 ) -> CaseMetrics:
     """Measures one predicted mask against its truth.
 
-    `prediction`, `truth`: bool or uint8 in {0, 1}, (z, y, x) or (y, x), same shape. `spacing`: distance between voxel
-    centres along each axis. `empty_policy`: one of EMPTY_POLICIES. `nsd_tolerance`: >= 0, in the units of the spacing.
-    Raises InputError for an unknown policy, ValueError for masks, spacing or tolerance that break these rules.
+    `prediction`, `truth`: bool or uint8 in {0, 1}, (z, y, x) or (y, x), same shape. `spacing`:
+    distance between voxel centres along each axis. `empty_policy`: one of EMPTY_POLICIES.
+    `nsd_tolerance`: >= 0, in the units of the spacing. Raises InputError for an unknown policy,
+    ValueError for masks, spacing or tolerance that break these rules.
     """
     check_name("empty-mask policy", empty_policy, EMPTY_POLICIES)
     prediction, truth = _as_bool("prediction", prediction), _as_bool("truth", truth)
@@ -110,7 +117,10 @@ def case_metrics(
     if truth.ndim == 3 and len(truth) == 1:
         prediction, truth, spacing = prediction[0], truth[0], spacing[1:]
 
-    prediction_voxels, truth_voxels = int(np.count_nonzero(prediction)), int(np.count_nonzero(truth))
+    prediction_voxels, truth_voxels = (
+        int(np.count_nonzero(prediction)),
+        int(np.count_nonzero(truth)),
+    )
     dice, precision, recall = _overlap(prediction, truth, prediction_voxels, truth_voxels)
     missed = prediction_voxels == 0 and truth_voxels > 0
     if prediction_voxels and truth_voxels:
@@ -139,7 +149,9 @@ def case_metrics(
     )
 
 
-def _overlap(prediction: np.ndarray, truth: np.ndarray, n_prediction: int, n_truth: int) -> tuple[float, float, float]:
+def _overlap(
+    prediction: np.ndarray, truth: np.ndarray, n_prediction: int, n_truth: int
+) -> tuple[float, float, float]:
     """Dice, precision, recall. One empty mask: all 0; two: all 1."""
     if not (n_prediction and n_truth):
         agreement = float(n_prediction == n_truth)
@@ -183,7 +195,9 @@ def _as_bool(name: str, mask: np.ndarray) -> np.ndarray:
         found = mask.dtype if isinstance(mask, np.ndarray) else type(mask).__name__
         raise ValueError(f"the {name} must be a bool or uint8 array, not {found}")
     if mask.ndim not in (2, 3) or mask.size == 0:
-        raise ValueError(f"the {name} must be (z, y, x) or (y, x) with at least one voxel, not {mask.shape}")
+        raise ValueError(
+            f"the {name} must be (z, y, x) or (y, x) with at least one voxel, not {mask.shape}"
+        )
     if mask.dtype == np.uint8:
         if mask.max() > 1:
             raise ValueError(f"the {name} must hold 0 and 1 only, not {mask.max()}")
@@ -191,9 +205,13 @@ def _as_bool(name: str, mask: np.ndarray) -> np.ndarray:
     return mask
 
 
-def _checked_geometry(prediction: np.ndarray, truth: np.ndarray, spacing: Sequence[float]) -> tuple[float, ...]:
+def _checked_geometry(
+    prediction: np.ndarray, truth: np.ndarray, spacing: Sequence[float]
+) -> tuple[float, ...]:
     if prediction.shape != truth.shape:
-        raise ValueError(f"prediction {prediction.shape} and truth {truth.shape} must have one shape")
+        raise ValueError(
+            f"prediction {prediction.shape} and truth {truth.shape} must have one shape"
+        )
     spacing = tuple(float(step) for step in spacing)
     if len(spacing) != truth.ndim or not all(np.isfinite(step) and step > 0 for step in spacing):
         raise ValueError(f"the spacing must be {truth.ndim} positive finite numbers, not {spacing}")

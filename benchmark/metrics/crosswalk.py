@@ -1,12 +1,13 @@
-"""Two mask files -> every definition of every score, so that numbers of different papers and tools can be compared.
+"""Two mask files -> every definition of every score, so that numbers of different papers and tools
+can be compared.
 
-Reads NIfTI (.nii, .nii.gz; distances in mm by the header's spacing) and PNG (distances in pixels). A file is a mask
-when it holds 0 and one other value, whatever that value is: 1, 255, a colour, a 1-bit image (rounding grey / 255 would
-lose the latter, Q29). Label numbers 0 to 9 are a mask too: all labels above 0 are merged into one foreground, as the
-benchmark does with the two zones of the MSD prostate (Q31), and a note says so. Any other file is refused rather than
-thresholded. Empty masks follow the policy "penalty" of benchmark/metrics/case.py.
-
-Callers: `cli.py crosswalk PRED TRUTH [--json]`. Left out: resampling; two files on different grids are refused.
+Reads NIfTI (.nii, .nii.gz; distances in mm by the header's spacing) and PNG (distances in pixels).
+A file is a mask when it holds 0 and one other value, whatever that value is: 1, 255, a colour, a
+1-bit image (rounding grey / 255 would lose the latter, Q29). Label numbers 0 to 9 are a mask too:
+all labels above 0 are merged into one foreground, as the benchmark does with the two zones of the
+MSD prostate (Q31), and a note says so. Any other file is refused rather than thresholded. Empty
+masks follow the policy "penalty" of benchmark/metrics/case.py. Left out: resampling; two files on
+different grids are refused.
 """
 
 import zlib
@@ -27,7 +28,8 @@ from benchmark.metrics.case import DEFINITIONS, DISTANCES, CaseMetrics, case_met
 NSD_TOLERANCE = 1.0
 LARGEST_LABEL = 9
 MM_PER_UNIT = {"meter": 1000.0, "mm": 1.0, "micron": 0.001, "unknown": 1.0}
-# Grids that lie less than this share of the smallest voxel side apart are the same grid, rounded by its writer.
+# Grids that lie less than this share of the smallest voxel side apart are the same grid, rounded by
+# its writer.
 GRID_TOLERANCE = 0.05
 UNREADABLE = (
     OSError,
@@ -45,9 +47,11 @@ UNREADABLE = (
 
 @dataclass(frozen=True)
 class MaskFile:
-    """A mask as read: `mask` bool (z, y, x) or (y, x), `spacing` in `unit` ("mm" or "px") along the same axes.
+    """A mask as read: `mask` bool (z, y, x) or (y, x), `spacing` in `unit` ("mm" or "px") along the
+    same axes.
 
-    `affine`: (4, 4) voxel to world of a NIfTI file, None for PNG. `labels`: how many labels were merged, 1 if none.
+    `affine`: (4, 4) voxel to world of a NIfTI file, None for PNG. `labels`: how many labels were
+    merged, 1 if none.
     """
 
     path: Path
@@ -60,7 +64,8 @@ class MaskFile:
 
 @dataclass(frozen=True)
 class Crosswalk:
-    """All definitions for one pair of masks; distances in `unit` ("mm" or "px"); `notes` are sentences for the user."""
+    """All definitions for one pair of masks; distances in `unit` ("mm" or "px"); `notes` are
+    sentences for the user."""
 
     metrics: CaseMetrics
     unit: str
@@ -86,22 +91,27 @@ class Crosswalk:
 def crosswalk(prediction: Path, truth: Path, *, nsd_tolerance: float = NSD_TOLERANCE) -> Crosswalk:
     """Measures the mask in one file against the mask in another, both NIfTI or both PNG.
 
-    Distances use the spacing of the truth. `nsd_tolerance`: in mm (NIfTI) or pixels (PNG). Raises InputError, in one
-    sentence, for a file that is missing, unreadable or no mask, for two files that differ in kind, shape, spacing or
-    affine, and for a bad tolerance.
+    Distances use the spacing of the truth. `nsd_tolerance`: in mm (NIfTI) or pixels (PNG). Raises
+    InputError, in one sentence, for a file that is missing, unreadable or no mask, for two files
+    that differ in kind, shape, spacing or affine, and for a bad tolerance.
     """
     if not (np.isfinite(nsd_tolerance) and nsd_tolerance >= 0):
-        raise InputError(f"the nsd tolerance is {nsd_tolerance}: give a finite number that is not negative.")
+        raise InputError(
+            f"the nsd tolerance is {nsd_tolerance}: give a finite number that is not negative."
+        )
     predicted, true = read_mask(prediction), read_mask(truth)
     _check_same_grid(predicted, true)
-    metrics = case_metrics(predicted.mask, true.mask, true.spacing, empty_policy="penalty", nsd_tolerance=nsd_tolerance)
+    metrics = case_metrics(
+        predicted.mask, true.mask, true.spacing, empty_policy="penalty", nsd_tolerance=nsd_tolerance
+    )
     notes = [
         f"{file.path}: {file.labels} labels merged into one foreground."
         for file in (predicted, true)
         if file.labels > 1
     ]
     notes += [
-        f"{file.path} has no foreground: distances are the image diagonal, or 0 if both masks are empty."
+        f"{file.path} has no foreground: distances are the image diagonal, or 0 if both masks are"
+        f" empty."
         for file in (predicted, true)
         if not file.mask.any()
     ]
@@ -117,18 +127,23 @@ def read_mask(path: Path) -> MaskFile:
         raise InputError(f"{path} is not a file: give the path of a NIfTI or PNG mask.")
     name = path.name.lower()
     if not name.endswith((".nii", ".nii.gz", ".png")):
-        raise InputError(f"{path} is neither .nii, .nii.gz nor .png: convert the mask to one of these.")
+        raise InputError(
+            f"{path} is neither .nii, .nii.gz nor .png: convert the mask to one of these."
+        )
     return _read_png(path) if name.endswith(".png") else _read_nifti(path)
 
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
-    """Around calls of the file libraries alone: turns what they raise for a broken file into an InputError."""
+    """Around calls of the file libraries alone: turns what they raise for a broken file into an
+    InputError."""
     try:
         yield
     except UNREADABLE as error:
         reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-        raise InputError(f"{path} cannot be read ({reason}): check the file or export it again.") from error
+        raise InputError(
+            f"{path} cannot be read ({reason}): check the file or export it again."
+        ) from error
 
 
 def _read_png(path: Path) -> MaskFile:
@@ -142,7 +157,8 @@ def _read_png(path: Path) -> MaskFile:
 
 
 def _colour_codes(rgba: np.ndarray) -> np.ndarray:
-    """uint32 (y, x): grey pixels their grey level, others a number of their colour; transparent counts as black.
+    """uint32 (y, x): grey pixels their grey level, others a number of their colour; transparent
+    counts as black.
 
     An image of a single colour carries its mask in the alpha channel.
     """
@@ -156,35 +172,50 @@ def _colour_codes(rgba: np.ndarray) -> np.ndarray:
 
 
 def _read_nifti(path: Path) -> MaskFile:
-    """The array is reversed to (z, y, x); axes of length 1 are dropped, so a single slice is a 2D image."""
+    """The array is reversed to (z, y, x); axes of length 1 are dropped, so a single slice is a 2D
+    image."""
     with _readable(path):
         image = nibabel.load(path)
         values = np.asanyarray(image.dataobj)
         unit = image.header.get_xyzt_units()[0]
     if values.dtype.kind not in "buif":
-        raise InputError(f"{path} is not a mask: its voxels are {values.dtype}, so export a mask of whole numbers.")
+        raise InputError(
+            f"{path} is not a mask: its voxels are {values.dtype}, so export a mask of whole"
+            f" numbers."
+        )
     spacing = [float(step) * MM_PER_UNIT[unit] for step in image.header.get_zooms()]
     long_axes = [axis for axis, length in enumerate(values.shape) if length != 1]
     if len(long_axes) not in (2, 3) or values.size == 0:
         raise InputError(f"{path} has shape {values.shape}: give one image or one volume.")
     steps = tuple(spacing[axis] for axis in reversed(long_axes))
     if not all(np.isfinite(step) and step > 0 for step in steps):
-        raise InputError(f"{path} has the voxel spacing {steps} mm: set positive numbers in its header.")
+        raise InputError(
+            f"{path} has the voxel spacing {steps} mm: set positive numbers in its header."
+        )
     mask, labels = _foreground(path, values.squeeze().T)
-    return MaskFile(path, np.ascontiguousarray(mask), steps, "mm", image.affine * MM_PER_UNIT[unit], labels)
+    return MaskFile(
+        path, np.ascontiguousarray(mask), steps, "mm", image.affine * MM_PER_UNIT[unit], labels
+    )
 
 
 def _foreground(path: Path, values: np.ndarray) -> tuple[np.ndarray, int]:
-    """The mask in an array of any real type, and how many labels it merges. Raises InputError if it is not a mask."""
+    """The mask in an array of any real type, and how many labels it merges. Raises InputError if it
+    is not a mask."""
     foreground = values != 0
     inside = values[foreground]
     if inside.size == 0 or (inside == inside[0]).all():
         return foreground, 1
     low, high = inside.min(), inside.max()
-    if inside.size < values.size and low >= 1 and high <= LARGEST_LABEL and (inside == np.floor(inside)).all():
+    if (
+        inside.size < values.size
+        and low >= 1
+        and high <= LARGEST_LABEL
+        and (inside == np.floor(inside)).all()
+    ):
         return foreground, len(np.unique(inside))
     raise InputError(
-        f"{path} is not a mask (it holds several values, from {values.min():g} to {high:g}): give a file with 0"
+        f"{path} is not a mask (it holds several values, from {values.min():g} to {high:g}): give"
+        f" a file with 0"
         " outside and one value inside, for example by thresholding the image first."
     )
 
@@ -195,7 +226,8 @@ def _check_same_grid(prediction: MaskFile, truth: MaskFile) -> None:
         raise InputError(f"{names} are of different kinds: give two NIfTI or two PNG masks.")
     if prediction.mask.shape != truth.mask.shape:
         raise InputError(
-            f"{names} differ in shape, {prediction.mask.shape} and {truth.mask.shape}: bring both onto one grid."
+            f"{names} differ in shape, {prediction.mask.shape} and {truth.mask.shape}: bring both"
+            f" onto one grid."
         )
     if truth.affine is None:
         return
@@ -208,7 +240,8 @@ def _check_same_grid(prediction: MaskFile, truth: MaskFile) -> None:
     apart = float((np.abs(prediction.affine - truth.affine) @ far_corner).max())
     if not apart <= GRID_TOLERANCE * min(truth.spacing):
         raise InputError(
-            f"{names} differ in affine by up to {apart:.3g} mm (position or orientation): bring both onto one grid."
+            f"{names} differ in affine by up to {apart:.3g} mm (position or orientation): bring"
+            f" both onto one grid."
         )
 
 

@@ -1,8 +1,9 @@
-"""What outstanding stages will cost - time, disk, memory - from the measured cost of stages like them.
+"""What outstanding stages will cost - time, disk, memory - from the measured cost of stages like
+them.
 
-Stages are alike if they do the same work on the same number of pixels: same stage, size, generator settings, network
-and epochs. Times and memory are kept apart by machine. A kind that was never measured is said to be unknown; it is not
-guessed. Callers: commands (`--dry-run`), time_left.
+Stages are alike if they do the same work on the same number of pixels: same stage, size, generator
+settings, network and epochs. Times and memory are kept apart by machine. A kind that was never
+measured is said to be unknown; it is not guessed.
 """
 
 from collections import Counter, defaultdict
@@ -20,7 +21,8 @@ SAMPLES = 20  # manifests read per kind: more do not make a mean better
 
 @dataclass(frozen=True)
 class MachineCost:
-    """What stages cost on one machine: their number, seconds together, and the largest peak of any one in MB."""
+    """What stages cost on one machine: their number, seconds together, and the largest peak of any
+    one in MB."""
 
     stages: int
     seconds: float
@@ -32,9 +34,10 @@ class MachineCost:
 class Forecast:
     """The stages of one name.
 
-    total: each once; shared: those that serve more than one run; spared: how many more there were if every run computed
-    its own; known: the outstanding ones of a kind that was measured; disk_bytes: of these together; costs: of these, by
-    machine; spared_costs: of what sharing spares, by machine.
+    total: each once; shared: those that serve more than one run; spared: how many more there were
+    if every run computed its own; known: the outstanding ones of a kind that was measured;
+    disk_bytes: of these together; costs: of these, by machine; spared_costs: of what sharing
+    spares, by machine.
     """
 
     stage: str
@@ -71,46 +74,65 @@ def forecast(plans: Sequence[Plan], store: Store) -> list[Forecast]:
 
 
 def _row(
-    stage: str, keys: list[str], kinds: Mapping[str, str], uses: Mapping[str, int], there: Set[str],
+    stage: str,
+    keys: list[str],
+    kinds: Mapping[str, str],
+    uses: Mapping[str, int],
+    there: Set[str],
     costs: Mapping[str, KindCost],
-) -> Forecast:  # fmt: skip
+) -> Forecast:
     todo = Counter(kinds[key] for key in keys if key not in there)
     spared = Counter(dict.fromkeys(todo, 0))
     for key in keys:
         spared[kinds[key]] += uses[key] - 1
     known = {kind: count for kind, count in todo.items() if kind in costs}
     return Forecast(
-        stage, len(keys), sum(uses[key] > 1 for key in keys), spared.total(), sum(key in there for key in keys),
-        todo.total(), sum(known.values()), sum(count * costs[kind].disk_bytes for kind, count in known.items()),
-        _by_machine(todo, costs), _by_machine(spared, costs),
-    )  # fmt: skip
+        stage,
+        len(keys),
+        sum(uses[key] > 1 for key in keys),
+        spared.total(),
+        sum(key in there for key in keys),
+        todo.total(),
+        sum(known.values()),
+        sum(count * costs[kind].disk_bytes for kind, count in known.items()),
+        _by_machine(todo, costs),
+        _by_machine(spared, costs),
+    )
 
 
 def _by_machine(counts: Mapping[str, int], costs: Mapping[str, KindCost]) -> dict[str, MachineCost]:
-    """The cost of so many stages of each kind, on every machine that measured any of these kinds."""
+    """The cost of so many stages of each kind, on every machine that measured any of these
+    kinds."""
     found: dict[str, list[tuple[int, MachineCost]]] = defaultdict(list)
     for kind, count in counts.items():
         for machine, cost in costs[kind].machines.items() if kind in costs and count else ():
             found[machine].append((count, cost))
     return {
         machine: MachineCost(
-            sum(count for count, _ in pairs), sum(count * cost.seconds for count, cost in pairs),
-            max(cost.memory_mb for _, cost in pairs), max(cost.gpu_memory_mb for _, cost in pairs),
+            sum(count for count, _ in pairs),
+            sum(count * cost.seconds for count, cost in pairs),
+            max(cost.memory_mb for _, cost in pairs),
+            max(cost.gpu_memory_mb for _, cost in pairs),
         )
         for machine, pairs in found.items()
-    }  # fmt: skip
+    }
 
 
 def measured_costs(
     store: Store, nodes: Iterable[Node], kinds: Mapping[str, str], there: Set[str]
 ) -> dict[str, KindCost]:
-    """The measured cost of every kind: from the finished ones of `nodes`, else from the rest of the store."""
+    """The measured cost of every kind: from the finished ones of `nodes`, else from the rest of the
+    store."""
     found: dict[str, list[dict]] = defaultdict(list)
     wanted: dict[str, set[str]] = defaultdict(set)
     for node in nodes:
         kind = kinds[node.key]
         wanted[node.stage].add(kind)
-        if node.key in there and len(found[kind]) < SAMPLES and (manifest := _manifest(store, node.stage, node.key)):
+        if (
+            node.key in there
+            and len(found[kind]) < SAMPLES
+            and (manifest := _manifest(store, node.stage, node.key))
+        ):
             found[kind].append(manifest)
     wanted = {stage: {kind for kind in names if not found[kind]} for stage, names in wanted.items()}
     if any(wanted.values()):
@@ -134,13 +156,17 @@ def _mean(manifests: list[dict]) -> KindCost:
     return KindCost(
         {
             machine: MachineCost(
-                1, fmean(cost["seconds"] for cost in those), max(cost["peak_memory_mb"] for cost in those),
+                1,
+                fmean(cost["seconds"] for cost in those),
+                max(cost["peak_memory_mb"] for cost in those),
                 max(cost["gpu_memory_mb"] for cost in those),
             )
             for machine, those in costs.items()
         },
-        fmean(sum(entry["bytes"] for entry in manifest["files"].values()) for manifest in manifests),
-    )  # fmt: skip
+        fmean(
+            sum(entry["bytes"] for entry in manifest["files"].values()) for manifest in manifests
+        ),
+    )
 
 
 def _manifest(store: Store, stage: str, key: str) -> dict | None:
@@ -158,7 +184,8 @@ def kinds_of(nodes: Iterable[Node]) -> dict[str, str]:
 
 
 def _kind(stage: str, spec: dict, inputs: dict, sizes: dict[str, Any], key: str) -> str:
-    """What decides the cost of a stage, as text. `sizes` gathers the size of each prepare stage, which come first."""
+    """What decides the cost of a stage, as text. `sizes` gathers the size of each prepare stage,
+    which come first."""
     size = spec.get("size", sizes.get(inputs.get("prepare", "")))
     if stage == "prepare":
         sizes[key] = size
@@ -172,4 +199,12 @@ def _kind(stage: str, spec: dict, inputs: dict, sizes: dict[str, Any], key: str)
         "predict": (),
         "score": (),
     }[stage]
-    return canonical([stage, size, *(spec[part] for part in parts), bool(spec.get("synthetic")), spec.get("precision", "")])
+    return canonical(
+        [
+            stage,
+            size,
+            *(spec[part] for part in parts),
+            bool(spec.get("synthetic")),
+            spec.get("precision", ""),
+        ]
+    )

@@ -1,10 +1,11 @@
 """Runs -> one deduplicated graph of stages.
 
-The stages, in order: prepare, pretrain (only where the generator's settings ask for it; all folds and seeds share it),
-fit-generator, synthesize (one stage per variant, so that ratio n uses the first n of them), audit (only where samples
-are audited or filtered; it needs the segmenter of method `none`, and samples from the test cases' edges), fit-segmenter,
-predict, score. A node holds only what changes its result: equal nodes of different runs have
-equal keys and are computed once. Nothing here imports torch. Callers: engines, cli.
+The stages, in order: prepare, pretrain (only where the generator's settings ask for it; all folds
+and seeds share it), fit-generator, synthesize (one stage per variant, so that ratio n uses the
+first n of them), audit (only where samples are audited or filtered; it needs the segmenter of
+method `none`, and samples from the test cases' edges), fit-segmenter, predict, score. A node holds
+only what changes its result: equal nodes of different runs have equal keys and are computed once.
+Nothing here imports torch.
 """
 
 from collections.abc import Iterable, Sequence
@@ -41,15 +42,20 @@ class Node:
     @cached_property
     def key(self) -> str:
         """sha256 hex of stage, version, spec and input keys."""
-        return digest({"stage": self.stage, "version": self.version, "spec": self.spec, "inputs": self.inputs})
+        return digest(
+            {"stage": self.stage, "version": self.version, "spec": self.spec, "inputs": self.inputs}
+        )
 
     @cached_property
     def company(self) -> str | None:
-        """Text that stages have in common which gain from being computed in a row by one process (kept.py), if any do."""
+        """Text that stages have in common which gain from being computed in a row by one process
+        (kept.py), if any do."""
         if self.stage != "synthesize":
             return None
         own = ("variant", "phrase", "cases")
-        return canonical([{name: value for name, value in self.spec.items() if name not in own}, self.inputs])
+        return canonical(
+            [{name: value for name, value in self.spec.items() if name not in own}, self.inputs]
+        )
 
     def input_keys(self) -> list[str]:
         """All keys this stage reads, in order."""
@@ -74,7 +80,8 @@ class Plan:
 
 
 def plan_run(run: RunSpec, cases: Sequence[CaseInfo], options: dict[str, Any]) -> Plan:
-    """The stages of `run` over the source's `cases`; `options` are the source options that choose its content."""
+    """The stages of `run` over the source's `cases`; `options` are the source options that choose
+    its content."""
     parts = split_of(run, cases)
     train = thinned(parts.train, run.training_share, run.preset.split_seed)
     return plan_split(run, replace(parts, train=tuple(train)), options)
@@ -103,7 +110,9 @@ def plan_split(run: RunSpec, parts: Split, options: dict[str, Any]) -> Plan:
             },
             {"prepare": prepare.key} | {node.stage: node.key for node in pretrain},
         )
-        variants = [_variant(run, v, train, foreground, prepare, generator) for v in range(run.method.ratio)]
+        variants = [
+            _variant(run, v, train, foreground, prepare, generator) for v in range(run.method.ratio)
+        ]
         nodes += [*pretrain, generator, *variants]
         if run.audit or run.method.minimum_agreement is not None:
             checks = _audit_nodes(run, train, parts, foreground, prepare, generator, variants)
@@ -112,7 +121,9 @@ def plan_split(run: RunSpec, parts: Split, options: dict[str, Any]) -> Plan:
         "fit-segmenter",
         _segmenter_spec(run, train, parts, foreground),
         {"prepare": prepare.key, "synthesize": [node.key for node in variants]}
-        | ({"audit": checks[-1].key} if run.method.minimum_agreement is not None and checks else {}),
+        | (
+            {"audit": checks[-1].key} if run.method.minimum_agreement is not None and checks else {}
+        ),
     )
     predict = Node(
         "predict",
@@ -128,7 +139,9 @@ def plan_split(run: RunSpec, parts: Split, options: dict[str, Any]) -> Plan:
         },
         {"prepare": prepare.key, "predict": predict.key},
     )
-    return Plan(run, parts, (*nodes, segmenter, predict, score), frozenset(node.key for node in checks))
+    return Plan(
+        run, parts, (*nodes, segmenter, predict, score), frozenset(node.key for node in checks)
+    )
 
 
 def unique_nodes(plans: Iterable[Plan]) -> list[Node]:
@@ -152,7 +165,8 @@ def _settings(run: RunSpec) -> BaseSettings:
 
 
 def _pretrain(run: RunSpec, settings: BaseSettings) -> list[Node]:
-    """The stage that pre-trains the generator, if there is one; it knows no fold and no seed of the run."""
+    """The stage that pre-trains the generator, if there is one; it knows no fold and no seed of the
+    run."""
     spec = settings.pretraining_spec()
     if spec is None:
         return []
@@ -161,7 +175,9 @@ def _pretrain(run: RunSpec, settings: BaseSettings) -> list[Node]:
     return [Node("pretrain", {"generator": run.method.generator_kind, "settings": spec, **numbers})]
 
 
-def _variant(run: RunSpec, v: int, train: list[str], foreground: int | None, prepare: Node, generator: Node) -> Node:
+def _variant(
+    run: RunSpec, v: int, train: list[str], foreground: int | None, prepare: Node, generator: Node
+) -> Node:
     settings = _settings(run)
     phrases = settings.variant_phrases()
     return Node(
@@ -179,19 +195,31 @@ def _variant(run: RunSpec, v: int, train: list[str], foreground: int | None, pre
 
 
 def _audit_nodes(
-    run: RunSpec, train: list[str], parts: Split, foreground: int | None, prepare: Node, generator: Node, variants: list[Node]
+    run: RunSpec,
+    train: list[str],
+    parts: Split,
+    foreground: int | None,
+    prepare: Node,
+    generator: Node,
+    variants: list[Node],
 ) -> list[Node]:
-    """Samples from the test cases' edges with the plain prompt and no other case's style; the segmenter of method `none`;
-    and the audit, last."""
+    """Samples from the test cases' edges with the plain prompt and no other case's style; the
+    segmenter of method `none`; and the audit, last."""
     held_out = []
-    if not run.method.joins_pairs:  # such samples are made from no slice, so that none of them is held out
+    # such samples are made from no slice, so that none of them is held out
+    if not run.method.joins_pairs:
         for v in range(HELD_OUT_VARIANTS):
             like = _variant(run, v, list(parts.test), foreground, prepare, generator)
-            faithful = {"phrase": "", "sampling": _settings(run).held_out_sampling(like.spec["sampling"])}
+            faithful = {
+                "phrase": "",
+                "sampling": _settings(run).held_out_sampling(like.spec["sampling"]),
+            }
             held_out.append(Node("synthesize", like.spec | faithful, like.inputs))
     plain = run.model_copy(update={"method": MethodSpec(name="none")})
     segmenter = Node(
-        "fit-segmenter", _segmenter_spec(plain, train, parts, foreground), {"prepare": prepare.key, "synthesize": []}
+        "fit-segmenter",
+        _segmenter_spec(plain, train, parts, foreground),
+        {"prepare": prepare.key, "synthesize": []},
     )
     judged = Node(
         "audit",
@@ -205,16 +233,23 @@ def _audit_nodes(
             "minimum_foreground": foreground,
         },
         {
-            "prepare": prepare.key, "synthesize": [node.key for node in (*variants, *held_out)],
+            "prepare": prepare.key,
+            "synthesize": [node.key for node in (*variants, *held_out)],
             "fit-segmenter": segmenter.key,
         },
-    )  # fmt: skip
+    )
     return [*held_out, segmenter, judged]
 
 
-def _segmenter_spec(run: RunSpec, train: list[str], parts: Split, foreground: int | None) -> dict[str, Any]:
+def _segmenter_spec(
+    run: RunSpec, train: list[str], parts: Split, foreground: int | None
+) -> dict[str, Any]:
     method, protocol, preset = run.method, run.protocol, run.preset
-    transform = None if method.transform == "deepstack" and protocol.deepstack == "dropped" else method.transform
+    transform = (
+        None
+        if method.transform == "deepstack" and protocol.deepstack == "dropped"
+        else method.transform
+    )
     if method.own and method.own.kind == "transform":
         transform = method.own.reference
     synthetic = None
@@ -226,7 +261,9 @@ def _segmenter_spec(run: RunSpec, train: list[str], parts: Split, foreground: in
             synthetic |= {"merge": protocol.merge, "patch_size": method.patch_size}
         if method.minimum_agreement is not None:
             synthetic |= {"minimum_agreement": method.minimum_agreement}
-    selection_cases = {"validation": list(parts.validation), "test": list(parts.test), "last": []}[protocol.selection]
+    selection_cases = {"validation": list(parts.validation), "test": list(parts.test), "last": []}[
+        protocol.selection
+    ]
     return {
         "architecture": run.architecture,
         "train": train,
@@ -250,7 +287,10 @@ def _segmenter_spec(run: RunSpec, train: list[str], parts: Split, foreground: in
 
 
 def _precision(preset: Preset, architecture: str) -> dict[str, str]:
-    """A chosen number format; trainings in bfloat16 from before instance norms kept float32 statistics have other keys."""
+    """A chosen number format; trainings in bfloat16 from before instance norms kept float32
+    statistics have other keys."""
     if preset.precision == "auto":
         return {"precision": "native"} if architecture in NATIVE_ON_CPU else {}
-    return {"precision": preset.precision} | ({"statistics": "float32"} if preset.precision == "bfloat16" else {})
+    return {"precision": preset.precision} | (
+        {"statistics": "float32"} if preset.precision == "bfloat16" else {}
+    )

@@ -1,7 +1,5 @@
 """From what a user asked for to resolved runs: `--set` values, defaults, sources, folds and seeds.
-
-Callers: cli, suites. Every problem found here is an InputError before anything is computed.
-"""
+Every problem found here is an InputError before anything is computed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -29,7 +27,8 @@ from datasets.slices.hed import find_weights, weights_identity
 from datasets.sources.base import Source, SourceOptions
 from datasets.sources.open import open_source
 
-SAMPLE_RULES = ("audit", "filter")  # of --set, beside switches, numbers and the generator's settings
+# of --set, beside switches, numbers and the generator's settings
+SAMPLE_RULES = ("audit", "filter")
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,8 @@ class Opened:
 
 
 def settings_of(request: Request) -> tuple[Protocol, Preset, dict[str, Any]]:
-    """The request's protocol, preset and generator numbers with `--set` applied. Raises InputError."""
+    """The request's protocol, preset and generator numbers with `--set` applied. Raises
+    InputError."""
     protocol, numbers = named_protocol(request.protocol), preset(request.preset)
     switches, sizes, chosen = {}, {}, []
     for text in request.sets:
@@ -79,9 +79,16 @@ def settings_of(request: Request) -> tuple[Protocol, Preset, dict[str, Any]]:
         elif name.startswith("generator."):
             chosen.append((name.removeprefix("generator.").split("."), value))
         elif name not in SAMPLE_RULES:
-            known = [*SAMPLE_RULES, *Protocol.model_fields, *(n for n in Preset.model_fields if n != "name")]
+            known = [
+                *SAMPLE_RULES,
+                *Protocol.model_fields,
+                *(n for n in Preset.model_fields if n != "name"),
+            ]
             known += [f"generator.{name}" for name in _generator_fields(request.method)]
-            raise InputError(f"--set {text}: unknown switch '{name}'{did_you_mean(name, known)}; known: {', '.join(known)}.")
+            raise InputError(
+                f"--set {text}: unknown switch '{name}'{did_you_mean(name, known)}; known:"
+                f" {', '.join(known)}."
+            )
     weights = _edge_weights(sizes)
     check_detector(str(sizes.get("edge", numbers.edge)), sizes.get("edge_weights"))
     if weights is not None:
@@ -89,12 +96,20 @@ def settings_of(request: Request) -> tuple[Protocol, Preset, dict[str, Any]]:
     protocol = _validated(Protocol, protocol.model_dump() | switches, "--set")
     check_contradictions(protocol)
     if protocol.intensity == "ct-window" and request.dataset != "spleen":
-        raise InputError(f"switch intensity=ct-window is for CT; the images of {request.dataset} have no Hounsfield units.")
-    return protocol, _validated(Preset, numbers.model_dump() | sizes, "--set"), _generator_values(request, chosen)
+        raise InputError(
+            f"switch intensity=ct-window is for CT; the images of {request.dataset} have no"
+            f" Hounsfield units."
+        )
+    return (
+        protocol,
+        _validated(Preset, numbers.model_dump() | sizes, "--set"),
+        _generator_values(request, chosen),
+    )
 
 
 def edge_weights_file(request: Request) -> Path | None:
-    """Where the weights of the request's edge detector lie; None for a detector without. Raises InputError."""
+    """Where the weights of the request's edge detector lie; None for a detector without. Raises
+    InputError."""
     sets = dict(name_and_value(text) for text in request.sets)
     return _edge_weights(sets)
 
@@ -104,11 +119,14 @@ def _edge_weights(sets: dict[str, Any]) -> Path | None:
 
 
 def sample_rules(request: Request) -> tuple[bool, float | None]:
-    """(whether samples are audited, the least label agreement of those that are used). Raises InputError.
+    """(whether samples are audited, the least label agreement of those that are used). Raises
+    InputError.
 
     `--set audit=true` and `--set filter=agreement:0.7`; methods without a generator have neither.
     """
-    given = {name: value for name, value in map(name_and_value, request.sets) if name in SAMPLE_RULES}
+    given = {
+        name: value for name, value in map(name_and_value, request.sets) if name in SAMPLE_RULES
+    }
     audit, rule = given.get("audit", False), given.get("filter")
     if not isinstance(audit, bool):
         raise InputError(f"--set audit={audit}: give true or false.")
@@ -120,7 +138,10 @@ def sample_rules(request: Request) -> tuple[bool, float | None]:
     except ValueError:
         minimum = -1.0
     if kind != "agreement" or not 0 <= minimum <= 1:
-        raise InputError(f"--set filter={rule}: give agreement:NUMBER with a Dice between 0 and 1, such as agreement:0.7.")
+        raise InputError(
+            f"--set filter={rule}: give agreement:NUMBER with a Dice between 0 and 1, such as"
+            f" agreement:0.7."
+        )
     return audit, minimum
 
 
@@ -130,13 +151,20 @@ def open_request(request: Request, fingerprint_cache: Path | None) -> Opened:
     _, numbers, _ = settings_of(request)
     options = SourceOptions(request.busi_class, request.allow_incomplete, fingerprint_cache)
     source = open_source(
-        request.dataset, request.source, request.data_root,
-        phantom_cases=numbers.phantom_cases, phantom_size=numbers.size, options=options,
-    )  # fmt: skip
+        request.dataset,
+        request.source,
+        request.data_root,
+        phantom_cases=numbers.phantom_cases,
+        phantom_size=numbers.size,
+        options=options,
+    )
     spec = SourceSpec(
-        kind=source.kind, title=source.title, licence=source.licence, fingerprint=source.fingerprint(),
+        kind=source.kind,
+        title=source.title,
+        licence=source.licence,
+        fingerprint=source.fingerprint(),
         synthetic=source.kind == "phantom",
-    )  # fmt: skip
+    )
     content = {"busi_class": request.busi_class} if source.kind == "busi" else {}
     return Opened(source, spec, source.cases(), content, fingerprint_cache)
 
@@ -152,38 +180,62 @@ def resolve(request: Request, opened: Opened) -> list[RunSpec]:
         check_name("transform", request.transform, TRANSFORMS)
     check_architecture(request.architecture, numbers.size)
     if not 0 < request.training_share <= 1:
-        raise InputError(f"--training-share {request.training_share:g} is outside (0, 1]; it is a share of training cases.")
+        raise InputError(
+            f"--training-share {request.training_share:g} is outside (0, 1]; it is a share of"
+            f" training cases."
+        )
     method = resolve_method(
-        own.name if own else request.method, numbers,
-        transform=request.transform, ratio=request.ratio, alpha=request.alpha, patch_size=request.patch_size, own=own,
-    )  # fmt: skip
+        own.name if own else request.method,
+        numbers,
+        transform=request.transform,
+        ratio=request.ratio,
+        alpha=request.alpha,
+        patch_size=request.patch_size,
+        own=own,
+    )
     if method.generates:
         settings, _ = _pinned_settings(request, own.reference if own else None, opened.cache)
-        method = method.model_copy(update={"generator": settings.model_dump(mode="json"), "minimum_agreement": minimum})
+        method = method.model_copy(
+            update={"generator": settings.model_dump(mode="json"), "minimum_agreement": minimum}
+        )
     elif minimum is not None:
-        raise InputError(f"--set filter drops synthetic samples, and method '{method.name}' has none; leave it out.")
+        raise InputError(
+            f"--set filter drops synthetic samples, and method '{method.name}' has none; leave it"
+            f" out."
+        )
     audit = audit and bool(method.generates and method.ratio)
     folds = range(numbers.n_folds) if request.folds is None else request.folds
     common = {
-        "dataset": request.dataset, "source": opened.spec, "method": method, "architecture": request.architecture,
-        "training_share": request.training_share, "protocol": protocol, "preset": numbers, "audit": audit,
-    }  # fmt: skip
+        "dataset": request.dataset,
+        "source": opened.spec,
+        "method": method,
+        "architecture": request.architecture,
+        "training_share": request.training_share,
+        "protocol": protocol,
+        "preset": numbers,
+        "audit": audit,
+    }
     for fold in folds:
         if not 0 <= fold < numbers.n_folds:
-            raise InputError(f"--fold {fold} does not exist; folds are 0 to {numbers.n_folds - 1}, or all.")
+            raise InputError(
+                f"--fold {fold} does not exist; folds are 0 to {numbers.n_folds - 1}, or all."
+            )
     if any(seed < 0 for seed in request.seeds):
         raise InputError("--seeds holds a negative seed; give numbers from 0.")
     return [RunSpec(fold=fold, seed=seed, **common) for seed in request.seeds for fold in folds]
 
 
 def generator_location(request: Request, cache: Path | None) -> dict[str, Any]:
-    """Where the weights and images of the request's generator lie on this machine; {} for most. Raises InputError."""
+    """Where the weights and images of the request's generator lie on this machine; {} for most.
+    Raises InputError."""
     if request.method not in KINDS:
         return {}
     return _pinned_settings(request, None, cache)[1]
 
 
-def _pinned_settings(request: Request, own: str | None, cache: Path | None) -> tuple[BaseSettings, dict[str, Any]]:
+def _pinned_settings(
+    request: Request, own: str | None, cache: Path | None
+) -> tuple[BaseSettings, dict[str, Any]]:
     _, numbers, generator = settings_of(request)
     kind = own or generator.get("kind", request.method)
     settings = _validated(settings_class(kind), generator, "--set generator.")
@@ -192,8 +244,13 @@ def _pinned_settings(request: Request, own: str | None, cache: Path | None) -> t
 
 
 def fitting_sets(request: Request) -> Request:
-    """The request without those settings that only another method's generator has, as a suite of several needs it."""
-    own = (load_own(request.method).spec.reference,) if is_own(request.method) else KINDS.get(request.method, ())
+    """The request without those settings that only another method's generator has, as a suite of
+    several needs it."""
+    own = (
+        (load_own(request.method).spec.reference,)
+        if is_own(request.method)
+        else KINDS.get(request.method, ())
+    )
     others = [kind for kinds in KINDS.values() for kind in kinds]
 
     def fits(text: str) -> bool:
@@ -204,14 +261,21 @@ def fitting_sets(request: Request) -> Request:
         if path == ["kind"]:
             return not own or str(name_and_value(text)[1]) in own
         foreign = any(settings_class(kind).has(path) for kind in others)
-        return not name.startswith("generator.") or not foreign or any(_has(kind, path) for kind in own)
+        return (
+            not name.startswith("generator.")
+            or not foreign
+            or any(_has(kind, path) for kind in own)
+        )
 
     return replace(request, sets=tuple(text for text in request.sets if fits(text)))
 
 
 def _has(kind: str, path: Sequence[str]) -> bool:
-    """Whether generators of this kind have a setting of this name; a user's own transform has none."""
-    settings = getattr(own_class(kind).cls, "settings", None) if is_own(kind) else settings_class(kind)
+    """Whether generators of this kind have a setting of this name; a user's own transform has
+    none."""
+    settings = (
+        getattr(own_class(kind).cls, "settings", None) if is_own(kind) else settings_class(kind)
+    )
     return settings is not None and settings.has(path)
 
 
@@ -226,15 +290,21 @@ def numbers_list(text: str, option: str) -> tuple[int, ...]:
 def name_and_value(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
-        raise InputError(f"--set {text} is not of the form name=value, for example --set selection=test.")
+        raise InputError(
+            f"--set {text} is not of the form name=value, for example --set selection=test."
+        )
     try:
         return name.strip(), yaml.safe_load(value)
     except yaml.YAMLError:
-        raise InputError(f"--set {text}: the value cannot be read; give a word, a number or a list such as [32,64].") from None
+        raise InputError(
+            f"--set {text}: the value cannot be read; give a word, a number or a list such as"
+            f" [32,64]."
+        ) from None
 
 
 def _generator_values(request: Request, chosen: Sequence[tuple[list[str], Any]]) -> dict[str, Any]:
-    """The generator's numbers at the preset with the `chosen` ones put in; "kind" is among them if not the method's own."""
+    """The generator's numbers at the preset with the `chosen` ones put in; "kind" is among them if
+    not the method's own."""
     if is_own(request.method):
         values: dict[str, Any] = {}
         for path, value in chosen:
@@ -274,10 +344,14 @@ def _validated(model, values: dict[str, Any], option: str):
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
         if not name:  # a rule about several settings at once
-            raise InputError(f"{option.rstrip('.')}: {first['msg'].removeprefix('Value error, ')}.") from None
+            raise InputError(
+                f"{option.rstrip('.')}: {first['msg'].removeprefix('Value error, ')}."
+            ) from None
         hint = ""
         if first["type"] == "extra_forbidden":
             known = model.names() if issubclass(model, BaseSettings) else model.model_fields
             hint = did_you_mean(name, known)
         option = option if option.endswith(".") else f"{option} "
-        raise InputError(f"{option}{name}={first['input']}: {first['msg'].lower()}{hint}.") from None
+        raise InputError(
+            f"{option}{name}={first['input']}: {first['msg'].lower()}{hint}."
+        ) from None

@@ -1,7 +1,5 @@
-"""The keys of the stages that a record's spec and split stand for: nobody can tell them from another computation.
-
-Callers: the `leaderboard` commands, which hand `stage_keys` to the check of submissions. Not here: the plan (plan.py).
-"""
+"""The keys of the stages that a record's spec and split stand for: nobody can tell them from
+another computation. Not here: the plan (plan.py)."""
 
 from pydantic import ValidationError
 
@@ -17,10 +15,11 @@ from datasets.sources.busi import busi_class_of
 
 
 def stage_keys(record: Record) -> list[tuple[str, str]] | None:
-    """(stage, key) of the record's stages, in order, as its spec and its split give them at today's versions.
+    """(stage, key) of the record's stages, in order, as its spec and its split give them at today's
+    versions.
 
-    None where they cannot be known: for a generator of a user's own, whose settings are in its file. Raises InputError
-    for settings that no generator has.
+    None where they cannot be known: for a generator of a user's own, whose settings are in its
+    file. Raises InputError for settings that no generator has.
     """
     spec, split = record.spec, record.split
     if split is None or (spec.method.own is not None and spec.method.generates):
@@ -30,12 +29,15 @@ def stage_keys(record: Record) -> list[tuple[str, str]] | None:
         _check_generator(spec.method)
         nodes = plan_split(spec, parts, _source_options(spec)).nodes
     except (ValidationError, KeyError, TypeError, AttributeError, ValueError) as error:
-        raise InputError(f"its generator has settings that none can have ({type(error).__name__})") from error
+        raise InputError(
+            f"its generator has settings that none can have ({type(error).__name__})"
+        ) from error
     return [(node.stage, node.key) for node in nodes]
 
 
 def _check_generator(method: MethodSpec) -> None:
-    """Raises InputError unless all settings of the generator are written out, each in its own type, as `resolve` does."""
+    """Raises InputError unless all settings of the generator are written out, each in its own type,
+    as `resolve` does."""
     if not method.generates:
         return
     settings = settings_of_generator(method.generator_kind, method.generator or {})

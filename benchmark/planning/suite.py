@@ -1,12 +1,15 @@
-"""Named grids of runs in YAML: reading, checking (with line numbers) and crossing them into requests.
+"""Named grids of runs in YAML: reading, checking (with line numbers) and crossing them into
+requests.
 
-A suite file holds `about`, `hardware`, `expected` (texts) and `runs`, a list of entries. An entry gives the options of
-`run` by their names; a list is crossed with all other lists. A `data_root` in an entry is a folder below the one that
-the command line names, so that a suite can take each dataset from a source of its own. Three keys are short for many:
+A suite file holds `about`, `hardware`, `expected` (texts) and `runs`, a list of entries. An entry
+gives the options of `run` by their names; a list is crossed with all other lists. A `data_root` in
+an entry is a folder below the one that the command line names, so that a suite can take each
+dataset from a source of its own. Three keys are short for many:
     folds: all                 every fold of the preset
-    patch_size_at_384: [...]   the paper's patch sizes, scaled to the preset's size (the nearest divisor of it)
-    towards: released          the base protocol, then each differing switch alone, then that protocol whole
-Callers: cli. Not here: what a run is (spec.py), resolving it (request.py).
+    patch_size_at_384: [...]   the paper's patch sizes, scaled to the nearest divisor of the size
+    towards: released          the base protocol, each differing switch alone, the whole of it
+
+Not here: what a run is (spec.py), resolving it (request.py).
 """
 
 import dataclasses
@@ -46,21 +49,33 @@ def suite_names() -> list[str]:
 
 
 def load_suite(name: str) -> Suite:
-    """The built-in suite called `name`, or the one in the YAML file `name`. Raises InputError naming the line."""
-    path = Path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{check_name('suite', name, suite_names())}.yaml"
+    """The built-in suite called `name`, or the one in the YAML file `name`. Raises InputError
+    naming the line."""
+    path = (
+        Path(name)
+        if name.endswith((".yaml", ".yml"))
+        else FOLDER / f"{check_name('suite', name, suite_names())}.yaml"
+    )
     try:
         text = path.read_text(encoding="utf-8")
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
         data = yaml.safe_load(text)
     except OSError as error:
-        raise InputError(f"suite file {path} cannot be read ({error.strerror}); give a suite's name or a YAML file.") from error
+        raise InputError(
+            f"suite file {path} cannot be read ({error.strerror}); give a suite's name or a YAML"
+            f" file."
+        ) from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
-        raise InputError(f"suite file {path}{where} is not YAML: {getattr(error, 'problem', error)}.") from error
+        raise InputError(
+            f"suite file {path}{where} is not YAML: {getattr(error, 'problem', error)}."
+        ) from error
     _check_keys(path, tree, TOP_KEYS)
     if not isinstance(data.get("runs"), list) or not data["runs"]:
-        raise InputError(f"suite file {path} has no list `runs`; each entry gives options of `run`.")
+        raise InputError(
+            f"suite file {path} has no list `runs`; each entry gives options of `run`."
+        )
     for key, node in ((k.value, v) for k, v in tree.value):
         if key == "runs":
             for entry in node.value:
@@ -69,8 +84,11 @@ def load_suite(name: str) -> Suite:
     return Suite(name=path.stem, entries=tuple(data["runs"]), **texts)
 
 
-def requests(suite: Suite, options: dict[str, Any], datasets: tuple[str, ...] = ()) -> list[Request]:
-    """All requests of a suite; `options` given on the command line win over the file's; `datasets` narrows it."""
+def requests(
+    suite: Suite, options: dict[str, Any], datasets: tuple[str, ...] = ()
+) -> list[Request]:
+    """All requests of a suite; `options` given on the command line win over the file's; `datasets`
+    narrows it."""
     for name in datasets:
         check_name("dataset", name, DATASETS)
     found: list[Request] = []
@@ -78,16 +96,25 @@ def requests(suite: Suite, options: dict[str, Any], datasets: tuple[str, ...] = 
         values = {**entry, **options}
         if "data_root" in entry:
             values["data_root"] = options.get("data_root", Path()) / str(entry["data_root"])
-        sets = (*entry.get("sets", ()), *options.get("sets", ()))  # of two values of one setting the later one counts
+        # of two values of one setting the later one counts
+        sets = (*entry.get("sets", ()), *options.get("sets", ()))
         values.pop("sets", None)
         base = Request(dataset="", method="", sets=sets)
-        walk = _protocol_steps(values.pop("towards", None), values.get("protocol", base.protocol), sets)
+        walk = _protocol_steps(
+            values.pop("towards", None), values.get("protocol", base.protocol), sets
+        )
         at_384 = values.pop("patch_size_at_384", None)
         if at_384 is not None and "patch_size" not in values:
-            values["patch_size"] = scaled_patch_sizes(at_384, _size(values.get("preset", base.preset), sets))
+            values["patch_size"] = scaled_patch_sizes(
+                at_384, _size(values.get("preset", base.preset), sets)
+            )
         whole = ("folds", "seeds")
         values = {name: _as_list(value) for name, value in values.items() if name not in whole}
-        fixed = {name: _number_tuple(entry, options, name) for name in whole if name in entry or name in options}
+        fixed = {
+            name: _number_tuple(entry, options, name)
+            for name in whole
+            if name in entry or name in options
+        }
         for combination in itertools.product(*values.values()):
             one = dataclasses.replace(base, **dict(zip(values, combination, strict=True)), **fixed)
             found += [dataclasses.replace(one, **step) for step in walk]
@@ -99,9 +126,12 @@ def requests(suite: Suite, options: dict[str, Any], datasets: tuple[str, ...] = 
 
 
 def scaled_patch_sizes(at_384: list[int], size: int) -> list[int]:
-    """The paper's patch sizes (of 384 px) at `size` px: the nearest divisor of `size`, each once, ascending."""
+    """The paper's patch sizes (of 384 px) at `size` px: the nearest divisor of `size`, each once,
+    ascending."""
     divisors = [side for side in range(1, size + 1) if size % side == 0]
-    return sorted({min(divisors, key=lambda side: abs(side - patch * size / PAPER_SIZE)) for patch in at_384})
+    return sorted(
+        {min(divisors, key=lambda side: abs(side - patch * size / PAPER_SIZE)) for patch in at_384}
+    )
 
 
 def scaling_notes(suite: Suite, options: dict[str, Any]) -> list[str]:
@@ -109,11 +139,15 @@ def scaling_notes(suite: Suite, options: dict[str, Any]) -> list[str]:
     notes = []
     for entry in suite.entries:
         at_384 = entry.get("patch_size_at_384")
-        size = _size(options.get("preset", entry.get("preset", "smoke")), (*entry.get("sets", ()), *options.get("sets", ())))
+        size = _size(
+            options.get("preset", entry.get("preset", "smoke")),
+            (*entry.get("sets", ()), *options.get("sets", ())),
+        )
         if at_384 and "patch_size" not in options and size != PAPER_SIZE:
             scaled = ", ".join(map(str, scaled_patch_sizes(at_384, size)))
             notes.append(
-                f"patch sizes {', '.join(map(str, at_384))} of {PAPER_SIZE} px are scaled to {scaled} of {size} px:"
+                f"patch sizes {', '.join(map(str, at_384))} of {PAPER_SIZE} px are scaled to"
+                f" {scaled} of {size} px:"
                 " the nearest divisors, each once."
             )
     return notes
@@ -129,7 +163,8 @@ def _protocol_steps(towards: str | None, start: str, sets: tuple[str, ...]) -> l
 
 
 def _needed(name: str, target: dict[str, Any]) -> tuple[str, ...]:
-    """Switches that `name` cannot do without: stretching z needs slices that were left out (Q23)."""
+    """Switches that `name` cannot do without: stretching z needs slices that were left out
+    (Q23)."""
     return (f"slices={target['slices']}",) if name == "resize_z" else ()
 
 
@@ -158,7 +193,10 @@ def _number_tuple(entry: dict, options: dict, name: str) -> tuple[int, ...] | No
 def _check_keys(path: Path, node: yaml.Node | None, known: tuple[str, ...]) -> None:
     if not isinstance(node, yaml.MappingNode):
         line = node.start_mark.line + 1 if node is not None else 1
-        raise InputError(f"suite file {path}, line {line}: expected `name: value` lines; known: {', '.join(known)}.")
+        raise InputError(
+            f"suite file {path}, line {line}: expected `name: value` lines; known:"
+            f" {', '.join(known)}."
+        )
     for key, _ in node.value:
         if key.value not in known:
             raise InputError(

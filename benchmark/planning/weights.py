@@ -1,7 +1,6 @@
-"""Pre-trained weights that a call needs: telling the user which they are, and getting them before the first stage.
-
-Callers: commands. Not here: what weights are and whether they can work (baselines/stable/weights.py).
-"""
+"""Pre-trained weights that a call needs: telling the user which they are, and getting them before
+the first stage. Not here: what weights are and whether they can work
+(baselines/stable/weights.py)."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -14,13 +13,23 @@ Locations = Mapping[str, dict[str, Any]]  # key of a stage -> where things outsi
 
 def described_weights(plans: Sequence[Plan], locations: Locations) -> list[str]:
     """The weights that the generators of `plans` start from, each once."""
-    found = [node for plan in plans for node in plan.nodes if node.stage == "fit-generator" and locations.get(node.key)]
-    lines = [line for node in found for line in settings_class(node.spec["generator"]).described(locations[node.key])]
+    found = [
+        node
+        for plan in plans
+        for node in plan.nodes
+        if node.stage == "fit-generator" and locations.get(node.key)
+    ]
+    lines = [
+        line
+        for node in found
+        for line in settings_class(node.spec["generator"]).described(locations[node.key])
+    ]
     return list(dict.fromkeys(lines))
 
 
 def fetch_weights(nodes: Iterable[Node], locations: Locations, say: Callable[[str], None]) -> None:
-    """Gets the weights of `nodes` that this machine lacks; `say` tells of downloads. Raises InputError where that fails."""
+    """Gets the weights of `nodes` that this machine lacks; `say` tells of downloads. Raises
+    InputError where that fails."""
     fetched = []
     for node in nodes:
         place = (node.spec.get("generator"), locations.get(node.key))
@@ -34,4 +43,7 @@ def hub_weights() -> list[str]:
     from baselines.stable.weights import KNOWN_COMMITS, is_cached
 
     roles = zip(("base", "controlnet"), KNOWN_COMMITS.items(), strict=True)
-    return [f"{name}: {'here' if is_cached(role, f'hub:{name}@{commit}') else 'not here'}" for role, (name, commit) in roles]
+    return [
+        f"{name}: {'here' if is_cached(role, f'hub:{name}@{commit}') else 'not here'}"
+        for role, (name, commit) in roles
+    ]

@@ -1,7 +1,7 @@
 """Training curves of a stage, thinned to what a record can carry.
 
-A stage that trains writes curve.csv: a column `step` (optimiser steps) and columns of numbers, empty where nothing was
-measured. Callers: assembly, reports. Not here: writing curves (the trainings do), drawing them.
+A stage that trains writes curve.csv: a column `step` (optimiser steps) and columns of numbers,
+empty where nothing was measured. Not here: writing curves (the trainings do), drawing them.
 """
 
 import csv
@@ -17,9 +17,11 @@ Curve = tuple[tuple[float, float], ...]
 
 
 def read_curves(path: Path, points: int = POINTS) -> dict[str, Curve]:
-    """{"loss": ((step, value), ...), "dice": ...}: at most `points` evenly chosen rows, the first and the last kept.
+    """{"loss": ((step, value), ...), "dice": ...}: at most `points` evenly chosen rows, the first
+    and the last kept.
 
-    {} where the stage has no such file, or one that holds no curve: a curve is an extra, and `verify` names damage.
+    {} where the stage has no such file, or one that holds no curve: a curve is an extra, and
+    `verify` names damage.
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:
@@ -31,12 +33,16 @@ def read_curves(path: Path, points: int = POINTS) -> dict[str, Curve]:
         }
     except (OSError, ValueError, KeyError, TypeError):
         return {}
-    finite = {name: [pair for pair in pairs if all(map(math.isfinite, pair))] for name, pairs in found.items()}
+    finite = {
+        name: [pair for pair in pairs if all(map(math.isfinite, pair))]
+        for name, pairs in found.items()
+    }
     return {name: thinned(pairs, points) for name, pairs in finite.items() if pairs}
 
 
 def thinned(pairs: Sequence[tuple[float, float]], points: int = POINTS) -> Curve:
-    """At most `points` of the pairs, evenly chosen, the first and the last kept; values to five significant digits."""
+    """At most `points` of the pairs, evenly chosen, the first and the last kept; values to five
+    significant digits."""
     if len(pairs) > points:
         last = len(pairs) - 1
         pairs = [pairs[round(place * last / (points - 1))] for place in range(points)]

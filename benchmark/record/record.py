@@ -1,8 +1,9 @@
 """The result of a run: schema of records and case rows, versioned.
 
-A record is the only source of every table and plot. It is JSON, holds the resolved spec, one row per test case, what
-each stage cost and where it ran, and is written once, atomically, by the store. Callers: stages, cli, reports.
-Old records must keep loading: `load_record` is the one place where an older schema is lifted to this one.
+A record is the only source of every table and plot. It is JSON, holds the resolved spec, one row
+per test case, what each stage cost and where it ran, and is written once, atomically, by the
+store. Old records must keep loading: `load_record` is the one place where an older schema is
+lifted to this one.
 """
 
 import json
@@ -18,7 +19,17 @@ from benchmark.spec.run import RunSpec
 from benchmark.spec.substitutions import Substitution
 
 SCHEMA = 1
-METRICS = ("dice", "precision", "recall", "hd95", "hd95_max", "assd", "assd_mean", "nsd", "volume_difference")
+METRICS = (
+    "dice",
+    "precision",
+    "recall",
+    "hd95",
+    "hd95_max",
+    "assd",
+    "assd_mean",
+    "nsd",
+    "volume_difference",
+)
 
 
 class CaseRow(Frozen):
@@ -29,15 +40,21 @@ class CaseRow(Frozen):
     dice: float = Field(ge=0, le=1)
     precision: float = Field(ge=0, le=1)
     recall: float = Field(ge=0, le=1)
-    hd95: float = Field(ge=0, description="95th percentile of both directed surface-distance sets pooled (MedPy)")
+    hd95: float = Field(
+        ge=0, description="95th percentile of both directed surface-distance sets pooled (MedPy)"
+    )
     hd95_max: float = Field(ge=0, description="larger of the two directed 95th percentiles (MONAI)")
-    assd: float = Field(ge=0, description="mean of the pooled surface distances (MedPy 0.5.2, MONAI)")
+    assd: float = Field(
+        ge=0, description="mean of the pooled surface distances (MedPy 0.5.2, MONAI)"
+    )
     assd_mean: float = Field(ge=0, description="mean of the two directed means (MedPy <= 0.5.1)")
     nsd: float = Field(ge=0, le=1, description="normalised surface Dice at the preset's tolerance")
     volume_difference: float = Field(description="(predicted - true volume) / true volume")
     truth_voxels: int = Field(ge=0)
     prediction_voxels: int = Field(ge=0)
-    missed: bool = Field(description="the prediction is empty and the truth is not; distances follow the policy")
+    missed: bool = Field(
+        description="the prediction is empty and the truth is not; distances follow the policy"
+    )
     empty_truth: bool
 
 
@@ -52,15 +69,22 @@ class StageCost(Frozen):
     gpu_memory_mb: float = 0.0
     machine: str = Field(description="CPU or GPU that computed it")
     deterministic: bool = Field(False, description="torch used deterministic algorithms alone")
-    purpose: Literal["run", "audit"] = Field("run", description="audit: computed to judge the samples, not to make the result")
-    results: dict[str, Any] = Field(default_factory=dict, description="numbers the stage reports about itself")
+    purpose: Literal["run", "audit"] = Field(
+        "run", description="audit: computed to judge the samples, not to make the result"
+    )
+    results: dict[str, Any] = Field(
+        default_factory=dict, description="numbers the stage reports about itself"
+    )
     curve: dict[str, tuple[tuple[float, float], ...]] = Field(
-        default_factory=dict, description="of a training, thinned: name ('loss', 'dice') -> (optimiser step, value) pairs"
+        default_factory=dict,
+        description="of a training, thinned: name ('loss', 'dice') -> (optimiser step, value)"
+        " pairs",
     )
 
 
 class Split(Frozen):
-    """Which cases did what. `generator` lists the cases that any generator of the run was trained on."""
+    """Which cases did what. `generator` lists the cases that any generator of the run was trained
+    on."""
 
     hash: str
     train: tuple[str, ...]
@@ -70,7 +94,8 @@ class Split(Frozen):
 
 
 class Budget(Frozen):
-    """What the segmenter was shown; equal between the methods of one comparison, synthetic images excepted."""
+    """What the segmenter was shown; equal between the methods of one comparison, synthetic images
+    excepted."""
 
     optimiser_steps: int
     real_presentations: int
@@ -78,15 +103,19 @@ class Budget(Frozen):
 
 
 class Repeat(Frozen):
-    """The Dice of the run's cases, in the record's order, when all its stages were computed once more (`--repeat`)."""
+    """The Dice of the run's cases, in the record's order, when all its stages were computed once
+    more (`--repeat`)."""
 
     machine: str
-    deterministic: bool = Field(description="torch used deterministic algorithms alone in every stage")
+    deterministic: bool = Field(
+        description="torch used deterministic algorithms alone in every stage"
+    )
     dice: tuple[float, ...]
 
 
 class Record(Frozen):
-    """One run, done or failed. `repeats` are the same spec with the same seeds: what differs between them is noise."""
+    """One run, done or failed. `repeats` are the same spec with the same seeds: what differs
+    between them is noise."""
 
     schema_version: int = SCHEMA
     key: str
@@ -99,10 +128,14 @@ class Record(Frozen):
     seeds: dict[str, int] = Field(default_factory=dict)
     stages: tuple[StageCost, ...] = ()
     notes: tuple[str, ...] = ()
-    substitutions: tuple[Substitution, ...] = Field((), description="what is not the paper's; records of old have none")
+    substitutions: tuple[Substitution, ...] = Field(
+        (), description="what is not the paper's; records of old have none"
+    )
     provenance: dict[str, Any] = Field(default_factory=dict)
     repeats: tuple[Repeat, ...] = ()
-    samples: Samples | None = Field(None, description="the audit of the synthetic images, where one was asked for")
+    samples: Samples | None = Field(
+        None, description="the audit of the synthetic images, where one was asked for"
+    )
 
     @property
     def seconds(self) -> float:
@@ -115,18 +148,23 @@ class DamagedRecord(InputError):
 
 
 def load_record(path: Path) -> Record:
-    """The record in `path`. Raises DamagedRecord if it is none, InputError if it was written by a newer schema."""
+    """The record in `path`. Raises DamagedRecord if it is none, InputError if it was written by a
+    newer schema."""
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise DamagedRecord(f"{path} is not a readable record ({error}); delete it and run the same command again.") from error
+        raise DamagedRecord(
+            f"{path} is not a readable record ({error}); delete it and run the same command again."
+        ) from error
     try:
         record = Record.model_validate_json(data)
     except ValidationError as error:
         _check_schema(path, data)
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise DamagedRecord(f"{path} is not a valid record: field {where}: {first['msg']}; run it again.") from error
+        raise DamagedRecord(
+            f"{path} is not a valid record: field {where}: {first['msg']}; run it again."
+        ) from error
     if record.schema_version > SCHEMA:
         _check_schema(path, data)
     return record
@@ -137,9 +175,16 @@ def _check_schema(path: Path, data: bytes) -> None:
     try:
         found = json.loads(data)
     except ValueError as error:
-        raise DamagedRecord(f"{path} is not a readable record ({error}); delete it and run the same command again.") from error
+        raise DamagedRecord(
+            f"{path} is not a readable record ({error}); delete it and run the same command again."
+        ) from error
     version = found.get("schema_version") if isinstance(found, dict) else None
     if not isinstance(version, int):
-        raise DamagedRecord(f"{path} has record schema {version}, this program reads up to {SCHEMA}; run it again.")
+        raise DamagedRecord(
+            f"{path} has record schema {version}, this program reads up to {SCHEMA}; run it again."
+        )
     if version > SCHEMA:
-        raise InputError(f"{path} has record schema {version}, this program reads up to {SCHEMA}; update the program.")
+        raise InputError(
+            f"{path} has record schema {version}, this program reads up to {SCHEMA}; update the"
+            f" program."
+        )

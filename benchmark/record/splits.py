@@ -1,7 +1,5 @@
-"""A run and the cases of its source -> the run's training, validation and test cases.
-
-Callers: plan, the check of submissions. Not here: how cases are dealt (datasets/folds.py).
-"""
+"""A run and the cases of its source -> the run's training, validation and test cases. Not here:
+how cases are dealt (datasets/folds.py)."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -13,16 +11,23 @@ from datasets.folds import Split, split
 
 
 def split_of(run: RunSpec, cases: Sequence[CaseInfo]) -> Split:
-    """The run's training, validation and test cases under its protocol, all training cases before a share is taken.
+    """The run's training, validation and test cases under its protocol, all training cases before a
+    share is taken.
 
     Raises InputError for a fold that does not exist, and what `datasets.folds.split` raises.
     """
     if not 0 <= run.fold < run.preset.n_folds:
-        raise InputError(f"--fold {run.fold} does not exist; folds are 0 to {run.preset.n_folds - 1}.")
+        raise InputError(
+            f"--fold {run.fold} does not exist; folds are 0 to {run.preset.n_folds - 1}."
+        )
     share = run.preset.validation_share if run.protocol.selection == "validation" else 0.0
-    return _split(tuple(cases), run.protocol.folds, run.preset.n_folds, run.fold, run.preset.split_seed, share)
+    return _split(
+        tuple(cases), run.protocol.folds, run.preset.n_folds, run.fold, run.preset.split_seed, share
+    )
 
 
 @lru_cache(maxsize=1024)  # thousands of runs share a few splits
-def _split(cases: tuple[CaseInfo, ...], order: str, n_folds: int, fold: int, seed: int, share: float) -> Split:
+def _split(
+    cases: tuple[CaseInfo, ...], order: str, n_folds: int, fold: int, seed: int, share: float
+) -> Split:
     return split(cases, order=order, n_folds=n_folds, fold=fold, seed=seed, validation_share=share)

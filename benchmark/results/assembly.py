@@ -1,7 +1,7 @@
 """Finished stages -> the record of a run.
 
-Everything in a record but its costs and provenance follows from the run's spec, so that two machines write the same
-record. Callers: settling. Not here: the schema (record.py).
+Everything in a record but its costs and provenance follows from the run's spec, so that two
+machines write the same record. Not here: the schema (record.py).
 """
 
 import json
@@ -24,7 +24,8 @@ from benchmark.store.store import Store
 def assemble(plan: Plan, store: Store, notes: tuple[str, ...] = ()) -> Record:
     """The record of a run whose stages are all computed.
 
-    Raises InputError on a leak: a generator saw a test case; DamagedStage where scores or a manifest were changed.
+    Raises InputError on a leak: a generator saw a test case; DamagedStage where scores or a
+    manifest were changed.
     """
     manifests = {node.key: store.manifest(node.stage, node.key) for node in plan.nodes}
     score = plan.last("score")
@@ -34,7 +35,8 @@ def assemble(plan: Plan, store: Store, notes: tuple[str, ...] = ()) -> Record:
     generator = plan.last("fit-generator")
     seen = tuple(generator.spec["cases"]) if generator else ()
     refuse_leaks(
-        (store.folder(node.stage, node.key) for node in plan.nodes if node.stage == "synthesize"), plan.split.test
+        (store.folder(node.stage, node.key) for node in plan.nodes if node.stage == "synthesize"),
+        plan.split.test,
     )
     seed = plan.run.seed
     return Record(
@@ -56,11 +58,18 @@ def assemble(plan: Plan, store: Store, notes: tuple[str, ...] = ()) -> Record:
             "step": named_seed(seed, "segmenter", "step"),
         },
         stages=tuple(
-            _cost(manifests[node.key], store.folder(node.stage, node.key), "audit" if node.key in plan.audit_only else "run")
+            _cost(
+                manifests[node.key],
+                store.folder(node.stage, node.key),
+                "audit" if node.key in plan.audit_only else "run",
+            )
             for node in plan.nodes
         ),
         notes=(
-            *notes, *manifests[plan.nodes[0].key]["results"]["notes"], *_shortage_notes(manifests.values()), *_case_notes(rows)
+            *notes,
+            *manifests[plan.nodes[0].key]["results"]["notes"],
+            *_shortage_notes(manifests.values()),
+            *_case_notes(rows),
         ),
         substitutions=substitutions(plan.run),
         provenance=manifests[score.key]["provenance"],
@@ -71,15 +80,23 @@ def assemble(plan: Plan, store: Store, notes: tuple[str, ...] = ()) -> Record:
 def failed(plan: Plan, error: str) -> Record:
     """The record of a run of which a stage failed: a row of the report, with its reason."""
     return Record(
-        key=plan.run.key, status="failed", error=error, spec=plan.run, split=_split(plan, ()),
+        key=plan.run.key,
+        status="failed",
+        error=error,
+        spec=plan.run,
+        split=_split(plan, ()),
         substitutions=substitutions(plan.run),
-    )  # fmt: skip
+    )
 
 
 def _split(plan: Plan, seen: tuple[str, ...]) -> RecordSplit:
     parts = plan.split
     return RecordSplit(
-        hash=parts.hash, train=parts.train, validation=parts.validation, test=parts.test, generator=seen
+        hash=parts.hash,
+        train=parts.train,
+        validation=parts.validation,
+        test=parts.test,
+        generator=seen,
     )
 
 
@@ -94,11 +111,18 @@ def _samples(plan: Plan, store: Store) -> Samples | None:
 def _cost(manifest: dict, folder: Path, purpose: Literal["run", "audit"]) -> StageCost:
     cost = manifest["cost"]
     return StageCost(
-        stage=manifest["stage"], key=manifest["key"], version=manifest["version"], seconds=cost["seconds"],
-        peak_memory_mb=cost["peak_memory_mb"], gpu_memory_mb=cost["gpu_memory_mb"], machine=cost["machine"], purpose=purpose,
-        deterministic=manifest["provenance"].get("deterministic", False), results=manifest["results"],
+        stage=manifest["stage"],
+        key=manifest["key"],
+        version=manifest["version"],
+        seconds=cost["seconds"],
+        peak_memory_mb=cost["peak_memory_mb"],
+        gpu_memory_mb=cost["gpu_memory_mb"],
+        machine=cost["machine"],
+        purpose=purpose,
+        deterministic=manifest["provenance"].get("deterministic", False),
+        results=manifest["results"],
         curve=read_curves(folder / "curve.csv"),
-    )  # fmt: skip
+    )
 
 
 def _shortage_notes(manifests: Iterable[dict]) -> tuple[str, ...]:
@@ -107,10 +131,16 @@ def _shortage_notes(manifests: Iterable[dict]) -> tuple[str, ...]:
     for manifest in manifests:
         lowered = manifest["results"].get("micro_batch")
         if lowered:
-            batch = "batch statistics were those of the parts" if lowered["batch_statistics"] else "equal up to rounding"
+            batch = (
+                "batch statistics were those of the parts"
+                if lowered["batch_statistics"]
+                else "equal up to rounding"
+            )
             notes.append(
-                f"Memory ran out in {manifest['stage']}: from step {lowered['since_step'] + 1} on, batches of"
-                f" {lowered['batch']} went through the network {lowered['size']} at a time, with the draws, the merging and"
+                f"Memory ran out in {manifest['stage']}: from step {lowered['since_step'] + 1} on,"
+                f" batches of"
+                f" {lowered['batch']} went through the network {lowered['size']} at a time, with"
+                f" the draws, the merging and"
                 f" the loss of the whole batch ({batch})."
             )
     return tuple(notes)
@@ -121,5 +151,7 @@ def _case_notes(rows: list[dict]) -> tuple[str, ...]:
     notes = []
     missed = [row["case"] for row in rows if row["missed"]]
     if missed:
-        notes.append(f"{len(missed)} of {len(rows)} test cases were missed altogether: {', '.join(missed)}.")
+        notes.append(
+            f"{len(missed)} of {len(rows)} test cases were missed altogether: {', '.join(missed)}."
+        )
     return tuple(notes)

@@ -1,7 +1,8 @@
-"""Pictures for the report, chosen from the stages of a store: synthetic samples, predictions, transforms.
+"""Pictures for the report, chosen from the stages of a store: synthetic samples, predictions,
+transforms.
 
-What the store no longer holds (records that came from elsewhere, stages that were removed) is left out; the tables need
-none of it. Callers: commands. Not here: drawing (reports/figures/panels.py).
+What the store no longer holds (records that came from elsewhere, stages that were removed) is left
+out; the tables need none of it. Not here: drawing (reports/figures/panels.py).
 """
 
 from collections.abc import Sequence
@@ -17,7 +18,13 @@ from benchmark.store.store import Store
 from datasets.slices.preparation import Prepared
 from reports.comparison.groups import Group, group_id, make_groups
 from reports.comparison.summaries import summarise
-from reports.figures.panels import Panel, choose_cases, prediction_panel, synthesis_panel, transform_sheet
+from reports.figures.panels import (
+    Panel,
+    choose_cases,
+    prediction_panel,
+    synthesis_panel,
+    transform_sheet,
+)
 
 FROM_EDGES = ("pix2pix", "emitdiff")  # generators whose samples are made from the edges of a slice
 SHOWN_SLICES = 4
@@ -34,7 +41,10 @@ def panels(store: Store, records: Sequence[Record], out: Path) -> dict[str, list
     for group in sorted(held, key=lambda group: -len(group.methods))[:MOST_GROUPS]:
         name = group_id(group.spec)
         made = [
-            *(_samples(store, group, stages, out / "panels" / f"{name}-{method}.png", method) for method in FROM_EDGES),
+            *(
+                _samples(store, group, stages, out / "panels" / f"{name}-{method}.png", method)
+                for method in FROM_EDGES
+            ),
             _held_out(store, group, stages, out / "panels" / f"{name}-held-out.png"),
             _pairs(store, group, stages, out / "panels" / f"{name}-unconditional.png"),
             _predictions(store, group, stages, out / "panels" / f"{name}-predictions.png"),
@@ -51,13 +61,22 @@ def _folders(store: Store, stages: list[dict], stage: str) -> list[Path]:
 
 
 def _variants(store: Store, stages: list[dict]) -> list[Path]:
-    """Folders of a run's variants of its training slices; those that only an audit looks at are left out."""
-    spec = store.manifest("fit-segmenter", [s["key"] for s in stages if s["stage"] == "fit-segmenter"][-1])["spec"]
+    """Folders of a run's variants of its training slices; those that only an audit looks at are
+    left out."""
+    spec = store.manifest(
+        "fit-segmenter", [s["key"] for s in stages if s["stage"] == "fit-segmenter"][-1]
+    )["spec"]
     folders = _folders(store, stages, "synthesize")
-    return [folder for folder in folders if store.manifest("synthesize", folder.name)["spec"]["cases"] == spec["train"]]
+    return [
+        folder
+        for folder in folders
+        if store.manifest("synthesize", folder.name)["spec"]["cases"] == spec["train"]
+    ]
 
 
-def _first_run(store: Store, group: Group, stages: dict, method: str, needs: Sequence[str]) -> Record | None:
+def _first_run(
+    store: Store, group: Group, stages: dict, method: str, needs: Sequence[str]
+) -> Record | None:
     """The first done run of a method whose stages called `needs` are in the store."""
     for runs in group.methods:
         if runs.method.name != method:
@@ -74,7 +93,12 @@ def _telling_rows(data: Prepared, cases: Sequence[str], rows: np.ndarray) -> np.
     chosen = [cases[int(i)] for i in np.linspace(0, len(cases) - 1, min(SHOWN_SLICES, len(cases)))]
     area = data.masks[rows].reshape(len(rows), -1).sum(1)
     owner = np.array([data.cases[case].id for case in data.case_index[rows]])
-    return np.array([np.flatnonzero(owner == case)[np.argmax(area[owner == case])] for case in dict.fromkeys(chosen)])
+    return np.array(
+        [
+            np.flatnonzero(owner == case)[np.argmax(area[owner == case])]
+            for case in dict.fromkeys(chosen)
+        ]
+    )
 
 
 def _samples(store: Store, group: Group, stages: dict, out: Path, method: str) -> Panel | None:
@@ -84,33 +108,43 @@ def _samples(store: Store, group: Group, stages: dict, out: Path, method: str) -
     folders = _variants(store, stages[record.key])[:SHOWN_VARIANTS]
     data, rows = _training_rows(store, stages[record.key], record)
     places = _telling_rows(data, record.split.train, rows)
-    variants = np.stack([np.load(folder / "images.npy", mmap_mode="r")[places] for folder in folders], axis=1)
+    variants = np.stack(
+        [np.load(folder / "images.npy", mmap_mode="r")[places] for folder in folders], axis=1
+    )
     phrases = [store.manifest("synthesize", folder.name)["spec"]["phrase"] for folder in folders]
     phrases = [phrase or f"variant {number + 1}" for number, phrase in enumerate(phrases)]
     synthesis_panel(
         {
-            "images": data.images[rows[places]], "masks": data.masks[rows[places]], "edges": data.edges[rows[places]],
-            "variants": variants, "titles": data.slice_ids(rows[places]), "variant_titles": phrases,
+            "images": data.images[rows[places]],
+            "masks": data.masks[rows[places]],
+            "edges": data.edges[rows[places]],
+            "variants": variants,
+            "titles": data.slice_ids(rows[places]),
+            "variant_titles": phrases,
         },
         out,
-    )  # fmt: skip
+    )
     return Panel(
-        out, f"Synthetic variants of {method}",
-        "Training slices of one fold with their mask, the edge map that conditions the generator, and variants by phrase.",
-    )  # fmt: skip
+        out,
+        f"Synthetic variants of {method}",
+        "Training slices of one fold with their mask, the edge map that conditions the generator,"
+        " and variants by phrase.",
+    )
 
 
 def _held_out(store: Store, group: Group, stages: dict, out: Path) -> Panel | None:
-    """What the generators of one fold make of the edges of its test slices, where an audit sampled them."""
+    """What the generators of one fold make of the edges of its test slices, where an audit sampled
+    them."""
     columns, heads, shown = [], [], None
     for method in FROM_EDGES:
         record = _first_run(store, group, stages, method, ("prepare", "audit", "synthesize"))
         if record is None or (shown is not None and record.spec.fold != shown.spec.fold):
             continue
         folders = [
-            folder for folder in _folders(store, stages[record.key], "synthesize")
+            folder
+            for folder in _folders(store, stages[record.key], "synthesize")
             if store.manifest("synthesize", folder.name)["spec"]["cases"] == list(record.split.test)
-        ]  # fmt: skip
+        ]
         if folders and shown is None:
             shown, data = record, Prepared(_folders(store, stages[record.key], "prepare")[0])
             sampled = store.manifest("synthesize", folders[0].name)["spec"]
@@ -123,15 +157,21 @@ def _held_out(store: Store, group: Group, stages: dict, out: Path) -> Panel | No
     real = rows[places]
     synthesis_panel(
         {
-            "images": data.images[real], "masks": data.masks[real], "edges": data.edges[real],
-            "variants": np.stack(columns, axis=1), "titles": data.slice_ids(real), "variant_titles": heads,
+            "images": data.images[real],
+            "masks": data.masks[real],
+            "edges": data.edges[real],
+            "variants": np.stack(columns, axis=1),
+            "titles": data.slice_ids(real),
+            "variant_titles": heads,
         },
         out,
-    )  # fmt: skip
+    )
     return Panel(
-        out, "Held-out samples, as in Table I",
-        "Test slices of one fold, which no generator was trained on, and what each makes of their edges with the plain prompt.",
-    )  # fmt: skip
+        out,
+        "Held-out samples, as in Table I",
+        "Test slices of one fold, which no generator was trained on, and what each makes of their"
+        " edges with the plain prompt.",
+    )
 
 
 def _pairs(store: Store, group: Group, stages: dict, out: Path) -> Panel | None:
@@ -146,12 +186,18 @@ def _pairs(store: Store, group: Group, stages: dict, out: Path) -> Panel | None:
     shown = largest[: max(1, len(largest) // 2)][:: max(1, len(largest) // 12)][:6]
     transform_sheet(
         {
-            "original": data.images[rows[place]], "original_mask": data.masks[rows[place]],
-            "transforms": {"unconditional": images[shown]}, "masks": {"unconditional": masks[shown]},
+            "original": data.images[rows[place]],
+            "original_mask": data.masks[rows[place]],
+            "transforms": {"unconditional": images[shown]},
+            "masks": {"unconditional": masks[shown]},
         },
         out,
-    )  # fmt: skip
-    return Panel(out, "Pairs of unconditional diffusion", "A training slice, and sampled images with their sampled masks.")
+    )
+    return Panel(
+        out,
+        "Pairs of unconditional diffusion",
+        "A training slice, and sampled images with their sampled masks.",
+    )
 
 
 def _predictions(store: Store, group: Group, stages: dict, out: Path) -> Panel | None:
@@ -162,7 +208,9 @@ def _predictions(store: Store, group: Group, stages: dict, out: Path) -> Panel |
     shown, columns = [], {}
     for rank, fold, case in chosen:
         for runs in group.methods:
-            record = next((r for r in runs.done if r.spec.fold == fold and case in r.split.test), None)
+            record = next(
+                (r for r in runs.done if r.spec.fold == fold and case in r.split.test), None
+            )
             folders = _folders(store, stages.get(record.key, []), "predict") if record else []
             if not folders:
                 return None
@@ -180,13 +228,21 @@ def _predictions(store: Store, group: Group, stages: dict, out: Path) -> Panel |
         },
     }
     prediction_panel(cases, out)
-    return Panel(out, "Predictions", "Best, median and worst test case by mean Dice: the slice with the largest truth.")
+    return Panel(
+        out,
+        "Predictions",
+        "Best, median and worst test case by mean Dice: the slice with the largest truth.",
+    )
 
 
 def _transforms(store: Store, group: Group, stages: dict, out: Path) -> Panel | None:
     from baselines.transforms.augmenter import sheet_samples
 
-    names = [runs.method.transform for runs in group.methods if runs.method.name == "classic" and runs.done]
+    names = [
+        runs.method.transform
+        for runs in group.methods
+        if runs.method.name == "classic" and runs.done
+    ]
     record = _first_run(store, group, stages, "classic", ("prepare",))
     if record is None:
         return None
@@ -196,19 +252,30 @@ def _transforms(store: Store, group: Group, stages: dict, out: Path) -> Panel | 
     sheets = {name: sheet_samples(name, image, mask, n=6, seed=record.spec.seed) for name in names}
     transform_sheet(
         {
-            "original": data.images[row], "original_mask": data.masks[row],
-            "transforms": {name: (images.clip(0, 1) * 255).astype(np.uint8) for name, (images, *_) in sheets.items()},
+            "original": data.images[row],
+            "original_mask": data.masks[row],
+            "transforms": {
+                name: (images.clip(0, 1) * 255).astype(np.uint8)
+                for name, (images, *_) in sheets.items()
+            },
             "masks": {name: masks for name, (_, masks, _) in sheets.items()},
         },
         out,
-    )  # fmt: skip
-    return Panel(out, "Classic augmentation", "One training slice and seeded draws of each transform, with the mask.")
+    )
+    return Panel(
+        out,
+        "Classic augmentation",
+        "One training slice and seeded draws of each transform, with the mask.",
+    )
 
 
 def _training_rows(store: Store, stages: list[dict], record: Record) -> tuple[Prepared, np.ndarray]:
-    """The prepared slices and the rows that were synthesised or trained on, in the order of the variants."""
+    """The prepared slices and the rows that were synthesised or trained on, in the order of the
+    variants."""
     data = Prepared(_folders(store, stages, "prepare")[0])
-    spec = store.manifest("fit-segmenter", next(s["key"] for s in stages if s["stage"] == "fit-segmenter"))["spec"]
+    spec = store.manifest(
+        "fit-segmenter", next(s["key"] for s in stages if s["stage"] == "fit-segmenter")
+    )["spec"]
     return data, data.rows(spec["train"], spec["minimum_foreground"])
 
 
@@ -233,4 +300,8 @@ def _native_image(data: Prepared, case: str, z: int) -> np.ndarray:
     """The working slice at its native shape, uint8."""
     row = data.rows([case])[z]
     height, width = data.truth(case).shape[1:]
-    return np.asarray(Image.fromarray(np.asarray(data.images[row])).resize((width, height), Image.Resampling.BILINEAR))
+    return np.asarray(
+        Image.fromarray(np.asarray(data.images[row])).resize(
+            (width, height), Image.Resampling.BILINEAR
+        )
+    )

@@ -1,7 +1,5 @@
-"""Writes the record of each run as soon as its last stage is there, so that a killed program loses none.
-
-Callers: commands. Not here: what is in a record (assembly.py).
-"""
+"""Writes the record of each run as soon as its last stage is there, so that a killed program loses
+none. Not here: what is in a record (assembly.py)."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -14,7 +12,8 @@ from benchmark.store.store import DamagedStage, Store
 
 
 class Settler:
-    """The records of `plans`, by run key, in `records`; `notes` are the sentences of each run's source, by run key."""
+    """The records of `plans`, by run key, in `records`; `notes` are the sentences of each run's
+    source, by run key."""
 
     def __init__(self, plans: Sequence[Plan], store: Store, notes: Mapping[str, tuple[str, ...]]):
         self.records: dict[str, Record] = {}
@@ -22,7 +21,9 @@ class Settler:
         self._missing: dict[str, set[str]] = {}
         self._readers: dict[str, list[Plan]] = defaultdict(list)
         for plan in plans:
-            self._missing[plan.run.key] = {node.key for node in plan.nodes if not store.has(node.stage, node.key)}
+            self._missing[plan.run.key] = {
+                node.key for node in plan.nodes if not store.has(node.stage, node.key)
+            }
             for key in {node.key for node in plan.nodes}:
                 self._readers[key].append(plan)
         for plan in plans:
@@ -30,7 +31,8 @@ class Settler:
                 self._try(plan, requeue=True)
 
     def done(self, node: Node) -> None:
-        """A stage is there. Raises DamagedStage, after all it could do, if a stage has to be made again."""
+        """A stage is there. Raises DamagedStage, after all it could do, if a stage has to be made
+        again."""
         damaged = None
         for plan in self._readers[node.key]:
             missing = self._missing[plan.run.key]
@@ -41,7 +43,8 @@ class Settler:
             raise damaged
 
     def fail(self, failures: Mapping[str, Any]) -> None:
-        """Writes the failed runs; a finished record of the very same stages outlives a failure to compute them again."""
+        """Writes the failed runs; a finished record of the very same stages outlives a failure to
+        compute them again."""
         for plan in {id(plan): plan for key in failures for plan in self._readers[key]}.values():
             failure = next(failures[node.key] for node in plan.nodes if node.key in failures)
             record = failed(plan, failure.error)

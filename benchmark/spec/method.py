@@ -22,12 +22,15 @@ OWN_PREFIX = "own:"
 
 
 class OwnMethod(Frozen):
-    """What identifies a user's own method (baselines/generators/user_method.py): its name and version, never its code."""
+    """What identifies a user's own method (baselines/generators/user_method.py): its name and
+    version, never its code."""
 
     name: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=40)
     version: int = Field(ge=1, strict=True)
     kind: Literal["generator", "transform"]
-    joins: Literal["patches", "pairs"] | None = Field(None, description="how a generator's samples join the training")
+    joins: Literal["patches", "pairs"] | None = Field(
+        None, description="how a generator's samples join the training"
+    )
 
     @field_validator("name")
     @classmethod
@@ -57,15 +60,26 @@ class MethodSpec(Frozen):
     """A method with its own settings; those that a method does not have are None or 0."""
 
     name: Literal["none", "classic", "unconditional", "pix2pix", "emitdiff", "own"]
-    transform: str | None = Field(None, description="classic transform, alone or on top of a generative method")
-    ratio: int = Field(0, ge=0, description="synthetic variants per real slice, n")
-    alpha: float | None = Field(None, ge=0, le=1, description="share of real patches (of real loss: unconditional)")
-    patch_size: int | None = Field(None, ge=1, description="side of a merging patch, pixels")
-    generator: dict[str, Any] | None = Field(None, description="all settings of the generator, resolved")
-    minimum_agreement: float | None = Field(
-        None, ge=0, le=1, description="samples whose label agreement lies below it are dropped; left out if none are"
+    transform: str | None = Field(
+        None, description="classic transform, alone or on top of a generative method"
     )
-    own: OwnMethod | None = Field(None, description="of a user's own method; left out of specs and keys otherwise")
+    ratio: int = Field(0, ge=0, description="synthetic variants per real slice, n")
+    alpha: float | None = Field(
+        None, ge=0, le=1, description="share of real patches (of real loss: unconditional)"
+    )
+    patch_size: int | None = Field(None, ge=1, description="side of a merging patch, pixels")
+    generator: dict[str, Any] | None = Field(
+        None, description="all settings of the generator, resolved"
+    )
+    minimum_agreement: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="samples whose label agreement lies below it are dropped; left out if none are",
+    )
+    own: OwnMethod | None = Field(
+        None, description="of a user's own method; left out of specs and keys otherwise"
+    )
 
     @model_validator(mode="after")
     def _own_has_a_name(self) -> "MethodSpec":
@@ -88,17 +102,20 @@ class MethodSpec(Frozen):
 
     @property
     def joins_pairs(self) -> bool:
-        """Whether samples bring masks of their own and stand beside the real slices, instead of being merged with them."""
+        """Whether samples bring masks of their own and stand beside the real slices, instead of
+        being merged with them."""
         return self.name == "unconditional" or (self.own is not None and self.own.joins == "pairs")
 
     @property
     def generator_kind(self) -> str:
-        """Name of the generator that the method trains: its own, unless its settings name another one."""
+        """Name of the generator that the method trains: its own, unless its settings name another
+        one."""
         return self.own.reference if self.own else (self.generator or {}).get("kind", self.name)
 
     @property
     def label(self) -> str:
-        """Short name for tables: 'none', 'classic deepstack', 'emitdiff', 'emitdiff + deepstack'."""
+        """Short name for tables: 'none', 'classic deepstack', 'emitdiff', 'emitdiff +
+        deepstack'."""
         if self.name == "classic":
             return f"classic {self.transform}"
         name = self.own.label if self.own else self.name
@@ -115,33 +132,47 @@ def resolve_method(
     patch_size: int | None = None,
     own: OwnMethod | None = None,
 ) -> MethodSpec:
-    """A MethodSpec from what a user gave, defaults from the preset. Raises InputError for what cannot be."""
+    """A MethodSpec from what a user gave, defaults from the preset. Raises InputError for what
+    cannot be."""
     if own is None:
         check_name("method", name, METHODS)
     if name not in GENERATIVE and not (own and own.kind == "generator"):
         for option, value in (("--ratio", ratio), ("--alpha", alpha), ("--patch-size", patch_size)):
             if value is not None:
-                raise InputError(f"{option} belongs to the methods {', '.join(GENERATIVE)}, not to '{name}'; leave it out.")
+                raise InputError(
+                    f"{option} belongs to the methods {', '.join(GENERATIVE)}, not to '{name}';"
+                    f" leave it out."
+                )
     if own and own.kind == "transform":
         if transform is not None:
-            raise InputError(f"method '{own.name}' is a transform itself and takes no --transform; leave it out.")
+            raise InputError(
+                f"method '{own.name}' is a transform itself and takes no --transform; leave it out."
+            )
         return MethodSpec(name=OWN, own=own)
     if name == "none":
         if transform is not None:
-            raise InputError(f"method 'none' takes no --transform; use --method classic --transform {transform}.")
+            raise InputError(
+                f"method 'none' takes no --transform; use --method classic --transform {transform}."
+            )
         return MethodSpec(name="none")
     if name == "classic":
         return MethodSpec(name="classic", transform=transform or "deepstack")
     ratio = preset.ratio if ratio is None else ratio
     alpha = preset.alpha if alpha is None else alpha
     if ratio < 0:
-        raise InputError(f"--ratio {ratio} is negative; give 0 (no synthetic data) or more variants per real slice.")
+        raise InputError(
+            f"--ratio {ratio} is negative; give 0 (no synthetic data) or more variants per real"
+            f" slice."
+        )
     if not 0 <= alpha <= 1:
         raise InputError(f"--alpha {alpha:g} is outside [0, 1]; it is the share of real patches.")
     own_name = {"name": OWN, "own": own} if own else {"name": name}
     if name == "unconditional" or (own and own.joins == "pairs"):
         if patch_size is not None:
-            raise InputError(f"--patch-size is for samples that are merged by patch: those of {name} join whole; leave it out.")
+            raise InputError(
+                f"--patch-size is for samples that are merged by patch: those of {name} join"
+                f" whole; leave it out."
+            )
         return MethodSpec(**own_name, transform=transform, ratio=ratio, alpha=alpha)
     patch_size = preset.patch_size if patch_size is None else patch_size
     if patch_size < 1 or preset.size % patch_size:
@@ -150,4 +181,6 @@ def resolve_method(
             f"--patch-size {patch_size} does not divide the image side of {preset.size} pixels;"
             f" give one of {', '.join(divisors)}."
         )
-    return MethodSpec(**own_name, transform=transform, ratio=ratio, alpha=alpha, patch_size=patch_size)
+    return MethodSpec(
+        **own_name, transform=transform, ratio=ratio, alpha=alpha, patch_size=patch_size
+    )

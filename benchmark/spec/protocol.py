@@ -1,9 +1,10 @@
 """The rules of a comparison: one switch per quirk, and the three named protocols.
 
-`rigorous` is the default of this project. `paper` follows what the paper prints (arXiv 2310.12868) and falls back to
-`rigorous` where the paper is silent. `released` follows what the authors' released code does, the flaws included. The
-numbers Q1..Q34 are those of reports/paper/QUIRKS.md. Every switch can be set alone (`--set selection=test`) and is part
-of the key of each stage that it changes. Callers: spec, plan, stages, reports. Not here: sizes and budgets (presets).
+`rigorous` is the default of this project. `paper` follows what the paper prints (arXiv 2310.12868)
+and falls back to `rigorous` where the paper is silent. `released` follows what the authors'
+released code does, the flaws included. The numbers Q1..Q34 are those of reports/paper/QUIRKS.md.
+Every switch can be set alone (`--set selection=test`) and is part of the key of each stage that it
+changes. Not here: sizes and budgets (presets).
 """
 
 from typing import Literal
@@ -22,93 +23,121 @@ class Protocol(Frozen):
 
     selection: Literal["validation", "test", "last"] = Field(
         "validation",
-        description="Cases that choose the checkpoint: a split of the fold's training cases; the test cases, which leaks"
+        description="Cases that choose the checkpoint: a split of the fold's training cases; the"
+        " test cases, which leaks"
         " them into the result (Q1); or none: the last checkpoint is taken.",
     )
     generator_cases: Literal["fit", "training"] = Field(
         "fit",
-        description="Cases the generator is trained on: those the segmenter is fitted to, or all training cases of the"
+        description="Cases the generator is trained on: those the segmenter is fitted to, or all"
+        " training cases of the"
         " fold, the validation cases included (paper III-C).",
     )
     folds: Literal["shuffled", "dataset"] = Field(
         "shuffled",
-        description="Seeded, patient-wise, stratified K-fold; or the unshuffled KFold over the order of dataset.json (Q8).",
+        description="Seeded, patient-wise, stratified K-fold; or the unshuffled KFold over the"
+        " order of dataset.json (Q8).",
     )
     slices: Literal["all", "foreground"] = Field(
         "all",
-        description="All slices, or only slices with more than 20 foreground pixels, in training and in test volumes (Q9).",
+        description="All slices, or only slices with more than 20 foreground pixels, in training"
+        " and in test volumes (Q9).",
     )
     shuffle: bool = Field(
         True,
-        description="Shuffled training batches; off: a batch holds neighbouring slices of one case, in file order (Q7).",
+        description="Shuffled training batches; off: a batch holds neighbouring slices of one"
+        " case, in file order (Q7).",
     )
     merge: Literal["image", "logits"] = Field(
         "image",
-        description="Real and synthetic patches are mixed at the image, as in Alg. 1; or at the logits of two forward"
+        description="Real and synthetic patches are mixed at the image, as in Alg. 1; or at the"
+        " logits of two forward"
         " passes (Q6).",
     )
     pairing: Literal["one", "all"] = Field(
         "one",
-        description="Each presentation of a real slice meets one of its n variants, drawn at random, so that training"
-        " length does not grow with n (Q14); or an epoch presents every variant once, so that it grows n-fold.",
+        description="Each presentation of a real slice meets one of its n variants, drawn at"
+        " random, so that training"
+        " length does not grow with n (Q14); or an epoch presents every variant once, so that it"
+        " grows n-fold.",
     )
     deepstack: Literal["nnunet", "dropped"] = Field(
         "nnunet",
-        description="DeepStack as nnU-Net's stack (Q22), or not applied at all, as in the release (Q2).",
+        description="DeepStack as nnU-Net's stack (Q22), or not applied at all, as in the release"
+        " (Q2).",
     )
     renormalise: bool = Field(
         False,
-        description="Min-max normalisation of every sample after augmentation, which cancels RandomBrightness exactly (Q3).",
+        description="Min-max normalisation of every sample after augmentation, which cancels"
+        " RandomBrightness exactly (Q3).",
     )
     intensity: Literal["slice-percentile", "volume-percentile", "ct-window"] = Field(
         "slice-percentile",
-        description="Intensity rule of the slices: clipped at the 0.5 and 99.5 percentiles of the slice (Q17), of the"
+        description="Intensity rule of the slices: clipped at the 0.5 and 99.5 percentiles of the"
+        " slice (Q17), of the"
         " volume, or a fixed CT window.",
     )
     lr_schedule: Literal["cosine", "constant"] = Field(
-        "cosine", description="Learning rate of the segmenter after warm-up; the release keeps it constant (Q16)."
+        "cosine",
+        description="Learning rate of the segmenter after warm-up; the release keeps it constant"
+        " (Q16).",
     )
     dice_background: bool = Field(
-        False, description="Whether the Dice part of the DiceCE loss counts the background class; the release does not (Q16)."
+        False,
+        description="Whether the Dice part of the DiceCE loss counts the background class; the"
+        " release does not (Q16).",
     )
     text_mix: Literal["plain", "weighted"] = Field(
         "plain",
-        description="Text embedding of the sampler: that of the prompt with its phrase; or 0.045 x prompt + 0.005 x phrase"
+        description="Text embedding of the sampler: that of the prompt with its phrase; or 0.045 x"
+        " prompt + 0.005 x phrase"
         " + 0.95 x 'gray, sketch' (Q12).",
     )
     noise: Literal["address", "shared"] = Field(
         "address",
-        description="Noise of a sample = f(generator, slice, variant); or every slice shares the same noise per variant (Q26).",
+        description="Noise of a sample = f(generator, slice, variant); or every slice shares the"
+        " same noise per variant (Q26).",
     )
     resize_z: bool = Field(
         False,
-        description="The stack of kept slices is stretched to the original number of slices before scoring, with the"
+        description="The stack of kept slices is stretched to the original number of slices before"
+        " scoring, with the"
         " original spacing (Q23).",
     )
     empty_mask: Literal["penalty", "centre-pixel"] = Field(
         "penalty",
-        description="Distances of an empty prediction: the diagonal of the volume; or those of one pixel put at the image"
+        description="Distances of an empty prediction: the diagonal of the volume; or those of one"
+        " pixel put at the image"
         " centre (Q10).",
     )
     hd95: Literal["pooled", "max"] = Field(
         "pooled",
-        description="Headline HD95: percentile of both directed sets pooled (MedPy), or the larger of two (MONAI) (Q11).",
+        description="Headline HD95: percentile of both directed sets pooled (MedPy), or the larger"
+        " of two (MONAI) (Q11).",
     )
     assd: Literal["pooled", "mean"] = Field(
         "pooled",
-        description="Headline ASSD: mean of the pooled distances, or mean of two directed means (MedPy <= 0.5.1) (Q28).",
+        description="Headline ASSD: mean of the pooled distances, or mean of two directed means"
+        " (MedPy <= 0.5.1) (Q28).",
     )
     aggregate: Literal["cases", "folds"] = Field(
         "cases",
-        description="Mean and SD over all cases; or mean of fold means and root mean square of fold SDs (Q19).",
+        description="Mean and SD over all cases; or mean of fold means and root mean square of"
+        " fold SDs (Q19).",
     )
 
 
 _NAMED: dict[str, dict[str, object]] = {
     "rigorous": {},
-    # As printed: three-fold cross-validation without a word on a validation split, the generator fine-tuned on the
-    # training fold (III-C), the mask boundary of Alg. 1 merged at the image, no learning-rate schedule named.
-    "paper": {"selection": "last", "generator_cases": "training", "folds": "dataset", "lr_schedule": "constant"},
+    # As printed: three-fold cross-validation without a word on a validation split, the generator
+    # fine-tuned on the training fold (III-C), the mask boundary of Alg. 1 merged at the image, no
+    # learning-rate schedule named.
+    "paper": {
+        "selection": "last",
+        "generator_cases": "training",
+        "folds": "dataset",
+        "lr_schedule": "constant",
+    },
     "released": {
         "selection": "test",
         "generator_cases": "training",
@@ -140,13 +169,16 @@ def named_protocol(name: str) -> Protocol:
 def differences(protocol: Protocol, base: str = "rigorous") -> dict[str, object]:
     """The switches in which `protocol` differs from the protocol called `base`: name -> value."""
     reference = named_protocol(base).model_dump()
-    return {name: value for name, value in protocol.model_dump().items() if value != reference[name]}
+    return {
+        name: value for name, value in protocol.model_dump().items() if value != reference[name]
+    }
 
 
 def check_contradictions(protocol: Protocol) -> None:
     """Raises InputError for switches that cannot hold together."""
     if protocol.resize_z and protocol.slices != "foreground":
         raise InputError(
-            "switch resize_z=true needs slices=foreground: with all slices kept there is nothing to stretch (Q23);"
+            "switch resize_z=true needs slices=foreground: with all slices kept there is nothing"
+            " to stretch (Q23);"
             " set both, or neither."
         )

@@ -1,7 +1,7 @@
 """What a run is: frozen, validated, fully resolved; canonical JSON; keys; named seeds.
 
-A `RunSpec` holds every setting that changes a number, with defaults written out, so that two runs are equal exactly if
-their keys are. Callers: plan (makes stages of it), record, cli. Not here: the protocol's switches and the presets.
+A `RunSpec` holds every setting that changes a number, with defaults written out, so that two runs
+are equal exactly if their keys are. Not here: the protocol's switches and the presets.
 """
 
 from typing import Any, Literal
@@ -37,10 +37,15 @@ class RunSpec(Frozen):
     architecture: str
     fold: int = Field(ge=0)
     seed: int = Field(ge=0)
-    training_share: float = Field(1.0, gt=0, le=1, description="share of the fold's training cases in use (scarcity)")
+    training_share: float = Field(
+        1.0, gt=0, le=1, description="share of the fold's training cases in use (scarcity)"
+    )
     protocol: Protocol
     preset: Preset
-    audit: bool = Field(False, description="the record carries an audit of the samples; left out of specs and keys if not")
+    audit: bool = Field(
+        False,
+        description="the record carries an audit of the samples; left out of specs and keys if not",
+    )
 
     @model_serializer(mode="wrap")
     def _without_absent_audit(self, values_of) -> dict[str, Any]:
@@ -51,5 +56,6 @@ class RunSpec(Frozen):
 
     @property
     def key(self) -> str:
-        """sha256 hex of the canonical spec; names that stand for numbers given elsewhere do not count."""
+        """sha256 hex of the canonical spec; names that stand for numbers given elsewhere do not
+        count."""
         return digest(self.model_dump(exclude={"preset": {"name"}}))

@@ -1,7 +1,8 @@
-"""The ledger of substitutions: what of the paper's could not be had, and what stands in its place in a run.
+"""The ledger of substitutions: what of the paper's could not be had, and what stands in its place
+in a run.
 
-Everything follows from the run's spec. Callers: assembly (part of a record), reports. Not here: protocol switches and
-preset numbers, which the spec itself shows.
+Everything follows from the run's spec. Not here: protocol switches and preset numbers, which the
+spec itself shows.
 """
 
 from typing import Any
@@ -12,7 +13,8 @@ from benchmark.core.frozen import Frozen
 from benchmark.spec.method import MethodSpec
 from benchmark.spec.run import LOCAL, RunSpec
 
-# Our sources that are the paper's own images. Its 147 breast images are not named, so none of ours can be (Q30).
+# Our sources that are the paper's own images. Its 147 breast images are not named, so none of ours
+# can be (Q30).
 PAPER_SOURCES = {"prostate": "MSD Task05_Prostate", "spleen": "MSD Task09_Spleen"}
 STABLE_DIFFUSION = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 _PRETRAINING = "RadImageNet, 1.35 M images, batch 384, learning rate 1e-5"
@@ -20,7 +22,8 @@ _WITHDRAWN = "the authors were asked not to publish the weights (Q33)"
 
 
 class Substitution(Frozen):
-    """One thing that is not the paper's: `part` of the method, what the `paper` has, what was `used`, and `why`."""
+    """One thing that is not the paper's: `part` of the method, what the `paper` has, what was
+    `used`, and `why`."""
 
     part: str
     paper: str
@@ -29,7 +32,8 @@ class Substitution(Frozen):
 
 
 def substitutions(spec: RunSpec) -> tuple[Substitution, ...]:
-    """All substitutions of a run, those of its images first; () for a run on the paper's images without a generator."""
+    """All substitutions of a run, those of its images first; () for a run on the paper's images
+    without a generator."""
     found = _images(spec)
     if spec.method.name == "emitdiff" and spec.method.ratio:
         found += _edges(spec)
@@ -44,10 +48,16 @@ def _images(spec: RunSpec) -> list[Substitution]:
     title = spec.source.title
     if spec.dataset not in PAPER_SOURCES:
         why = "the paper does not name its images, and no class of BUSI has as many (Q30)"
-        return [Substitution(part="images", paper="147 breast ultrasound images", used=title, why=why)]
+        return [
+            Substitution(part="images", paper="147 breast ultrasound images", used=title, why=why)
+        ]
     if spec.source.kind == "msd" and title == PAPER_SOURCES[spec.dataset]:
         return []
-    return [Substitution(part="images", paper=PAPER_SOURCES[spec.dataset], used=title, why="chosen by the user")]
+    return [
+        Substitution(
+            part="images", paper=PAPER_SOURCES[spec.dataset], used=title, why="chosen by the user"
+        )
+    ]
 
 
 def _edges(spec: RunSpec) -> list[Substitution]:
@@ -60,40 +70,67 @@ def _edges(spec: RunSpec) -> list[Substitution]:
 def _from_scratch(settings: dict[str, Any]) -> list[Substitution]:
     why = "pre-trained weights and a large GPU are not needed this way"
     plain = settings.get("control", "net") == "input"
-    network = "a diffusion model that sees the edges beside its noisy image" if plain else "a diffusion model with a ControlNet"
+    network = (
+        "a diffusion model that sees the edges beside its noisy image"
+        if plain
+        else "a diffusion model with a ControlNet"
+    )
     told_of = {"mask_shown": "the mask itself", "style": "the style of a training slice"}
     more = [what for name, what in told_of.items() if settings.get(name)]
     told = Substitution(
-        part="condition", paper="edges with the mask boundary, text", used=f"these and {' and '.join(more)}",
-        why="a network trained for minutes keeps the label and varies its intensity only if it is told",
-    )  # fmt: skip
+        part="condition",
+        paper="edges with the mask boundary, text",
+        used=f"these and {' and '.join(more)}",
+        why="a network trained for minutes keeps the label and varies its intensity only if it is"
+        " told",
+    )
     return [
         Substitution(
-            part="generator", paper="Stable Diffusion 1.5 + ControlNet",
-            used=f"{network}, trained from scratch on the fold's slices", why=why,
+            part="generator",
+            paper="Stable Diffusion 1.5 + ControlNet",
+            used=f"{network}, trained from scratch on the fold's slices",
+            why=why,
         ),
         Substitution(
-            part="text encoder", paper="CLIP, frozen", used="a small encoder, trained on the prompts of the fold", why=why
+            part="text encoder",
+            paper="CLIP, frozen",
+            used="a small encoder, trained on the prompts of the fold",
+            why=why,
         ),
         Substitution(part="pre-training", paper=_PRETRAINING, used="none", why=_WITHDRAWN),
         *([told] if more else []),
-    ]  # fmt: skip
+    ]
 
 
 def _stable(method: MethodSpec, text_mix: str) -> list[Substitution]:
     settings = method.generator or {}
     found = []
     if settings["base"] != STABLE_DIFFUSION:
-        used, why = weights_text(settings, "base"), "chosen by the user; the files are known by their checksum alone"
-        found.append(Substitution(part="generator", paper="Stable Diffusion 1.5", used=used, why=why))
-    found.append(Substitution(part="pre-training", paper=_PRETRAINING, used=_pretraining(settings), why=_WITHDRAWN))
-    ours = "the paper prints four phrases and no negative prompt; the release's wording is not copied (Q12)"
+        used, why = (
+            weights_text(settings, "base"),
+            "chosen by the user; the files are known by their checksum alone",
+        )
+        found.append(
+            Substitution(part="generator", paper="Stable Diffusion 1.5", used=used, why=why)
+        )
     found.append(
         Substitution(
-            part="text", paper="50 augmentation phrases and a fixed negative prompt",
-            used=f"{settings['phrases']} phrases, 4 of them the paper's, and a negative prompt of our own", why=ours,
+            part="pre-training", paper=_PRETRAINING, used=_pretraining(settings), why=_WITHDRAWN
         )
-    )  # fmt: skip
+    )
+    ours = (
+        "the paper prints four phrases and no negative prompt; the release's wording is not copied"
+        " (Q12)"
+    )
+    found.append(
+        Substitution(
+            part="text",
+            paper="50 augmentation phrases and a fixed negative prompt",
+            used=f"{settings['phrases']} phrases, 4 of them the paper's, and a negative prompt of"
+            f" our own",
+            why=ours,
+        )
+    )
     return found
 
 
@@ -104,11 +141,16 @@ def _pretraining(settings: dict) -> str:
     if not settings["pretraining"]:
         return f"none of medical images; {start}"
     epochs, version = settings["pretraining_epochs"], settings["pretraining_version"]
-    images = f"a folder of labelled images ({version[:19]}), {epochs} epoch{'' if epochs == 1 else 's'}"
+    images = (
+        f"a folder of labelled images ({version[:19]}), {epochs} epoch{'' if epochs == 1 else 's'}"
+    )
     return f"{images}, batch {settings['pretraining_batch']}; {start}"
 
 
 def weights_text(settings: dict, role: str) -> str:
-    """'lllyasviel/sd-controlnet-hed at commit 04473d9334ab', or 'a local folder (sha256:0123456789ab)'."""
+    """'lllyasviel/sd-controlnet-hed at commit 04473d9334ab', or 'a local folder
+    (sha256:0123456789ab)'."""
     name, version = settings[role], settings[f"{role}_version"]
-    return f"a local folder ({version[:19]})" if name == LOCAL else f"{name} at commit {version[:12]}"
+    return (
+        f"a local folder ({version[:19]})" if name == LOCAL else f"{name} at commit {version[:12]}"
+    )

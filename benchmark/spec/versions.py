@@ -1,4 +1,5 @@
-"""The version of each stage, part of its keys: raise one when a change of code changes that stage's result."""
+"""The version of each stage, part of its keys: raise one when a change of code changes that stage's
+result."""
 
 STAGE_VERSIONS = {
     "prepare": 1,

@@ -1,13 +1,16 @@
-"""The stage `audit`: looks at a run's synthetic images before they are used, with the segmenter of method `none`.
+"""The stage `audit`: looks at a run's synthetic images before they are used, with the segmenter of
+method `none`.
 
-Writes audit.json (benchmark/record/samples.py: what the record carries) and agreement.npy, float32 (n, N), the Dice of
-every sample with its label, nan for slices without one, in the order of the variants and of the training slices: what
-the filter of fit-segmenter reads. Callers: stages. Not here: the measures (benchmark/stages/fidelity.py, sample_audit.py).
+Writes audit.json (benchmark/record/samples.py: what the record carries) and agreement.npy, float32
+(n, N), the Dice of every sample with its label, nan for slices without one, in the order of the
+variants and of the training slices: what the filter of fit-segmenter reads. Not here: the measures
+(benchmark/stages/fidelity.py, sample_audit.py).
 
-Which images Table I was measured on, the paper does not say. Here samples are compared with the slice that they were
-made from, on two sets: the training slices, with the phrases they augment with, and the fold's test slices with the
-plain prompt. The second set is the headline, for a generator that had learned its training slices by heart would look
-best on the first. No result of the run depends on the held-out part.
+Which images Table I was measured on, the paper does not say. Here samples are compared with the
+slice that they were made from, on two sets: the training slices, with the phrases they augment
+with, and the fold's test slices with the plain prompt. The second set is the headline, for a
+generator that had learned its training slices by heart would look best on the first. No result of
+the run depends on the held-out part.
 """
 
 import json
@@ -18,7 +21,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmark.core.files import read_json, write_json
-from benchmark.record.samples import AGREEMENT_BINS, DISTANCE_BINS, HELD_OUT, LARGEST_DISTANCE, TRAINING, SampleRow, Samples
+from benchmark.record.samples import (
+    AGREEMENT_BINS,
+    DISTANCE_BINS,
+    HELD_OUT,
+    LARGEST_DISTANCE,
+    TRAINING,
+    SampleRow,
+    Samples,
+)
 from benchmark.stages.leaks import refuse_leaks, seen_cases
 
 if TYPE_CHECKING:
@@ -74,14 +85,18 @@ class _Part:
 
 
 def audit(spec: dict, inputs: dict[str, Any], out: Path, context: "Context") -> dict[str, Any]:
-    """See the module. spec: cases, held_out, validation, variants, minimum_foreground, paired, generator."""
+    """See the module. spec: cases, held_out, validation, variants, minimum_foreground, paired,
+    generator."""
     from benchmark.stages.fidelity import ms_ssim_betas
     from datasets.slices.preparation import Prepared
 
     data = Prepared(inputs["prepare"])
     refuse_leaks(inputs["synthesize"], spec["held_out"])
     judge = SegmenterJudge.load(inputs["fit-segmenter"], data.size, context.device)
-    folders = {TRAINING: inputs["synthesize"][: spec["variants"]], HELD_OUT: inputs["synthesize"][spec["variants"] :]}
+    folders = {
+        TRAINING: inputs["synthesize"][: spec["variants"]],
+        HELD_OUT: inputs["synthesize"][spec["variants"] :],
+    }
     cases = {TRAINING: spec["cases"], HELD_OUT: spec["held_out"]}
     seen = data.rows(seen_cases(inputs["synthesize"][0]), spec["minimum_foreground"])
     memory = _Memory(data, seen)
@@ -90,28 +105,41 @@ def audit(spec: dict, inputs: dict[str, Any], out: Path, context: "Context") -> 
     features: dict[str, np.ndarray | None] = {}
     frechet: dict[str, float | None] = {}
     for done, name in enumerate(name for name in folders if folders[name]):
-        part = _load_part(data, name, data.rows(cases[name], spec["minimum_foreground"]), folders[name])
+        part = _load_part(
+            data, name, data.rows(cases[name], spec["minimum_foreground"]), folders[name]
+        )
         numbers = _Numbers(data, part, judge, memory, spec["paired"], context.device)
         rows += numbers.case_rows()
         if name == TRAINING:
             np.save(out / AGREEMENT_FILE, numbers.agreement.astype(np.float32))
         histograms["agreement"][name] = _counts(numbers.agreement, AGREEMENT_BINS, 1.0)
         histograms["distance"][name] = _counts(numbers.nearest, DISTANCE_BINS, LARGEST_DISTANCE)
-        histograms["distance"][f"real {name}"] = _counts(numbers.real_nearest, DISTANCE_BINS, LARGEST_DISTANCE)
+        histograms["distance"][f"real {name}"] = _counts(
+            numbers.real_nearest, DISTANCE_BINS, LARGEST_DISTANCE
+        )
         features[name] = judge.features(data.images[part.rows])
         frechet[name] = _frechet_to(features[name], part, judge)
         context.report(done + 1, 2)
     frechet["real"] = _frechet(features.get(HELD_OUT), features[TRAINING])
     samples = Samples(
-        generator=spec["generator"], segmenter=inputs["fit-segmenter"].name, paired=spec["paired"],
-        variants=spec["variants"], measured_variants=min(spec["variants"], MEASURED_VARIANTS),
-        held_out_variants=len(folders[HELD_OUT]), ms_ssim_scales=len(ms_ssim_betas(data.size)),
-        reference_dice=_reference_dice(data, judge, spec), copy_threshold=_short(memory.threshold),
-        frechet={name: _short(value) for name, value in frechet.items() if value is not None}, rows=tuple(rows),
-        agreement_histogram=histograms["agreement"], distance_histogram=histograms["distance"],
-    )  # fmt: skip
+        generator=spec["generator"],
+        segmenter=inputs["fit-segmenter"].name,
+        paired=spec["paired"],
+        variants=spec["variants"],
+        measured_variants=min(spec["variants"], MEASURED_VARIANTS),
+        held_out_variants=len(folders[HELD_OUT]),
+        ms_ssim_scales=len(ms_ssim_betas(data.size)),
+        reference_dice=_reference_dice(data, judge, spec),
+        copy_threshold=_short(memory.threshold),
+        frechet={name: _short(value) for name, value in frechet.items() if value is not None},
+        rows=tuple(rows),
+        agreement_histogram=histograms["agreement"],
+        distance_histogram=histograms["distance"],
+    )
     write_json(out / "audit.json", samples.model_dump(mode="json"))
-    return {"samples": sum(len(np.load(f / "images.npy", mmap_mode="r")) for f in inputs["synthesize"])}
+    return {
+        "samples": sum(len(np.load(f / "images.npy", mmap_mode="r")) for f in inputs["synthesize"])
+    }
 
 
 def read_audit(folder: Path) -> Samples:
@@ -120,12 +148,16 @@ def read_audit(folder: Path) -> Samples:
 
 
 def _load_part(data: "Prepared", name: str, rows: np.ndarray, folders: list[Path]) -> _Part:
-    images, masks = (np.stack([np.load(f / f"{stack}.npy", mmap_mode="r") for f in folders]) for stack in ("images", "masks"))
+    images, masks = (
+        np.stack([np.load(f / f"{stack}.npy", mmap_mode="r") for f in folders])
+        for stack in ("images", "masks")
+    )
     return _Part(name, rows, images, masks, data.case_index[rows])
 
 
 class _Memory:
-    """The generator's training slices as compared vectors, and how near real ones lie to those of other cases."""
+    """The generator's training slices as compared vectors, and how near real ones lie to those of
+    other cases."""
 
     def __init__(self, data: "Prepared", rows: np.ndarray):
         from benchmark.stages.memorisation import compared, nearest_distances
@@ -137,15 +169,31 @@ class _Memory:
 
 
 class _Numbers:
-    """All measures of one part: arrays (n, N) of variants and slices, or (v, N) of the measured variants."""
+    """All measures of one part: arrays (n, N) of variants and slices, or (v, N) of the measured
+    variants."""
 
-    def __init__(self, data: "Prepared", part: _Part, judge: SegmenterJudge, memory: _Memory, paired: bool, device: str):
-        from benchmark.stages.memorisation import compared, nearest_distances, paired_distances, slice_dice
+    def __init__(
+        self,
+        data: "Prepared",
+        part: _Part,
+        judge: SegmenterJudge,
+        memory: _Memory,
+        paired: bool,
+        device: str,
+    ):
+        from benchmark.stages.memorisation import (
+            compared,
+            nearest_distances,
+            paired_distances,
+            slice_dice,
+        )
 
         self.data, self.part, self.paired, self.device = data, part, paired, device
         self.real = np.asarray(data.images[part.rows])
         self.predicted = np.stack([judge.masks(images) for images in part.images])
-        self.agreement = np.stack([slice_dice(*pair) for pair in zip(self.predicted, part.masks, strict=True)])
+        self.agreement = np.stack(
+            [slice_dice(*pair) for pair in zip(self.predicted, part.masks, strict=True)]
+        )
         self.real_predicted = judge.masks(self.real)
         self.real_agreement = slice_dice(self.real_predicted, data.masks[part.rows])
         self.measured = part.images[:MEASURED_VARIANTS]
@@ -153,12 +201,18 @@ class _Numbers:
         real_vectors = compared(self.real)
         # Samples that bring their own masks were made from no slice: nothing is their own case.
         owners = np.full(len(part.rows), -1) if paired else part.owners
-        self.nearest = np.stack([nearest_distances(v, memory.vectors, owners, memory.owners) for v in vectors])
-        self.real_nearest = nearest_distances(real_vectors, memory.vectors, part.owners, memory.owners)
+        self.nearest = np.stack(
+            [nearest_distances(v, memory.vectors, owners, memory.owners) for v in vectors]
+        )
+        self.real_nearest = nearest_distances(
+            real_vectors, memory.vectors, part.owners, memory.owners
+        )
         self.nearest_of_all = np.stack([nearest_distances(v, memory.vectors) for v in vectors])
         self.threshold = memory.threshold
         self.copied = self.nearest_of_all < memory.threshold
-        self.own = None if paired else np.stack([paired_distances(v, real_vectors) for v in vectors])
+        self.own = (
+            None if paired else np.stack([paired_distances(v, real_vectors) for v in vectors])
+        )
         self.fidelity = {} if paired else self._fidelity()
         self.diversity = self._diversity()
 
@@ -181,20 +235,33 @@ class _Numbers:
         values: dict[str, Any] = {"case": self.data.cases[case].id, "part": self.part.name}
         values |= {"slices": int(here.sum()), "images": int(here.sum()) * len(self.measured)}
         for name, found in self.fidelity.items():
-            values |= {name: _short(found[:, here].mean()), f"{name}_sd": _short(found[:, here].std())}
+            values |= {
+                name: _short(found[:, here].mean()),
+                f"{name}_sd": _short(found[:, here].std()),
+            }
         values |= {name: _short(found[here].mean()) for name, found in self.diversity.items()}
-        values |= {"agreement": _mean(self.agreement[:, here]), "real_agreement": _mean(self.real_agreement[here])}
+        values |= {
+            "agreement": _mean(self.agreement[:, here]),
+            "real_agreement": _mean(self.real_agreement[here]),
+        }
         if not self.paired:
             values["agreement_volume"] = _mean(
-                np.array([
-                    volume_dice(predicted[here], masks[here])
-                    for predicted, masks in zip(self.predicted, self.part.masks, strict=True)
-                ])
-            )  # fmt: skip
+                np.array(
+                    [
+                        volume_dice(predicted[here], masks[here])
+                        for predicted, masks in zip(self.predicted, self.part.masks, strict=True)
+                    ]
+                )
+            )
             values["own_distance"] = _mean(self.own[:, here])
         real_masks = self.data.masks[self.part.rows][here]
-        values["real_agreement_volume"] = _mean(np.array([volume_dice(self.real_predicted[here], real_masks)]))
-        values |= {"nearest": _mean(self.nearest[:, here]), "real_nearest": _mean(self.real_nearest[here])}
+        values["real_agreement_volume"] = _mean(
+            np.array([volume_dice(self.real_predicted[here], real_masks)])
+        )
+        values |= {
+            "nearest": _mean(self.nearest[:, here]),
+            "real_nearest": _mean(self.real_nearest[here]),
+        }
         values["copied"] = _mean(self.copied[:, here].astype(float))
         values["real_copied"] = _mean((self.real_nearest[here] < self.threshold).astype(float))
         return SampleRow(**values)
@@ -208,7 +275,8 @@ def volume_dice(predicted: np.ndarray, masks: np.ndarray) -> float:
 
 
 def _reference_dice(data: "Prepared", judge: SegmenterJudge, spec: dict) -> float | None:
-    """Mean volume Dice of the segmenter on the real images of its validation cases; None where there are none."""
+    """Mean volume Dice of the segmenter on the real images of its validation cases; None where
+    there are none."""
     found = []
     for case in spec["validation"]:
         rows = data.rows([case], spec["minimum_foreground"])

@@ -1,9 +1,11 @@
-"""What a process keeps from one stage to the next: a loaded generator, and samples that were made early.
+"""What a process keeps from one stage to the next: a loaded generator, and samples that were made
+early.
 
-Each variant of a generator is a stage of its own, so that any number of them can be asked for. Computed in a row by one
-process, they share the generator, which is loaded (and, if asked, compiled) once, and a batch in which the last slices of
-one variant leave room takes the first ones of the next. Callers: engines and the `stage` command (one `Kept` per
-process), stages. Not here: which stages follow each other (engines/agenda.py), how a batch is filled (sampling.py).
+Each variant of a generator is a stage of its own, so that any number of them can be asked for.
+Computed in a row by one process, they share the generator, which is loaded (and, if asked,
+compiled) once, and a batch in which the last slices of one variant leave room takes the first ones
+of the next. Not here: which stages follow each other (engines/agenda.py), how a batch is filled
+(sampling.py).
 """
 
 from collections.abc import Callable, Sequence
@@ -24,7 +26,8 @@ class Kept:
         self._expected: Sequence[str] = ()
 
     def begin(self, key: str, following: Sequence[str]) -> None:
-        """A stage begins, which those of the keys `following` are to follow. Drops what was kept for others."""
+        """A stage begins, which those of the keys `following` are to follow. Drops what was kept
+        for others."""
         if key not in self._expected:
             self.clear()
         self._expected = tuple(following)

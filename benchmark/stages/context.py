@@ -19,10 +19,11 @@ Inputs = dict[str, Any]  # role -> folder, or list of folders
 class Context:
     """What a stage may use besides its spec and inputs; nothing here may change a result.
 
-    `location` says where a source lies on this machine: source, data_root, phantom_cases, allow_incomplete; or where a
-    user's own method lies: own; or where the weights and images of a generator do (`BaseSettings.pinned`);
-    `checkpoint` is where an unfinished training or sampling keeps its state; `key` is the stage's, `following` are the
-    plans of the stages of its kind that this process computes next, and `kept` is what it keeps for them.
+    `location` says where a source lies on this machine: source, data_root, phantom_cases,
+    allow_incomplete; or where a user's own method lies: own; or where the weights and images of a
+    generator do (`BaseSettings.pinned`); `checkpoint` is where an unfinished training or sampling
+    keeps its state; `key` is the stage's, `following` are the plans of the stages of its kind that
+    this process computes next, and `kept` is what it keeps for them.
     """
 
     device: str = "cpu"
@@ -35,7 +36,8 @@ class Context:
 
 
 def read_predictions(folder: Path) -> list[tuple[str, list[int], np.ndarray]]:
-    """(case id, native slice numbers, mask uint8 (len(z), y, x)) of every test case of a predict stage."""
+    """(case id, native slice numbers, mask uint8 (len(z), y, x)) of every test case of a predict
+    stage."""
     found = []
     for number, entry in enumerate(json.loads((folder / "index.json").read_text(encoding="utf-8"))):
         packed = np.load(folder / "predictions" / f"{number}.npy", allow_pickle=False)

@@ -1,7 +1,8 @@
 """The stages: each reads the folders of its inputs and writes its own.
 
-A stage function takes (spec, inputs, out, context) and returns the numbers it wants in its manifest. `execute` runs one
-under its lock, measures it and commits it. Versions are in versions.py; specs are made by plan.py. Callers: engines.
+A stage function takes (spec, inputs, out, context) and returns the numbers it wants in its
+manifest. `execute` runs one under its lock, measures it and commits it. Versions are in
+versions.py; specs are made by plan.py.
 """
 
 import random
@@ -46,15 +47,22 @@ STAGES: dict[str, Callable[[dict, Inputs, Path, Context], dict[str, Any]]] = {
 
 
 def execute(
-    store: Store, key: str, how: Execution, report: Report = silent, wait: bool = True,
-    kept: Kept | None = None, following: Sequence[str] = (),
-) -> bool:  # fmt: skip
-    """Computes the stage whose plan the store holds under `key`, unless it is there. True if it was computed now.
+    store: Store,
+    key: str,
+    how: Execution,
+    report: Report = silent,
+    wait: bool = True,
+    kept: Kept | None = None,
+    following: Sequence[str] = (),
+) -> bool:
+    """Computes the stage whose plan the store holds under `key`, unless it is there. True if it was
+    computed now.
 
-    Every file of every input is checked against its sha256 before it is used. `following`: keys of the stages that this
-    process computes next, for which it keeps (`kept`) what they can share. Raises DamagedStage for an input that was
-    changed, StageBusy (without `wait`) where another process computes the stage, InputError where an input stage is
-    missing, and whatever the stage raises.
+    Every file of every input is checked against its sha256 before it is used. `following`: keys of
+    the stages that this process computes next, for which it keeps (`kept`) what they can share.
+    Raises DamagedStage for an input that was changed, StageBusy (without `wait`) where another
+    process computes the stage, InputError where an input stage is missing, and whatever the stage
+    raises.
     """
     node = store.find_plan(key)
     stage = node["stage"]
@@ -73,16 +81,23 @@ def execute(
         def work(out: Path) -> dict[str, Any]:
             _seed_the_rest(key)
             keep_freed_memory()
-            with deterministic(how.deterministic), _curves(store, node, how, report, checkpoint) as told:
+            with (
+                deterministic(how.deterministic),
+                _curves(store, node, how, report, checkpoint) as told,
+            ):
                 context = Context(how.device, told, node["location"], checkpoint, key, mixed, kept)
                 with Meter(how.device) as meter:
                     results = STAGES[stage](node["spec"], inputs, out, context) | own
                 cost = meter.cost()
                 cost["seconds"] = round(cost["seconds"] + checkpoint.earlier_seconds, 3)
                 return {
-                    "version": node["version"], "spec": node["spec"], "inputs": node["inputs"], "results": results,
-                    "cost": {**cost, "machine": machine_name(how.device)}, "provenance": provenance(how.device),
-                }  # fmt: skip
+                    "version": node["version"],
+                    "spec": node["spec"],
+                    "inputs": node["inputs"],
+                    "results": results,
+                    "cost": {**cost, "machine": machine_name(how.device)},
+                    "provenance": provenance(how.device),
+                }
 
         try:
             store.compute(stage, key, work)
@@ -102,11 +117,16 @@ def _own_file(node: dict[str, Any]) -> dict[str, str]:
         return {}
     loaded = load_own(node["location"]["own"])
     if loaded.spec.reference not in (node["spec"].get("generator"), node["spec"].get("transform")):
-        raise InputError(f"{loaded.address} changed its name or version since the run was planned; run the same command again.")
+        raise InputError(
+            f"{loaded.address} changed its name or version since the run was planned; run the same"
+            f" command again."
+        )
     return {"own_sha256": loaded.sha256}
 
 
-def _curves(store: Store, node: dict[str, Any], how: Execution, report: Report, checkpoint: Checkpoint):
+def _curves(
+    store: Store, node: dict[str, Any], how: Execution, report: Report, checkpoint: Checkpoint
+):
     """A block that gives a Report, which also writes the curves of a training."""
     if how.logger == "none" or node["stage"] not in TRAININGS:
         return nullcontext(report)
@@ -115,7 +135,8 @@ def _curves(store: Store, node: dict[str, Any], how: Execution, report: Report, 
 
 
 def _seed_the_rest(key: str) -> None:
-    """Gives the global generators, of which layers such as dropout draw, a state that follows from the stage alone."""
+    """Gives the global generators, of which layers such as dropout draw, a state that follows from
+    the stage alone."""
     import torch
 
     seed = named_seed(0, key)
@@ -128,7 +149,10 @@ def _input_folders(store: Store, node: dict[str, Any], role: str) -> Path | list
     keys = node["inputs"][role]
     for key in keys if isinstance(keys, list) else [keys]:
         if not store.has(role, key):
-            raise InputError(f"stage {node['stage']} {node['key'][:12]} needs stage {role} {key[:12]} first; compute that one.")
+            raise InputError(
+                f"stage {node['stage']} {node['key'][:12]} needs stage {role} {key[:12]} first;"
+                f" compute that one."
+            )
         store.check(role, key)
     if isinstance(keys, list):
         return [store.folder(role, key) for key in keys]

@@ -1,7 +1,5 @@
-"""How a stage is computed, as opposed to what it is: nothing here enters a key.
-
-Callers: engines and the `stage` command make one, stages.py follows it. It crosses processes as words of a command line.
-"""
+"""How a stage is computed, as opposed to what it is: nothing here enters a key. It crosses
+processes as words of a command line."""
 
 from dataclasses import dataclass
 
@@ -11,7 +9,8 @@ from benchmark.training.curve_loggers import LOGGERS
 
 @dataclass(frozen=True)
 class Execution:
-    """device: "cpu" or "cuda"; deterministic: see determinism.py; logger: where training curves go (curve_loggers.py)."""
+    """device: "cpu" or "cuda"; deterministic: see determinism.py; logger: where training curves go
+    (curve_loggers.py)."""
 
     device: str = "cpu"
     deterministic: bool = False

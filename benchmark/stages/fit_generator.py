@@ -21,15 +21,25 @@ def fit_generator(spec: dict, inputs: Inputs, out: Path, context: Context) -> di
     data = Prepared(inputs["prepare"])
     rows = data.rows(spec["cases"], spec["minimum_foreground"])
     slices = TrainingSlices(
-        images=data.images[rows], masks=data.masks[rows], edges=data.edges[rows],
-        prompts=data.prompts(rows), ids=data.slice_ids(rows),
-    )  # fmt: skip
-    settings = settings_of_generator(spec["generator"], spec["settings"]).at(context.location, inputs.get("pretrain"))
+        images=data.images[rows],
+        masks=data.masks[rows],
+        edges=data.edges[rows],
+        prompts=data.prompts(rows),
+        ids=data.slice_ids(rows),
+    )
+    settings = settings_of_generator(spec["generator"], spec["settings"]).at(
+        context.location, inputs.get("pretrain")
+    )
     device = torch.device(context.device)
     generator_class(spec["generator"]).fit(
-        slices, settings, seed=named_seed(spec["seed"], "generator"), device=device, out=out, report=context.report,
+        slices,
+        settings,
+        seed=named_seed(spec["seed"], "generator"),
+        device=device,
+        out=out,
+        report=context.report,
         checkpoint=context.checkpoint,
-    )  # fmt: skip
+    )
     if is_own(spec["generator"]):
         close_fit(spec["generator"], out, slices.ids)
         return {"slices": len(rows), **read_shortage(out)}

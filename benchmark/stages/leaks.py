@@ -1,7 +1,5 @@
-"""No generator may have seen a case that the run is tested on: checked from the ids that travel with every sample.
-
-Callers: stages (before any segmenter is trained, and in the audit), assembly (once more, for every record).
-"""
+"""No generator may have seen a case that the run is tested on: checked from the ids that travel
+with every sample."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -14,15 +12,18 @@ from datasets.cases import some
 
 
 def seen_cases(synthesized: Path) -> list[str]:
-    """Cases that the generator of these samples was trained on, by the ids that lie with them, or, for samples of older
-    versions, with the generator itself. Raises InputError where neither is there."""
+    """Cases that the generator of these samples was trained on, by the ids that lie with them, or,
+    for samples of older versions, with the generator itself. Raises InputError where neither is
+    there."""
     manifest = read_json(synthesized / "manifest.json")
     generator = synthesized.parent.parent / "fit-generator" / manifest["inputs"]["fit-generator"]
     for folder in (synthesized, generator):
         if (folder / IDS_FILE).is_file():
             ids = json.loads((folder / IDS_FILE).read_text(encoding="utf-8"))
             return list(dict.fromkeys(map(case_of, ids)))
-    raise InputError(f"nothing says which cases the samples in {synthesized} come from; add --force synthesize.")
+    raise InputError(
+        f"nothing says which cases the samples in {synthesized} come from; add --force synthesize."
+    )
 
 
 def refuse_leaks(synthesized: Iterable[Path], test: Sequence[str]) -> None:
@@ -31,6 +32,8 @@ def refuse_leaks(synthesized: Iterable[Path], test: Sequence[str]) -> None:
         leaked = sorted(set(seen_cases(folder)) & set(test))
         if leaked:
             raise InputError(
-                f"the generator was trained on {len(leaked)} of the test cases ({some(leaked)}), so its samples may not"
-                " train a segmenter that is tested on them; train the generator on this fold's training cases."
+                f"the generator was trained on {len(leaked)} of the test cases ({some(leaked)}),"
+                f" so its samples may not"
+                " train a segmenter that is tested on them; train the generator on this fold's"
+                " training cases."
             )

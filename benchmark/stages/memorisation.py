@@ -1,7 +1,9 @@
-"""Whether synthetic images keep their label, repeat the training set, and look like real ones to a segmenter.
+"""Whether synthetic images keep their label, repeat the training set, and look like real ones to a
+segmenter.
 
-All three use one segmenter, trained on real images alone by method `none` of the same fold and seed, or no network at
-all. Callers: the audit stage. Not here: likeness to the source image (fidelity.py), files and cases (audit.py).
+All three use one segmenter, trained on real images alone by method `none` of the same fold and
+seed, or no network at all. Not here: likeness to the source image (fidelity.py), files and cases
+(audit.py).
 """
 
 import numpy as np
@@ -16,7 +18,8 @@ _BATCH = 32
 
 
 def slice_dice(predicted: np.ndarray, masks: np.ndarray) -> np.ndarray:
-    """Dice of each slice, (M, S, S) both -> float64 (M,); nan where the label is empty, for which it has no meaning."""
+    """Dice of each slice, (M, S, S) both -> float64 (M,); nan where the label is empty, for which
+    it has no meaning."""
     predicted, masks = (stack.reshape(len(stack), -1).astype(bool) for stack in (predicted, masks))
     total = predicted.sum(1) + masks.sum(1)
     with np.errstate(invalid="ignore"):
@@ -24,8 +27,8 @@ def slice_dice(predicted: np.ndarray, masks: np.ndarray) -> np.ndarray:
 
 
 def compared(images: np.ndarray) -> np.ndarray:
-    """uint8 (M, S, S) -> float32 (M, D): images reduced to 32 px, mean 0 and length 1; brightness and contrast are gone,
-    so that a darkened copy is still a copy. A flat image becomes 0."""
+    """uint8 (M, S, S) -> float32 (M, D): images reduced to 32 px, mean 0 and length 1; brightness
+    and contrast are gone, so that a darkened copy is still a copy. A flat image becomes 0."""
     grids = torch.from_numpy(np.array(images, np.float32))[:, None]
     if images.shape[-1] > COMPARED_PX:
         grids = F.adaptive_avg_pool2d(grids, COMPARED_PX)
@@ -35,18 +38,21 @@ def compared(images: np.ndarray) -> np.ndarray:
 
 
 def paired_distances(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Distance of each row of `one` to the same row of `other`, float64 (M,): sqrt(2 - 2 r), r the correlation; 0 for a
-    copy, 1.41 for images that have nothing in common."""
+    """Distance of each row of `one` to the same row of `other`, float64 (M,): sqrt(2 - 2 r), r the
+    correlation; 0 for a copy, 1.41 for images that have nothing in common."""
     return np.sqrt(np.maximum(2 - 2 * np.einsum("nd,nd->n", one, other, dtype=np.float64), 0))
 
 
 def nearest_distances(
-    vectors: np.ndarray, training: np.ndarray, owners: np.ndarray | None = None, training_owners: np.ndarray | None = None
+    vectors: np.ndarray,
+    training: np.ndarray,
+    owners: np.ndarray | None = None,
+    training_owners: np.ndarray | None = None,
 ) -> np.ndarray:
     """Distance of each of `vectors` (M, D) to the nearest of `training` (N, D), float64 (M,).
 
-    With owners (M,) and training_owners (N,) a vector is not compared to the training slices of its own case; inf where
-    no other is left.
+    With owners (M,) and training_owners (N,) a vector is not compared to the training slices of its
+    own case; inf where no other is left.
     """
     found = np.empty(len(vectors))
     for first in range(0, len(vectors), 256):
@@ -59,16 +65,26 @@ def nearest_distances(
 
 
 def frechet_distance(one: np.ndarray, other: np.ndarray) -> float:
-    """Frechet distance between the normal distributions fitted to two sets of features, (N, D) and (M, D).
+    """Frechet distance between the normal distributions fitted to two sets of features, (N, D) and
+    (M, D).
 
-    |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)), as in Heusel et al. 2017. The features here are those of a segmenter
-    that we train, so the number is no FID and compares only within one segmenter. Few images inflate it.
+    |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)), as in Heusel et al. 2017. The features here are
+    those of a segmenter
+    that we train, so the number is no FID and compares only within one segmenter. Few images
+    inflate it.
     """
     means = one.mean(0) - other.mean(0)
-    covariances = [np.atleast_2d(np.cov(features.astype(np.float64), rowvar=False)) for features in (one, other)]
+    covariances = [
+        np.atleast_2d(np.cov(features.astype(np.float64), rowvar=False))
+        for features in (one, other)
+    ]
     root = _root(covariances[0])
     cross = np.linalg.eigvalsh(root @ covariances[1] @ root)
-    trace = np.trace(covariances[0]) + np.trace(covariances[1]) - 2 * np.sqrt(np.maximum(cross, 0)).sum()
+    trace = (
+        np.trace(covariances[0])
+        + np.trace(covariances[1])
+        - 2 * np.sqrt(np.maximum(cross, 0)).sum()
+    )
     return float(max(means.astype(np.float64) @ means + trace, 0.0))
 
 
@@ -79,25 +95,36 @@ def _root(matrix: np.ndarray) -> np.ndarray:
 
 
 @torch.inference_mode()
-def deepest_features(model: nn.Module, images: np.ndarray, device: torch.device) -> np.ndarray | None:
-    """Mean over space of the network's coarsest feature map: images uint8 (N, S, S) -> float32 (N, C).
+def deepest_features(
+    model: nn.Module, images: np.ndarray, device: torch.device
+) -> np.ndarray | None:
+    """Mean over space of the network's coarsest feature map: images uint8 (N, S, S) -> float32 (N,
+    C).
 
-    The layer is the last one to give a map of the smallest area above one pixel, which is the bottleneck of every
-    network here. None for a network without such a map, or for no image.
+    The layer is the last one to give a map of the smallest area above one pixel, which is the
+    bottleneck of every network here. None for a network without such a map, or for no image.
     """
     seen: dict[nn.Module, tuple[int, torch.Tensor]] = {}
 
     def note(layer: nn.Module, _, output: object) -> None:
-        if isinstance(output, torch.Tensor) and output.ndim == 4 and output.shape[-1] * output.shape[-2] > 1:
+        if (
+            isinstance(output, torch.Tensor)
+            and output.ndim == 4
+            and output.shape[-1] * output.shape[-2] > 1
+        ):
             seen.pop(layer, None)  # to the end: the order is that of computation
             seen[layer] = (output.shape[-1] * output.shape[-2], output.float().mean((2, 3)))
 
-    hooks = [layer.register_forward_hook(note) for layer in model.modules() if not any(layer.children())]
+    hooks = [
+        layer.register_forward_hook(note) for layer in model.modules() if not any(layer.children())
+    ]
     model.eval()
     found, chosen = [], None
     try:
         for first in range(0, len(images), _BATCH):
-            batch = torch.from_numpy(np.ascontiguousarray(images[first : first + _BATCH])).to(device)
+            batch = torch.from_numpy(np.ascontiguousarray(images[first : first + _BATCH])).to(
+                device
+            )
             seen.clear()
             model(to_network(batch[:, None]))
             if chosen is None and seen:

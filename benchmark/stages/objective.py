@@ -1,7 +1,6 @@
-"""From the spec of a fit-segmenter stage and its inputs to what a training step shows to the network.
-
-Callers: stages. Not here: the objectives themselves (baselines/objectives/objectives.py), the training loop (segmentation.py).
-"""
+"""From the spec of a fit-segmenter stage and its inputs to what a training step shows to the
+network. Not here: the objectives themselves (baselines/objectives/objectives.py), the training
+loop (segmentation.py)."""
 
 from typing import Any
 
@@ -20,7 +19,8 @@ from datasets.slices.preparation import Prepared
 def objective_of(
     spec: dict, data: Prepared, rows: np.ndarray, inputs: dict[str, Any], device: torch.device
 ) -> tuple[objectives.Shown, dict]:
-    """The objective that the spec's method stands for, with all its images on the device; and what a filter dropped."""
+    """The objective that the spec's method stands for, with all its images on the device; and what
+    a filter dropped."""
     augment = None
     if spec["transform"] is not None or spec["renormalise"]:
         augment = make_augmenter(spec["transform"] or NO_TRANSFORM, renormalise=spec["renormalise"])
@@ -40,7 +40,9 @@ def objective_of(
 
     def stack(name: str):
         variants = load_variants([folder / name for folder in inputs["synthesize"]], device)
-        return variants if chosen is None else chosen.over(variants, shown[name.removesuffix(".npy")])
+        return (
+            variants if chosen is None else chosen.over(variants, shown[name.removesuffix(".npy")])
+        )
 
     shown |= {
         "variants": stack("images.npy"),
@@ -48,6 +50,8 @@ def objective_of(
         "all_variants": synthetic["pairing"] == "all",
     }
     if synthetic["merge"] == "join":
-        return objectives.JoinedPairs(**shown, variant_masks=stack("masks.npy")), chosen.counts if chosen else {}
+        return objectives.JoinedPairs(
+            **shown, variant_masks=stack("masks.npy")
+        ), chosen.counts if chosen else {}
     kind = objectives.MergedImages if synthetic["merge"] == "image" else objectives.MergedLogits
     return kind(**shown, patch_size=synthetic["patch_size"]), chosen.counts if chosen else {}

@@ -11,7 +11,8 @@ from benchmark.stages.context import Context, Inputs
 
 
 def predict(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[str, Any]:
-    """Masks of the test cases on their native grid, bit-packed: predictions/<n>.npy and index.json."""
+    """Masks of the test cases on their native grid, bit-packed: predictions/<n>.npy and
+    index.json."""
     from safetensors.torch import load_file
 
     from baselines.networks.architectures import build

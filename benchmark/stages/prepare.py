@@ -17,25 +17,41 @@ def prepare(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[str
 
     where = context.location
     source = open_source(
-        spec["dataset"], where["source"], Path(where["data_root"]) if where["data_root"] else None,
-        phantom_cases=where["phantom_cases"], phantom_size=spec["size"],
+        spec["dataset"],
+        where["source"],
+        Path(where["data_root"]) if where["data_root"] else None,
+        phantom_cases=where["phantom_cases"],
+        phantom_size=spec["size"],
         options=SourceOptions(**spec["options"], allow_incomplete=where["allow_incomplete"]),
-    )  # fmt: skip
+    )
     if source.fingerprint() != spec["source"]["fingerprint"]:
-        raise InputError(f"the images of {source.title} changed since the run was planned; run the same command again.")
+        raise InputError(
+            f"the images of {source.title} changed since the run was planned; run the same command"
+            f" again."
+        )
     detector = make_detector(spec["edge"], _edge_weights(spec, where), context.device)
-    write(source, out, size=spec["size"], intensity=spec["intensity"], edge=detector, report=context.report)
+    write(
+        source,
+        out,
+        size=spec["size"],
+        intensity=spec["intensity"],
+        edge=detector,
+        report=context.report,
+    )
     done = Prepared(out)
     return {"cases": len(done.cases), "slices": len(done.images), "notes": done.notes}
 
 
 def _edge_weights(spec: dict, location: dict[str, Any]) -> Path | None:
-    """The file of the edge detector's weights, if it has any. Raises InputError where it is another than planned."""
+    """The file of the edge detector's weights, if it has any. Raises InputError where it is another
+    than planned."""
     from datasets.slices.hed import weights_identity
 
     if "edge_weights" not in spec:
         return None
     weights = Path(location["edge_weights"])
     if weights_identity(weights) != spec["edge_weights"]:
-        raise InputError(f"the weights {weights} changed since the run was planned; run the same command again.")
+        raise InputError(
+            f"the weights {weights} changed since the run was planned; run the same command again."
+        )
     return weights

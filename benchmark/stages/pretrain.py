@@ -9,7 +9,8 @@ from benchmark.stages.prepare import _edge_weights
 
 
 def pretrain(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[str, Any]:
-    """A generator, trained on a folder of labelled images that belongs to no data set of the benchmark."""
+    """A generator, trained on a folder of labelled images that belongs to no data set of the
+    benchmark."""
     import torch
 
     from baselines.generators.catalogue import generator_class, settings_of_generator
@@ -18,8 +19,13 @@ def pretrain(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[st
     settings = settings_of_generator(spec["generator"], spec["settings"]).at(context.location)
     edge_weights = _edge_weights(spec, context.location)
     count = generator_class(spec["generator"]).pretrain(
-        settings, size=spec["size"], edge=(spec["edge"], edge_weights, context.device),
-        seed=named_seed(spec["seed"], "pretraining"), device=torch.device(context.device), out=out,
-        report=context.report, checkpoint=context.checkpoint,
-    )  # fmt: skip
+        settings,
+        size=spec["size"],
+        edge=(spec["edge"], edge_weights, context.device),
+        seed=named_seed(spec["seed"], "pretraining"),
+        device=torch.device(context.device),
+        out=out,
+        report=context.report,
+        checkpoint=context.checkpoint,
+    )
     return {"images": count, **read_shortage(out)}

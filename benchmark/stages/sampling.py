@@ -1,7 +1,8 @@
-"""Samples of one variant, batch by batch, so that a killed stage goes on after the last slices that it had kept.
+"""Samples of one variant, batch by batch, so that a killed stage goes on after the last slices that
+it had kept.
 
-That is possible because a sample depends on its address alone; so is a batch of slices of several variants. Callers:
-stages. Not here: how a generator samples, what is kept between stages (kept.py).
+That is possible because a sample depends on its address alone; so is a batch of slices of several
+variants. Not here: how a generator samples, what is kept between stages (kept.py).
 """
 
 from collections.abc import Callable, Iterable
@@ -22,7 +23,8 @@ Early = dict[str, tuple[np.ndarray, np.ndarray]]
 
 @dataclass(frozen=True)
 class Variant:
-    """The samples of one stage `synthesize`: its key, the number of the variant, and what its M slices are made from."""
+    """The samples of one stage `synthesize`: its key, the number of the variant, and what its M
+    slices are made from."""
 
     stage: str
     number: int
@@ -33,8 +35,9 @@ class Variant:
 
 
 def batch_size(size: int, device: str) -> int:
-    """Slices of `size` pixels that go through a network at once. On two CPU cores the generator of preset compact samples
-    1.46 times as fast at 128 px with 16 of them as with 64, that of smoke at 64 px 1.12 times as fast with 64 as with 16."""
+    """Slices of `size` pixels that go through a network at once. On two CPU cores the generator of
+    preset compact samples 1.46 times as fast at 128 px with 16 of them as with 64, that of smoke at
+    64 px 1.12 times as fast with 64 as with 16."""
     return AT_ONCE if device.startswith("cuda") else min(AT_ONCE, -(-CPU_PIXELS // size**2))
 
 
@@ -51,15 +54,20 @@ def sample_all(
     early: Early | None = None,
     at_once: int = AT_ONCE,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """`Generator.sample` of all slices of `wanted`: images and masks uint8 (M, S, S), batch by batch.
+    """`Generator.sample` of all slices of `wanted`: images and masks uint8 (M, S, S), batch by
+    batch.
 
-    key: the generator's. `check(images, masks, shape)` looks at each batch before it is used. With `checkpoint` finished
-    calls are kept from time to time, and a later one goes on behind them. `at_once` slices go through the network at
-    once, half as many where memory runs out. Where the last call has room, slices of `following` fill it, if the generator
-    can mix variants; they are left in `early`, from which their own call takes them out.
+    key: the generator's. `check(images, masks, shape)` looks at each batch before it is used. With
+    `checkpoint` finished calls are kept from time to time, and a later one goes on behind them.
+    `at_once` slices go through the network at once, half as many where memory runs out. Where the
+    last call has room, slices of `following` fill it, if the generator can mix variants; they are
+    left in `early`, from which their own call takes them out.
     """
     count, early = len(wanted), {} if early is None else early
-    images, masks = np.empty(wanted.conditions.masks.shape, np.uint8), np.empty(wanted.conditions.masks.shape, np.uint8)
+    images, masks = (
+        np.empty(wanted.conditions.masks.shape, np.uint8),
+        np.empty(wanted.conditions.masks.shape, np.uint8),
+    )
     done = max(_take_out(early, wanted, images, masks), _restore(checkpoint, images, masks))
     while done < count:
         end = min(done + AT_ONCE, count)
@@ -68,10 +76,12 @@ def sample_all(
         batch = joined([variant.conditions.part(rows) for variant, rows in pieces])
         number = [variant.number for variant, rows in pieces for _ in range(rows.start, rows.stop)]
 
-        def work(size: int, batch: Conditions = batch, number=number if others else wanted.number) -> tuple:
+        def work(
+            size: int, batch: Conditions = batch, number=number if others else wanted.number
+        ) -> tuple:
             return size, *generator.sample(
                 batch, variant=number, key=key, batch_size=size, sampling=sampling, report=silent
-            )  # fmt: skip
+            )
 
         at_once, *made = halving(at_once, work)
         check(*made, batch.masks.shape)

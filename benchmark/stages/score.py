@@ -17,7 +17,9 @@ def score(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[str, 
     predictions = read_predictions(inputs["predict"])
     for number, (case, z, prediction) in enumerate(predictions):
         native = data.case(case)
-        row = score_case(case, prediction, z, data.truth(case), native.spacing, native.spacing_unit, **spec)
+        row = score_case(
+            case, prediction, z, data.truth(case), native.spacing, native.spacing_unit, **spec
+        )
         rows.append(row)
         context.report(number + 1, len(predictions), dice=row["dice"])
     write_json(out / "cases.json", rows)

@@ -1,6 +1,7 @@
-"""What lies in a store and is needed by no run: stages of older versions or of runs that were removed, and leftovers.
+"""What lies in a store and is needed by no run: stages of older versions or of runs that were
+removed, and leftovers.
 
-A stage is needed if a record lists it, or a run that was asked for. Callers: store_commands.
+A stage is needed if a record lists it, or a run that was asked for.
 """
 
 import shutil
@@ -25,7 +26,8 @@ class Unneeded:
 
 
 def unneeded(store: Store) -> list[Unneeded]:
-    """Everything that no run needs: stages, temporary folders of processes that are gone, and notes about such stages."""
+    """Everything that no run needs: stages, temporary folders of processes that are gone, and notes
+    about such stages."""
     needed = _needed(store)
     found = [
         Unneeded(stage, store.folder(stage, key), folder_bytes(store.folder(stage, key)), key)

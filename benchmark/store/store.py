@@ -1,7 +1,7 @@
 """Where results live: one folder per stage key, written once and whole.
 
 Layout of a store:
-    stages/<stage>/<key>/    artefacts + manifest.json (spec, inputs, versions, cost, sha256 of every file)
+    stages/<stage>/<key>/    artefacts + manifest.json (spec, inputs, cost, sha256 of every file)
     plan/<key>.json          how to compute a stage: name, spec, inputs, data root
     runs/<run key>.json      a run that was asked for: its spec and its stages
     records/<run key>.json   its result
@@ -12,9 +12,10 @@ Layout of a store:
     tensorboard/ csv/        curves of trainings, by stage
     locks/ tmp/
 
-A stage is computed in tmp/, flushed to disk and renamed into place, so that a folder under stages/ is complete by
-being there. The lock of a key is held by the operating system and vanishes with its owner. Only npy, JSON, CSV, PNG,
-NIfTI and safetensors are written; nothing is ever unpickled. Nothing depends on the clock. Callers: stages, engines, cli.
+A stage is computed in tmp/, flushed to disk and renamed into place, so that a folder under stages/
+is complete by being there. The lock of a key is held by the operating system and vanishes with its
+owner. Only npy, JSON, CSV, PNG, NIfTI and safetensors are written; nothing is ever unpickled.
+Nothing depends on the clock.
 """
 
 import contextlib
@@ -35,7 +36,17 @@ from benchmark.core.identity import digest
 from benchmark.record.record import DamagedRecord, Record, load_record
 
 MANIFEST = "manifest.json"
-MANIFEST_FIELDS = {"stage", "key", "version", "spec", "inputs", "results", "cost", "provenance", "files"}
+MANIFEST_FIELDS = {
+    "stage",
+    "key",
+    "version",
+    "spec",
+    "inputs",
+    "results",
+    "cost",
+    "provenance",
+    "files",
+}
 FOLDERS = ("stages", "plan", "runs", "records", "failures", "locks", "tmp", "logs", "progress")
 
 
@@ -56,7 +67,8 @@ class DamagedStage(Exception):
 
 
 class Store:
-    """A store in `root`. With `write` it is made if absent; without, nothing in it is touched and it may be read-only.
+    """A store in `root`. With `write` it is made if absent; without, nothing in it is touched and
+    it may be read-only.
 
     Raises InputError where it should be written and cannot be.
     """
@@ -73,7 +85,10 @@ class Store:
                 pass
         except OSError as error:
             reason = os.strerror(error.errno) if error.errno else str(error)
-            text = f"the store {self.root} cannot be written ({reason}); give a writable folder by --store."
+            text = (
+                f"the store {self.root} cannot be written ({reason}); give a writable folder by"
+                f" --store."
+            )
             raise StoreUnusable(text) from error
 
     # Stages
@@ -86,19 +101,22 @@ class Store:
         return os.path.isfile(f"{self.root}/stages/{stage}/{key}/{MANIFEST}")
 
     def manifest(self, stage: str, key: str) -> dict[str, Any]:
-        """What the stage wrote about itself. Raises FileNotFoundError if it is not there, DamagedStage if it was changed."""
+        """What the stage wrote about itself. Raises FileNotFoundError if it is not there,
+        DamagedStage if it was changed."""
         try:
             manifest = read_json(self.folder(stage, key) / MANIFEST)
         except ValueError as error:
             raise DamagedStage(stage, key, [f"{MANIFEST}: not readable"]) from error
         seal = manifest.pop("seal", None)
-        # Manifests of older stores have no seal; one whose seal was renamed by a changed byte has an unknown field.
+        # Manifests of older stores have no seal; one whose seal was renamed by a changed byte has
+        # an unknown field.
         if (seal != digest(manifest)) if seal is not None else (manifest.keys() - MANIFEST_FIELDS):
             raise DamagedStage(stage, key, [f"{MANIFEST}: content differs from its own checksum"])
         return manifest
 
     def is_locked(self, key: str) -> bool:
-        """Whether some process is computing this key right now; False where that cannot be asked (a read-only store)."""
+        """Whether some process is computing this key right now; False where that cannot be asked (a
+        read-only store)."""
         lock = self._lock(key)
         if not os.path.exists(lock.lock_file):
             return False
@@ -112,7 +130,8 @@ class Store:
 
     @contextlib.contextmanager
     def locked(self, key: str, wait: bool = True) -> Iterator[None]:
-        """Holds the key's lock. Another owner is waited for, or, without `wait`, raises StageBusy. The dead hold nothing."""
+        """Holds the key's lock. Another owner is waited for, or, without `wait`, raises StageBusy.
+        The dead hold nothing."""
         lock = self._lock(key)
         with self.explained("for a lock"):
             try:
@@ -125,20 +144,26 @@ class Store:
             lock.release()
 
     def compute(self, stage: str, key: str, work: Callable[[Path], dict[str, Any]]) -> None:
-        """Calls work(folder) in a temporary folder and moves it into place; work returns the manifest's own fields.
+        """Calls work(folder) in a temporary folder and moves it into place; work returns the
+        manifest's own fields.
 
-        The caller holds the key's lock. Whatever `work` raises is passed on after the temporary folder is removed; a
-        full disk becomes StoreUnusable.
+        The caller holds the key's lock. Whatever `work` raises is passed on after the temporary
+        folder is removed; a full disk becomes StoreUnusable.
         """
         target = self.folder(stage, key)
-        for leftover in (self.root / "tmp").glob(f"{stage}-{key}-*"):  # of an owner that died: the lock is ours now
+        # of an owner that died: the lock is ours now
+        for leftover in (self.root / "tmp").glob(f"{stage}-{key}-*"):
             shutil.rmtree(leftover, ignore_errors=True)
         with self.explained(f"for stage {stage}"):
             target.parent.mkdir(parents=True, exist_ok=True)
             folder = self._temporary(stage, key)
             try:
                 fields = work(folder)
-                files = {str(p.relative_to(folder)): file_entry(p) for p in sorted(folder.rglob("*")) if p.is_file()}
+                files = {
+                    str(p.relative_to(folder)): file_entry(p)
+                    for p in sorted(folder.rglob("*"))
+                    if p.is_file()
+                }
                 manifest = {"stage": stage, "key": key, **fields, "files": files}
                 write_json(folder / MANIFEST, {**manifest, "seal": digest(manifest)})
                 flush(folder)
@@ -175,7 +200,8 @@ class Store:
         return found
 
     def check(self, stage: str, key: str) -> None:
-        """Raises DamagedStage unless all files of the stage are as written. Each stage is read once per Store object."""
+        """Raises DamagedStage unless all files of the stage are as written. Each stage is read once
+        per Store object."""
         if key in self._sound:
             return
         found = self.damage(stage, key)
@@ -184,11 +210,14 @@ class Store:
         self._sound.add(key)
 
     def requeue(self, damaged: DamagedStage) -> None:
-        """Removes a damaged stage unless someone mended it meanwhile; the next run of what needs it computes it again."""
+        """Removes a damaged stage unless someone mended it meanwhile; the next run of what needs it
+        computes it again."""
         with self.locked(damaged.key):
             if not self.has(damaged.stage, damaged.key) or self.damage(damaged.stage, damaged.key):
                 self.remove(damaged.stage, damaged.key)
-                self.write_failure(damaged.key, damaged.stage, str(damaged), final=False, requeued=True)
+                self.write_failure(
+                    damaged.key, damaged.stage, str(damaged), final=False, requeued=True
+                )
 
     def all_stages(self) -> Iterator[tuple[str, str]]:
         """(stage, key) of everything computed."""
@@ -203,12 +232,16 @@ class Store:
             self._write(path, node)
 
     def find_plan(self, prefix: str) -> dict[str, Any]:
-        """The plan of the one stage whose key starts with `prefix`. Raises InputError for none or several."""
+        """The plan of the one stage whose key starts with `prefix`. Raises InputError for none or
+        several."""
         path = self.root / "plan" / f"{_plain(prefix)}.json"
         found = [path] if path.exists() else sorted(path.parent.glob(f"{prefix}*.json"))
         if len(found) != 1:
             what = "no stage" if not found else f"{len(found)} stages"
-            raise InputError(f"{what} in the store {self.root} with a key like '{prefix}'; `status` lists the keys.")
+            raise InputError(
+                f"{what} in the store {self.root} with a key like '{prefix}'; `status` lists the"
+                f" keys."
+            )
         return read_json(found[0])
 
     def write_run(self, key: str, run: dict[str, Any]) -> None:
@@ -217,17 +250,24 @@ class Store:
             self._write(path, run)
 
     def runs(self) -> list[dict[str, Any]]:
-        """All runs that were asked for; a file that cannot be read is left out and written again by the next call."""
+        """All runs that were asked for; a file that cannot be read is left out and written again by
+        the next call."""
         found = [_read_or_none(path) for path in sorted((self.root / "runs").glob("*.json"))]
         return [run for run in found if run is not None]
 
-    def write_failure(self, key: str, stage: str, error: str, final: bool, requeued: bool = False) -> None:
-        """Notes why a stage failed. final: it is tried again only on demand; requeued: it was damaged, and is made again."""
+    def write_failure(
+        self, key: str, stage: str, error: str, final: bool, requeued: bool = False
+    ) -> None:
+        """Notes why a stage failed. final: it is tried again only on demand; requeued: it was
+        damaged, and is made again."""
         note = {"key": key, "stage": stage, "error": error, "final": final}
-        self._write(self.root / "failures" / f"{key}.json", note | ({"requeued": True} if requeued else {}))
+        self._write(
+            self.root / "failures" / f"{key}.json", note | ({"requeued": True} if requeued else {})
+        )
 
     def failures(self) -> dict[str, dict[str, Any]]:
-        """The last failure of each stage that has not been computed since: key -> {stage, error, final}."""
+        """The last failure of each stage that has not been computed since: key -> {stage, error,
+        final}."""
         found = {path.stem: _read_or_none(path) for path in (self.root / "failures").glob("*.json")}
         return {key: failure for key, failure in found.items() if failure is not None}
 
@@ -241,7 +281,8 @@ class Store:
         self._write(self.record_path(record.key), record.model_dump(mode="json"))
 
     def record(self, key: str) -> Record | None:
-        """The record of a run; None if there is none, or if its file is damaged: its stages make it anew."""
+        """The record of a run; None if there is none, or if its file is damaged: its stages make it
+        anew."""
         path = self.record_path(key)
         if not path.exists():
             return None
@@ -255,10 +296,15 @@ class Store:
         return self.root / "partial" / key
 
     def write_progress(self, key: str, done: int, total: int, numbers: dict[str, float]) -> None:
-        """Notes how far a running stage is. It is a view: a disk that is full, or a power cut, may lose it."""
+        """Notes how far a running stage is. It is a view: a disk that is full, or a power cut, may
+        lose it."""
         numbers = {name: float(value) for name, value in numbers.items() if math.isfinite(value)}
         with contextlib.suppress(OSError):
-            write_json(self._progress_path(key), {"done": done, "total": total, "numbers": numbers}, durable=False)
+            write_json(
+                self._progress_path(key),
+                {"done": done, "total": total, "numbers": numbers},
+                durable=False,
+            )
 
     def progress(self, key: str) -> dict[str, Any] | None:
         """What write_progress noted last; None before, and after the stage ended."""
@@ -280,10 +326,13 @@ class Store:
             raise
         except Exception as error:
             if isinstance(error, OSError) and error.errno == errno.EROFS:
-                raise StoreUnusable(f"the store {self.root} is read-only; give a writable folder by --store.") from error
+                raise StoreUnusable(
+                    f"the store {self.root} is read-only; give a writable folder by --store."
+                ) from error
             if is_full(error, self.root / "tmp"):
                 raise StoreUnusable(
-                    f"no space left {purpose} in the store {self.root}; free some and run the same command again:"
+                    f"no space left {purpose} in the store {self.root}; free some and run the same"
+                    f" command again:"
                     " finished stages are kept."
                 ) from error
             raise

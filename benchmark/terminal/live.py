@@ -1,8 +1,8 @@
 """The stages at work, as the terminal shows them.
 
-On a terminal: a line for the whole call (stages, runs, failures, time gone and left) and one for each stage at work
-with its step, loss, Dice and time left. Elsewhere (a log file, CI): one line per finished stage. Callers: commands,
-store_commands. Not here: how long things take (time_left.py).
+On a terminal: a line for the whole call (stages, runs, failures, time gone and left) and one for
+each stage at work with its step, loss, Dice and time left. Elsewhere (a log file, CI): one line
+per finished stage. Not here: how long things take (time_left.py).
 """
 
 import contextlib
@@ -28,14 +28,18 @@ SPEED_SECONDS = 600.0  # a step's speed is its mean over so long: single steps d
 
 
 class StageProgress:
-    """Draws the stages of one call, several at once. `with StageProgress(todo) as watch: engine(..., watch.stage)`.
+    """Draws the stages of one call, several at once. `with StageProgress(todo) as watch:
+    engine(..., watch.stage)`.
 
     left: tells the time left. runs: (runs that are done, all runs), asked again and again.
     """
 
     def __init__(
-        self, todo: int, left: "TimeLeft | None" = None, runs: Callable[[], tuple[int, int]] | None = None
-    ):  # fmt: skip
+        self,
+        todo: int,
+        left: "TimeLeft | None" = None,
+        runs: Callable[[], tuple[int, int]] | None = None,
+    ):
         self.todo, self.done, self.failed, self.running = todo, 0, 0, 0
         self.live = out.is_terminal
         self._left, self._runs = left, runs
@@ -43,10 +47,19 @@ class StageProgress:
         self._lock = threading.Lock()
         self._bars = _Bars(
             self._whole,
-            TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
-            BarColumn(bar_width=BAR_WIDTH), MofNCompleteColumn(), TextColumn("{task.fields[numbers]}"),
-            TimeRemainingColumn(compact=True), console=out, transient=True, expand=True, speed_estimate_period=SPEED_SECONDS,
-        )  # fmt: skip
+            TextColumn(
+                "{task.description}",
+                table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"),
+            ),
+            BarColumn(bar_width=BAR_WIDTH),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[numbers]}"),
+            TimeRemainingColumn(compact=True),
+            console=out,
+            transient=True,
+            expand=True,
+            speed_estimate_period=SPEED_SECONDS,
+        )
 
     def __enter__(self) -> "StageProgress":
         if self.live:
@@ -64,7 +77,9 @@ class StageProgress:
         task = self._bars.add_task(title, total=None, numbers="")
 
         def report(done: int, total: int, **numbers: float) -> None:
-            shown = "  ".join(f"{name} {value:.3f}" for name, value in numbers.items() if value == value)
+            shown = "  ".join(
+                f"{name} {value:.3f}" for name, value in numbers.items() if value == value
+            )
             self._bars.update(task, completed=done, total=total, numbers=shown)
             if self._left and total:
                 self._left.progress(node.key, done / total)
@@ -83,10 +98,18 @@ class StageProgress:
             with self._lock:
                 self.running -= 1
                 self.done, self.failed = self.done + computed, self.failed + (not computed)
-        left = f"; {text}" if not self.live and self.done < self.todo and (text := self._time_left()) else ""
+        left = (
+            f"; {text}"
+            if not self.live and self.done < self.todo and (text := self._time_left())
+            else ""
+        )
         with self._lock:
             took = time.perf_counter() - start
-            out.print(f"[{self.done}/{self.todo}] {title}: {took:.1f} s{left}", markup=False, soft_wrap=True)
+            out.print(
+                f"[{self.done}/{self.todo}] {title}: {took:.1f} s{left}",
+                markup=False,
+                soft_wrap=True,
+            )
 
     def _whole(self) -> RenderableType:
         """The line of the whole call."""
@@ -106,13 +129,17 @@ class StageProgress:
             return ""
         seconds, unknown = self._left.estimate()
         known = f"about {duration(seconds)} left" if seconds else ""
-        return " + ".join([known] * bool(known) + [f"{unknown} stages never measured"] * bool(unknown))
+        return " + ".join(
+            [known] * bool(known) + [f"{unknown} stages never measured"] * bool(unknown)
+        )
 
 
 class _Bars(Progress):
     """A Progress with a line above its bars."""
 
-    def __init__(self, above: Callable[[], RenderableType], *columns: TextColumn, **options: object):
+    def __init__(
+        self, above: Callable[[], RenderableType], *columns: TextColumn, **options: object
+    ):
         self._above = above
         super().__init__(*columns, **options)
 

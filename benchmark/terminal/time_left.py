@@ -1,7 +1,5 @@
-"""How long the outstanding stages of one call will still take, from those that were measured and those that end meanwhile.
-
-Callers: console (the live view). Not here: the forecast before a call (forecast.py).
-"""
+"""How long the outstanding stages of one call will still take, from those that were measured and
+those that end meanwhile. Not here: the forecast before a call (forecast.py)."""
 
 import threading
 import time
@@ -13,11 +11,13 @@ from benchmark.planning.forecast import kinds_of, measured_costs
 from benchmark.planning.plan import Node
 from benchmark.store.store import Store
 
-LEAST_SHARE = 0.05  # what a stage must have done of its work before its own speed says how long it takes
+# what a stage must have done of its work before its own speed says how long it takes
+LEAST_SHARE = 0.05
 
 
 class TimeLeft:
-    """The outstanding ones of `nodes`. machine: whose measured costs it starts from; None: nobody's. Safe between threads."""
+    """The outstanding ones of `nodes`. machine: whose measured costs it starts from; None:
+    nobody's. Safe between threads."""
 
     def __init__(self, nodes: Sequence[Node], store: Store, machine: str | None):
         self._kinds = kinds_of(nodes)
@@ -51,7 +51,8 @@ class TimeLeft:
                 self._measured.setdefault(self._kinds[key], []).append(time.monotonic() - start)
 
     def estimate(self) -> tuple[float, int]:
-        """(seconds, if as many stages as now stay at work; outstanding stages of whose kind nothing is known yet)."""
+        """(seconds, if as many stages as now stay at work; outstanding stages of whose kind nothing
+        is known yet)."""
         with self._lock:
             now, seconds, unknown = time.monotonic(), 0.0, 0
             each = {kind: fmean(values) for kind, values in self._measured.items()}

@@ -1,8 +1,9 @@
-"""The state of an unfinished training, so that a killed one goes on from there and ends with the very same weights.
+"""The state of an unfinished training, so that a killed one goes on from there and ends with the
+very same weights.
 
-A checkpoint is one safetensors file and one JSON file that names it with its sha256; the JSON is replaced last, so that
-a kill at any moment leaves the older checkpoint or the newer one. Callers: stages (makes one per stage), the
-trainings (what is saved). A checkpoint that cannot be read is no checkpoint: training starts anew.
+A checkpoint is one safetensors file and one JSON file that names it with its sha256; the JSON is
+replaced last, so that a kill at any moment leaves the older checkpoint or the newer one. A
+checkpoint that cannot be read is no checkpoint: training starts anew.
 """
 
 import json
@@ -45,7 +46,9 @@ class Checkpoint:
 
         self.folder.mkdir(parents=True, exist_ok=True)
         old = set(self.folder.glob("*.safetensors"))
-        path = self.folder / ("b.safetensors" if (self.folder / "a.safetensors") in old else "a.safetensors")
+        path = self.folder / (
+            "b.safetensors" if (self.folder / "a.safetensors") in old else "a.safetensors"
+        )
         try:
             save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
         except Exception:
@@ -59,7 +62,8 @@ class Checkpoint:
         self._last = time.perf_counter()
 
     def load(self) -> "tuple[dict[str, Tensor], dict[str, Any]] | None":
-        """Tensors (on the CPU) and numbers of the checkpoint; None if there is none that is whole."""
+        """Tensors (on the CPU) and numbers of the checkpoint; None if there is none that is
+        whole."""
         from safetensors.torch import load_file
 
         try:
@@ -79,13 +83,21 @@ class Checkpoint:
 
 def below(prefix: str, tensors: "dict[str, Tensor]") -> "dict[str, Tensor]":
     """Those tensors whose names start with `prefix`, without it."""
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+    return {
+        name.removeprefix(prefix): value
+        for name, value in tensors.items()
+        if name.startswith(prefix)
+    }
 
 
 def optimiser_tensors(prefix: str, optimiser: "Optimizer") -> "dict[str, Tensor]":
     """The moments of an optimiser, named `prefix` + number of the weight + name of the moment."""
     state = optimiser.state_dict()["state"]
-    return {f"{prefix}{number}.{name}": value for number, moments in state.items() for name, value in moments.items()}
+    return {
+        f"{prefix}{number}.{name}": value
+        for number, moments in state.items()
+        for name, value in moments.items()
+    }
 
 
 def restore_optimiser(optimiser: "Optimizer", prefix: str, tensors: "dict[str, Tensor]") -> None:
@@ -98,8 +110,9 @@ def restore_optimiser(optimiser: "Optimizer", prefix: str, tensors: "dict[str, T
         number, name = path.split(".", 1)
         weight = weights[int(number)]
         if value.shape == weight.shape:
-            # In the weight's memory format, which files do not keep and a fused step relies on: with channels_last weights
-            # and contiguous moments a GPU's raises, and a CPU's pairs the wrong numbers.
+            # In the weight's memory format, which files do not keep and a fused step relies on:
+            # with channels_last weights and contiguous moments a GPU's raises, and a CPU's pairs
+            # the wrong numbers.
             value = empty_like(weight, dtype=value.dtype, device=value.device).copy_(value)
         moments.setdefault(int(number), {})[name] = value
     optimiser.load_state_dict({**optimiser.state_dict(), "state": moments})

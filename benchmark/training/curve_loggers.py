@@ -1,9 +1,11 @@
-"""Curves of running trainings for TensorBoard, or as CSV: a Report that also writes to a logger of Lightning Fabric.
+"""Curves of running trainings for TensorBoard, or as CSV: a Report that also writes to a logger of
+Lightning Fabric.
 
     tensorboard --logdir store/tensorboard
 
-One folder per training: <logger>/<stage>/<network>-<key>. They are a view, not a result: nothing reads them back, they
-enter no key, and `gc` drops those of stages that no run needs. Callers: stages. Not here: curve.csv, which is a result.
+One folder per training: <logger>/<stage>/<network>-<key>. They are a view, not a result: nothing
+reads them back, they enter no key, and `gc` drops those of stages that no run needs. Not here:
+curve.csv, which is a result.
 """
 
 import contextlib
@@ -25,21 +27,29 @@ KEY_LETTERS = 12
 
 def curve_folder(root: Path, logger: str, stage: str, spec: dict[str, Any], key: str) -> Path:
     """Where the curves of a training go; its name ends in the first letters of the key."""
-    network = str(spec.get("architecture", spec.get("generator"))).replace(":", "-").rpartition("/")[2]
+    network = (
+        str(spec.get("architecture", spec.get("generator"))).replace(":", "-").rpartition("/")[2]
+    )
     return root / logger / stage / f"{network}-{key[:KEY_LETTERS]}"
 
 
 @contextlib.contextmanager
-def with_curves(report: Report, logger: str, folder: Path, spec: dict[str, Any], resumed: bool) -> Iterator[Report]:
-    """`report`, which inside the block also writes every finite number to `folder`; `logger`: "tensorboard" or "csv".
+def with_curves(
+    report: Report, logger: str, folder: Path, spec: dict[str, Any], resumed: bool
+) -> Iterator[Report]:
+    """`report`, which inside the block also writes every finite number to `folder`; `logger`:
+    "tensorboard" or "csv".
 
-    Curves of an earlier attempt at the stage are kept if this one goes on from its checkpoint (`resumed`), else removed.
+    Curves of an earlier attempt at the stage are kept if this one goes on from its checkpoint
+    (`resumed`), else removed.
     """
     if not resumed:
         shutil.rmtree(folder, ignore_errors=True)
     writer = _writer(logger, folder)
     if logger == "tensorboard":
-        writer.experiment.add_text("spec", f"```\n{json.dumps(spec, indent=1, sort_keys=True)}\n```")
+        writer.experiment.add_text(
+            "spec", f"```\n{json.dumps(spec, indent=1, sort_keys=True)}\n```"
+        )
 
     def both(done: int, total: int, **numbers: float) -> None:
         report(done, total, **numbers)

@@ -1,8 +1,10 @@
-"""Freed memory stays with the process, so that the next training step need not ask the system for it again.
+"""Freed memory stays with the process, so that the next training step need not ask the system for
+it again.
 
-glibc takes every large tensor from the system and gives it back when it is freed; the system fills it with zeros each
-time. For attention-unet at 128 px that is 8 % of a training step on a CPU (tests/bench/bench_training.py). The values
-computed are the same, and so is the largest amount of memory. Callers: stages.
+glibc takes every large tensor from the system and gives it back when it is freed; the system fills
+it with zeros each time. For attention-unet at 128 px that is 8 % of a training step on a CPU
+(tests/bench/bench_training.py). The values computed are the same, and so is the largest amount of
+memory.
 """
 
 import ctypes
@@ -14,4 +16,6 @@ _LARGEST_INT = 2**31 - 1
 def keep_freed_memory() -> bool:
     """Whether the C library could be told so: glibc can; nothing changes elsewhere."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    return mallopt is not None and bool(mallopt(_M_MMAP_MAX, 0) and mallopt(_M_TRIM_THRESHOLD, _LARGEST_INT))
+    return mallopt is not None and bool(
+        mallopt(_M_MMAP_MAX, 0) and mallopt(_M_TRIM_THRESHOLD, _LARGEST_INT)
+    )

@@ -1,15 +1,17 @@
-"""Out of memory in a training step: the step is made again in smaller parts, and its batch stays what it was.
+"""Out of memory in a training step: the step is made again in smaller parts, and its batch stays
+what it was.
 
-`MicroBatches.run(step)` calls `step` - loss and backward of one whole batch - and, if memory runs out, undoes it, halves
-the part that goes through the network at once, and calls it again. Order, random draws, merging and the loss are those
-of the whole batch, because only the network's forward pass is cut: each part keeps nothing but its output and is
-computed once more when its gradient is due (torch.utils.checkpoint). The gradient is that of the undisturbed step to
-rounding, at the price of a second forward pass.
+`MicroBatches.run(step)` calls `step` - loss and backward of one whole batch - and, if memory runs
+out, undoes it, halves the part that goes through the network at once, and calls it again. Order,
+random draws, merging and the loss are those of the whole batch, because only the network's forward
+pass is cut: each part keeps nothing but its output and is computed once more when its gradient is
+due (torch.utils.checkpoint). The gradient is that of the undisturbed step to rounding, at the price
+of a second forward pass.
 
-What changes: a layer with batch statistics (BatchNorm) sees one part at a time, as it would with any accumulation of
-gradients; its running mean is kept that of the whole batch, its running variance lacks the variance between parts.
-Dropout draws other masks. Callers: segmentation, the generators' training; `halving` also serves predictions and
-samples, which do not depend on how many are made at once. The record says what was lowered (assembly.py).
+What changes: a layer with batch statistics (BatchNorm) sees one part at a time, as it would with
+any accumulation of gradients; its running mean is kept that of the whole batch, its running
+variance lacks the variance between parts. Dropout draws other masks. The record says what was
+lowered (assembly.py).
 """
 
 import contextlib
@@ -24,7 +26,12 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
 SHORTAGE_FILE = "shortage.json"
-_SIGNS = ("out of memory", "can't allocate memory", "CUDNN_STATUS_ALLOC_FAILED", "CUBLAS_STATUS_ALLOC_FAILED")
+_SIGNS = (
+    "out of memory",
+    "can't allocate memory",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+)
 Result = TypeVar("Result")
 
 
@@ -36,7 +43,8 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def halving(size: int, work: Callable[[int], Result]) -> Result:
-    """work(size), with half the size again and again while memory runs out. Raises the error of size 1."""
+    """work(size), with half the size again and again while memory runs out. Raises the error of
+    size 1."""
     while True:
         try:
             return work(size)
@@ -49,24 +57,30 @@ def halving(size: int, work: Callable[[int], Result]) -> Result:
 
 
 class MicroBatches:
-    """The steps of one training of `network` with `batch` items each; `generators` are what its steps draw from.
+    """The steps of one training of `network` with `batch` items each; `generators` are what its
+    steps draw from.
 
-    state: {} while whole batches go through the network; after a shortage the items that go through it at once ("size")
-    and the step of the first shortage ("since_step"). It may be saved and set again.
+    state: {} while whole batches go through the network; after a shortage the items that go through
+    it at once ("size") and the step of the first shortage ("since_step"). It may be saved and set
+    again.
     """
 
     def __init__(self, network: nn.Module, generators: Sequence[torch.Generator], batch: int):
         self.network, self.batch, self._generators = network, batch, generators
         self.state: dict[str, int] = {}
-        self._norms = [layer for layer in network.modules() if isinstance(layer, _BatchNorm) and layer.track_running_stats]
+        self._norms = [
+            layer
+            for layer in network.modules()
+            if isinstance(layer, _BatchNorm) and layer.track_running_stats
+        ]
         self._buffers = list(network.buffers())
         self._kept = [buffer.detach().clone() for buffer in self._buffers]
 
     def run(self, step: Callable[[], Result], number: int = 0) -> Result:
         """What `step` returns. `number`: which step it is, counted from 0, for the record.
 
-        `step` clears the gradients first, and changes nothing but gradients, generators and buffers of the network.
-        Raises RuntimeError in one sentence where a single item is too much.
+        `step` clears the gradients first, and changes nothing but gradients, generators and buffers
+        of the network. Raises RuntimeError in one sentence where a single item is too much.
         """
         states = [generator.get_state() for generator in self._generators]
         _copy(self._buffers, self._kept)
@@ -91,7 +105,13 @@ class MicroBatches:
         """What the record has to say: {} where memory was enough."""
         if not self.state:
             return {}
-        return {"micro_batch": {**self.state, "batch": self.batch, "batch_statistics": bool(self._norms)}}
+        return {
+            "micro_batch": {
+                **self.state,
+                "batch": self.batch,
+                "batch_statistics": bool(self._norms),
+            }
+        }
 
     def write(self, folder: Path) -> None:
         """Leaves `shortage` in a folder of artefacts, if there was one."""
@@ -101,7 +121,10 @@ class MicroBatches:
     def _lower(self, number: int, reason: str) -> None:
         before = self.state.get("size", self.batch)
         if before == 1:
-            raise RuntimeError(f"out of memory with a single item at a time ({reason}); take a smaller network or slice size.")
+            raise RuntimeError(
+                f"out of memory with a single item at a time ({reason}); take a smaller network or"
+                f" slice size."
+            )
         self.state = {"since_step": number} | self.state | {"size": -(-before // 2)}
 
     @contextlib.contextmanager
@@ -114,12 +137,18 @@ class MicroBatches:
         whole, own = self.network.forward, vars(self.network).get("forward")
 
         def parts(*words: Any, **names: Any) -> Tensor:
-            items = len(next(value for value in (*words, *names.values()) if isinstance(value, Tensor)))
+            items = len(
+                next(value for value in (*words, *names.values()) if isinstance(value, Tensor))
+            )
             if items <= size or not torch.is_grad_enabled():
                 return whole(*words, **names)
 
             def share(value: Any, rows: slice) -> Any:
-                return value[rows] if isinstance(value, Tensor) and value.dim() and len(value) == items else value
+                return (
+                    value[rows]
+                    if isinstance(value, Tensor) and value.dim() and len(value) == items
+                    else value
+                )
 
             out = []
             for start in range(0, items, size):
@@ -129,9 +158,14 @@ class MicroBatches:
                 weights = min(size, items - start) / items, max(0, items - start - size) / items
                 contexts = (lambda part=weights: self._statistics(*part)), self._still
                 out.append(
-                    checkpoint(whole, *given, use_reentrant=False, context_fn=lambda made=contexts: (made[0](), made[1]()),
-                               **named)
-                )  # fmt: skip
+                    checkpoint(
+                        whole,
+                        *given,
+                        use_reentrant=False,
+                        context_fn=lambda made=contexts: (made[0](), made[1]()),
+                        **named,
+                    )
+                )
             return torch.cat(out)
 
         self.network.forward = parts
@@ -146,8 +180,8 @@ class MicroBatches:
     def _statistics(self, part: float, left: float) -> Iterator[None]:
         """Weighs a part's update of the running statistics by its share of the batch.
 
-        After all parts r = (1 - m) r + m * (mean of the parts weighted by their share), if the part with `left` of the
-        batch still to come takes the weight m part / (1 - m left).
+        After all parts r = (1 - m) r + m * (mean of the parts weighted by their share), if the part
+        with `left` of the batch still to come takes the weight m part / (1 - m left).
         """
         momenta = [layer.momentum for layer in self._norms]
         counters = [layer.num_batches_tracked for layer in self._norms]

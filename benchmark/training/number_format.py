@@ -1,8 +1,8 @@
-"""The number format that a generator's network computes in while it is trained and sampled: bfloat16 where the device
-has instructions for it, else float32.
+"""The number format that a generator's network computes in while it is trained and sampled:
+bfloat16 where the device has instructions for it, else float32.
 
-Weights, optimisers, losses and solvers stay in float32. Records name the format of each stage. Segmenters follow it on a
-GPU alone (segmentation.py). Callers: segmentation, stages, generators.
+Weights, optimisers, losses and solvers stay in float32. Records name the format of each stage.
+Segmenters follow it on a GPU alone (segmentation.py).
 """
 
 import logging
@@ -11,11 +11,13 @@ import torch
 
 
 def native_dtype(device: torch.device) -> torch.dtype:
-    """bfloat16 where the device computes in it natively, else float32: emulated, it is slower than float32.
+    """bfloat16 where the device computes in it natively, else float32: emulated, it is slower than
+    float32.
 
-    On a CPU with AVX512-BF16 a training step at 128 px takes 0.6 of the time, sampling half, and a sample moves by a
-    third of a grey level, at most by a few (tests/benchmark/training/test_number_format.py). channels_last was tried beside it
-    there and dropped: 0.6 to 1.1 times the speed.
+    On a CPU with AVX512-BF16 a training step at 128 px takes 0.6 of the time, sampling half, and a
+    sample moves by a third of a grey level, at most by a few
+    (tests/benchmark/training/test_number_format.py). channels_last was tried beside it there and
+    dropped: 0.6 to 1.1 times the speed.
     """
     if device.type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
@@ -31,12 +33,13 @@ def autocast(device: torch.device) -> torch.autocast:
 
 
 def format_name(dtype: torch.dtype) -> str:
-    """"bfloat16" or "float32"."""
+    """ "bfloat16" or "float32"."""
     return str(dtype).removeprefix("torch.")
 
 
 def fabric_precision(dtype: torch.dtype) -> str:
-    """What Lightning Fabric calls this number format; and Fabric no longer announces it on the terminal each time."""
+    """What Lightning Fabric calls this number format; and Fabric no longer announces it on the
+    terminal each time."""
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     return {torch.float32: "32-true", torch.bfloat16: "bf16-mixed"}[dtype]
 

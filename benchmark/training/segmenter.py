@@ -1,9 +1,10 @@
 """The one training loop of all segmenters, and their predictions. It knows no method.
 
-What a step shows to the network is an objective's business (baselines/objectives/objectives.py): a callable
-`objective(model, items, rng) -> (loss, presented)`, where `items` are row numbers of the training set. This module owns
-order, optimiser, schedule, precision, checkpoint selection and the count of what was presented. Callers: stages.
-Lightning Fabric carries device and precision. Not here: augmentation, merging, native geometry, metrics of record.
+What a step shows to the network is an objective's business (baselines/objectives/objectives.py): a
+callable `objective(model, items, rng) -> (loss, presented)`, where `items` are row numbers of the
+training set. This module owns order, optimiser, schedule, precision, checkpoint selection and the
+count of what was presented. Lightning Fabric carries device and precision. Not here: augmentation,
+merging, native geometry, metrics of record.
 """
 
 import math
@@ -27,9 +28,12 @@ WARM_UP_STEPS = 20
 
 
 class Objective(Protocol):
-    """What one step is: shows real and synthetic images to the model and returns the scalar loss and the counts."""
+    """What one step is: shows real and synthetic images to the model and returns the scalar loss
+    and the counts."""
 
-    def __call__(self, model: nn.Module, items: Tensor, rng: torch.Generator) -> tuple[Tensor, dict[str, int]]: ...
+    def __call__(
+        self, model: nn.Module, items: Tensor, rng: torch.Generator
+    ) -> tuple[Tensor, dict[str, int]]: ...
 
 
 @dataclass(frozen=True)
@@ -47,8 +51,8 @@ class Training:
 
 @dataclass
 class Fit:
-    """A finished training: the selected weights, one curve row per epoch, what was presented, and what was lowered where
-    memory ran out (MicroBatches.shortage)."""
+    """A finished training: the selected weights, one curve row per epoch, what was presented, and
+    what was lowered where memory ran out (MicroBatches.shortage)."""
 
     state: dict[str, Tensor]
     epoch: int
@@ -59,28 +63,37 @@ class Fit:
 
 
 def make_fabric(device: str, precision: str = "auto") -> Fabric:
-    """One device. `precision` of the network: float32, bfloat16 (autocast), native = bfloat16 where the device has it,
-    auto = the same on a GPU alone.
+    """One device. `precision` of the network: float32, bfloat16 (autocast), native = bfloat16 where
+    the device has it, auto = the same on a GPU alone.
 
-    A CPU with bfloat16 instructions trains attention-unet at 128 px 1.5 times as fast with them and as well (the plan
-    asks for native: benchmark/spec/presets.py). unet gains a tenth, and results differ by more than rounding, so there it is a
-    setting. Dice of `none` with unet at 64 px, bfloat16 minus float32: -2.2 points on PROMISE12 (11 pairs of fold and
-    seed, standard error 0.5) with torch's instance norm, -0.7 (8 pairs, 0.8) with that of baselines/networks/instance_norm.py;
-    0.0 on BUSI (9 pairs, 0.4). Dropped, for they did not pay on a CPU: channels_last (0.85 of the speed of unet, 1.05 of
-    attention-unet's), torch.compile (1.15, after two minutes of compiling; 1.03 with bfloat16), group norm of one channel
-    per group for instance norm (1.01; 1.02 with bfloat16), huge pages (within noise).
+    A CPU with bfloat16 instructions trains attention-unet at 128 px 1.5 times as fast with them and
+    as well (the plan asks for native: benchmark/spec/presets.py). unet gains a tenth, and results
+    differ by more than rounding, so there it is a setting. Dice of `none` with unet at 64 px,
+    bfloat16 minus float32: -2.2 points on PROMISE12 (11 pairs of fold and seed, standard error 0.5)
+    with torch's instance norm, -0.7 (8 pairs, 0.8) with that of
+    baselines/networks/instance_norm.py; 0.0 on BUSI (9 pairs, 0.4). Dropped, for they did not pay
+    on a CPU: channels_last (0.85 of the speed of unet, 1.05 of attention-unet's), torch.compile
+    (1.15, after two minutes of compiling; 1.03 with bfloat16), group norm of one channel per group
+    for instance norm (1.01; 1.02 with bfloat16), huge pages (within noise).
     """
     cuda = device.startswith("cuda")
     if precision in ("auto", "native"):
-        precision = number_format.native_format(torch.device(device)) if cuda or precision == "native" else "float32"
+        precision = (
+            number_format.native_format(torch.device(device))
+            if cuda or precision == "native"
+            else "float32"
+        )
     named = number_format.fabric_precision(getattr(torch, precision))
     if cuda:
-        return Fabric(accelerator="cuda", devices=[torch.device(device).index or 0], precision=named)
+        return Fabric(
+            accelerator="cuda", devices=[torch.device(device).index or 0], precision=named
+        )
     return Fabric(accelerator="cpu", devices=1, precision=named)
 
 
 def learning_rate_factor(step: int, steps: int, schedule: str) -> float:
-    """Factor of the base rate at `step` of `steps`: linear warm-up, then cosine to 0; or constant 1 (Q16)."""
+    """Factor of the base rate at `step` of `steps`: linear warm-up, then cosine to 0; or constant 1
+    (Q16)."""
     if schedule == "constant":
         return 1.0
     warm_up = min(1.0, (step + 1) / min(WARM_UP_STEPS, max(1, steps // 10)))
@@ -99,15 +112,20 @@ def fit(
     report: Report = silent,
     checkpoint: Checkpoint | None = None,
 ) -> Fit:
-    """Trains `model` on `items` items and returns the weights that `select` likes best (the last ones without it).
+    """Trains `model` on `items` items and returns the weights that `select` likes best (the last
+    ones without it).
 
-    `select(model) -> score` is called after every `validate_every` epochs and after the last one; the first of equal
-    scores wins. With `checkpoint` the whole state is saved between epochs from time to time, and a training that was
-    killed goes on from there to the same result. Where memory runs out, a batch goes through the network in parts
-    (microbatch.py). Raises RuntimeError, naming the step, when the loss is not finite.
+    `select(model) -> score` is called after every `validate_every` epochs and after the last one;
+    the first of equal scores wins. With `checkpoint` the whole state is saved between epochs from
+    time to time, and a training that was killed goes on from there to the same result. Where memory
+    runs out, a batch goes through the network in parts (microbatch.py). Raises RuntimeError, naming
+    the step, when the loss is not finite.
     """
     optimiser = torch.optim.AdamW(  # fused: a step of unet at 64 px is 1.09 times as fast on a CPU
-        model.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay, fused=True
+        model.parameters(),
+        lr=training.learning_rate,
+        weight_decay=training.weight_decay,
+        fused=True,
     )
     model, optimiser = fabric.setup(model, optimiser)
     order = torch.Generator().manual_seed(named_seed(seed, "segmenter", "order"))
@@ -147,7 +165,9 @@ def fit(
                 report(result.steps, steps, loss=float(loss), dice=dice)
         mean_loss = float(losses) / steps_per_epoch
         if not math.isfinite(mean_loss):
-            raise RuntimeError(f"the segmenter's loss is not finite in epoch {epoch}, by step {result.steps}")
+            raise RuntimeError(
+                f"the segmenter's loss is not finite in epoch {epoch}, by step {result.steps}"
+            )
         last = epoch == training.epochs
         row = {"epoch": epoch, "step": result.steps, "loss": mean_loss}
         if select is not None and (last or epoch % training.validate_every == 0):
@@ -177,11 +197,19 @@ class _State:
     def save(self, checkpoint: Checkpoint) -> None:
         tensors = {f"model.{name}": value for name, value in _copy(self.model).items()}
         tensors |= {f"selected.{name}": value for name, value in self.result.state.items()}
-        tensors |= {f"generator.{name}": generator.get_state() for name, generator in self.generators.items()}
+        tensors |= {
+            f"generator.{name}": generator.get_state()
+            for name, generator in self.generators.items()
+        }
         moments = optimiser_tensors("optimiser.", self.optimiser)
         tensors |= {name: value.detach().cpu() for name, value in moments.items()}
         result = self.result
-        numbers = {"epoch": result.epoch, "curve": result.curve, "steps": result.steps, "presented": result.presented}
+        numbers = {
+            "epoch": result.epoch,
+            "curve": result.curve,
+            "steps": result.steps,
+            "presented": result.presented,
+        }
         checkpoint.save(tensors, numbers | {"micro": self.micro.state})
 
     def restore(self, checkpoint: Checkpoint) -> None:
@@ -202,11 +230,17 @@ class _State:
 
 def _global_generator(device: torch.device) -> torch.Generator:
     """What layers such as dropout draw from."""
-    return torch.cuda.default_generators[device.index] if device.type == "cuda" else torch.default_generator
+    return (
+        torch.cuda.default_generators[device.index]
+        if device.type == "cuda"
+        else torch.default_generator
+    )
 
 
 @torch.inference_mode()
-def foreground_probability(model: nn.Module, images: np.ndarray, fabric: Fabric, batch_size: int = 32) -> np.ndarray:
+def foreground_probability(
+    model: nn.Module, images: np.ndarray, fabric: Fabric, batch_size: int = 32
+) -> np.ndarray:
     """Probability of the foreground: images uint8 (N, S, S) -> float32 (N, S, S) in [0, 1].
 
     Fewer than `batch_size` at once where memory runs out.
@@ -216,7 +250,9 @@ def foreground_probability(model: nn.Module, images: np.ndarray, fabric: Fabric,
 
     def fill(at_once: int) -> None:
         for start in range(0, len(images), at_once):
-            batch = torch.from_numpy(np.ascontiguousarray(images[start : start + at_once])).to(fabric.device)
+            batch = torch.from_numpy(np.ascontiguousarray(images[start : start + at_once])).to(
+                fabric.device
+            )
             with fabric.autocast():
                 logits = model(to_network(batch[:, None]))
             out[start : start + at_once] = logits.float().softmax(1)[:, 1].cpu().numpy()
@@ -242,4 +278,7 @@ def to_network(images: Tensor) -> Tensor:
 
 
 def _copy(model: nn.Module) -> dict[str, Tensor]:
-    return {name: value.detach().to("cpu", copy=True).contiguous() for name, value in model.state_dict().items()}
+    return {
+        name: value.detach().to("cpu", copy=True).contiguous()
+        for name, value in model.state_dict().items()
+    }

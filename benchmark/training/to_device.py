@@ -1,7 +1,8 @@
-"""What one step of a training or a sampler sends to its device, without waiting there for the work that is queued.
+"""What one step of a training or a sampler sends to its device, without waiting there for the work
+that is queued.
 
-An ordinary copy to a GPU, and torch.tensor(..., device=...) with it, returns when everything queued before it is done;
-then the device idles until the next kernels arrive. Callers: whatever runs once per step.
+An ordinary copy to a GPU, and torch.tensor(..., device=...) with it, returns when everything
+queued before it is done; then the device idles until the next kernels arrive.
 """
 
 import torch
@@ -11,12 +12,14 @@ _STAGED_BYTES = 2**16  # up to here CUDA takes a copy of its own at once, and th
 
 
 def sent(values: Tensor, device: torch.device) -> Tensor:
-    """The same tensor on `device`; to a GPU the copy is queued, of many bytes from memory that the GPU reads itself."""
+    """The same tensor on `device`; to a GPU the copy is queued, of many bytes from memory that the
+    GPU reads itself."""
     if device.type == "cuda" and values.device.type == "cpu" and values.nbytes > _STAGED_BYTES:
         values = values.pin_memory()
     return values.to(device, non_blocking=True)
 
 
 def written(like: Tensor, *numbers: float) -> Tensor:
-    """The numbers (len,), dtype and device those of `like`, where kernels write them: nothing is copied."""
+    """The numbers (len,), dtype and device those of `like`, where kernels write them: nothing is
+    copied."""
     return torch.stack([like.new_full((), number) for number in numbers])

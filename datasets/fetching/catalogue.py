@@ -1,7 +1,8 @@
-"""What can be had and from where: one row per dataset and source. Callers: `data list`, fetch.
+"""What can be had and from where: one row per dataset and source.
 
-Sizes are those of the archives. MD5 sums of the MSD archives are those that MONAI's DecathlonDataset publishes; for
-BUSI its site states none, so a download is checked by its content (number of images per class).
+Sizes are those of the archives. MD5 sums of the MSD archives are those that MONAI's
+DecathlonDataset publishes; for BUSI its site states none, so a download is checked by its content
+(number of images per class).
 """
 
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ _GB = 1_000_000_000
 
 @dataclass(frozen=True)
 class Archive:
-    """A published archive: address, kind ("tar" or "zip"), md5 (or None), and the most that its content may weigh."""
+    """A published archive: address, kind ("tar" or "zip"), md5 (or None), and the most that its
+    content may weigh."""
 
     address: str
     kind: str
@@ -50,8 +52,8 @@ _SIZES = {"prostate": "0.2 GB", "spleen": "1.5 GB", "breast": "0.2 GB"}
 def catalogue(data_root: Path | None = None) -> list[dict[str, str]]:
     """The real source of each dataset, and then its phantom: one row of texts each.
 
-    Keys: dataset, source, title, cases, size, licence, address, citation, and here: the folder under `data_root` that
-    holds it, or "".
+    Keys: dataset, source, title, cases, size, licence, address, citation, and here: the folder
+    under `data_root` that holds it, or "".
     """
     return [row for dataset in DATASETS for row in (_real(dataset, data_root), _phantom(dataset))]
 
@@ -63,7 +65,11 @@ def _real(dataset: str, data_root: Path | None) -> dict[str, str]:
         title, licence, citation = "BUSI", busi.LICENCE, _BUSI_CITATION
         cases = ", ".join(f"{count} {name}" for name, count in busi.PUBLISHED.items())
     else:
-        title, licence, citation = f"MSD {PUBLISHED_FOLDERS[dataset]}", "CC BY-SA 4.0", _MSD_CITATION
+        title, licence, citation = (
+            f"MSD {PUBLISHED_FOLDERS[dataset]}",
+            "CC BY-SA 4.0",
+            _MSD_CITATION,
+        )
         cases = str(msd.PUBLISHED_CASES[dataset])
     where = find(dataset, data_root) if data_root is not None else None
     if where is not None and source == "msd" and where.resolve().name != PUBLISHED_FOLDERS[dataset]:

@@ -1,4 +1,4 @@
-"""Downloads one file over HTTP: streamed, resumed where it stopped, checked by size and checksum. Callers: fetch.
+"""Downloads one file over HTTP: streamed, resumed where it stopped, checked by size and checksum.
 
 Not here: which file, and what is done with it.
 """
@@ -17,11 +17,12 @@ _TIMEOUT_S = httpx.Timeout(30.0)
 
 
 def download(address: str, out: Path, *, md5: str | None = None, report: Report = silent) -> Path:
-    """Downloads `address` to `out`; an earlier attempt's `<out>.part` is continued where the server can do so.
+    """Downloads `address` to `out`; an earlier attempt's `<out>.part` is continued where the server
+    can do so.
 
-    report: done and total in bytes (total 0 where the server does not say). Raises InputError where the server cannot
-    be reached or answers with an error, where the transfer ends early (the part is kept), and where the checksum
-    differs (the part is dropped).
+    report: done and total in bytes (total 0 where the server does not say). Raises InputError where
+    the server cannot be reached or answers with an error, where the transfer ends early (the part
+    is kept), and where the checksum differs (the part is dropped).
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_name(f"{out.name}.part")
@@ -45,18 +46,27 @@ def _transfer(address: str, part: Path, report: Report) -> None:
         if _tag_file(part).exists():
             headers["If-Range"] = json.loads(_tag_file(part).read_text())["etag"]
     try:
-        with httpx.stream("GET", address, headers=headers, follow_redirects=True, timeout=_TIMEOUT_S) as response:
+        with httpx.stream(
+            "GET", address, headers=headers, follow_redirects=True, timeout=_TIMEOUT_S
+        ) as response:
             if have and response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
                 if response.headers.get("content-range") == f"bytes */{have}":
                     return
                 part.unlink()
-                raise InputError(f"the part of {address} downloaded before does not fit and is dropped; run it again.")
+                raise InputError(
+                    f"the part of {address} downloaded before does not fit and is dropped; run it"
+                    f" again."
+                )
             if response.is_error:
-                raise InputError(f"{address} answers {response.status_code} {response.reason_phrase}; try again later.")
+                raise InputError(
+                    f"{address} answers {response.status_code} {response.reason_phrase}; try again"
+                    f" later."
+                )
             _write_body(response, part, have, report)
     except httpx.HTTPError as error:
         raise InputError(
-            f"cannot download {address}: {_one_line(error)}; check the network and run the same command again, it goes"
+            f"cannot download {address}: {_one_line(error)}; check the network and run the same"
+            f" command again, it goes"
             " on where it stopped."
         ) from error
 
@@ -99,7 +109,8 @@ def _check(address: str, part: Path, md5: str | None) -> None:
         part.unlink()
         _tag_file(part).unlink(missing_ok=True)
         raise InputError(
-            f"the download of {address} is damaged (MD5 {found}, published {md5}) and was dropped; run the same command"
+            f"the download of {address} is damaged (MD5 {found}, published {md5}) and was dropped;"
+            f" run the same command"
             " again."
         )
 

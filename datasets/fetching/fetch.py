@@ -1,8 +1,6 @@
-"""Fetches a published dataset: download, checksum, unpack into a folder of its own, check, and only then put in place.
-
-Callers: `data fetch`; `verify` and `catalogue` are offered here too, for the other `data` commands. Nothing is fetched
-unless asked for. Not here: HTTP (download), archives (unpack), addresses (catalogue).
-"""
+"""Fetches a published dataset: download, checksum, unpack into a folder of its own, check, and
+only then put in place. Nothing is fetched unless asked for. Not here: HTTP (download), archives
+(unpack), addresses (catalogue)."""
 
 import os
 import shutil
@@ -36,12 +34,16 @@ class Fetched:
         return f"{self.folder}: {self.checked}"
 
 
-def fetch(dataset: str, data_root: Path, report: Report = silent, archive: Archive | None = None) -> Fetched:
-    """Fetches `dataset` into `data_root` (made where needed); a dataset that is complete there is left alone.
+def fetch(
+    dataset: str, data_root: Path, report: Report = silent, archive: Archive | None = None
+) -> Fetched:
+    """Fetches `dataset` into `data_root` (made where needed); a dataset that is complete there is
+    left alone.
 
-    Of an incomplete one the missing files are added and none is replaced. report: bytes done and total, of the download
-    and then of unpacking. archive: another place to fetch from (a mirror). Raises InputError where the download fails,
-    the archive is not the published one, or the disk is full.
+    Of an incomplete one the missing files are added and none is replaced. report: bytes done and
+    total, of the download and then of unpacking. archive: another place to fetch from (a mirror).
+    Raises InputError where the download fails, the archive is not the published one, or the disk is
+    full.
     """
     check_name("dataset", dataset, ARCHIVES)
     archive = archive or ARCHIVES[dataset]
@@ -50,35 +52,53 @@ def fetch(dataset: str, data_root: Path, report: Report = silent, archive: Archi
     if problem is None:
         return Fetched(folder, "It was complete already; nothing was downloaded.")
     try:
-        packed = download(archive.address, folder.parent / Path(archive.address).name, md5=archive.md5, report=report)
+        packed = download(
+            archive.address,
+            folder.parent / Path(archive.address).name,
+            md5=archive.md5,
+            report=report,
+        )
         _unpack_into(dataset, packed, archive, folder, report)
         packed.unlink()
     except OSError as error:
         raise InputError(
-            f"cannot write to {folder.parent}: {error.strerror or error}; free space or choose another --data-root."
+            f"cannot write to {folder.parent}: {error.strerror or error}; free space or choose"
+            f" another --data-root."
         ) from error
     return Fetched(folder, _how_checked(dataset, archive))
 
 
 def _target_folder(dataset: str, data_root: Path) -> Path:
-    """The published folder in `data_root`, or `data_root` where that is the published folder itself."""
+    """The published folder in `data_root`, or `data_root` where that is the published folder
+    itself."""
     name = PUBLISHED_FOLDERS[dataset]
     if data_root.exists() and not data_root.is_dir():
-        raise InputError(f"the data root {data_root} is a file, not a folder; choose another --data-root.")
+        raise InputError(
+            f"the data root {data_root} is a file, not a folder; choose another --data-root."
+        )
     return data_root if data_root.resolve().name == name else data_root / name
 
 
-def _unpack_into(dataset: str, packed: Path, archive: Archive, folder: Path, report: Report) -> None:
+def _unpack_into(
+    dataset: str, packed: Path, archive: Archive, folder: Path, report: Report
+) -> None:
     """Unpacks beside `folder`, checks what came out, and moves it into place."""
     name = PUBLISHED_FOLDERS[dataset]
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".unpacking-") as temporary:
         try:
-            unpack(packed, archive.kind, Path(temporary), limit_bytes=archive.unpacked_limit_bytes, report=report)
+            unpack(
+                packed,
+                archive.kind,
+                Path(temporary),
+                limit_bytes=archive.unpacked_limit_bytes,
+                report=report,
+            )
             problem = _incomplete(dataset, Path(temporary) / name)
             if problem is not None:
                 raise InputError(f"{archive.address} is not the published archive: {problem}")
         except InputError:
-            # Kept, it would be unpacked and refused again; without a checksum nothing else tells a bad copy.
+            # Kept, it would be unpacked and refused again; without a checksum nothing else tells a
+            # bad copy.
             packed.unlink()
             raise
         if not folder.exists():
@@ -101,7 +121,11 @@ def _incomplete(dataset: str, folder: Path) -> str | None:
         return f"there is no folder {folder.name} in it."
     if REAL_SOURCES[dataset] == "busi":
         counts = {name: len(_images_with_mask(folder / name)) for name in busi.PUBLISHED}
-        few = [f"{counts[name]} of {count} {name}" for name, count in busi.PUBLISHED.items() if counts[name] < count]
+        few = [
+            f"{counts[name]} of {count} {name}"
+            for name, count in busi.PUBLISHED.items()
+            if counts[name] < count
+        ]
         return f"it holds {', '.join(few)} images with masks." if few else None
     try:
         entries = read_description(folder).training
@@ -123,7 +147,13 @@ def _images_with_mask(folder: Path) -> list[str]:
 
 def _how_checked(dataset: str, archive: Archive) -> str:
     if archive.md5:
-        return f"The archive has the published MD5 {archive.md5}, and all cases that dataset.json lists are there."
+        return (
+            f"The archive has the published MD5 {archive.md5}, and all cases that dataset.json"
+            f" lists are there."
+        )
     counts = ", ".join(f"{count} {name}" for name, count in busi.PUBLISHED.items())
     total = sum(busi.PUBLISHED.values())
-    return f"No checksum is published, so the content was counted: all {total} images with masks are there ({counts})."
+    return (
+        f"No checksum is published, so the content was counted: all {total} images with masks are"
+        f" there ({counts})."
+    )

@@ -1,7 +1,9 @@
-"""Unpacks a tar or zip archive from outside: plain files only, inside one folder, up to a given size. Callers: fetch.
+"""Unpacks a tar or zip archive from outside: plain files only, inside one folder, up to a given
+size.
 
-Refused: names that leave the folder, links, devices, encrypted members, more bytes than announced. Left out: the
-archive's permissions, owners and times, and the files macOS adds ("._name", "__MACOSX").
+Refused: names that leave the folder, links, devices, encrypted members, more bytes than announced.
+Left out: the archive's permissions, owners and times, and the files macOS adds ("._name",
+"__MACOSX").
 """
 
 import gzip
@@ -19,15 +21,24 @@ from benchmark.core.progress import Report, silent
 
 _CHUNK_BYTES = 1 << 20
 _READ_ERRORS = (
-    tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError,
-)  # fmt: skip
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    gzip.BadGzipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,
+)
 
 
-def unpack(archive: Path, kind: str, out: Path, *, limit_bytes: int, report: Report = silent) -> None:
+def unpack(
+    archive: Path, kind: str, out: Path, *, limit_bytes: int, report: Report = silent
+) -> None:
     """Unpacks `archive` ("tar", compressed or not, or "zip") into the folder `out`.
 
-    report: bytes written so far, of at most limit_bytes. Raises InputError for damaged archives and for whatever is
-    refused, OSError where the disk is full; what was written by then stays in `out`, which the caller drops.
+    report: bytes written so far, of at most limit_bytes. Raises InputError for damaged archives and
+    for whatever is refused, OSError where the disk is full; what was written by then stays in
+    `out`, which the caller drops.
     """
     written = 0
     try:
@@ -43,14 +54,17 @@ def unpack(archive: Path, kind: str, out: Path, *, limit_bytes: int, report: Rep
                     written += len(chunk)
                     if written > limit_bytes:
                         raise InputError(
-                            f"{archive.name} unpacks to more than the {limit_bytes / 1e9:g} GB expected of it;"
+                            f"{archive.name} unpacks to more than the {limit_bytes / 1e9:g} GB"
+                            f" expected of it;"
                             " it is not the published archive."
                         )
                     file.write(chunk)
             report(written, limit_bytes)
     except _READ_ERRORS as error:
         detail = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-        raise InputError(f"cannot unpack {archive}: {detail}; remove it and download it again.") from error
+        raise InputError(
+            f"cannot unpack {archive}: {detail}; remove it and download it again."
+        ) from error
 
 
 def _tar_members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
@@ -78,9 +92,16 @@ def _zip_members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
 
 
 def _target(archive: Path, name: str, out: Path) -> Path | None:
-    """Where a member goes, None for macOS's own files; raises InputError for a name that leaves `out`."""
+    """Where a member goes, None for macOS's own files; raises InputError for a name that leaves
+    `out`."""
     posix, windows = PurePosixPath(name), PureWindowsPath(name)
-    if not name or posix.is_absolute() or windows.drive or windows.root or ".." in {*posix.parts, *windows.parts}:
+    if (
+        not name
+        or posix.is_absolute()
+        or windows.drive
+        or windows.root
+        or ".." in {*posix.parts, *windows.parts}
+    ):
         raise _refused(archive, name, "leaves the folder it is unpacked into")
     if "__MACOSX" in posix.parts or posix.name.startswith("._") or posix.name == ".DS_Store":
         return None
@@ -88,4 +109,6 @@ def _target(archive: Path, name: str, out: Path) -> Path | None:
 
 
 def _refused(archive: Path, name: str, why: str) -> InputError:
-    return InputError(f"{archive.name} holds '{name}', which {why}; it is not the published archive.")
+    return InputError(
+        f"{archive.name} holds '{name}', which {why}; it is not the published archive."
+    )

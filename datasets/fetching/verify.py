@@ -1,7 +1,6 @@
-"""Checks a dataset on disk case by case: counts, missing and unreadable files, shapes, labels, empty masks, doubles.
-
-Callers: `data verify`. Reads every image, which takes seconds to a minute. Not here: repairing, download (fetch).
-"""
+"""Checks a dataset on disk case by case: counts, missing and unreadable files, shapes, labels,
+empty masks, doubles. Reads every image, which takes seconds to a minute. Not here: repairing,
+download (fetch)."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -24,8 +23,8 @@ from datasets.sources.open import open_source
 
 @dataclass(frozen=True)
 class Finding:
-    """One sentence about a dataset. error: runs fail or leave cases out; warning: legal, but not as published or
-    expected; note: how the data are read; ok: what was checked without complaint."""
+    """One sentence about a dataset. error: runs fail or leave cases out; warning: legal, but not as
+    published or expected; note: how the data are read; ok: what was checked without complaint."""
 
     level: Literal["error", "warning", "note", "ok"]
     text: str
@@ -35,7 +34,8 @@ class Finding:
 
 
 def verify(dataset: str, data_root: Path, report: Report = silent) -> list[Finding]:
-    """Everything wrong or remarkable with the real data of `dataset` under `data_root`. report: cases read, of all."""
+    """Everything wrong or remarkable with the real data of `dataset` under `data_root`. report:
+    cases read, of all."""
     check_name("dataset", dataset, DATASETS)
     findings: list[Finding] = []
     sources: list[Source] = []
@@ -55,7 +55,9 @@ def verify(dataset: str, data_root: Path, report: Report = silent) -> list[Findi
             report(done, total)
         findings += _about_masks(source, empty)
         count = len(source.cases())
-        findings.append(Finding("ok", f"{source.title}: {count - broken} of {count} cases read without error."))
+        findings.append(
+            Finding("ok", f"{source.title}: {count - broken} of {count} cases read without error.")
+        )
     findings += [Finding("warning", text) for text in _doubles(sources)]
     # The classes of BUSI share some sentences.
     return list(dict.fromkeys(findings))
@@ -67,8 +69,13 @@ def _opened(dataset: str, data_root: Path, busi_class: str) -> tuple[Source | No
     def attempt(allow_incomplete: bool) -> Source:
         options = SourceOptions(busi_class=busi_class, allow_incomplete=allow_incomplete)
         return open_source(
-            dataset, REAL_SOURCES[dataset], data_root, phantom_cases=1, phantom_size=64, options=options
-        )  # fmt: skip
+            dataset,
+            REAL_SOURCES[dataset],
+            data_root,
+            phantom_cases=1,
+            phantom_size=64,
+            options=options,
+        )
 
     findings = []
     try:
@@ -80,7 +87,9 @@ def _opened(dataset: str, data_root: Path, busi_class: str) -> tuple[Source | No
             source = attempt(True)
         except InputError as second:
             findings.append(Finding("error", str(second)))
-            return None, findings + [Finding("error", text) for text in _unreadable_headers(dataset, data_root)]
+            return None, findings + [
+                Finding("error", text) for text in _unreadable_headers(dataset, data_root)
+            ]
         # The first note repeats the error above.
         notes = source.notes[1:]
     findings += [Finding("note", note) for note in notes]
@@ -103,18 +112,32 @@ def _unlike_published(source: Source) -> Iterator[str]:
         for name in {info.stratum for info in source.cases()}:
             count = sum(info.stratum == name for info in source.cases())
             if count > busi.PUBLISHED[name]:
-                yield f"{source.title}: {count} {name} images, more than the {busi.PUBLISHED[name]} published."
+                yield (
+                    f"{source.title}: {count} {name} images, more than the {busi.PUBLISHED[name]}"
+                    f" published."
+                )
         return
     description = read_description(source.folder)
     published = msd.PUBLISHED_CASES[source.dataset]
-    if description.name == msd.PUBLISHED_NAMES[source.dataset] and len(description.training) != published:
-        yield f"{source.title}: dataset.json lists {len(description.training)} cases; published are {published}."
+    if (
+        description.name == msd.PUBLISHED_NAMES[source.dataset]
+        and len(description.training) != published
+    ):
+        yield (
+            f"{source.title}: dataset.json lists {len(description.training)} cases; published are"
+            f" {published}."
+        )
     listed = {name for entry in description.training for name in (entry.image, entry.label)}
     for folder in ("imagesTr", "labelsTr"):
-        present = sorted(f"{folder}/{path.name}" for path in (source.folder / folder).glob("[!.]*.nii*"))
+        present = sorted(
+            f"{folder}/{path.name}" for path in (source.folder / folder).glob("[!.]*.nii*")
+        )
         extra = [name for name in present if name not in listed]
         if extra:
-            yield f"{source.title}: {len(extra)} files are not listed in dataset.json and not read ({some(extra)})."
+            yield (
+                f"{source.title}: {len(extra)} files are not listed in dataset.json and not read"
+                f" ({some(extra)})."
+            )
 
 
 def _case_findings(source: Source, case_id: str, empty: list[str]) -> Iterator[Finding]:
@@ -128,15 +151,24 @@ def _case_findings(source: Source, case_id: str, empty: list[str]) -> Iterator[F
     if isinstance(source, msd.MsdSource):
         image, label = (source.folder / name for name in case.info.files)
         if not nifti.same_place(image, label):
-            yield Finding("warning", f"case {case_id}: by their headers, image and label lie at different places.")
+            yield Finding(
+                "warning",
+                f"case {case_id}: by their headers, image and label lie at different places.",
+            )
 
 
 def _about_masks(source: Source, empty: list[str]) -> Iterator[Finding]:
     count = len(source.cases())
     if empty and all(info.stratum == "normal" for info in source.cases()):
-        yield Finding("note", f"{source.title}: {len(empty)} of {count} masks are empty, as is right without a lesion.")
+        yield Finding(
+            "note",
+            f"{source.title}: {len(empty)} of {count} masks are empty, as is right without a"
+            f" lesion.",
+        )
     elif empty:
-        yield Finding("warning", f"{source.title}: {len(empty)} of {count} masks are empty ({some(empty)}).")
+        yield Finding(
+            "warning", f"{source.title}: {len(empty)} of {count} masks are empty ({some(empty)})."
+        )
 
 
 def _doubles(sources: list[Source]) -> Iterator[str]:
@@ -147,4 +179,7 @@ def _doubles(sources: list[Source]) -> Iterator[str]:
             same[file_digest(source.folder / info.files[0])].append(info.id)
     for names in same.values():
         if len(names) > 1:
-            yield f"{' and '.join(names)} are the same image; cross-validation may put them into different folds."
+            yield (
+                f"{' and '.join(names)} are the same image; cross-validation may put them into"
+                f" different folds."
+            )

@@ -1,8 +1,6 @@
-"""The sha256 of a source's files, independent of where the folder lies, with a cache keyed by size and time.
-
-Callers: the sources' `fingerprint()`. Reading 40 volumes takes seconds, so a JSON cache remembers the digest of a file
-as long as its path, size and modification time (ns) stay the same. Not here: what belongs to a source.
-"""
+"""The sha256 of a source's files, independent of where the folder lies, with a cache keyed by size
+and time. Reading 40 volumes takes seconds, so a JSON cache remembers the digest of a file as long
+as its path, size and modification time (ns) stay the same. Not here: what belongs to a source."""
 
 import hashlib
 import json
@@ -20,13 +18,19 @@ def file_digest(path: Path) -> str:
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}; check the file and its permissions.") from error
+        raise InputError(
+            f"cannot read {path}: {error.strerror}; check the file and its permissions."
+        ) from error
 
 
-def folder_fingerprint(files: Mapping[str, Path], settings: Mapping[str, object], cache: Path | None) -> str:
-    """sha256 hex over (name, sha256) of `files` in name order, and over `settings` (JSON values that change the cases).
+def folder_fingerprint(
+    files: Mapping[str, Path], settings: Mapping[str, object], cache: Path | None
+) -> str:
+    """sha256 hex over (name, sha256) of `files` in name order, and over `settings` (JSON values
+    that change the cases).
 
-    files: name relative to the source's folder -> path. cache: a JSON file to keep digests in, or None.
+    files: name relative to the source's folder -> path. cache: a JSON file to keep digests in, or
+    None.
     """
     known = _read_cache(cache)
     digests, fresh = {}, {}
@@ -39,7 +43,9 @@ def folder_fingerprint(files: Mapping[str, Path], settings: Mapping[str, object]
     if cache is not None and fresh:
         # Read again: another process may have added its files meanwhile.
         _write_cache(cache, _read_cache(cache) | fresh)
-    text = json.dumps({"files": digests, "settings": dict(settings)}, sort_keys=True, separators=(",", ":"))
+    text = json.dumps(
+        {"files": digests, "settings": dict(settings)}, sort_keys=True, separators=(",", ":")
+    )
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -47,12 +53,15 @@ def _stamp(path: Path) -> list[int]:
     try:
         status = path.stat()
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}; check the file and its permissions.") from error
+        raise InputError(
+            f"cannot read {path}: {error.strerror}; check the file and its permissions."
+        ) from error
     return [status.st_size, status.st_mtime_ns]
 
 
 def _read_cache(cache: Path | None) -> dict[str, list]:
-    """The cached entries path -> [size, mtime_ns, sha256]; a cache that is absent or damaged is an empty one."""
+    """The cached entries path -> [size, mtime_ns, sha256]; a cache that is absent or damaged is an
+    empty one."""
     if cache is None or not cache.is_file():
         return {}
     try:
@@ -61,7 +70,9 @@ def _read_cache(cache: Path | None) -> dict[str, list]:
         return {}
     if not isinstance(entries, dict):
         return {}
-    return {key: entry for key, entry in entries.items() if isinstance(entry, list) and len(entry) == 3}
+    return {
+        key: entry for key, entry in entries.items() if isinstance(entry, list) and len(entry) == 3
+    }
 
 
 def _write_cache(cache: Path, entries: dict[str, list]) -> None:

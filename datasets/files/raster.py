@@ -1,7 +1,7 @@
-"""2D image files (PNG, BMP, JPEG, TIFF) as arrays. Callers: busi, folder, preview.
+"""2D image files (PNG, BMP, JPEG, TIFF) as arrays.
 
-Masks come as 1-bit, grey, palette, RGB and RGBA files; read without care and divided by 255, a 1-bit mask is all zero
-(Q29). Not here: which files belong together.
+Masks come as 1-bit, grey, palette, RGB and RGBA files; read without care and divided by 255, a
+1-bit mask is all zero (Q29). Not here: which files belong together.
 """
 
 import os
@@ -14,7 +14,13 @@ from PIL import Image
 from benchmark.core.errors import InputError
 
 SUFFIXES = (".png", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff")
-_READ_ERRORS = (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning)
+_READ_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
+)
 _GREY_MODES = ("L", "I", "F", "I;16", "I;16B", "I;16L")
 
 
@@ -29,7 +35,9 @@ def _read(path: Path) -> Image.Image:
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist; restore the file.") from error
     except _READ_ERRORS as error:
-        raise InputError(f"cannot read the image {path}: {_one_line(error)}; replace it by a good copy.") from error
+        raise InputError(
+            f"cannot read the image {path}: {_one_line(error)}; replace it by a good copy."
+        ) from error
 
 
 def _one_line(error: BaseException) -> str:
@@ -37,16 +45,20 @@ def _one_line(error: BaseException) -> str:
 
 
 def read_grey(path: Path) -> np.ndarray:
-    """The image as float32 (1, H, W); colour becomes ITU-R 601 luminance (0-255), 16-bit and float files stay as is."""
+    """The image as float32 (1, H, W); colour becomes ITU-R 601 luminance (0-255), 16-bit and float
+    files stay as is."""
     image = _read(path)
     if image.mode not in _GREY_MODES:
         # Palette files go through RGB: their values are indices, not greys.
-        image = image.convert("RGB").convert("L") if image.mode in ("P", "PA") else image.convert("L")
+        image = (
+            image.convert("RGB").convert("L") if image.mode in ("P", "PA") else image.convert("L")
+        )
     return np.asarray(image, dtype=np.float32)[None]
 
 
 def read_labels(path: Path) -> np.ndarray:
-    """The mask's values as int32 (1, H, W): 0/1 for a 1-bit file, else its grey values; transparency is ignored."""
+    """The mask's values as int32 (1, H, W): 0/1 for a 1-bit file, else its grey values;
+    transparency is ignored."""
     image = _read(path)
     if image.mode == "1":
         return np.asarray(image, dtype=np.int32)[None]

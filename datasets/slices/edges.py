@@ -1,7 +1,8 @@
-"""Edge maps that condition a generator: detected edges of the image plus the boundary of the mask (Q18).
+"""Edge maps that condition a generator: detected edges of the image plus the boundary of the mask
+(Q18).
 
-The paper detects edges with HED, a network whose weights are not shipped here (hed.py); `scharr` is the built-in
-substitute, and every spec names its detector. Callers: preparation, preview. Not here: the HED network.
+The paper detects edges with HED, a network whose weights are not shipped here (hed.py); `scharr`
+is the built-in substitute, and every spec names its detector. Not here: the HED network.
 """
 
 from collections.abc import Callable
@@ -17,7 +18,11 @@ Detector = Callable[[np.ndarray], np.ndarray]  # uint8 (H, W) -> uint8 (H, W)
 
 EDGES = Registry(
     "edge detector",
-    {"scharr": "datasets.slices.edges:scharr", "sobel": "datasets.slices.edges:sobel", "canny": "datasets.slices.edges:canny"},
+    {
+        "scharr": "datasets.slices.edges:scharr",
+        "sobel": "datasets.slices.edges:sobel",
+        "canny": "datasets.slices.edges:canny",
+    },
 )
 
 HED = "hed"  # needs weights
@@ -32,19 +37,25 @@ _DERIVATIVE = np.array([-0.5, 0.0, 0.5])
 
 
 def check_detector(name: str, weights: str | None) -> None:
-    """Raises InputError for an unknown detector, for HED without weights and for weights without HED."""
+    """Raises InputError for an unknown detector, for HED without weights and for weights without
+    HED."""
     check_name("edge detector", name, DETECTORS)
     if (name == HED) and weights is None:
         raise InputError(
-            "edge=hed needs weights, which are not shipped; add --set edge_weights=FOLDER (that holds ControlNetHED.pth),"
+            "edge=hed needs weights, which are not shipped; add --set edge_weights=FOLDER (that"
+            " holds ControlNetHED.pth),"
             " or --set edge_weights=lllyasviel/Annotators to download them."
         )
     if name != HED and weights is not None:
-        raise InputError(f"edge_weights are for edge=hed, not for edge={name}; leave them out, or add --set edge=hed.")
+        raise InputError(
+            f"edge_weights are for edge=hed, not for edge={name}; leave them out, or add --set"
+            f" edge=hed."
+        )
 
 
 def make_detector(name: str, weights: Path | None = None, device: str = "cpu") -> Detector:
-    """The detector called `name`; HED with the weights in the file `weights`, on `device`. Raises InputError."""
+    """The detector called `name`; HED with the weights in the file `weights`, on `device`. Raises
+    InputError."""
     check_detector(name, None if weights is None else str(weights))
     if name != HED:
         return EDGES.load(name)
@@ -53,20 +64,27 @@ def make_detector(name: str, weights: Path | None = None, device: str = "cpu") -
     return Hed(weights, device)
 
 
-def edge_map(image: np.ndarray, mask: np.ndarray, detector: str | Detector = "scharr") -> np.ndarray:
-    """uint8 (H, W) = clip(edges of `image` + boundary of `mask`, 0, 255). image: uint8 (H, W); mask: {0, 1} (H, W).
+def edge_map(
+    image: np.ndarray, mask: np.ndarray, detector: str | Detector = "scharr"
+) -> np.ndarray:
+    """uint8 (H, W) = clip(edges of `image` + boundary of `mask`, 0, 255). image: uint8 (H, W);
+    mask: {0, 1} (H, W).
 
     Raises InputError for an unknown detector.
     """
     if image.shape != mask.shape or image.ndim != 2:
-        raise InputError(f"edge_map needs an image and a mask of one 2D shape, not {image.shape} and {mask.shape}.")
+        raise InputError(
+            f"edge_map needs an image and a mask of one 2D shape, not {image.shape} and"
+            f" {mask.shape}."
+        )
     detect = make_detector(detector) if isinstance(detector, str) else detector
     edges = detect(image).astype(np.uint16) + mask_boundary(mask)
     return np.minimum(edges, 255).astype(np.uint8)
 
 
 def mask_boundary(mask: np.ndarray) -> np.ndarray:
-    """uint8 (H, W) in {0, ..., 255}: absolute Scharr gradient of the mask, clipped; two pixels wide."""
+    """uint8 (H, W) in {0, ..., 255}: absolute Scharr gradient of the mask, clipped; two pixels
+    wide."""
     down, right = _gradient(mask.astype(np.float32), _KERNELS["scharr"])
     return (255 * np.minimum(2 * (np.abs(down) + np.abs(right)), 1)).astype(np.uint8)
 
@@ -82,10 +100,13 @@ def sobel(image: np.ndarray) -> np.ndarray:
 
 
 def canny(image: np.ndarray) -> np.ndarray:
-    """uint8 (H, W) in {0, 255}: thin Canny edges with hysteresis between 4 % and 10 % of the grey range."""
+    """uint8 (H, W) in {0, 255}: thin Canny edges with hysteresis between 4 % and 10 % of the grey
+    range."""
     from skimage import feature
 
-    found = feature.canny(image.astype(np.float32) / 255, sigma=2 * _SIGMA_PX, low_threshold=0.04, high_threshold=0.1)
+    found = feature.canny(
+        image.astype(np.float32) / 255, sigma=2 * _SIGMA_PX, low_threshold=0.04, high_threshold=0.1
+    )
     return found.astype(np.uint8) * 255
 
 
@@ -98,8 +119,11 @@ def _magnitude(image: np.ndarray, smoothing: np.ndarray) -> np.ndarray:
 
 
 def _gradient(image: np.ndarray, smoothing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Central differences (per pixel) along rows and columns, smoothed across; edges of the image count as flat."""
+    """Central differences (per pixel) along rows and columns, smoothed across; edges of the image
+    count as flat."""
     return tuple(
-        ndimage.correlate1d(ndimage.correlate1d(image, _DERIVATIVE, axis=axis), smoothing, axis=1 - axis)
+        ndimage.correlate1d(
+            ndimage.correlate1d(image, _DERIVATIVE, axis=axis), smoothing, axis=1 - axis
+        )
         for axis in (0, 1)
     )

@@ -1,6 +1,6 @@
 """From native intensities to grey levels, and between native and working size.
 
-Rules: "slice-percentile" (Q17), "volume-percentile", "ct-window". Callers: preparation. Not here: files.
+Rules: "slice-percentile" (Q17), "volume-percentile", "ct-window". Not here: files.
 """
 
 from collections.abc import Callable
@@ -20,10 +20,13 @@ _CT_WINDOW_HU = (-160.0, 240.0)
 
 
 def resize_linear(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """float32 (H, W) -> float32 `shape`, bilinear about pixel centres; shrinking averages over the shrunk pixels."""
+    """float32 (H, W) -> float32 `shape`, bilinear about pixel centres; shrinking averages over the
+    shrunk pixels."""
     if image.shape == shape:
         return image
-    resized = Image.fromarray(image.astype(np.float32, copy=False)).resize(shape[::-1], Image.Resampling.BILINEAR)
+    resized = Image.fromarray(image.astype(np.float32, copy=False)).resize(
+        shape[::-1], Image.Resampling.BILINEAR
+    )
     return np.asarray(resized, dtype=np.float32)
 
 
@@ -34,17 +37,22 @@ def resize_nearest(mask: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return np.asarray(Image.fromarray(mask).resize(shape[::-1], Image.Resampling.NEAREST))
 
 
-def grey_rule(intensity: str, modality: str, volume: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """The function that turns a resized slice float32 (S, S) of `volume` float32 (z, y, x) into uint8 (S, S).
+def grey_rule(
+    intensity: str, modality: str, volume: np.ndarray
+) -> Callable[[np.ndarray], np.ndarray]:
+    """The function that turns a resized slice float32 (S, S) of `volume` float32 (z, y, x) into
+    uint8 (S, S).
 
-    The clipped range always fills 0..255; a slice without contrast becomes 0. Raises InputError for an unknown rule and
-    for ct-window on a modality other than CT.
+    The clipped range always fills 0..255; a slice without contrast becomes 0. Raises InputError for
+    an unknown rule and for ct-window on a modality other than CT.
     """
     check_name("intensity rule", intensity, INTENSITIES)
     floor = _CT_FLOOR_HU if modality.upper() == "CT" else -np.inf
     if intensity == "ct-window":
         if modality.upper() != "CT":
-            raise InputError(f"intensity ct-window needs CT images in Hounsfield units, not {modality}.")
+            raise InputError(
+                f"intensity ct-window needs CT images in Hounsfield units, not {modality}."
+            )
         return lambda plane: _scaled(plane, *_CT_WINDOW_HU)
     if intensity == "volume-percentile":
         low, high = _limits(volume, floor)

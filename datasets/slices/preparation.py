@@ -1,7 +1,8 @@
-"""Cases to slices: what every later stage reads, in one folder that needs no source folder beside it.
+"""Cases to slices: what every later stage reads, in one folder that needs no source folder beside
+it.
 
-`prepare` writes one case after another (a volume in memory at a time); `Prepared` reads. Callers: benchmark stages
-(prepare, fit-generator, synthesize, fit-segmenter, predict, score), preview. Not here: atomic folders (store), folds.
+`prepare` writes one case after another (a volume in memory at a time); `Prepared` reads. Not here:
+atomic folders (store), folds.
 """
 
 import json
@@ -24,7 +25,8 @@ _STACKS = ("images", "masks", "edges")
 
 @dataclass(frozen=True)
 class PreparedCase:
-    """A case as prepared: native shape and spacing (z, y, x), its prompt, and its rows first ... first + count - 1."""
+    """A case as prepared: native shape and spacing (z, y, x), its prompt, and its rows first ...
+    first + count - 1."""
 
     id: str
     group: str
@@ -38,13 +40,21 @@ class PreparedCase:
 
 
 def prepare(
-    source: Source, out: Path, *, size: int, intensity: str, edge: str | Detector, report: Report = silent
+    source: Source,
+    out: Path,
+    *,
+    size: int,
+    intensity: str,
+    edge: str | Detector,
+    report: Report = silent,
 ) -> None:
-    """Writes all slices of `source` at size x size px into the existing, empty folder `out` (Q17, Q18).
+    """Writes all slices of `source` at size x size px into the existing, empty folder `out` (Q17,
+    Q18).
 
-    images.npy (grey levels 0-255), masks.npy ({0, 1}), edges.npy (0-255): uint8 (N, size, size); slices.json: case and
-    z index and native foreground pixels per row; cases.json: one PreparedCase per case, and notes; truth/<n>.npy: the
-    native mask of case n, bit-packed. Raises InputError for a damaged or contradictory case.
+    images.npy (grey levels 0-255), masks.npy ({0, 1}), edges.npy (0-255): uint8 (N, size, size);
+    slices.json: case and z index and native foreground pixels per row; cases.json: one PreparedCase
+    per case, and notes; truth/<n>.npy: the native mask of case n, bit-packed. Raises InputError for
+    a damaged or contradictory case.
     """
     detector = make_detector(edge) if isinstance(edge, str) else edge
     (out / "truth").mkdir(parents=True)
@@ -65,21 +75,38 @@ def prepare(
                 empty.append(info.id)
             prepared.append(
                 PreparedCase(
-                    info.id, info.group, info.stratum, case.image.shape, case.spacing, case.spacing_unit,
-                    source.prompt(info), first, depth,
+                    info.id,
+                    info.group,
+                    info.stratum,
+                    case.image.shape,
+                    case.spacing,
+                    case.spacing_unit,
+                    source.prompt(info),
+                    first,
+                    depth,
                 )
-            )  # fmt: skip
+            )
             report(index + 1, len(infos), slices=len(rows["case"]))
     finally:
         for stack in stacks.values():
             stack.close()
-    notes = [f"{len(empty)} of {len(infos)} cases have an empty mask ({some(empty)})."] if empty else []
+    notes = (
+        [f"{len(empty)} of {len(infos)} cases have an empty mask ({some(empty)})."] if empty else []
+    )
     _write_json(out / "slices.json", rows)
-    _write_json(out / "cases.json", {"size": size, "cases": [asdict(case) for case in prepared], "notes": notes})
+    _write_json(
+        out / "cases.json",
+        {"size": size, "cases": [asdict(case) for case in prepared], "notes": notes},
+    )
 
 
 def _write_slices(
-    case: Case, stacks: dict[str, "_GrowingStack"], size: int, intensity: str, detector: Detector, modality: str
+    case: Case,
+    stacks: dict[str, "_GrowingStack"],
+    size: int,
+    intensity: str,
+    detector: Detector,
+    modality: str,
 ) -> None:
     to_grey = grey_rule(intensity, modality, case.image)
     for plane, mask in zip(case.image, case.mask, strict=True):
@@ -103,8 +130,13 @@ class _GrowingStack:
         self._write_header()
 
     def _write_header(self) -> None:
-        # NumPy pads headers so that the first axis can grow in place: that of N slices is as long as that of none.
-        header = {"descr": "|u1", "fortran_order": False, "shape": (self._count, self._size, self._size)}
+        # NumPy pads headers so that the first axis can grow in place: that of N slices is as long
+        # as that of none.
+        header = {
+            "descr": "|u1",
+            "fortran_order": False,
+            "shape": (self._count, self._size, self._size),
+        }
         np.lib.format.write_array_header_1_0(self._stream, header)
 
     def append(self, plane: np.ndarray) -> None:
@@ -118,10 +150,12 @@ class _GrowingStack:
 
 
 class Prepared:
-    """The folder that `prepare` wrote, without its source. Raises InputError where it is no such folder.
+    """The folder that `prepare` wrote, without its source. Raises InputError where it is no such
+    folder.
 
-    images, masks, edges: uint8 (N, S, S) memory maps; case_index, z_index, foreground (native pixels): int64 (N,);
-    cases; notes: sentences for the user, such as "2 of 41 cases have an empty mask".
+    images, masks, edges: uint8 (N, S, S) memory maps; case_index, z_index, foreground (native
+    pixels): int64 (N,); cases; notes: sentences for the user, such as "2 of 41 cases have an empty
+    mask".
     """
 
     def __init__(self, folder: Path):
@@ -129,21 +163,30 @@ class Prepared:
         try:
             described = json.loads((folder / "cases.json").read_text())
             rows = json.loads((folder / "slices.json").read_text())
-            stacks = [np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in _STACKS]
+            stacks = [
+                np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+                for name in _STACKS
+            ]
         except (OSError, ValueError) as error:
-            raise InputError(f"{folder} holds no prepared data ({error}); run the prepare stage again.") from error
+            raise InputError(
+                f"{folder} holds no prepared data ({error}); run the prepare stage again."
+            ) from error
         self.images, self.masks, self.edges = stacks
         self.size: int = described["size"]
         self.notes: list[str] = described["notes"]
         self.cases = [
-            PreparedCase(**{**case, "shape": tuple(case["shape"]), "spacing": tuple(case["spacing"])})
+            PreparedCase(
+                **{**case, "shape": tuple(case["shape"]), "spacing": tuple(case["spacing"])}
+            )
             for case in described["cases"]
         ]
         self.case_index = np.array(rows["case"], dtype=np.int64)
         self.z_index = np.array(rows["z"], dtype=np.int64)
         self.foreground = np.array(rows["foreground"], dtype=np.int64)
         if not len(self.images) == len(self.masks) == len(self.edges) == len(self.case_index):
-            raise InputError(f"{folder} holds prepared data of differing lengths; run the prepare stage again.")
+            raise InputError(
+                f"{folder} holds prepared data of differing lengths; run the prepare stage again."
+            )
 
     @cached_property
     def _number(self) -> dict[str, int]:
@@ -152,10 +195,14 @@ class Prepared:
     def case(self, case_id: str) -> PreparedCase:
         """The case called `case_id`. Raises InputError for an unknown one."""
         if case_id not in self._number:
-            raise InputError(f"{self.folder} holds no case '{case_id}'; it was prepared from other cases.")
+            raise InputError(
+                f"{self.folder} holds no case '{case_id}'; it was prepared from other cases."
+            )
         return self.cases[self._number[case_id]]
 
-    def rows(self, case_ids: list[str] | tuple[str, ...], minimum_foreground: int | None = None) -> np.ndarray:
+    def rows(
+        self, case_ids: list[str] | tuple[str, ...], minimum_foreground: int | None = None
+    ) -> np.ndarray:
         """int64 slice rows of these cases, in the order of `case_ids` and of z.
 
         minimum_foreground keeps only slices with MORE than that many native foreground pixels (Q9).
@@ -163,7 +210,9 @@ class Prepared:
         cases = [self.case(case_id) for case_id in case_ids]
         spans = [np.arange(case.first, case.first + case.count) for case in cases]
         rows = np.concatenate(spans) if spans else np.empty(0, dtype=np.int64)
-        return rows if minimum_foreground is None else rows[self.foreground[rows] > minimum_foreground]
+        return (
+            rows if minimum_foreground is None else rows[self.foreground[rows] > minimum_foreground]
+        )
 
     def truth(self, case_id: str) -> np.ndarray:
         """The native mask, uint8 (z, y, x) in {0, 1}."""
@@ -180,20 +229,30 @@ class Prepared:
         return [self.cases[self.case_index[row]].prompt for row in rows]
 
     def to_native(
-        self, case_id: str, probability: np.ndarray, z: np.ndarray | None = None, *, threshold: float | None = 0.5
+        self,
+        case_id: str,
+        probability: np.ndarray,
+        z: np.ndarray | None = None,
+        *,
+        threshold: float | None = 0.5,
     ) -> np.ndarray:
-        """Foreground probabilities float32 (n, S, S) on the case's native grid, bilinear in the plane.
+        """Foreground probabilities float32 (n, S, S) on the case's native grid, bilinear in the
+        plane.
 
-        Returns uint8 {0, 1} = probability > threshold, or the float32 probabilities with threshold None. Given `z` int
-        (n,), the slice number of each plane: the whole volume (z, y, x), other slices background (Q9 drops some).
-        Without: the n planes alone, (n, y, x).
+        Returns uint8 {0, 1} = probability > threshold, or the float32 probabilities with threshold
+        None. Given `z` int (n,), the slice number of each plane: the whole volume (z, y, x), other
+        slices background (Q9 drops some). Without: the n planes alone, (n, y, x).
         """
         depth, *plane_shape = self.case(case_id).shape
         if z is None:
             depth, z = len(probability), np.arange(len(probability))
         if len(probability) != len(z):
-            raise InputError(f"case {case_id}: {len(probability)} predicted slices for {len(z)} slice numbers.")
-        native = np.zeros((depth, *plane_shape), dtype=np.float32 if threshold is None else np.uint8)
+            raise InputError(
+                f"case {case_id}: {len(probability)} predicted slices for {len(z)} slice numbers."
+            )
+        native = np.zeros(
+            (depth, *plane_shape), dtype=np.float32 if threshold is None else np.uint8
+        )
         for plane, index in zip(probability, z, strict=True):
             resized = resize_linear(plane, tuple(plane_shape))
             native[index] = resized if threshold is None else resized > threshold

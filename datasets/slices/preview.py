@@ -1,8 +1,6 @@
-"""Contact sheets: cases of a source with their masks drawn in, and slices with what each edge detector finds there.
-
-Callers: `data preview`. Images are shown as a viewer shows them (anterior up, patient right on the left) with the
-pixels' true aspect ratio. Not here: figures of results (reports).
-"""
+"""Contact sheets: cases of a source with their masks drawn in, and slices with what each edge
+detector finds there. Images are shown as a viewer shows them (anterior up, patient right on the
+left) with the pixels' true aspect ratio. Not here: figures of results (reports)."""
 
 import os
 from pathlib import Path
@@ -25,7 +23,8 @@ _TILE_INCH = 2.1
 
 
 def contact_sheet(source: Source, out: Path, n: int = 8, report: Report = silent) -> Path:
-    """Writes a PNG with `n` cases spread over the source: volumes as five slices through the organ, 2D images as tiles.
+    """Writes a PNG with `n` cases spread over the source: volumes as five slices through the organ,
+    2D images as tiles.
 
     Returns the path. Raises InputError for n below 1 and for damaged cases.
     """
@@ -43,7 +42,9 @@ def contact_sheet(source: Source, out: Path, n: int = 8, report: Report = silent
     tiles, modality = iter(axes), source.triplet()[0].upper()
     for done, info in enumerate(chosen, start=1):
         case = first if done == 1 else source.load(info.id)
-        grey = grey_rule("ct-window" if modality == "CT" else "volume-percentile", modality, case.image)
+        grey = grey_rule(
+            "ct-window" if modality == "CT" else "volume-percentile", modality, case.image
+        )
         for z in _slices_through_organ(case, slices):
             _draw(next(tiles), case, int(z), grey(case.image[z]))
         report(done, len(chosen))
@@ -51,27 +52,46 @@ def contact_sheet(source: Source, out: Path, n: int = 8, report: Report = silent
 
 
 def edge_sheet(
-    source: Source, out: Path, n: int = 4, *, size: int, weights: Path | None = None, report: Report = silent
+    source: Source,
+    out: Path,
+    n: int = 4,
+    *,
+    size: int,
+    weights: Path | None = None,
+    report: Report = silent,
 ) -> Path:
-    """Writes a PNG with the fullest slice of `n` cases as a generator is conditioned on it, one detector per column.
+    """Writes a PNG with the fullest slice of `n` cases as a generator is conditioned on it, one
+    detector per column.
 
-    Slices are prepared at `size` px as runs prepare them; the mask boundary (Q18) stands in orange on the detected
-    edges. HED joins with its `weights`. Returns the path. Raises InputError for n below 1 and for damaged cases.
+    Slices are prepared at `size` px as runs prepare them; the mask boundary (Q18) stands in orange
+    on the detected edges. HED joins with its `weights`. Returns the path. Raises InputError for n
+    below 1 and for damaged cases.
     """
     if n < 1:
         raise InputError(f"a sheet of edges needs at least 1 case, not {n}.")
     infos = source.cases()
-    chosen = [infos[place] for place in np.linspace(0, len(infos) - 1, min(n, len(infos))).round().astype(int)]
-    detectors = {name: make_detector(name) for name in EDGES} | ({HED: make_detector(HED, weights)} if weights else {})
+    chosen = [
+        infos[place]
+        for place in np.linspace(0, len(infos) - 1, min(n, len(infos))).round().astype(int)
+    ]
+    detectors = {name: make_detector(name) for name in EDGES} | (
+        {HED: make_detector(HED, weights)} if weights else {}
+    )
     figure, axes = _canvas(
-        source, len(detectors) + 1, len(chosen), f"{len(chosen)} of {len(infos)} cases at {size} px · detected edges,"
-        f" mask boundary in orange{'' if weights else ' · HED needs --edge-weights'} · licence: {source.licence}",
-    )  # fmt: skip
+        source,
+        len(detectors) + 1,
+        len(chosen),
+        f"{len(chosen)} of {len(infos)} cases at {size} px · detected edges,"
+        f" mask boundary in orange{'' if weights else ' · HED needs --edge-weights'} · licence:"
+        f" {source.licence}",
+    )
     tiles, modality = iter(axes), source.triplet()[0]
     for done, info in enumerate(chosen, start=1):
         case = source.load(info.id)
         z = int(np.argmax(case.mask.sum(axis=(1, 2))))
-        image = grey_rule("slice-percentile", modality, case.image)(resize_linear(case.image[z], (size, size)))
+        image = grey_rule("slice-percentile", modality, case.image)(
+            resize_linear(case.image[z], (size, size))
+        )
         boundary = mask_boundary(resize_nearest(case.mask[z], (size, size)))
         place = f" · z {z}" if len(case.mask) > 1 else ""
         _tile(next(tiles), image, f"{info.id}{place}")
@@ -99,20 +119,33 @@ def _canvas(source: Source, columns: int, rows: int, detail: str) -> tuple[Figur
     figure = Figure(figsize=(width, height), facecolor=_PAPER)
     grid = figure.subplots(rows, columns, squeeze=False)
     figure.subplots_adjust(
-        left=0.1 / width, right=1 - 0.1 / width, bottom=0.05 / height, top=1 - header / height - 0.12 / height,
-        wspace=0.04, hspace=0.2 / _TILE_INCH,
-    )  # fmt: skip
+        left=0.1 / width,
+        right=1 - 0.1 / width,
+        bottom=0.05 / height,
+        top=1 - header / height - 0.12 / height,
+        wspace=0.04,
+        hspace=0.2 / _TILE_INCH,
+    )
     for axes in grid.flat:
         axes.set_axis_off()
         axes.set_anchor("NW")
     left, top = 0.1 / width, 1 - 0.12 / height
-    figure.text(left, top, f"{source.dataset}: {source.title}", color="white", fontsize=11, weight="bold", va="top")
+    figure.text(
+        left,
+        top,
+        f"{source.dataset}: {source.title}",
+        color="white",
+        fontsize=11,
+        weight="bold",
+        va="top",
+    )
     figure.text(left, top - 0.24 / height, detail, color=_TEXT, fontsize=7.5, va="top")
     return figure, list(grid.flat)
 
 
 def _slices_through_organ(case: Case, count: int) -> np.ndarray:
-    """`count` slice numbers evenly through the organ, or through the whole volume where the mask is empty."""
+    """`count` slice numbers evenly through the organ, or through the whole volume where the mask is
+    empty."""
     held = np.flatnonzero(case.mask.any(axis=(1, 2)))
     first, last = (held[0], held[-1]) if len(held) else (0, len(case.mask) - 1)
     inset = (last - first) / (2 * count)
@@ -121,7 +154,14 @@ def _slices_through_organ(case: Case, count: int) -> np.ndarray:
 
 def _draw(axes: Axes, case: Case, z: int, grey: np.ndarray) -> None:
     _, row_spacing, column_spacing = case.spacing
-    axes.imshow(grey, cmap="gray", vmin=0, vmax=255, aspect=row_spacing / column_spacing, interpolation="antialiased")
+    axes.imshow(
+        grey,
+        cmap="gray",
+        vmin=0,
+        vmax=255,
+        aspect=row_spacing / column_spacing,
+        interpolation="antialiased",
+    )
     mask = case.mask[z]
     if mask.any():
         # A frame of background closes the outline of a mask that touches the border.

@@ -1,8 +1,9 @@
-"""BUSI breast ultrasound (Al-Dhabyani et al. 2020): one folder per class, PNG images of differing sizes with masks.
+"""BUSI breast ultrasound (Al-Dhabyani et al. 2020): one folder per class, PNG images of differing
+sizes with masks.
 
-"malignant (1).png" belongs to "malignant (1)_mask.png"; further masks "_mask_1", "_mask_2" of one image are joined. The
-subset is always named in the title, because the paper's own 147 images match no class of BUSI (Q30). Callers: source,
-fetch. Not here: reading PNG (raster).
+"malignant (1).png" belongs to "malignant (1)_mask.png"; further masks "_mask_1", "_mask_2" of one
+image are joined. The subset is always named in the title, because the paper's own 147 images match
+no class of BUSI (Q30). Not here: reading PNG (raster).
 """
 
 import re
@@ -25,7 +26,8 @@ _TITLE = re.compile(r"BUSI \((malignant and benign|malignant|benign|normal)")
 
 
 def find_folder(dataset: str, data_root: Path) -> Path | None:
-    """The folder with the class folders: `data_root` itself or the published folder in it, or None."""
+    """The folder with the class folders: `data_root` itself or the published folder in it, or
+    None."""
     for folder in (data_root, data_root / PUBLISHED_FOLDERS["breast"]):
         if any((folder / name).is_dir() for name in PUBLISHED):
             return folder
@@ -41,7 +43,8 @@ def open_busi(dataset: str, data_root: Path, options: SourceOptions) -> "BusiSou
 
 
 class BusiSource(Source):
-    """Cases of one class, or of both lesion classes; ids such as "malignant (1)", stratum = the class, spacing 1 px."""
+    """Cases of one class, or of both lesion classes; ids such as "malignant (1)", stratum = the
+    class, spacing 1 px."""
 
     kind = "busi"
     dataset = "breast"
@@ -52,7 +55,9 @@ class BusiSource(Source):
         self.notes = []
         classes = ("malignant", "benign") if options.busi_class == "both" else (options.busi_class,)
         self._cases = {info.id: info for name in classes for info in self._of_class(name)}
-        counts = {name: sum(info.stratum == name for info in self._cases.values()) for name in classes}
+        counts = {
+            name: sum(info.stratum == name for info in self._cases.values()) for name in classes
+        }
         self.title = subset_title(options.busi_class, counts)
         for name, count in counts.items():
             if count != PUBLISHED[name]:
@@ -60,14 +65,17 @@ class BusiSource(Source):
                     f"BUSI: {count} of the {PUBLISHED[name]} published {name} images are here."
                 )
         self.notes.append(
-            "BUSI: patients and pixel sizes are not recorded, so every image counts as a patient of its own and"
+            "BUSI: patients and pixel sizes are not recorded, so every image counts as a patient"
+            " of its own and"
             " distances are in pixels."
         )
 
     def _of_class(self, name: str) -> list[CaseInfo]:
         directory = self.folder / name
         if not directory.is_dir():
-            raise InputError(f"{self.folder} holds no folder '{name}'; expected: {', '.join(PUBLISHED)}.")
+            raise InputError(
+                f"{self.folder} holds no folder '{name}'; expected: {', '.join(PUBLISHED)}."
+            )
         images, masks = {}, {}
         for path in directory.iterdir():
             if path.suffix.lower() != ".png" or path.name.startswith("."):
@@ -80,7 +88,12 @@ class BusiSource(Source):
         whole = sorted(images.keys() & masks.keys(), key=natural_key)
         self._check_pairs(directory, images, masks, whole)
         return [
-            CaseInfo(stem, stem, name, tuple(f"{name}/{file}" for file in (images[stem], *sorted(masks[stem]))))
+            CaseInfo(
+                stem,
+                stem,
+                name,
+                tuple(f"{name}/{file}" for file in (images[stem], *sorted(masks[stem]))),
+            )
             for stem in whole
         ]
 
@@ -103,13 +116,16 @@ class BusiSource(Source):
         text = f"BUSI in {directory}: {' and '.join(problems)}"
         if not self._options.allow_incomplete:
             raise InputError(
-                f"{text}; restore the files with {fetch_command('breast', self._root())}, or go on with the"
+                f"{text}; restore the files with {fetch_command('breast', self._root())}, or go on"
+                f" with the"
                 f" complete ones ({len(whole)}) by --allow-incomplete."
             )
         self.notes.append(f"{text}; going on with the complete ones ({len(whole)}).")
 
     def _root(self) -> Path:
-        return self.folder.parent if self.folder.name == PUBLISHED_FOLDERS["breast"] else self.folder
+        return (
+            self.folder.parent if self.folder.name == PUBLISHED_FOLDERS["breast"] else self.folder
+        )
 
     def cases(self) -> list[CaseInfo]:
         return list(self._cases.values())
@@ -133,7 +149,9 @@ class BusiSource(Source):
 
     def fingerprint(self) -> str:
         files = {name: self.folder / name for info in self.cases() for name in info.files}
-        return folder_fingerprint(files, {"cases": [info.id for info in self.cases()]}, self._options.fingerprint_cache)
+        return folder_fingerprint(
+            files, {"cases": [info.id for info in self.cases()]}, self._options.fingerprint_cache
+        )
 
     def write_mask(self, case_id: str, mask: np.ndarray, out: Path) -> Path:
         self.info(case_id)
@@ -141,14 +159,20 @@ class BusiSource(Source):
 
 
 def subset_title(busi_class: str, counts: Mapping[str, int]) -> str:
-    """'BUSI (malignant)', or 'BUSI (malignant, 147 of 210 images)'; counts: images that are there, per class of the subset."""
+    """'BUSI (malignant)', or 'BUSI (malignant, 147 of 210 images)'; counts: images that are there,
+    per class of the subset."""
     subset = "malignant and benign" if busi_class == "both" else busi_class
     published = sum(PUBLISHED[name] for name in counts)
     present = sum(counts.values())
-    return f"BUSI ({subset})" if present == published else f"BUSI ({subset}, {present} of {published} images)"
+    return (
+        f"BUSI ({subset})"
+        if present == published
+        else f"BUSI ({subset}, {present} of {published} images)"
+    )
 
 
 def busi_class_of(title: str) -> str | None:
-    """The option --busi-class that gives a source of this title; None for a title that `subset_title` does not make."""
+    """The option --busi-class that gives a source of this title; None for a title that
+    `subset_title` does not make."""
     found = _TITLE.match(title)
     return None if found is None else "both" if found[1] == "malignant and benign" else found[1]

@@ -1,4 +1,5 @@
-"""A user's own images as a source, described by one small YAML file: 2D images with masks, or a folder in MSD layout.
+"""A user's own images as a source, described by one small YAML file: 2D images with masks, or a
+folder in MSD layout.
 
     dataset: breast                      # the task the images stand for
     title: Ultrasound of our clinic
@@ -9,7 +10,7 @@
     group: ^(p\\d+)_                      # the patient, so that none crosses folds
     spacing_mm: [0.1, 0.1]               # row, column
 
-Callers: source. Not here: the keys (folder_yaml), MSD layout (msd).
+Not here: the keys (folder_yaml), MSD layout (msd).
 """
 
 import re
@@ -28,10 +29,14 @@ from datasets.sources.msd import MsdSource
 
 
 def open_folder(dataset: str, path: Path, options: SourceOptions) -> Source:
-    """The source that the YAML file `path` describes. Raises InputError where it describes another dataset."""
+    """The source that the YAML file `path` describes. Raises InputError where it describes another
+    dataset."""
     spec = read_folder_spec(path)
     if spec.dataset != dataset:
-        raise InputError(f"{path} describes the dataset {spec.dataset}, not {dataset}; use --dataset {spec.dataset}.")
+        raise InputError(
+            f"{path} describes the dataset {spec.dataset}, not {dataset}; use --dataset"
+            f" {spec.dataset}."
+        )
     if spec.msd is None:
         return FolderSource(spec, options)
     return MsdSource(
@@ -54,7 +59,10 @@ def _part_of_id(expression: str, key: str, where: Path | str) -> Callable[[str],
     def part(case_id: str) -> str:
         match = compiled.search(case_id)
         if match is None or not match[1]:
-            raise InputError(f"{where}: the expression of {key}, '{expression}', finds nothing in case '{case_id}'.")
+            raise InputError(
+                f"{where}: the expression of {key}, '{expression}', finds nothing in case"
+                f" '{case_id}'."
+            )
         return match[1]
 
     return part
@@ -70,14 +78,24 @@ class FolderSource(Source):
         self.notes = []
         self._spec, self._options = spec, options
         self._images, self._masks = self._paired()
-        group = _part_of_id(spec.group, "group", spec.title) if spec.group else lambda case_id: case_id
-        stratum = _part_of_id(spec.stratum, "stratum", spec.title) if spec.stratum else lambda case_id: None
+        group = (
+            _part_of_id(spec.group, "group", spec.title) if spec.group else lambda case_id: case_id
+        )
+        stratum = (
+            _part_of_id(spec.stratum, "stratum", spec.title)
+            if spec.stratum
+            else lambda case_id: None
+        )
         self._cases = [
-            CaseInfo(name, group(name), stratum(name), (self._images[name].name, self._masks[name].name))
+            CaseInfo(
+                name, group(name), stratum(name), (self._images[name].name, self._masks[name].name)
+            )
             for name in sorted(self._images, key=natural_key)
         ]
         if not spec.group:
-            self.notes.append(f"{self.title}: no group is given, so every image counts as a patient of its own.")
+            self.notes.append(
+                f"{self.title}: no group is given, so every image counts as a patient of its own."
+            )
         if spec.spacing_mm is None:
             self.notes.append(f"{self.title}: no spacing_mm is given, so distances are in pixels.")
 
@@ -85,23 +103,42 @@ class FolderSource(Source):
         spec = self._spec
         masks = _files(spec.masks, spec.mask_suffix)
         taken = set(masks.values()) if spec.mask_suffix else set()
-        images = {name: path for name, path in _files(spec.images, spec.image_suffix).items() if path not in taken}
+        images = {
+            name: path
+            for name, path in _files(spec.images, spec.image_suffix).items()
+            if path not in taken
+        }
         if not images:
             wanted = spec.image_suffix or ", ".join(raster.SUFFIXES)
-            raise InputError(f"{self.title}: {spec.images} holds no image ending in {wanted}; check image_suffix.")
+            raise InputError(
+                f"{self.title}: {spec.images} holds no image ending in {wanted}; check"
+                f" image_suffix."
+            )
         lonely_images = sorted(images.keys() - masks.keys(), key=natural_key)
         lonely_masks = sorted(masks.keys() - images.keys(), key=natural_key)
         whole = images.keys() & masks.keys()
         if lonely_images or lonely_masks:
             problems = []
             if lonely_images:
-                problems.append(f"{len(lonely_images)} of {len(images)} images have no mask ({some(lonely_images)})")
+                problems.append(
+                    f"{len(lonely_images)} of {len(images)} images have no mask"
+                    f" ({some(lonely_images)})"
+                )
             if lonely_masks:
-                problems.append(f"{len(lonely_masks)} of {len(masks)} masks have no image ({some(lonely_masks)})")
+                problems.append(
+                    f"{len(lonely_masks)} of {len(masks)} masks have no image"
+                    f" ({some(lonely_masks)})"
+                )
             text = f"{self.title}: {' and '.join(problems)}"
             if not whole or not self._options.allow_incomplete:
-                further = f", or go on with the complete ones ({len(whole)}) by --allow-incomplete" if whole else ""
-                raise InputError(f"{text}; check the folders, image_suffix and mask_suffix{further}.")
+                further = (
+                    f", or go on with the complete ones ({len(whole)}) by --allow-incomplete"
+                    if whole
+                    else ""
+                )
+                raise InputError(
+                    f"{text}; check the folders, image_suffix and mask_suffix{further}."
+                )
             self.notes.append(f"{text}; going on with the complete ones ({len(whole)}).")
         return {name: images[name] for name in whole}, {name: masks[name] for name in whole}
 
@@ -140,7 +177,8 @@ class FolderSource(Source):
 
 
 def _files(folder: Path, suffix: str | None) -> dict[str, Path]:
-    """Image files of a folder: name without `suffix` (without the file type where it is None) -> path."""
+    """Image files of a folder: name without `suffix` (without the file type where it is None) ->
+    path."""
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         if path.name.startswith(".") or path.suffix.lower() not in raster.SUFFIXES:
@@ -149,6 +187,9 @@ def _files(folder: Path, suffix: str | None) -> dict[str, Path]:
             continue
         name = path.stem if suffix is None else path.name.removesuffix(suffix)
         if name in found:
-            raise InputError(f"{folder} holds two files for '{name}' ({found[name].name}, {path.name}); remove one.")
+            raise InputError(
+                f"{folder} holds two files for '{name}' ({found[name].name}, {path.name}); remove"
+                f" one."
+            )
         found[name] = path
     return found

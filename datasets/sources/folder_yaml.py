@@ -1,4 +1,4 @@
-"""The YAML file that describes a user's own images, read and checked key by key. Callers: folder.
+"""The YAML file that describes a user's own images, read and checked key by key.
 
 A mistake is named with its key and line. Not here: the images.
 """
@@ -15,9 +15,20 @@ from benchmark.core.registry import did_you_mean
 from datasets.prompts import DATASETS, triplet
 
 _TEXT_KEYS = (
-    "dataset", "title", "licence", "images", "masks", "image_suffix", "mask_suffix", "msd", "modality", "organ",
-    "category", "group", "stratum",
-)  # fmt: skip
+    "dataset",
+    "title",
+    "licence",
+    "images",
+    "masks",
+    "image_suffix",
+    "mask_suffix",
+    "msd",
+    "modality",
+    "organ",
+    "category",
+    "group",
+    "stratum",
+)
 _LIST_KEYS = ("spacing_mm", "labels")
 KEYS = (*_TEXT_KEYS, *_LIST_KEYS)
 
@@ -26,12 +37,13 @@ KEYS = (*_TEXT_KEYS, *_LIST_KEYS)
 class FolderSpec:
     """A user's images as one YAML file describes them.
 
-    dataset: the task they stand for; title and licence: shown with every result. Either `msd`, a folder with
-    dataset.json, or `images` and `masks`, two folders of 2D images (may be the same one) paired by name: what is left
-    of a file name without image_suffix equals what is left of its mask's name without mask_suffix; None means the file
-    type. words: (modality, organ, category) of the prompts. group, stratum: regular expressions whose first bracket,
-    searched in the case's id, is the patient, or the class that folds are stratified by. spacing_mm: (row, column) for
-    2D, (z, row, column) for msd, or None. labels: the mask values that are foreground; None: any one value.
+    dataset: the task they stand for; title and licence: shown with every result. Either `msd`, a
+    folder with dataset.json, or `images` and `masks`, two folders of 2D images (may be the same
+    one) paired by name: what is left of a file name without image_suffix equals what is left of its
+    mask's name without mask_suffix; None means the file type. words: (modality, organ, category) of
+    the prompts. group, stratum: regular expressions whose first bracket, searched in the case's id,
+    is the patient, or the class that folds are stratified by. spacing_mm: (row, column) for 2D, (z,
+    row, column) for msd, or None. labels: the mask values that are foreground; None: any one value.
     """
 
     dataset: str
@@ -50,7 +62,8 @@ class FolderSpec:
 
 
 def read_folder_spec(path: Path) -> FolderSpec:
-    """Reads and checks the file; folders in it are relative to it. Raises InputError naming key and line."""
+    """Reads and checks the file; folders in it are relative to it. Raises InputError naming key and
+    line."""
     values, lines = _read(path)
 
     def fail(key: str, problem: str) -> InputError:
@@ -61,7 +74,10 @@ def read_folder_spec(path: Path) -> FolderSpec:
             raise fail(key, f"must be text, not {values[key]!r}")
     for key in ("dataset", "title"):
         if key not in values:
-            raise InputError(f"{path} lacks the key '{key}'; needed are dataset, title, and images and masks, or msd.")
+            raise InputError(
+                f"{path} lacks the key '{key}'; needed are dataset, title, and images and masks,"
+                f" or msd."
+            )
     if values["dataset"] not in DATASETS:
         hint = did_you_mean(values["dataset"], DATASETS)
         raise fail("dataset", f"is '{values['dataset']}'{hint}; known: {', '.join(DATASETS)}")
@@ -92,13 +108,19 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         loaded = yaml.safe_load(text)
     except FileNotFoundError as error:
-        raise InputError(f"the source file {path} does not exist; give --source an existing YAML file.") from error
+        raise InputError(
+            f"the source file {path} does not exist; give --source an existing YAML file."
+        ) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read {path} ({type(error).__name__}); give --source a YAML text file.") from error
+        raise InputError(
+            f"cannot read {path} ({type(error).__name__}); give --source a YAML text file."
+        ) from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
-        raise InputError(f"{path}{where} is not YAML: {getattr(error, 'problem', None) or error}.") from error
+        raise InputError(
+            f"{path}{where} is not YAML: {getattr(error, 'problem', None) or error}."
+        ) from error
     if not isinstance(node, yaml.MappingNode):
         raise InputError(f"{path} must hold 'key: value' lines; known keys: {', '.join(KEYS)}.")
     lines: dict[str, int] = {}
@@ -106,10 +128,14 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
         key, line = key_node.value, key_node.start_mark.line + 1
         if key not in KEYS:
             raise InputError(
-                f"{path}, line {line}: unknown key '{key}'{did_you_mean(str(key), KEYS)}; known: {', '.join(KEYS)}."
+                f"{path}, line {line}: unknown key '{key}'{did_you_mean(str(key), KEYS)}; known:"
+                f" {', '.join(KEYS)}."
             )
         if key in lines:
-            raise InputError(f"{path}, line {line}: key '{key}' appears again; it stands in line {lines[key]} already.")
+            raise InputError(
+                f"{path}, line {line}: key '{key}' appears again; it stands in line {lines[key]}"
+                f" already."
+            )
         lines[key] = line
     return loaded, lines
 
@@ -118,7 +144,11 @@ def _folders(path: Path, values: dict, fail) -> dict[str, Path]:
     if "msd" in values:
         for key in ("images", "masks", "image_suffix", "mask_suffix", "labels", "stratum"):
             if key in values:
-                raise fail(key, "does not go with msd, whose dataset.json lists images and labels; remove one of them")
+                raise fail(
+                    key,
+                    "does not go with msd, whose dataset.json lists images and labels; remove one"
+                    " of them",
+                )
         names = ("msd",)
     else:
         for key in ("images", "masks"):
@@ -129,8 +159,14 @@ def _folders(path: Path, values: dict, fail) -> dict[str, Path]:
     for name, folder in folders.items():
         if not folder.is_dir():
             raise fail(name, f"names the folder {folder}, which does not exist")
-    if len({folder.resolve() for folder in folders.values()}) < len(folders) and "mask_suffix" not in values:
-        raise fail("masks", "is the folder of the images too; give mask_suffix, how a mask's file name ends")
+    if (
+        len({folder.resolve() for folder in folders.values()}) < len(folders)
+        and "mask_suffix" not in values
+    ):
+        raise fail(
+            "masks",
+            "is the folder of the images too; give mask_suffix, how a mask's file name ends",
+        )
     return folders
 
 
@@ -146,9 +182,18 @@ def _check_expression(expression: str, fail) -> None:
 def _spacing(values: dict, fail) -> tuple[float, ...] | None:
     if "spacing_mm" not in values:
         return None
-    spacing, names = values["spacing_mm"], ("z, row, column") if "msd" in values else ("row, column")
-    numbers = isinstance(spacing, list) and all(isinstance(v, int | float) and not isinstance(v, bool) for v in spacing)
-    if not numbers or len(spacing) != len(names.split(", ")) or not all(0 < value < 1000 for value in spacing):
+    spacing, names = (
+        values["spacing_mm"],
+        ("z, row, column") if "msd" in values else ("row, column"),
+    )
+    numbers = isinstance(spacing, list) and all(
+        isinstance(v, int | float) and not isinstance(v, bool) for v in spacing
+    )
+    if (
+        not numbers
+        or len(spacing) != len(names.split(", "))
+        or not all(0 < value < 1000 for value in spacing)
+    ):
         raise fail("spacing_mm", f"must be a list of positive mm, [{names}], not {spacing!r}")
     return tuple(float(value) for value in spacing)
 
@@ -157,6 +202,13 @@ def _labels(values: dict, fail) -> tuple[int, ...] | None:
     if "labels" not in values:
         return None
     labels = values["labels"]
-    if not isinstance(labels, list) or not labels or not all(type(value) is int and value > 0 for value in labels):
-        raise fail("labels", f"must be a list of the mask values that are foreground, such as [1], not {labels!r}")
+    if (
+        not isinstance(labels, list)
+        or not labels
+        or not all(type(value) is int and value > 0 for value in labels)
+    ):
+        raise fail(
+            "labels",
+            f"must be a list of the mask values that are foreground, such as [1], not {labels!r}",
+        )
     return tuple(labels)

@@ -1,6 +1,7 @@
-"""dataset.json of a Medical Segmentation Decathlon folder, read and checked. Callers: msd, fetch.
+"""dataset.json of a Medical Segmentation Decathlon folder, read and checked.
 
-The file comes from outside: names in it may be absolute or climb out of the folder, and such a file is refused.
+The file comes from outside: names in it may be absolute or climb out of the folder, and such a file
+is refused.
 """
 
 import json
@@ -13,7 +14,8 @@ from benchmark.core.errors import InputError
 
 @dataclass(frozen=True)
 class Entry:
-    """One training case: id, and its image and label relative to the folder ("imagesTr/prostate_16.nii.gz")."""
+    """One training case: id, and its image and label relative to the folder
+    ("imagesTr/prostate_16.nii.gz")."""
 
     id: str
     image: str
@@ -22,7 +24,8 @@ class Entry:
 
 @dataclass(frozen=True)
 class Description:
-    """name, licence, the channels' names in order, labels: value -> name without background, and training cases."""
+    """name, licence, the channels' names in order, labels: value -> name without background, and
+    training cases."""
 
     name: str
     licence: str
@@ -32,24 +35,30 @@ class Description:
 
 
 def read_description(folder: Path) -> Description:
-    """Reads folder/dataset.json. Raises InputError where it is absent, broken, or names files outside the folder."""
+    """Reads folder/dataset.json. Raises InputError where it is absent, broken, or names files
+    outside the folder."""
     path = folder / "dataset.json"
     try:
         raw = json.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
         raise InputError(
-            f"{folder} holds no dataset.json; a folder in MSD layout has dataset.json, imagesTr and labelsTr."
+            f"{folder} holds no dataset.json; a folder in MSD layout has dataset.json, imagesTr"
+            f" and labelsTr."
         ) from error
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}: {error.msg}"
         raise InputError(f"{path} is not JSON ({where}); restore the published file.") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read {path} ({type(error).__name__}); restore the published file.") from error
+        raise InputError(
+            f"cannot read {path} ({type(error).__name__}); restore the published file."
+        ) from error
     if not isinstance(raw, dict):
         raise InputError(f"{path} holds no JSON object; restore the published file.")
     training = raw.get("training")
     if not isinstance(training, list) or not training:
-        raise InputError(f'{path} lists no cases under "training"; it must be a list of image and label files.')
+        raise InputError(
+            f'{path} lists no cases under "training"; it must be a list of image and label files.'
+        )
     entries = tuple(_entry(item, index, path) for index, item in enumerate(training))
     twice = [name for name, count in Counter(entry.id for entry in entries).items() if count > 1]
     if twice:
@@ -66,7 +75,9 @@ def read_description(folder: Path) -> Description:
 def _entry(item: object, index: int, path: Path) -> Entry:
     names = [item.get(key) for key in ("image", "label")] if isinstance(item, dict) else []
     if not names or not all(isinstance(name, str) and name for name in names):
-        raise InputError(f'{path}: entry {index + 1} under "training" needs an "image" and a "label" file name.')
+        raise InputError(
+            f'{path}: entry {index + 1} under "training" needs an "image" and a "label" file name.'
+        )
     image, label = (_inside(name, path) for name in names)
     return Entry(PurePosixPath(image).name.removesuffix(".gz").removesuffix(".nii"), image, label)
 
@@ -74,21 +85,37 @@ def _entry(item: object, index: int, path: Path) -> Entry:
 def _inside(name: str, path: Path) -> str:
     """The name as a plain relative path; raises InputError where it leaves the folder."""
     posix, windows = PurePosixPath(name), PureWindowsPath(name)
-    if posix.is_absolute() or windows.drive or windows.root or ".." in posix.parts or ".." in windows.parts:
-        raise InputError(f"{path} names a file outside its folder ('{name}'); only relative names inside it are read.")
+    if (
+        posix.is_absolute()
+        or windows.drive
+        or windows.root
+        or ".." in posix.parts
+        or ".." in windows.parts
+    ):
+        raise InputError(
+            f"{path} names a file outside its folder ('{name}'); only relative names inside it are"
+            f" read."
+        )
     return posix.as_posix()
 
 
 def _channels(modality: object, path: Path) -> tuple[str, ...]:
     if not isinstance(modality, dict) or not all(str(key).isdigit() for key in modality):
-        raise InputError(f'{path}: "modality" must map channel numbers to names, such as {{"0": "MRI"}}.')
+        raise InputError(
+            f'{path}: "modality" must map channel numbers to names, such as {{"0": "MRI"}}.'
+        )
     return tuple(str(modality[key]) for key in sorted(modality, key=int))
 
 
 def _labels(labels: object, path: Path) -> dict[int, str]:
     if not isinstance(labels, dict) or not all(str(key).isdigit() for key in labels):
-        raise InputError(f'{path}: "labels" must map values to names, such as {{"0": "background", "1": "spleen"}}.')
+        raise InputError(
+            f'{path}: "labels" must map values to names, such as {{"0": "background", "1":'
+            f' "spleen"}}.'
+        )
     foreground = {int(key): str(name) for key, name in labels.items() if int(key) > 0}
     if not foreground:
-        raise InputError(f'{path}: "labels" names no foreground; at least one label above 0 is needed.')
+        raise InputError(
+            f'{path}: "labels" names no foreground; at least one label above 0 is needed.'
+        )
     return foreground

@@ -1,8 +1,8 @@
 """Sources: where a dataset's images come from, and how one is chosen.
 
-`open_source` is what callers use; `auto` takes the real data where it lies under the data root and the phantom
-otherwise, and always says which. Callers: benchmark stages and plan, the `data` commands. Not here: the readers
-themselves (msd, busi, folder, phantom_source), download (fetch).
+`open_source` is what callers use; `auto` takes the real data where it lies under the data root and
+the phantom otherwise, and always says which. Not here: the readers themselves (msd, busi, folder,
+phantom_source), download (fetch).
 """
 
 from pathlib import Path
@@ -10,10 +10,22 @@ from pathlib import Path
 from benchmark.core.errors import InputError
 from benchmark.core.registry import Registry, check_name
 from datasets.prompts import DATASETS
-from datasets.sources.base import BUSI_CLASSES, REAL_SOURCES, Source, SourceOptions, _one_level_down, fetch_command
+from datasets.sources.base import (
+    BUSI_CLASSES,
+    REAL_SOURCES,
+    Source,
+    SourceOptions,
+    _one_level_down,
+    fetch_command,
+)
 
-_OPENERS = Registry("source", {"msd": "datasets.sources.msd:open_msd", "busi": "datasets.sources.busi:open_busi"})
-_FINDERS = Registry("source", {"msd": "datasets.sources.msd:find_folder", "busi": "datasets.sources.busi:find_folder"})
+_OPENERS = Registry(
+    "source", {"msd": "datasets.sources.msd:open_msd", "busi": "datasets.sources.busi:open_busi"}
+)
+_FINDERS = Registry(
+    "source",
+    {"msd": "datasets.sources.msd:find_folder", "busi": "datasets.sources.busi:find_folder"},
+)
 _YAML_SUFFIXES = (".yaml", ".yml")
 
 
@@ -26,10 +38,12 @@ def open_source(
     phantom_size: int,
     options: SourceOptions = SourceOptions(),
 ) -> Source:
-    """Opens the source called `source` ("auto", "msd", "busi", "phantom" or the path of a YAML file) of `dataset`.
+    """Opens the source called `source` ("auto", "msd", "busi", "phantom" or the path of a YAML
+    file) of `dataset`.
 
-    data_root: the folder that holds the published folder, or that folder. phantom_cases and phantom_size (px) only
-    matter for the phantom. Raises InputError for unknown names, a missing or wrongly laid out folder and missing files.
+    data_root: the folder that holds the published folder, or that folder. phantom_cases and
+    phantom_size (px) only matter for the phantom. Raises InputError for unknown names, a missing or
+    wrongly laid out folder and missing files.
     """
     check_name("dataset", dataset, DATASETS)
     check_name("busi class", options.busi_class, BUSI_CLASSES)
@@ -47,7 +61,10 @@ def open_source(
             return _OPENERS.load(real)(dataset, data_root, options)
         return _fallback(dataset, data_root, phantom_cases, phantom_size)
     if source != real:
-        raise InputError(f"dataset {dataset} does not come from {source}; use --source {real}, phantom or a YAML file.")
+        raise InputError(
+            f"dataset {dataset} does not come from {source}; use --source {real}, phantom or a"
+            f" YAML file."
+        )
     if data_root is None:
         raise InputError(
             f"--source {source} needs --data-root DIR, the folder that holds the published data;"
@@ -62,7 +79,10 @@ def _existing_folder(data_root: Path | None) -> Path | None:
     data_root = Path(data_root)
     if not data_root.is_dir():
         what = "is a file, not a folder" if data_root.exists() else "does not exist"
-        raise InputError(f"the data root {data_root} {what}; --data-root is the folder that holds the published data.")
+        raise InputError(
+            f"the data root {data_root} {what}; --data-root is the folder that holds the published"
+            f" data."
+        )
     return data_root
 
 

@@ -1,7 +1,5 @@
-"""The built-in phantom as a source: synthetic cases that need no download, drawn from a fixed seed.
-
-Callers: source. Not here: the images themselves (datasets/phantoms).
-"""
+"""The built-in phantom as a source: synthetic cases that need no download, drawn from a fixed
+seed. Not here: the images themselves (datasets/phantoms)."""
 
 import hashlib
 import json
@@ -21,7 +19,8 @@ SIZES_PX = (32, 384)
 
 
 class PhantomSource(Source):
-    """`cases` phantoms of `size` px a side; ids "phantom_00" on. Every case is a patient of its own."""
+    """`cases` phantoms of `size` px a side; ids "phantom_00" on. Every case is a patient of its
+    own."""
 
     kind = "phantom"
     licence = "made by this program"
@@ -30,13 +29,18 @@ class PhantomSource(Source):
         if cases < 1:
             raise InputError(f"the phantom needs at least 1 case, not {cases}.")
         if not SIZES_PX[0] <= size <= SIZES_PX[1]:
-            raise InputError(f"the phantom can be {SIZES_PX[0]} to {SIZES_PX[1]} px a side, not {size}.")
+            raise InputError(
+                f"the phantom can be {SIZES_PX[0]} to {SIZES_PX[1]} px a side, not {size}."
+            )
         self.dataset, self.title, self._size = dataset, "phantom", size
         self.notes: list[str] = []
         self._index = {f"phantom_{index:02d}": index for index in range(cases)}
 
     def cases(self) -> list[CaseInfo]:
-        return [CaseInfo(case_id, case_id, self._stratum(index)) for case_id, index in self._index.items()]
+        return [
+            CaseInfo(case_id, case_id, self._stratum(index))
+            for case_id, index in self._index.items()
+        ]
 
     def _stratum(self, index: int) -> str | None:
         """Only the breast phantom has classes, as BUSI has."""
@@ -44,9 +48,16 @@ class PhantomSource(Source):
 
     def load(self, case_id: str) -> Case:
         info = self.info(case_id)
-        image, mask, spacing_mm = PHANTOMS.load(self.dataset)(self._index[case_id], _SEED, self._size)
+        image, mask, spacing_mm = PHANTOMS.load(self.dataset)(
+            self._index[case_id], _SEED, self._size
+        )
         return checked_case(
-            info, image, mask, (1,), spacing=tuple(float(value) for value in spacing_mm), spacing_unit="mm"
+            info,
+            image,
+            mask,
+            (1,),
+            spacing=tuple(float(value) for value in spacing_mm),
+            spacing_unit="mm",
         )
 
     def fingerprint(self) -> str:

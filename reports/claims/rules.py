@@ -1,8 +1,10 @@
-"""One rule per kind of claim: what a group's records say of it. A rule never looks at where the images come from.
+"""One rule per kind of claim: what a group's records say of it. A rule never looks at where the
+images come from.
 
-Each rule returns (outcome, sentence with numbers), or None where the group lacks the runs it needs. The interval is the
-95 % interval over seeds, folds and cases; "within" means the 90 % interval lies within MARGIN, one Dice point.
-Outcomes: HOLDS, FAILS, or OPEN where the interval is too wide to tell. Callers: claims.
+Each rule returns (outcome, sentence with numbers), or None where the group lacks the runs it
+needs. The interval is the 95 % interval over seeds, folds and cases; "within" means the 90 %
+interval lies within MARGIN, one Dice point. Outcomes: HOLDS, FAILS, or OPEN where the interval is
+too wide to tell.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,9 +27,11 @@ FIVE_NETWORKS = ("unet", "resunet", "resnet50-unet", "attention-unet", "swin-une
 
 
 def gain(summary: Summary, name: str) -> Outcome | None:
-    """A row's relative gain over `none`: at least the printed one, less, or too uncertain to part it from none.
+    """A row's relative gain over `none`: at least the printed one, less, or too uncertain to part
+    it from none.
 
-    Holds if the interval excludes 0 on the printed side and reaches the printed gain; fails if it ends before it.
+    Holds if the interval excludes 0 on the printed side and reaches the printed gain; fails if it
+    ends before it.
     """
     label, base = label_of(summary, name), none_label(summary.group)
     printed = paper_gain_percent(summary.group.spec.dataset, name)
@@ -41,7 +45,9 @@ def gain(summary: Summary, name: str) -> Outcome | None:
     text = f"gain {_text(ours, ' %')}; printed {printed:+.2f} %"
     low, high = (ours.low, ours.high) if printed > 0 else (-ours.high, -ours.low)
     if high < abs(printed):
-        return FAILS, f"{text}: less than printed" + ("" if low > 0 else ", and not told apart from none")
+        return FAILS, f"{text}: less than printed" + (
+            "" if low > 0 else ", and not told apart from none"
+        )
     return (HOLDS, text) if low > 0 else (OPEN, f"{text}: neither that nor 0 is excluded")
 
 
@@ -60,7 +66,8 @@ def best(summary: Summary, name: str) -> Outcome | None:
 
 
 def no_better_than_single(summary: Summary, name: str) -> Outcome | None:
-    """DeepStack against the best single transform; None where the protocol drops it, or a transform is missing."""
+    """DeepStack against the best single transform; None where the protocol drops it, or a transform
+    is missing."""
     rows = _table_rows(summary)
     singles = [label for row, label in rows.items() if row.startswith("Random")]
     dropped = summary.group.spec.protocol.deepstack == "dropped"
@@ -71,7 +78,11 @@ def no_better_than_single(summary: Summary, name: str) -> Outcome | None:
     text = f"{rows[name]} minus {other}: {_points(found)}"
     if found.low > 0:
         return FAILS, f"{text}: better"
-    return (HOLDS, text) if found.high < MARGIN else (OPEN, f"{text}: a gain of more than a point is not excluded")
+    return (
+        (HOLDS, text)
+        if found.high < MARGIN
+        else (OPEN, f"{text}: a gain of more than a point is not excluded")
+    )
 
 
 def smaller_sd(summary: Summary, name: str) -> Outcome | None:
@@ -84,17 +95,22 @@ def smaller_sd(summary: Summary, name: str) -> Outcome | None:
     ratio, p_value = spread_ratio(*pairs[:, np.isfinite(pairs).all(0)])
     if not np.isfinite(p_value):
         return None
-    text = f"SD over cases {ratio:.2f} times that of none (p {'< 0.001' if p_value < 0.001 else f'= {p_value:.3f}'})"
+    text = (
+        f"SD over cases {ratio:.2f} times that of none (p"
+        f" {'< 0.001' if p_value < 0.001 else f'= {p_value:.3f}'})"
+    )
     if p_value >= ALPHA:
         return OPEN, text
     return (HOLDS if ratio < 1 else FAILS), text
 
 
 def nearer_images(summary: Summary, name: str) -> Outcome | None:
-    """The five measures of Table I, emitdiff minus pix2pix, by case, on samples made from held-out cases.
+    """The five measures of Table I, emitdiff minus pix2pix, by case, on samples made from held-out
+    cases.
 
-    Holds if all five intervals lie on the near side of 0 (errors below, SSIM and MS-SSIM above), fails if one lies on the
-    far side. The size of the printed differences is not asked for. None unless both were audited at their preset's settings.
+    Holds if all five intervals lie on the near side of 0 (errors below, SSIM and MS-SSIM above),
+    fails if one lies on the far side. The size of the printed differences is not asked for. None
+    unless both were audited at their preset's settings.
     """
     pair = nearness_labels(summary)
     samples = next(iter(audited([summary])), None)
@@ -124,7 +140,9 @@ def ratio_plateau(curve: Curve) -> Outcome | None:
     text = f"n = 10 minus n = 0: {_points(rise)}"
     if rise.high <= 0:
         return FAILS, f"{text}: no gain to level off"
-    outcome, flat = _flat([(point, lambda level, p=point: curve.difference(p, ten, level)) for point in above])
+    outcome, flat = _flat(
+        [(point, lambda level, p=point: curve.difference(p, ten, level)) for point in above]
+    )
     if outcome == HOLDS and rise.low <= 0:
         outcome = OPEN
     return outcome, f"{text}; n > 10 against 10: {flat}"
@@ -135,7 +153,9 @@ def alpha_plateau(curve: Curve) -> Outcome | None:
     inside = [point for point in curve.points if 0.2 <= point.value <= 0.8]
     if len(inside) < 3 or curve.at(0.2) is None or curve.at(0.8) is None:
         return None
-    outcome, flat = _flat([(p, lambda level, p=p: curve.from_mean_of(p, inside, level)) for p in inside])
+    outcome, flat = _flat(
+        [(p, lambda level, p=p: curve.from_mean_of(p, inside, level)) for p in inside]
+    )
     return outcome, f"alpha 0.2 to 0.8 against their mean: {flat}"
 
 
@@ -148,7 +168,8 @@ def middle_patch(curve: Curve) -> Outcome | None:
     top = max(middle, key=lambda point: point.dice.mean)
     edges = [curve.difference(top, edge) for edge in (smallest, largest)]
     text = (
-        f"patch {top.value} px minus 1 px: {_points(edges[0])}; minus {largest.value:g} px (whole): {_points(edges[1])}"
+        f"patch {top.value} px minus 1 px: {_points(edges[0])}; minus {largest.value:g} px"
+        f" (whole): {_points(edges[1])}"
     )
     if all(edge.low > 0 for edge in edges):
         return HOLDS, text
@@ -169,14 +190,18 @@ def architectures(family: Family) -> Outcome | None:
 
 
 BY_ROW: dict[str, Callable[[Summary, str], Outcome | None]] = {
-    "gain": gain, "best": best, "smaller_sd": smaller_sd, "no_better_than_single": no_better_than_single,
+    "gain": gain,
+    "best": best,
+    "smaller_sd": smaller_sd,
+    "no_better_than_single": no_better_than_single,
     "nearer_images": nearer_images,
-}  # fmt: skip
+}
 ON_SAMPLES = ("nearer_images",)  # these read audits of synthetic images, the others scores of cases
 BY_CURVE: dict[str, tuple[str, Callable[[Curve], Outcome | None]]] = {
-    "ratio_plateau": ("ratio", ratio_plateau), "alpha_plateau": ("alpha", alpha_plateau),
+    "ratio_plateau": ("ratio", ratio_plateau),
+    "alpha_plateau": ("alpha", alpha_plateau),
     "middle_patch": ("patch_size", middle_patch),
-}  # fmt: skip
+}
 BY_FAMILY = {"architectures": ("architecture", architectures)}
 
 
@@ -194,7 +219,9 @@ def nearness_labels(summary: Summary) -> tuple[str, ...]:
 def _table_rows(summary: Summary) -> dict[str, str]:
     """The paper's names of the group's scored methods -> their labels here."""
     preset = summary.group.spec.preset
-    named = {paper_method(runs.method, preset): runs.label for runs in reversed(summary.group.methods)}
+    named = {
+        paper_method(runs.method, preset): runs.label for runs in reversed(summary.group.methods)
+    }
     return {name: label for name, label in named.items() if name and label in summary.labels}
 
 
@@ -208,7 +235,9 @@ def _flat(points: list[tuple[Point, Callable[[float], Interval]]]) -> Outcome:
     text = ", ".join(f"{point.value:g}: {_points(found)}" for point, found in outer)
     if any(found.low > MARGIN or found.high < -MARGIN for _, found in outer):
         return FAILS, text
-    return (HOLDS if all(_within(difference(1 - 2 * ALPHA)) for _, difference in points) else OPEN), text
+    return (
+        HOLDS if all(_within(difference(1 - 2 * ALPHA)) for _, difference in points) else OPEN
+    ), text
 
 
 def _within(found: Interval) -> bool:

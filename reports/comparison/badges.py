@@ -1,7 +1,5 @@
-"""What a leaderboard says of records besides their numbers: whose they are, how far they were checked, who was refused.
-
-Callers: page; whoever merges submissions hands these in. Not here: the checks themselves.
-"""
+"""What a leaderboard says of records besides their numbers: whose they are, how far they were
+checked, who was refused. Not here: the checks themselves."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -14,10 +12,12 @@ VERIFIED = "verified"
 
 @dataclass(frozen=True)
 class Mark:
-    """Of one record. owner: who submitted it, as they call themselves, '' for the page's own records.
+    """Of one record. owner: who submitted it, as they call themselves, '' for the page's own
+    records.
 
-    badge: how far it was checked, for example VERIFIED (recomputed from predicted masks), '' for none. note: one
-    sentence for its page, '' for none. All three are shown as text, whatever they hold.
+    badge: how far it was checked, for example VERIFIED (recomputed from predicted masks), '' for
+    none. note: one sentence for its page, '' for none. All three are shown as text, whatever they
+    hold.
     """
 
     owner: str = ""
@@ -40,9 +40,11 @@ def owners(keys: Iterable[str], marks: Mapping[str, Mark]) -> str:
 
 
 def badges(keys: Iterable[str], marks: Mapping[str, Mark]) -> list[str]:
-    """['verified'] where all records hold that badge, ['verified: 2 of 3 runs'] where some do, [] where none does."""
+    """['verified'] where all records hold that badge, ['verified: 2 of 3 runs'] where some do, []
+    where none does."""
     held = [one_line(marks[key].badge) if key in marks else "" for key in keys]
     counts = Counter(badge for badge in held if badge)
     return [
-        badge if count == len(held) else f"{badge}: {count} of {len(held)} runs" for badge, count in sorted(counts.items())
+        badge if count == len(held) else f"{badge}: {count} of {len(held)} runs"
+        for badge, count in sorted(counts.items())
     ]

@@ -1,7 +1,5 @@
-"""What a reader must know about a group besides its numbers: how they are made, and what is wrong with them.
-
-Callers: tables, page, claims. `notes_on_numbers` holds for sound results too; `warnings` is empty for them.
-"""
+"""What a reader must know about a group besides its numbers: how they are made, and what is wrong
+with them. `notes_on_numbers` holds for sound results too; `warnings` is empty for them."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -22,7 +20,8 @@ _DEFECTS: WeakKeyDictionary[Group, list[str]] = WeakKeyDictionary()
 
 _SPREAD = {
     "cases": "mean and SD (n - 1) over all cases",
-    "folds": "mean of the fold means and root mean square of the fold SDs (n - 1; switch aggregate = folds, Q19)",
+    "folds": "mean of the fold means and root mean square of the fold SDs (n - 1; switch aggregate"
+    " = folds, Q19)",
 }
 _HD95 = {
     "pooled": "95th percentile of both directed distance sets pooled",
@@ -37,27 +36,41 @@ _ASSD = {
 def notes_on_numbers(summary: Summary) -> list[str]:
     """How the numbers of the tables are made, in sentences that stand under them."""
     group, protocol = summary.group, summary.group.spec.protocol
-    over = f"; a case's value is first averaged over its seeds ({_listed(group.seeds)})" if len(group.seeds) > 1 else ""
+    over = (
+        f"; a case's value is first averaged over its seeds ({_listed(group.seeds)})"
+        if len(group.seeds) > 1
+        else ""
+    )
     unit = summary.unit or "of each case's unit"
     tolerance = f"{plain_value(group.spec.preset.nsd_tolerance)} {unit}"
     notes = [
         f"± stands for {_SPREAD[protocol.aggregate]}{over}.",
-        f"HD95 is the {_HD95[protocol.hd95]}, ASSD the {_ASSD[protocol.assd]}; NSD has a tolerance of {tolerance}.",
-        "Missed counts predictions that are empty where the truth is not, over all runs. Seconds are means per run; a"
+        f"HD95 is the {_HD95[protocol.hd95]}, ASSD the {_ASSD[protocol.assd]}; NSD has a tolerance"
+        f" of {tolerance}.",
+        "Missed counts predictions that are empty where the truth is not, over all runs. Seconds"
+        " are means per run; a"
         " stage that several runs share counts in each of them.",
     ]
     if none_label(group) is None:
-        notes.append("No run of method none stands in this table, so no difference or gain is stated.")
+        notes.append(
+            "No run of method none stands in this table, so no difference or gain is stated."
+        )
     else:
         notes.append(
-            "Difference and gain are taken over the cases that both the method and none have. The interval is a"
-            f" hierarchical percentile bootstrap over seeds, folds and cases ({RESAMPLES:,} resamples, fixed seed); it"
-            " is not corrected for several comparisons, and with one seed it cannot hold the spread of seeds."
+            "Difference and gain are taken over the cases that both the method and none have. The"
+            " interval is a"
+            f" hierarchical percentile bootstrap over seeds, folds and cases ({RESAMPLES:,}"
+            f" resamples, fixed seed); it"
+            " is not corrected for several comparisons, and with one seed it cannot hold the"
+            " spread of seeds."
         )
     if reasons := not_comparable(group):
         notes.append(f"Not comparable with the paper's values: {'; '.join(reasons)}.")
     if summary.unit == "voxel":
-        notes.append("Distances are in voxels: the source does not record its voxel spacing. They are not millimetres.")
+        notes.append(
+            "Distances are in voxels: the source does not record its voxel spacing. They are not"
+            " millimetres."
+        )
     return notes + sorted({one_line(note) for record in group.records for note in record.notes})
 
 
@@ -66,22 +79,38 @@ def warnings(summary: Summary) -> list[str]:
     group = summary.group
     found = defects(group)
     if summary.unit is None and not summary.cases.empty:
-        found.append("Cases with distances in different units stand in this group; distances and NSD are not averaged.")
+        found.append(
+            "Cases with distances in different units stand in this group; distances and NSD are"
+            " not averaged."
+        )
     if group.contradicting:
         keys = _listed(key[:12] for key in group.contradicting)
-        found.append(f"Records that contradict another record of the same run were left out: {keys}.")
+        found.append(
+            f"Records that contradict another record of the same run were left out: {keys}."
+        )
     dirty = [record for record in group.records if commit_of(record)[1]]
     if dirty:
-        found.append(f"{len(dirty)} of {len(group.records)} runs were made from a checkout with uncommitted changes.")
+        found.append(
+            f"{len(dirty)} of {len(group.records)} runs were made from a checkout with uncommitted"
+            f" changes."
+        )
     if group.spec.protocol.selection == "test":
-        found.append("Test cases choose the checkpoint (switch selection = test, Q1), so the results are optimistic.")
+        found.append(
+            "Test cases choose the checkpoint (switch selection = test, Q1), so the results are"
+            " optimistic."
+        )
     return found
 
 
 def defects(group: Group) -> list[str]:
-    """What forbids any conclusion from a group: leaks, rows that are not the test cases, runs made on unequal terms."""
+    """What forbids any conclusion from a group: leaks, rows that are not the test cases, runs made
+    on unequal terms."""
     if group not in _DEFECTS:  # every claim asks
-        sentences = (_some(list(_leaks(group.records))), _some(list(_incomplete(group.records))), _unequal(group))
+        sentences = (
+            _some(list(_leaks(group.records))),
+            _some(list(_incomplete(group.records))),
+            _unequal(group),
+        )
         _DEFECTS[group] = [sentence for part in sentences for sentence in part]
     return list(_DEFECTS[group])
 
@@ -89,7 +118,9 @@ def defects(group: Group) -> list[str]:
 def _some(sentences: list[str]) -> list[str]:
     """A long list of like sentences, cut: it would stand on many pages."""
     more = len(sentences) - SHOWN_DEFECTS
-    return sentences[:SHOWN_DEFECTS] + ([f"The same is wrong with {more} more runs."] if more > 0 else [])
+    return sentences[:SHOWN_DEFECTS] + (
+        [f"The same is wrong with {more} more runs."] if more > 0 else []
+    )
 
 
 def _leaks(records: Iterable[Record]) -> Iterator[str]:
@@ -109,7 +140,10 @@ def _incomplete(records: Iterable[Record]) -> Iterator[str]:
         rows = [row.case for row in record.cases]
         lacking, foreign = set(record.split.test) - set(rows), set(rows) - set(record.split.test)
         if lacking or foreign or len(rows) != len(set(rows)):
-            which = f"lacking: {_listed(sorted(lacking)) or '-'}; foreign: {_listed(sorted(foreign)) or '-'}"
+            which = (
+                f"lacking: {_listed(sorted(lacking)) or '-'}; foreign:"
+                f" {_listed(sorted(foreign)) or '-'}"
+            )
             cases = len(record.split.test)
             yield f"Run {record.key[:12]} has {len(rows)} rows for {cases} test cases ({which})."
 
@@ -126,7 +160,9 @@ def _unequal(group: Group) -> list[str]:
     if mixed := [fold for fold, hashes in sorted(splits.items()) if len(hashes) > 1]:
         found.append(f"Runs of one fold were made on different splits: fold {_listed(mixed)}.")
     if uneven := [fold for fold, counts in sorted(steps.items()) if len(counts) > 1]:
-        found.append(f"Runs of one fold had different numbers of optimiser steps: fold {_listed(uneven)}.")
+        found.append(
+            f"Runs of one fold had different numbers of optimiser steps: fold {_listed(uneven)}."
+        )
     return found
 
 

@@ -9,18 +9,23 @@ ABSENT = "–"
 
 
 def absent_runs(row: dict[str, Any]) -> str:
-    """'missing fold 2 seed 0; failed fold 1 seed 0: its reason' of a summary row, '' where no run is absent."""
+    """'missing fold 2 seed 0; failed fold 1 seed 0: its reason' of a summary row, '' where no run
+    is absent."""
     parts = [f"missing {row['missing']}"] if row["missing"] else []
     parts += [f"failed {row['failed']}"] if row["failed"] else []
     return one_line("; ".join(parts))
 
 
-def spread(mean: float | None, sd: float | None, decimals: int, scale: float = 1, unit: str = "") -> str:
+def spread(
+    mean: float | None, sd: float | None, decimals: int, scale: float = 1, unit: str = ""
+) -> str:
     """'84.6 ± 6.7 mm'."""
     if _is_absent(mean):
         return ABSENT
     text = rounded(mean, decimals, scale)
-    return (text if _is_absent(sd) else f"{text} ± {rounded(sd, decimals, scale)}") + (f" {unit}" if unit else "")
+    return (text if _is_absent(sd) else f"{text} ± {rounded(sd, decimals, scale)}") + (
+        f" {unit}" if unit else ""
+    )
 
 
 def rounded(value: float | None, decimals: int, scale: float = 1) -> str:

@@ -1,8 +1,8 @@
 """Comparison groups: which runs may share a table.
 
-Two runs share a table only if dataset, source (title and fingerprint), protocol switches, preset numbers, architecture
-and training share all agree; so phantom and real images, or two protocols, never mix. A run that is absent stays
-visible as missing. Callers: summaries, page. Not here: any mean (summaries.py).
+Two runs share a table only if dataset, source (title and fingerprint), protocol switches, preset
+numbers, architecture and training share all agree; so phantom and real images, or two protocols,
+never mix. A run that is absent stays visible as missing. Not here: any mean (summaries.py).
 """
 
 from collections import defaultdict
@@ -33,7 +33,8 @@ NAMED_SETTINGS = 4
 
 @dataclass(frozen=True)
 class MethodRuns:
-    """One row of a table: a method with its settings and what became of its runs, each sorted by seed and fold."""
+    """One row of a table: a method with its settings and what became of its runs, each sorted by
+    seed and fold."""
 
     method: MethodSpec
     label: str
@@ -41,7 +42,8 @@ class MethodRuns:
     failed: tuple[Record, ...]
     missing: tuple[tuple[int, int], ...]  # (fold, seed) that the other methods' seeds ask for
     expected: int
-    changed_generator: tuple[str, ...]  # names of the generator's settings that are not the preset's
+    # names of the generator's settings that are not the preset's
+    changed_generator: tuple[str, ...]
 
     @property
     def other_generator(self) -> str:
@@ -49,37 +51,60 @@ class MethodRuns:
         named = ", ".join(self.changed_generator[:NAMED_SETTINGS])
         rest = len(self.changed_generator) - NAMED_SETTINGS
         more = f" and {rest} more" if rest > 0 else ""
-        return f"{self.method.name}: generator with other {named}{more} than the preset's" if named else ""
+        return (
+            f"{self.method.name}: generator with other {named}{more} than the preset's"
+            if named
+            else ""
+        )
 
 
-@dataclass(frozen=True, eq=False)  # told apart by identity: its thousands of records need not be compared
+# told apart by identity: its thousands of records need not be compared
+@dataclass(frozen=True, eq=False)
 class Group:
-    """Runs that may be compared. `spec` is that of one run: all but its method, fold and seed hold for every run."""
+    """Runs that may be compared. `spec` is that of one run: all but its method, fold and seed hold
+    for every run."""
 
     id: str
     spec: RunSpec
     seeds: tuple[int, ...]
     methods: tuple[MethodRuns, ...]
-    contradicting: tuple[str, ...]  # keys of records left out: another record of that run holds other values
+    # keys of records left out: another record of that run holds other values
+    contradicting: tuple[str, ...]
 
     @property
     def title(self) -> str:
-        """'prostate, phantom, synthetic images, attention-unet, protocol rigorous, preset smoke'."""
+        """'prostate, phantom, synthetic images, attention-unet, protocol rigorous, preset
+        smoke'."""
         return ", ".join((self.spec.dataset, source_label(self.spec.source), *self.rules))
 
     @property
     def rules(self) -> tuple[str, ...]:
-        """How the runs were made, in words: architecture, protocol, preset, and a training share other than 1."""
+        """How the runs were made, in words: architecture, protocol, preset, and a training share
+        other than 1."""
         spec = self.spec
-        share = () if spec.training_share == 1 else (f"{100 * spec.training_share:g} % of the training cases",)
-        words = (f"protocol {protocol_label(spec.protocol)}", f"preset {preset_label(spec.preset)}", *share)
+        share = (
+            ()
+            if spec.training_share == 1
+            else (f"{100 * spec.training_share:g} % of the training cases",)
+        )
+        words = (
+            f"protocol {protocol_label(spec.protocol)}",
+            f"preset {preset_label(spec.preset)}",
+            *share,
+        )
         return (one_line(spec.architecture), *words)
 
     @property
     def slug(self) -> str:
         """Name of the group's files: lower-case letters, digits and hyphens."""
         spec = self.spec
-        words = (spec.dataset, spec.source.kind, protocol_base(spec.protocol)[0], spec.preset.name, spec.architecture)
+        words = (
+            spec.dataset,
+            spec.source.kind,
+            protocol_base(spec.protocol)[0],
+            spec.preset.name,
+            spec.architecture,
+        )
         text = "-".join(word[:30] for word in words).lower()
         safe = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in text)
         return "-".join(part for part in (*safe.split("-"), self.id[:8]) if part)
@@ -96,24 +121,36 @@ class Group:
 
 
 def group_id(spec: RunSpec) -> str:
-    """The group a run belongs to: 16 hexadecimal digits of what must agree. Names of presets do not count."""
+    """The group a run belongs to: 16 hexadecimal digits of what must agree. Names of presets do not
+    count."""
     source = spec.source.model_dump(include={"kind", "title", "fingerprint", "synthetic"})
     rest = spec.model_dump(
-        include={"dataset": True, "architecture": True, "training_share": True, "protocol": True, "preset": True},
+        include={
+            "dataset": True,
+            "architecture": True,
+            "training_share": True,
+            "protocol": True,
+            "preset": True,
+        },
         exclude={"preset": {"name"}},
     )
     return digest({"source": source, **rest})[:16]
 
 
-def make_groups(records: Iterable[Record], generator_defaults: Mapping[str, Any] | None = None) -> list[Group]:
-    """The comparison groups of all records, real images first, datasets and protocols in their fixed order.
+def make_groups(
+    records: Iterable[Record], generator_defaults: Mapping[str, Any] | None = None
+) -> list[Group]:
+    """The comparison groups of all records, real images first, datasets and protocols in their
+    fixed order.
 
     generator_defaults: see `labels.usual_numbers`.
     """
     members: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         members[group_id(record.spec)].append(record)
-    return sorted((_group(name, found, generator_defaults) for name, found in members.items()), key=_order)
+    return sorted(
+        (_group(name, found, generator_defaults) for name, found in members.items()), key=_order
+    )
 
 
 def _group(name: str, records: list[Record], defaults: Mapping[str, Any] | None) -> Group:
@@ -124,16 +161,23 @@ def _group(name: str, records: list[Record], defaults: Mapping[str, Any] | None)
         by_method[canonical(record.spec.method.model_dump())].append(record)
     rows = sorted(by_method.values(), key=lambda row: method_order(row[0].spec.method))
     spec = rows[0][0].spec
-    labels = method_labels([row[0].spec.method for row in rows], spec.preset, spec.protocol, spec.dataset, defaults)
-    methods = tuple(_method_runs(row, label, seeds, defaults) for row, label in zip(rows, labels, strict=True))
+    labels = method_labels(
+        [row[0].spec.method for row in rows], spec.preset, spec.protocol, spec.dataset, defaults
+    )
+    methods = tuple(
+        _method_runs(row, label, seeds, defaults) for row, label in zip(rows, labels, strict=True)
+    )
     return Group(name, spec, seeds, methods, contradicting)
 
 
 def _one_per_cell(records: list[Record]) -> tuple[list[Record], tuple[str, ...]]:
-    """One record per method, fold and seed, done and audited ones first; and the keys of others that hold other case rows."""
+    """One record per method, fold and seed, done and audited ones first; and the keys of others
+    that hold other case rows."""
     cells: dict[tuple, Record] = {}
     contradicting = []
-    for record in sorted(records, key=lambda record: (record.status != "done", record.samples is None)):
+    for record in sorted(
+        records, key=lambda record: (record.status != "done", record.samples is None)
+    ):
         cell = (canonical(record.spec.method.model_dump()), record.spec.fold, record.spec.seed)
         kept = cells.setdefault(cell, record)
         if record.status == "done" and record.cases != kept.cases:
@@ -148,7 +192,9 @@ def _method_runs(
     there = {(record.spec.fold, record.spec.seed) for record in records}
     spec = records[0].spec
     wanted = [(fold, seed) for seed in seeds for fold in range(spec.preset.n_folds)]
-    usual = usual_numbers(spec.method, spec.preset.name, protocol_base(spec.protocol)[0], spec.dataset, defaults)
+    usual = usual_numbers(
+        spec.method, spec.preset.name, protocol_base(spec.protocol)[0], spec.dataset, defaults
+    )
     return MethodRuns(
         method=spec.method,
         label=label,
@@ -164,6 +210,14 @@ def _order(group: Group) -> tuple:
     spec = group.spec
     protocol, switches = protocol_base(spec.protocol)
     return (
-        DATASETS.index(spec.dataset), spec.source.synthetic, spec.source.title, PROTOCOL_NAMES.index(protocol),
-        len(switches), canonical(switches), spec.preset.name, spec.architecture, -spec.training_share, group.id,
-    )  # fmt: skip
+        DATASETS.index(spec.dataset),
+        spec.source.synthetic,
+        spec.source.title,
+        PROTOCOL_NAMES.index(protocol),
+        len(switches),
+        canonical(switches),
+        spec.preset.name,
+        spec.architecture,
+        -spec.training_share,
+        group.id,
+    )

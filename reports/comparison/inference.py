@@ -1,7 +1,8 @@
-"""What a group's Dice values allow to say of its methods: differences, tests, ties, ranks, variance, noise floor.
+"""What a group's Dice values allow to say of its methods: differences, tests, ties, ranks,
+variance, noise floor.
 
-One setting of a method is compared here (main_methods.py); the others form the curves of sweeps.py. Callers: page,
-inference_tables, rank_figures, claims. Not here: the arithmetic (statistics/), rounding (inference_tables.py).
+One setting of a method is compared here (main_methods.py); the others form the curves of
+sweeps.py. Not here: the arithmetic (statistics/), rounding (inference_tables.py).
 """
 
 from dataclasses import dataclass
@@ -13,7 +14,14 @@ from benchmark.record.record import Record
 from reports.comparison.groups import Group
 from reports.comparison.ranked_settings import main_methods
 from reports.comparison.summaries import Summary, none_label
-from reports.statistics.paired import ALPHA, MARGIN, equivalence, holm, signed_rank, smallest_detectable
+from reports.statistics.paired import (
+    ALPHA,
+    MARGIN,
+    equivalence,
+    holm,
+    signed_rank,
+    smallest_detectable,
+)
 from reports.statistics.ranks import friedman, mean_ranks, rank_shares
 from reports.statistics.resampling import Bootstrap, Interval
 from reports.statistics.ties import letters, pairwise, tie_groups
@@ -24,7 +32,8 @@ BETTER, WORSE, EQUAL, OPEN = "better", "worse", "equal", "not told apart"
 
 @dataclass(frozen=True)
 class Noise:
-    """How far runs that should be equal differ in mean Dice: root mean square and largest of the comparisons."""
+    """How far runs that should be equal differ in mean Dice: root mean square and largest of the
+    comparisons."""
 
     what: str
     comparisons: int
@@ -36,9 +45,9 @@ class Noise:
 class Inference:
     """Statistics of a group with at least two scored methods.
 
-    rows: one row per method of `labels`, in that order, with the columns of the statistics CSV. groups: ties, as places
-    in `labels`. ranks: see `rank_shares`. friedman: p that all rank alike. best_classic: the classic method with the
-    highest mean Dice, None without one.
+    rows: one row per method of `labels`, in that order, with the columns of the statistics CSV.
+    groups: ties, as places in `labels`. ranks: see `rank_shares`. friedman: p that all rank alike.
+    best_classic: the classic method with the highest mean Dice, None without one.
     """
 
     summary: Summary
@@ -63,16 +72,32 @@ def infer(summary: Summary) -> Inference | None:
     best = best_classic(summary, labels)
     groups = tie_groups((pairwise(means) < ALPHA) & _apart(summary.dice, labels), order)
     ranks = rank_shares(summary.dice, labels)
-    rows = pd.DataFrame({"method": labels, "cases": np.isfinite(means).sum(1), "dice_mean": np.nanmean(means, axis=1)})
+    rows = pd.DataFrame(
+        {
+            "method": labels,
+            "cases": np.isfinite(means).sum(1),
+            "dice_mean": np.nanmean(means, axis=1),
+        }
+    )
     rows["ties"] = letters(groups, len(labels))
     rows["rank_low"], rows["rank_high"] = zip(*map(_rank_range, ranks), strict=True)
     for name, reference in (("none", base if base in labels else None), ("best_classic", best)):
-        rows = pd.concat([rows, _against(summary.dice, labels, reference).add_prefix(f"{name}_")], axis=1)
+        rows = pd.concat(
+            [rows, _against(summary.dice, labels, reference).add_prefix(f"{name}_")], axis=1
+        )
     splits = [variance_split(cells.of_method(label), cells.folds).shares() for label in labels]
     for part in ("fold", "case", "training", "rest"):
         rows[f"variance_{part}"] = [split.get(part, np.nan) for split in splits]
     return Inference(
-        summary, labels, rows, groups, ranks, mean_ranks(means), friedman(means), best, noise_floor(summary)
+        summary,
+        labels,
+        rows,
+        groups,
+        ranks,
+        mean_ranks(means),
+        friedman(means),
+        best,
+        noise_floor(summary),
     )
 
 
@@ -83,17 +108,22 @@ def main_labels(summary: Summary) -> tuple[str, ...]:
 
 
 def best_classic(summary: Summary, labels: tuple[str, ...]) -> str | None:
-    """The classic method of highest mean Dice; chosen on the test cases, which flatters it a little."""
+    """The classic method of highest mean Dice; chosen on the test cases, which flatters it a
+    little."""
     classic = {runs.label for runs in summary.group.methods if runs.method.name == "classic"}
     found = [label for label in labels if label in classic]
-    return max(found, key=lambda label: np.nanmean(summary.dice.cells.case_means(label)), default=None)
+    return max(
+        found, key=lambda label: np.nanmean(summary.dice.cells.case_means(label)), default=None
+    )
 
 
-def verdict(difference: Interval, inner: Interval, p_adjusted: float, p_equal: float, margin: float = MARGIN) -> str:
+def verdict(
+    difference: Interval, inner: Interval, p_adjusted: float, p_equal: float, margin: float = MARGIN
+) -> str:
     """better, worse, equal or not told apart.
 
-    better and worse: the 95 % interval excludes 0 and Holm's p is below 0.05. equal: the 90 % interval `inner` lies
-    within the margin and the equivalence test rejects a larger difference.
+    better and worse: the 95 % interval excludes 0 and Holm's p is below 0.05. equal: the 90 %
+    interval `inner` lies within the margin and the equivalence test rejects a larger difference.
     """
     if p_adjusted < ALPHA and difference.low > 0:
         return BETTER
@@ -105,28 +135,43 @@ def verdict(difference: Interval, inner: Interval, p_adjusted: float, p_equal: f
 
 
 def noise_floor(summary: Summary) -> tuple[Noise, ...]:
-    """Runs of the group that should be equal: the no-ops of Q2 and Q3 against `none`, repeats of one run, and seeds against
-    each other."""
+    """Runs of the group that should be equal: the no-ops of Q2 and Q3 against `none`, repeats of
+    one run, and seeds against each other."""
     group, cells = summary.group, summary.dice.cells
     found = []
     for transform, words in _no_ops(group).items():
         label, base = _label_of(group, transform), none_label(group)
-        if label in cells.labels and base in cells.labels and len(differences := cells.differences(label, base)):
+        if (
+            label in cells.labels
+            and base in cells.labels
+            and len(differences := cells.differences(label, base))
+        ):
             size = abs(float(differences.mean()))
             found.append(Noise(words, 1, size, size))
-    repeats = [_repeat_differences(record) for runs in group.methods for record in runs.done if record.repeats]
+    repeats = [
+        _repeat_differences(record)
+        for runs in group.methods
+        for record in runs.done
+        if record.repeats
+    ]
     seeds = [seed_differences(cells.of_method(label)) for label in cells.labels]
-    for words, differences in (("the same run computed again, same seed", repeats),
-                               ("one seed against another, same method", seeds)):  # fmt: skip
+    for words, differences in (
+        ("the same run computed again, same seed", repeats),
+        ("one seed against another, same method", seeds),
+    ):
         size = np.abs(np.concatenate(differences or [[]]))
         if len(size):
-            found.append(Noise(words, len(size), float(np.sqrt((size**2).mean())), float(size.max())))
+            found.append(
+                Noise(words, len(size), float(np.sqrt((size**2).mean())), float(size.max()))
+            )
     return tuple(found)
 
 
 def _repeat_differences(record: Record) -> np.ndarray:
     """The mean difference in Dice of every pair of a run and its repeats (`--repeat`)."""
-    return seed_differences(np.array([[row.dice for row in record.cases], *(repeat.dice for repeat in record.repeats)]))
+    return seed_differences(
+        np.array([[row.dice for row in record.cases], *(repeat.dice for repeat in record.repeats)])
+    )
 
 
 def _apart(dice: Bootstrap, labels: tuple[str, ...]) -> np.ndarray:
@@ -160,24 +205,39 @@ def _rank_range(shares: np.ndarray) -> tuple[int, int]:
 
 
 def _against(dice: Bootstrap, labels: tuple[str, ...], reference: str | None) -> pd.DataFrame:
-    """Every method minus the reference: difference and interval, tests, smallest detectable difference, verdict."""
+    """Every method minus the reference: difference and interval, tests, smallest detectable
+    difference, verdict."""
     rows, p_values = [], []
     for label in labels:
         if reference is None or label == reference:
             rows.append({"verdict": ""})
             p_values.append(np.nan)
             continue
-        differences, found = dice.cells.differences(label, reference), dice.interval(label, reference)
+        differences, found = (
+            dice.cells.differences(label, reference),
+            dice.interval(label, reference),
+        )
         p_values.append(signed_rank(differences))
-        rows.append({
-            "pairs": found.n, "difference": found.mean, "low": found.low, "high": found.high,
-            "p_equal": equivalence(differences), "detectable": smallest_detectable(found.error, found.n),
-        })  # fmt: skip
+        rows.append(
+            {
+                "pairs": found.n,
+                "difference": found.mean,
+                "low": found.low,
+                "high": found.high,
+                "p_equal": equivalence(differences),
+                "detectable": smallest_detectable(found.error, found.n),
+            }
+        )
     names = ("pairs", "difference", "low", "high", "p_equal", "detectable", "verdict")
     frame = pd.DataFrame(rows, columns=names).astype(dict.fromkeys(names[:-1], float))
     frame["p"], frame["p_holm"] = p_values, holm(np.array(p_values))
     for place, label in enumerate(labels):
         if frame.loc[place, "verdict"] != "":
-            outer, inner = dice.interval(label, reference), dice.interval(label, reference, 1 - 2 * ALPHA)
-            frame.loc[place, "verdict"] = verdict(outer, inner, frame.loc[place, "p_holm"], frame.loc[place, "p_equal"])
+            outer, inner = (
+                dice.interval(label, reference),
+                dice.interval(label, reference, 1 - 2 * ALPHA),
+            )
+            frame.loc[place, "verdict"] = verdict(
+                outer, inner, frame.loc[place, "p_holm"], frame.loc[place, "p_equal"]
+            )
     return frame

@@ -1,7 +1,5 @@
-"""Names that readers see: of methods with their settings, of protocols, presets and sources, and their fixed order.
-
-Callers: groups, tables, figures, page, commands. Not here: the numbers.
-"""
+"""Names that readers see: of methods with their settings, of protocols, presets and sources, and
+their fixed order. Not here: the numbers."""
 
 import json
 import re
@@ -19,17 +17,33 @@ _SPEED = ("sampling.compile",)
 MOST_SETTINGS = 5  # of a generator, that a label names
 METHOD_ORDER = ("none", "classic", "unconditional", "pix2pix", "emitdiff", "own")
 # The order of Table II; transforms that the paper lacks come last.
-TRANSFORM_ORDER = ("contrast", "gamma", "brightness", "noise", "resolution", "mirror", "rotate", "scale", "deepstack")
+TRANSFORM_ORDER = (
+    "contrast",
+    "gamma",
+    "brightness",
+    "noise",
+    "resolution",
+    "mirror",
+    "rotate",
+    "scale",
+    "deepstack",
+)
 
 
 def one_line(text: str) -> str:
-    """`text` without line breaks and other control characters, so that no value can start a line of its own."""
-    plain = text if text.isprintable() else "".join(letter if letter.isprintable() else " " for letter in text)
+    """`text` without line breaks and other control characters, so that no value can start a line of
+    its own."""
+    plain = (
+        text
+        if text.isprintable()
+        else "".join(letter if letter.isprintable() else " " for letter in text)
+    )
     return " ".join(plain.split())
 
 
 def plain_value(value: Any) -> str:
-    """A setting as it is written after `=`: words as they are, all else as JSON (true, 0.6, [32, 64])."""
+    """A setting as it is written after `=`: words as they are, all else as JSON (true, 0.6, [32,
+    64])."""
     return one_line(value) if isinstance(value, str) else json.dumps(value)
 
 
@@ -45,14 +59,24 @@ def flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def method_order(method: MethodSpec) -> tuple:
-    """Sort key: none, classic in the order of Table II, unconditional, emitdiff, users' own; then by their settings."""
+    """Sort key: none, classic in the order of Table II, unconditional, emitdiff, users' own; then
+    by their settings."""
     transform = method.transform or ""
-    rank = TRANSFORM_ORDER.index(transform) if transform in TRANSFORM_ORDER else len(TRANSFORM_ORDER)
+    rank = (
+        TRANSFORM_ORDER.index(transform) if transform in TRANSFORM_ORDER else len(TRANSFORM_ORDER)
+    )
     own = method.own.reference if method.own else ""
     return (
-        METHOD_ORDER.index(method.name), own, transform != "", rank, transform, method.ratio,
-        -1.0 if method.alpha is None else method.alpha, method.patch_size or 0, canonical(method.generator),
-    )  # fmt: skip
+        METHOD_ORDER.index(method.name),
+        own,
+        transform != "",
+        rank,
+        transform,
+        method.ratio,
+        -1.0 if method.alpha is None else method.alpha,
+        method.patch_size or 0,
+        canonical(method.generator),
+    )
 
 
 def method_labels(
@@ -64,9 +88,9 @@ def method_labels(
 ) -> list[str]:
     """One label per method, distinct within a table: 'emitdiff (n = 5, alpha = 0.3)'.
 
-    Settings are named where they differ from the preset's default; a setting of the generator also where the methods
-    of the table differ among themselves. Of many only the rarest are, and a number tells the method from others.
-    defaults: as for `usual_numbers`.
+    Settings are named where they differ from the preset's default; a setting of the generator also
+    where the methods of the table differ among themselves. Of many only the rarest are, and a
+    number tells the method from others. defaults: as for `usual_numbers`.
     """
     labels = []
     for method in methods:
@@ -74,15 +98,22 @@ def method_labels(
         marks = _generator_marks(method, methods, usual)
         if len(marks) > MOST_SETTINGS:
             more = f"{len(marks) - MOST_SETTINGS + 1} more"
-            rarest = sorted(marks, key=lambda name: sum(_generator_value(other, name) == marks[name] for other in methods))
-            marks = {name: marks[name] for name in rarest[: MOST_SETTINGS - 1]} | {more: digest(method.generator)[:6]}
+            rarest = sorted(
+                marks,
+                key=lambda name: sum(
+                    _generator_value(other, name) == marks[name] for other in methods
+                ),
+            )
+            marks = {name: marks[name] for name in rarest[: MOST_SETTINGS - 1]} | {
+                more: digest(method.generator)[:6]
+            }
         labels.append(_with(method.label, changed_settings(method, preset) | marks))
     return labels
 
 
 def generator_apart(label: str) -> tuple[str, str]:
-    """A label of `method_labels` in two: ("emitdiff (n = 4)", "generator steps = 9, layers = 1"); the second
-    is empty where it names no setting of the generator."""
+    """A label of `method_labels` in two: ("emitdiff (n = 4)", "generator steps = 9, layers = 1");
+    the second is empty where it names no setting of the generator."""
     found = _APART.fullmatch(label)
     if not found:
         return label, ""
@@ -91,13 +122,22 @@ def generator_apart(label: str) -> tuple[str, str]:
 
 
 def changed_settings(method: MethodSpec, preset: Preset) -> dict[str, Any]:
-    """Ratio (n), alpha and patch size where they differ from the preset's defaults; methods without them have none."""
+    """Ratio (n), alpha and patch size where they differ from the preset's defaults; methods without
+    them have none."""
     usual: tuple[Any, ...] = (0, None, None)
     if method.generates:
         usual = (preset.ratio, preset.alpha, None if method.joins_pairs else preset.patch_size)
-    dropped = {"least agreement": method.minimum_agreement} if method.minimum_agreement is not None else {}
+    dropped = (
+        {"least agreement": method.minimum_agreement}
+        if method.minimum_agreement is not None
+        else {}
+    )
     given = {"n": method.ratio, "alpha": method.alpha, "patch": method.patch_size}
-    return {name: value for (name, value), default in zip(given.items(), usual, strict=True) if value != default} | dropped
+    return {
+        name: value
+        for (name, value), default in zip(given.items(), usual, strict=True)
+        if value != default
+    } | dropped
 
 
 def protocol_base(protocol: Protocol) -> tuple[str, dict[str, Any]]:
@@ -107,13 +147,19 @@ def protocol_base(protocol: Protocol) -> tuple[str, dict[str, Any]]:
 
 
 def preset_base(preset: Preset) -> tuple[str, dict[str, Any]]:
-    """(named preset, the numbers that differ from it): the one of the same name, else the nearest."""
+    """(named preset, the numbers that differ from it): the one of the same name, else the
+    nearest."""
     numbers = preset.model_dump(exclude={"name"})
     named = {preset.name: PRESETS[preset.name]} if preset.name in PRESETS else PRESETS
     found = []
     for name, base in named.items():
         reference = base.model_dump()
-        found.append((name, {field: value for field, value in numbers.items() if value != reference.get(field)}))
+        found.append(
+            (
+                name,
+                {field: value for field, value in numbers.items() if value != reference.get(field)},
+            )
+        )
     return min(found, key=lambda pair: len(pair[1]))
 
 
@@ -140,16 +186,26 @@ def _with(label: str, settings: dict[str, Any]) -> str:
 
 
 def usual_numbers(
-    method: MethodSpec, preset: str, protocol: str, dataset: str, defaults: Mapping[str, Any] | None = None
+    method: MethodSpec,
+    preset: str,
+    protocol: str,
+    dataset: str,
+    defaults: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The generator's settings that follow from preset and protocol, with dotted names, and its usual kind.
+    """The generator's settings that follow from preset and protocol, with dotted names, and its
+    usual kind.
 
-    defaults: by kind, the settings at no preset, where the caller knows them; without them only what the preset names
-    is usual. Versions of weights are not, for they are found out when a run is planned; nor is what only speeds up.
+    defaults: by kind, the settings at no preset, where the caller knows them; without them only
+    what the preset names is usual. Versions of weights are not, for they are found out when a run
+    is planned; nor is what only speeds up.
     """
     known = flat(dict((defaults or {}).get(method.generator_kind, {})))
     numbers = flat(generator_numbers(preset, method.generator_kind, protocol, dataset))
-    named = {name: value for name, value in known.items() if not name.endswith("_version") and name not in _SPEED}
+    named = {
+        name: value
+        for name, value in known.items()
+        if not name.endswith("_version") and name not in _SPEED
+    }
     return named | numbers | {"kind": default_kind(preset, method.name)}
 
 
@@ -160,23 +216,30 @@ def changed_generator(method: MethodSpec, usual: Mapping[str, Any]) -> dict[str,
 
 
 def generator_settings(method: MethodSpec, usual: Mapping[str, Any]) -> dict[str, Any]:
-    """All settings of the generator and its kind, with dotted names; {} for none. Those that are younger than the record,
-    or left out of its spec at their neutral value, are there too where the `usual` ones have them, which may differ."""
+    """All settings of the generator and its kind, with dotted names; {} for none. Those that are
+    younger than the record, or left out of its spec at their neutral value, are there too where the
+    `usual` ones have them, which may differ."""
     if not method.generator:
         return {}
     mine = flat(method.generator)
     if method.own:
         return mine
-    later = {name: value for name, value in LATER_SETTINGS.items() if name in usual and name not in mine}
+    later = {
+        name: value for name, value in LATER_SETTINGS.items() if name in usual and name not in mine
+    }
     return mine | later | {"kind": method.generator_kind}
 
 
-def _generator_marks(method: MethodSpec, methods: Sequence[MethodSpec], usual: dict[str, Any]) -> dict[str, Any]:
+def _generator_marks(
+    method: MethodSpec, methods: Sequence[MethodSpec], usual: dict[str, Any]
+) -> dict[str, Any]:
     mine = generator_settings(method, usual)
     same = (method.name, method.own, method.generator_kind)
     alike = [other for other in methods if (other.name, other.own, other.generator_kind) == same]
     alike = [generator_settings(other, usual) for other in alike]
-    marked = {name for name, value in mine.items() if any(other.get(name) != value for other in alike)}
+    marked = {
+        name for name, value in mine.items() if any(other.get(name) != value for other in alike)
+    }
     marked |= set(changed_generator(method, usual))
     return {f"generator {name}": value for name, value in mine.items() if name in marked}
 

@@ -1,7 +1,5 @@
-"""The published numbers, Table II of arXiv 2310.12868 (doi 10.1109/TMI.2024.3519307), and when not to compare.
-
-Callers: summaries, tables. The files and their source are described in reports/paper/README.md.
-"""
+"""The published numbers, Table II of arXiv 2310.12868 (doi 10.1109/TMI.2024.3519307), and when not
+to compare. The files and their source are described in reports/paper/README.md."""
 
 import csv
 import functools
@@ -19,9 +17,22 @@ from reports.comparison.labels import changed_settings, one_line, preset_base
 FOLDER = Path(__file__).parents[1] / "paper"
 BASELINE = "Baseline"
 PAPER_ARCHITECTURE = "attention-unet"
-_METHODS = {("none", None): BASELINE, ("emitdiff", None): "DiffBoost", ("classic", "deepstack"): "DeepStack"} | {
+_METHODS = {
+    ("none", None): BASELINE,
+    ("emitdiff", None): "DiffBoost",
+    ("classic", "deepstack"): "DeepStack",
+} | {
     ("classic", name): f"Random{name.capitalize()}"
-    for name in ("contrast", "gamma", "brightness", "noise", "resolution", "mirror", "rotate", "scale")
+    for name in (
+        "contrast",
+        "gamma",
+        "brightness",
+        "noise",
+        "resolution",
+        "mirror",
+        "rotate",
+        "scale",
+    )
 }
 
 
@@ -36,11 +47,14 @@ class PaperValue:
 
 @functools.cache
 def table2() -> Mapping[tuple[str, str, str], PaperValue]:
-    """(dataset, the paper's method name, metric) -> value of Table II; metrics dice, precision, recall, hd95, assd."""
+    """(dataset, the paper's method name, metric) -> value of Table II; metrics dice, precision,
+    recall, hd95, assd."""
     with (FOLDER / "table2.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     values = {
-        (row["dataset"], row["method"], row["metric"]): PaperValue(float(row["mean"]), float(row["std"]), row["unit"])
+        (row["dataset"], row["method"], row["metric"]): PaperValue(
+            float(row["mean"]), float(row["std"]), row["unit"]
+        )
         for row in rows
     }
     return MappingProxyType(values)
@@ -50,12 +64,17 @@ def table2() -> Mapping[tuple[str, str, str], PaperValue]:
 def paper_cases(dataset: str) -> int:
     """How many cases the paper's row of a dataset has."""
     with (FOLDER / "table2.csv").open(encoding="utf-8", newline="") as file:
-        return next(int(row["n_cases"]) for row in csv.DictReader(file) if row["dataset"] == dataset)
+        return next(
+            int(row["n_cases"]) for row in csv.DictReader(file) if row["dataset"] == dataset
+        )
 
 
 def paper_method(method: MethodSpec, preset: Preset) -> str | None:
-    """The paper's name of a method; None for one that Table II lacks, and for settings that are not the preset's."""
-    other_generator = method.generator and method.generator_kind != default_kind(preset.name, method.name)
+    """The paper's name of a method; None for one that Table II lacks, and for settings that are not
+    the preset's."""
+    other_generator = method.generator and method.generator_kind != default_kind(
+        preset.name, method.name
+    )
     if changed_settings(method, preset) or other_generator:
         return None
     return _METHODS.get((method.name, method.transform))
@@ -67,7 +86,8 @@ def paper_value(dataset: str, name: str | None, metric: str) -> PaperValue | Non
 
 
 def paper_gain_percent(dataset: str, name: str | None) -> float | None:
-    """Relative gain in Dice over the paper's Baseline, %; None for the baseline itself and for methods it lacks."""
+    """Relative gain in Dice over the paper's Baseline, %; None for the baseline itself and for
+    methods it lacks."""
     if name is None or name == BASELINE:
         return None
     base, value = table2()[dataset, BASELINE, "dice"], table2()[dataset, name, "dice"]
@@ -75,11 +95,14 @@ def paper_gain_percent(dataset: str, name: str | None) -> float | None:
 
 
 def not_comparable(group: Group) -> tuple[str, ...]:
-    """Why the group's numbers may not be held against the paper's; () if nothing speaks against it."""
+    """Why the group's numbers may not be held against the paper's; () if nothing speaks against
+    it."""
     spec, reasons = group.spec, []
     title = one_line(spec.source.title)
     if spec.dataset not in PAPER_SOURCES:
-        reasons.append(f"source is {title}, and the paper does not name its {spec.dataset} images (Q30)")
+        reasons.append(
+            f"source is {title}, and the paper does not name its {spec.dataset} images (Q30)"
+        )
     elif spec.source.kind != "msd" or title != PAPER_SOURCES[spec.dataset]:
         reasons.append(f"source is {title}, not {PAPER_SOURCES[spec.dataset]}")
     else:
@@ -96,7 +119,8 @@ def not_comparable(group: Group) -> tuple[str, ...]:
 
 
 def _changed_numbers(preset: Preset) -> list[str]:
-    """Numbers that are not the named preset's. HED edges are the paper's own, though the preset does without (Q18)."""
+    """Numbers that are not the named preset's. HED edges are the paper's own, though the preset
+    does without (Q18)."""
     papers = ("edge", "edge_weights") if preset.edge == "hed" else ()
     return [name for name in preset_base(preset)[1] if name not in papers]
 
@@ -106,5 +130,8 @@ def _other_cases(group: Group) -> list[str]:
     split = next((record.split for record in group.records if record.split), None)
     if split is None or group.spec.training_share != 1:
         return []
-    count, published = len({*split.train, *split.validation, *split.test}), paper_cases(group.spec.dataset)
+    count, published = (
+        len({*split.train, *split.validation, *split.test}),
+        paper_cases(group.spec.dataset),
+    )
     return [] if count == published else [f"{count} cases, not {published}"]

@@ -1,7 +1,5 @@
-"""Which setting of a method stands for it where methods are ranked: by its runs, never by their results.
-
-Callers: inference, page_board, sweeps. Not here: the other settings of a method, which form curves (sweeps.py).
-"""
+"""Which setting of a method stands for it where methods are ranked: by its runs, never by their
+results. Not here: the other settings of a method, which form curves (sweeps.py)."""
 
 from collections import defaultdict
 
@@ -11,8 +9,9 @@ from reports.comparison.labels import changed_settings
 
 
 def main_methods(group: Group) -> list[MethodRuns]:
-    """One setting of ratio, alpha, patch size and filter for each method, transform and generator, in the group's order:
-    the one with most runs done, and of several the one nearest to the preset's."""
+    """One setting of ratio, alpha, patch size and filter for each method, transform and generator,
+    in the group's order: the one with most runs done, and of several the one nearest to the
+    preset's."""
     alike: dict[str, list[MethodRuns]] = defaultdict(list)
     for runs in group.methods:
         method = runs.method

@@ -1,8 +1,5 @@
-"""The command that repeats a run.
-
-Callers: page, cli. The data folder is the reader's own, so it stands as DIR; a described folder as FILE.yaml, a user's
-own method as FILE.py:CLASS.
-"""
+"""The command that repeats a run. The data folder is the reader's own, so it stands as DIR; a
+described folder as FILE.yaml, a user's own method as FILE.py:CLASS."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -11,28 +8,51 @@ from typing import Any
 from benchmark.spec.method import MethodSpec
 from benchmark.spec.run import LOCAL, RunSpec, SourceSpec
 from datasets.sources.busi import busi_class_of
-from reports.comparison.labels import flat, generator_settings, plain_value, preset_base, protocol_base, usual_numbers
+from reports.comparison.labels import (
+    flat,
+    generator_settings,
+    plain_value,
+    preset_base,
+    protocol_base,
+    usual_numbers,
+)
 
 
 def repeat_command(
-    spec: RunSpec, generator_defaults: Mapping[str, Any] | None = None, folds: Sequence[int] = (), seeds: Sequence[int] = ()
+    spec: RunSpec,
+    generator_defaults: Mapping[str, Any] | None = None,
+    folds: Sequence[int] = (),
+    seeds: Sequence[int] = (),
 ) -> str:
-    """The call that resolves to `spec`: the nearest named protocol and preset, and `--set` where a value differs.
+    """The call that resolves to `spec`: the nearest named protocol and preset, and `--set` where a
+    value differs.
 
-    generator_defaults: by kind, the generators' settings at no preset, where the caller knows them; settings equal to
-    them are left out. Without them every setting that the preset does not give is written out, which is longer and as right.
-    folds, seeds: of several runs at once, else those of `spec`.
+    generator_defaults: by kind, the generators' settings at no preset, where the caller knows them;
+    settings equal to them are left out. Without them every setting that the preset does not give is
+    written out, which is longer and as right. folds, seeds: of several runs at once, else those of
+    `spec`.
     """
     protocol, switches = protocol_base(spec.protocol)
     preset, numbers = preset_base(spec.preset)
     name = "FILE.py:CLASS" if spec.method.own else spec.method.name
-    words = ["--dataset", spec.dataset, *_source_words(spec.source), "--method", name, *_method_words(spec.method)]
+    words = [
+        "--dataset",
+        spec.dataset,
+        *_source_words(spec.source),
+        "--method",
+        name,
+        *_method_words(spec.method),
+    ]
     words += ["--architecture", spec.architecture]
     if spec.training_share != 1:
         words += ["--training-share", plain_value(spec.training_share)]
     words += ["--fold", _numbers(folds or (spec.fold,)), "--seeds", _numbers(seeds or (spec.seed,))]
     words += ["--protocol", protocol, "--preset", preset]
-    sets = {**switches, **numbers, **_generator_sets(spec, preset, protocol, generator_defaults or {})}
+    sets = {
+        **switches,
+        **numbers,
+        **_generator_sets(spec, preset, protocol, generator_defaults or {}),
+    }
     if spec.method.minimum_agreement is not None:
         sets["filter"] = f"agreement:{spec.method.minimum_agreement:g}"
     sets |= {"audit": True} if spec.audit else {}
@@ -65,13 +85,21 @@ def _method_words(method: MethodSpec) -> list[str]:
     return words
 
 
-def _generator_sets(spec: RunSpec, preset: str, protocol: str, defaults: Mapping[str, Any]) -> dict[str, Any]:
+def _generator_sets(
+    spec: RunSpec, preset: str, protocol: str, defaults: Mapping[str, Any]
+) -> dict[str, Any]:
     method = spec.method
-    usual = flat(dict(defaults.get(method.generator_kind, {}))) | usual_numbers(method, preset, protocol, spec.dataset)
+    usual = flat(dict(defaults.get(method.generator_kind, {}))) | usual_numbers(
+        method, preset, protocol, spec.dataset
+    )
     given = generator_settings(method, usual)
     # Weights in a folder are named by what they are; where they lie is the reader's affair.
     given = {name: "DIR" if value == LOCAL else value for name, value in given.items()}
-    return {f"generator.{name}": value for name, value in given.items() if name not in usual or usual[name] != value}
+    return {
+        f"generator.{name}": value
+        for name, value in given.items()
+        if name not in usual or usual[name] != value
+    }
 
 
 def _quoted(word: str) -> str:

@@ -1,8 +1,9 @@
-"""The audits of a group's synthetic images in numbers: fidelity, diversity, label agreement, memorisation.
+"""The audits of a group's synthetic images in numbers: fidelity, diversity, label agreement,
+memorisation.
 
-Everything comes from `Record.samples`. A case's value is its mean over the runs that hold it: over seeds, and in the
-training part over folds too, for a case trains the generators of all folds but its own. Callers: sample_tables,
-sample_figures, page_samples, rules. Not here: rounding, layout, how the measures are computed (benchmark/stages/fidelity.py,
+Everything comes from `Record.samples`. A case's value is its mean over the runs that hold it: over
+seeds, and in the training part over folds too, for a case trains the generators of all folds but
+its own. Not here: rounding, layout, how the measures are computed (benchmark/stages/fidelity.py,
 benchmark/stages/memorisation.py).
 """
 
@@ -36,7 +37,8 @@ _NUMBERS = tuple(name for name in _ROW_FIELDS if name not in ("case", "part"))
 
 @dataclass(frozen=True)
 class AuditedSamples:
-    """The audited runs of a group. rows: one row per run, part and case: method (label), fold, seed and the SampleRow."""
+    """The audited runs of a group. rows: one row per run, part and case: method (label), fold, seed
+    and the SampleRow."""
 
     summary: Summary
     rows: pd.DataFrame
@@ -53,10 +55,13 @@ class AuditedSamples:
 
     @functools.cached_property
     def distinct(self) -> list[MethodRuns]:
-        """The methods without those whose samples are another one's: a filter changes the training, not the samples."""
+        """The methods without those whose samples are another one's: a filter changes the training,
+        not the samples."""
         found: dict[tuple, MethodRuns] = {}
         for runs in self.methods:
-            found.setdefault(tuple(one.samples.model_dump_json() for one in audited_runs(runs)), runs)
+            found.setdefault(
+                tuple(one.samples.model_dump_json() for one in audited_runs(runs)), runs
+            )
         return list(found.values())
 
     @functools.cached_property
@@ -65,14 +70,19 @@ class AuditedSamples:
 
     @functools.cached_property
     def _case_means(self) -> dict[tuple[str, str], pd.DataFrame]:
-        return {key: rows.groupby("case", sort=True)[list(_NUMBERS)].mean() for key, rows in self._by_part.items()}
+        return {
+            key: rows.groupby("case", sort=True)[list(_NUMBERS)].mean()
+            for key, rows in self._by_part.items()
+        }
 
     def of(self, label: str, part: str) -> pd.DataFrame:
         return self._by_part.get((label, part), self.rows[:0])
 
     def case_means(self, label: str, part: str) -> pd.DataFrame:
         """One row per case of a part, every number averaged over the runs that hold the case."""
-        return self._case_means.get((label, part), self.rows.loc[self.rows.index[:0], list(_NUMBERS)])
+        return self._case_means.get(
+            (label, part), self.rows.loc[self.rows.index[:0], list(_NUMBERS)]
+        )
 
     def mean(self, label: str, part: str, name: str) -> float:
         """Mean over cases; nan where no case has the number."""
@@ -81,7 +91,9 @@ class AuditedSamples:
     def over_images(self, label: str, part: str, name: str) -> tuple[float, float]:
         """Mean and SD (n - 1) over all images, put together from those of the cases."""
         found = self.of(label, part).dropna(subset=[name])
-        count, means, sds = (found[column].to_numpy(float) for column in ("images", name, f"{name}_sd"))
+        count, means, sds = (
+            found[column].to_numpy(float) for column in ("images", name, f"{name}_sd")
+        )
         total = count.sum()
         if total < 1:
             return float("nan"), float("nan")
@@ -90,36 +102,63 @@ class AuditedSamples:
         return mean, float(np.sqrt(squares / (total - 1))) if total > 1 else float("nan")
 
     def histogram(self, label: str, kind: str, part: str) -> np.ndarray:
-        """Counts of all runs of a method together; kind: "agreement" or "distance" (parts also "real ...")."""
-        found = [getattr(one.samples, f"{kind}_histogram").get(part, ()) for one in audited_runs(self.runs(label))]
+        """Counts of all runs of a method together; kind: "agreement" or "distance" (parts also
+        "real ...")."""
+        found = [
+            getattr(one.samples, f"{kind}_histogram").get(part, ())
+            for one in audited_runs(self.runs(label))
+        ]
         found = [np.array(counts) for counts in found if counts]
         return np.sum(found, axis=0) if found else np.zeros(0, int)
 
     def share_below(self, label: str, threshold: float, part: str) -> float:
-        """Share of the labelled samples of all runs whose agreement is below a threshold; nan where there is none."""
-        found = [(one.samples.share_below(threshold, part), sum(one.samples.agreement_histogram.get(part, ())))
-                 for one in audited_runs(self.runs(label))]  # fmt: skip
+        """Share of the labelled samples of all runs whose agreement is below a threshold; nan where
+        there is none."""
+        found = [
+            (
+                one.samples.share_below(threshold, part),
+                sum(one.samples.agreement_histogram.get(part, ())),
+            )
+            for one in audited_runs(self.runs(label))
+        ]
         total = sum(count for _, count in found)
-        return sum(share * count for share, count in found if count) / total if total else float("nan")
+        return (
+            sum(share * count for share, count in found if count) / total if total else float("nan")
+        )
 
     def run_mean(self, label: str, number: Callable[[Samples], float | None]) -> float:
         """Mean over runs of a number that a run has once; nan where none has it."""
-        found = [value for one in audited_runs(self.runs(label)) if (value := number(one.samples)) is not None]
+        found = [
+            value
+            for one in audited_runs(self.runs(label))
+            if (value := number(one.samples)) is not None
+        ]
         return float(np.mean(found)) if found else float("nan")
 
     def by_case(self) -> pd.DataFrame:
-        """The rows with the names of the group and the numbers that each run has once (`run_...`)."""
-        runs = {(runs.label, one.spec.fold, one.spec.seed): one for runs in self.methods for one in audited_runs(runs)}
-        found = [runs[key] for key in zip(self.rows["method"], self.rows["fold"], self.rows["seed"], strict=True)]
+        """The rows with the names of the group and the numbers that each run has once
+        (`run_...`)."""
+        runs = {
+            (runs.label, one.spec.fold, one.spec.seed): one
+            for runs in self.methods
+            for one in audited_runs(runs)
+        }
+        found = [
+            runs[key]
+            for key in zip(self.rows["method"], self.rows["fold"], self.rows["seed"], strict=True)
+        ]
         pairs = [(one.samples, part) for one, part in zip(found, self.rows["part"], strict=True)]
         return self.rows.assign(
-            dataset=self.group.spec.dataset, source=one_line(self.group.spec.source.title), rules=", ".join(self.group.rules),
+            dataset=self.group.spec.dataset,
+            source=one_line(self.group.spec.source.title),
+            rules=", ".join(self.group.rules),
             run_reference_dice=[one.reference_dice for one, _ in pairs],
             run_copy_threshold=[one.copy_threshold for one, _ in pairs],
             run_share_below=[one.share_below(LOW_AGREEMENT, part) for one, part in pairs],
             run_frechet=[one.frechet.get(part) for one, part in pairs],
-            run_frechet_real=[one.frechet.get("real") for one, _ in pairs], record=[one.key for one in found],
-        )  # fmt: skip
+            run_frechet_real=[one.frechet.get("real") for one, _ in pairs],
+            record=[one.key for one in found],
+        )
 
     def runs(self, label: str) -> MethodRuns:
         return next(runs for runs in self.group.methods if runs.label == label)
@@ -129,7 +168,12 @@ def audited(summaries: Iterable[Summary]) -> list[AuditedSamples]:
     """The groups that hold an audited run, in their order."""
     found = []
     for summary in summaries:
-        rows = [row for runs in summary.group.methods for one in audited_runs(runs) for row in _rows(runs.label, one)]
+        rows = [
+            row
+            for runs in summary.group.methods
+            for one in audited_runs(runs)
+            for row in _rows(runs.label, one)
+        ]
         if rows:
             found.append(AuditedSamples(summary, _frame(rows)))
     return found
@@ -140,13 +184,19 @@ def audited_runs(runs: MethodRuns) -> list[Record]:
 
 
 def absent_audits(runs: MethodRuns, row: dict) -> str:
-    """'missing fold 2 seed 0; not audited: fold 1 seed 0', '' where every run is there and audited. row: of the summary."""
+    """'missing fold 2 seed 0; not audited: fold 1 seed 0', '' where every run is there and audited.
+    row: of the summary."""
     without = [f"fold {one.spec.fold} seed {one.spec.seed}" for one in runs.done if not one.samples]
-    return "; ".join(part for part in (absent_runs(row), f"not audited: {', '.join(without)}" if without else "") if part)
+    return "; ".join(
+        part
+        for part in (absent_runs(row), f"not audited: {', '.join(without)}" if without else "")
+        if part
+    )
 
 
 def fidelity_caveats(group: Group, methods: Iterable[MethodRuns]) -> tuple[str, ...]:
-    """Why fidelity of these methods may not be held against Table I; () if nothing speaks against it."""
+    """Why fidelity of these methods may not be held against Table I; () if nothing speaks against
+    it."""
     found = list(not_comparable(group))
     if group.spec.preset.edge != "hed":
         found.append(f"edges are {one_line(group.spec.preset.edge)}, not HED")
@@ -154,73 +204,94 @@ def fidelity_caveats(group: Group, methods: Iterable[MethodRuns]) -> tuple[str, 
 
 
 def usual_runs(group: Group, name: str) -> MethodRuns | None:
-    """The method called `name` as its preset has it: no transform, and its ratio, merging and kind of generator."""
+    """The method called `name` as its preset has it: no transform, and its ratio, merging and kind
+    of generator."""
     preset = group.spec.preset
     for runs in group.methods:
         method = runs.method
         other = method.generator and method.generator_kind != default_kind(preset.name, name)
-        if method.name == name and not (method.transform or changed_settings(method, preset) or other):
+        if method.name == name and not (
+            method.transform or changed_settings(method, preset) or other
+        ):
             return runs
     return None
 
 
 def sample_means(record: Record) -> dict[str, dict[str, float]]:
-    """Per part of a run's audit: every number of its rows, averaged over cases; nan for none; `images` is their sum."""
+    """Per part of a run's audit: every number of its rows, averaged over cases; nan for none;
+    `images` is their sum."""
     names = list(_NUMBERS)
     found = {}
     for part in PARTS:
         rows = [row for row in record.samples.rows if row.part == part]
         if not rows:
             continue
-        values = np.array([[getattr(row, name) for name in names] for row in rows], float)  # None becomes nan
+        # None becomes nan
+        values = np.array([[getattr(row, name) for name in names] for row in rows], float)
         there = np.isfinite(values)
         total, count = np.where(there, values, 0).sum(0), there.sum(0)
         means = np.divide(total, count, out=np.full(len(names), np.nan), where=count > 0)
-        found[part] = dict(zip(names, means.tolist(), strict=True)) | {"images": float(total[names.index("images")])}
+        found[part] = dict(zip(names, means.tolist(), strict=True)) | {
+            "images": float(total[names.index("images")])
+        }
     return found
 
 
 def sample_warnings(record: Record) -> list[str]:
-    """What speaks against using a run's samples: labels they do not show, and images they repeat; [] for sound ones."""
+    """What speaks against using a run's samples: labels they do not show, and images they repeat;
+    [] for sound ones."""
     samples = record.samples
     if samples is None:
         return []
     found, reference = [], samples.reference_dice
     if reference is not None and reference < WEAK_JUDGE:
         found.append(
-            f"The segmenter that judges has a Dice of {reference:.2f} on its own validation cases: too low for its agreement"
+            f"The segmenter that judges has a Dice of {reference:.2f} on its own validation cases:"
+            f" too low for its agreement"
             " to mean much."
         )
     for part, means in sample_means(record).items():
         if part == HELD_OUT and means["real_copied"] > MOST_COPIED:
             found.append(
-                f"{100 * means['real_copied']:.0f} % of the REAL held-out slices count as copies of training slices: the source"
-                " holds near duplicates in several cases, so that test and training cases are not independent."
+                f"{100 * means['real_copied']:.0f} % of the REAL held-out slices count as copies"
+                f" of training slices: the source"
+                " holds near duplicates in several cases, so that test and training cases are not"
+                " independent."
             )
-        # Pairs have no cases of their own: theirs is the mean over slices. The same segmenter finds this much on real images
-        # of the held-out slices; of training slices it finds too much, having been trained on them.
+        # Pairs have no cases of their own: theirs is the mean over slices. The same segmenter finds
+        # this much on real images of the held-out slices; of training slices it finds too much,
+        # having been trained on them.
         agreement = means["agreement" if samples.paired else "agreement_volume"]
         reached = means["real_agreement_volume"] if part == HELD_OUT else reference
         if reached and agreement < LEAST_OF_REFERENCE * reached:
             where = "real images of these cases" if part == HELD_OUT else "real validation cases"
             found.append(
-                f"Label agreement of the {part} samples is {agreement:.2f}, {agreement / reached:.2f} of the segmenter's"
-                f" {reached:.2f} on {where} ({LEAST_OF_REFERENCE:g} is asked for): many do not show their label."
+                f"Label agreement of the {part} samples is {agreement:.2f},"
+                f" {agreement / reached:.2f} of the segmenter's"
+                f" {reached:.2f} on {where} ({LEAST_OF_REFERENCE:g} is asked for): many do not"
+                f" show their label."
             )
         # Samples made from a training slice lie near it by construction; all others must not.
         copied, real = means["copied"], means["real_copied"]
-        if (samples.paired or part == HELD_OUT) and copied > max(MOST_COPIED, 0 if np.isnan(real) else 2 * real):
+        if (samples.paired or part == HELD_OUT) and copied > max(
+            MOST_COPIED, 0 if np.isnan(real) else 2 * real
+        ):
             share = "not counted" if np.isnan(real) else f"{100 * real:.0f} %"
             found.append(
-                f"{100 * copied:.0f} % of the {part} samples count as copied (nearer to a training slice than 99 % of real ones"
-                f" are to another case's), of real slices {share}: memorisation, or images without detail."
+                f"{100 * copied:.0f} % of the {part} samples count as copied (nearer to a training"
+                f" slice than 99 % of real ones"
+                f" are to another case's), of real slices {share}: memorisation, or images without"
+                f" detail."
             )
     return found
 
 
 def _rows(label: str, record: Record) -> list[tuple]:
     spec = record.spec
-    return [(label, spec.fold, spec.seed, *(getattr(row, name) for name in _ROW_FIELDS)) for row in record.samples.rows]
+    return [
+        (label, spec.fold, spec.seed, *(getattr(row, name) for name in _ROW_FIELDS))
+        for row in record.samples.rows
+    ]
 
 
 def _frame(rows: Sequence[tuple]) -> pd.DataFrame:

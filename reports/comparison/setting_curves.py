@@ -1,8 +1,9 @@
-"""Runs that differ in one setting only, joined: ratio, alpha, patch size, network, training share, protocol.
+"""Runs that differ in one setting only, joined: ratio, alpha, patch size, network, training share,
+protocol.
 
-Ratio, alpha and patch size are settings of a method, so their runs lie in one group. Network, training share and
-protocol part groups; groups are joined here exactly if all else agrees. Callers: ablations (figures), claims. Not here:
-drawing.
+Ratio, alpha and patch size are settings of a method, so their runs lie in one group. Network,
+training share and protocol part groups; groups are joined here exactly if all else agrees. Not
+here: drawing.
 """
 
 from collections import Counter, defaultdict
@@ -27,7 +28,8 @@ LEAST_POINTS = 3
 
 @dataclass(frozen=True)
 class Point:
-    """A value of the swept setting. `gain`: Dice minus that of `none`; None where the group has no none."""
+    """A value of the swept setting. `gain`: Dice minus that of `none`; None where the group has no
+    none."""
 
     value: float
     label: str
@@ -37,7 +39,8 @@ class Point:
 
 @dataclass(frozen=True)
 class Curve:
-    """`emitdiff` over one of its settings, ascending; all else, and `usual`, as in its main setting (main_methods.py)."""
+    """`emitdiff` over one of its settings, ascending; all else, and `usual`, as in its main setting
+    (main_methods.py)."""
 
     summary: Summary
     setting: str
@@ -63,7 +66,8 @@ class Curve:
 
 @dataclass(frozen=True)
 class Member:
-    """One group of a family: the value it differs in, Dice of `none` and of `emitdiff` there, and their difference."""
+    """One group of a family: the value it differs in, Dice of `none` and of `emitdiff` there, and
+    their difference."""
 
     summary: Summary
     value: str | float
@@ -94,8 +98,13 @@ def curves(summary: Summary) -> list[Curve]:
 
 
 def main_emitdiff(group: Group) -> MethodRuns | None:
-    """emitdiff at its main setting, without a transform; the generator that most of the group's runs have."""
-    runs = [runs for runs in group.methods if runs.method.name == "emitdiff" and runs.method.transform is None]
+    """emitdiff at its main setting, without a transform; the generator that most of the group's
+    runs have."""
+    runs = [
+        runs
+        for runs in group.methods
+        if runs.method.name == "emitdiff" and runs.method.transform is None
+    ]
     if not runs:
         return None
     counts = Counter(canonical(one.method.generator) for one in runs)
@@ -104,7 +113,8 @@ def main_emitdiff(group: Group) -> MethodRuns | None:
 
 
 def families(summaries: Sequence[Summary], field: str) -> list[Family]:
-    """Groups joined over `architecture`, `training_share` or `protocol`: families of at least two members."""
+    """Groups joined over `architecture`, `training_share` or `protocol`: families of at least two
+    members."""
     joined: dict[str, list[Member]] = defaultdict(list)
     for summary in summaries:
         member = _member(summary, field)
@@ -119,10 +129,15 @@ def families(summaries: Sequence[Summary], field: str) -> list[Family]:
 
 
 def audit_family(family: Family) -> Family | None:
-    """The members of a protocol family that are `rigorous`, one quirk from it, or `released`; None without rigorous."""
+    """The members of a protocol family that are `rigorous`, one quirk from it, or `released`; None
+    without rigorous."""
     kept = [member for member in family.members if _audit_steps(member) is not None]
     names = [member.value for member in kept]
-    return Family(family.field, family.spec, tuple(kept)) if "rigorous" in names and len(kept) > 1 else None
+    return (
+        Family(family.field, family.spec, tuple(kept))
+        if "rigorous" in names and len(kept) > 1
+        else None
+    )
 
 
 def _curve(summary: Summary, setting: str) -> Curve | None:
@@ -162,7 +177,9 @@ def _member(summary: Summary, field: str) -> Member | None:
     if not gain.n:
         return None
     value = _VALUE[field](summary.group.spec)
-    return Member(summary, value, mean_interval(summary, base), mean_interval(summary, ours.label), gain)
+    return Member(
+        summary, value, mean_interval(summary, base), mean_interval(summary, ours.label), gain
+    )
 
 
 def _key_without(spec: RunSpec, field: str) -> str:
@@ -199,7 +216,8 @@ _VALUE: dict[str, Callable[[RunSpec], str | float]] = {
     "training_share": lambda spec: spec.training_share,
     "protocol": lambda spec: protocol_step(spec.protocol),
 }
-_ARCHITECTURES = ("unet", "resunet", "resnet50-unet", "attention-unet", "swin-unetr")  # the order of Fig. 7
+# the order of Fig. 7
+_ARCHITECTURES = ("unet", "resunet", "resnet50-unet", "attention-unet", "swin-unetr")
 
 
 def _architecture_order(member: Member) -> tuple:

@@ -1,24 +1,26 @@
 """What stands in the place of something of the paper's in the runs of a group, as rows of a table.
-
-Callers: page, notes. Not here: how the ledger of a run is made (benchmark/spec/substitutions.py). Records older than the
-ledger have none.
-"""
+Not here: how the ledger of a run is made (benchmark/spec/substitutions.py). Records older than the
+ledger have none."""
 
 from reports.comparison.groups import Group
 from reports.comparison.labels import one_line
 
 
 def ledger_rows(group: Group) -> list[tuple[str, ...]]:
-    """(part, in the paper, here, why, methods) of each substitution once; methods are those whose records hold it, or "all"."""
+    """(part, in the paper, here, why, methods) of each substitution once; methods are those whose
+    records hold it, or "all"."""
     methods: dict[tuple[str, ...], list[str]] = {}
     for runs in group.methods:
         for record in (*runs.done, *runs.failed):
             for entry in record.substitutions:
-                row = tuple(one_line(text) for text in (entry.part, entry.paper, entry.used, entry.why))
+                row = tuple(
+                    one_line(text) for text in (entry.part, entry.paper, entry.used, entry.why)
+                )
                 labels = methods.setdefault(row, [])
                 labels += [runs.label] if runs.label not in labels else []
     return [
-        (*row, "all" if len(labels) == len(group.methods) else one_line(", ".join(labels))) for row, labels in methods.items()
+        (*row, "all" if len(labels) == len(group.methods) else one_line(", ".join(labels)))
+        for row, labels in methods.items()
     ]
 
 

@@ -1,8 +1,6 @@
-"""Means, spreads, gains and paired differences of one comparison group, in full precision.
-
-Callers: tables, figures, page, inference. Not here: rounding and layout (tables.py), which runs belong together
-(groups.py), tests and verdicts (inference.py).
-"""
+"""Means, spreads, gains and paired differences of one comparison group, in full precision. Not
+here: rounding and layout (tables.py), which runs belong together (groups.py), tests and verdicts
+(inference.py)."""
 
 import functools
 from collections.abc import Iterable, Sequence
@@ -14,7 +12,12 @@ import pandas as pd
 
 from benchmark.spec.protocol import Protocol
 from reports.comparison.groups import Group, MethodRuns
-from reports.comparison.paper_numbers import not_comparable, paper_gain_percent, paper_method, paper_value
+from reports.comparison.paper_numbers import (
+    not_comparable,
+    paper_gain_percent,
+    paper_method,
+    paper_value,
+)
 from reports.records.load import GENERATOR_STAGES, SEGMENTER_STAGES, case_frame, stage_seconds
 from reports.statistics.case_grid import Cells
 from reports.statistics.resampling import Bootstrap
@@ -28,9 +31,9 @@ class Summary:
     """A group in numbers.
 
     cases: one row per test case of every done run, as recorded, with the table's label in `method`.
-    values: one row per method, fold and case: SHOWN_METRICS averaged over seeds, the protocol's HD95 and ASSD chosen.
-    rows: one row per method, the columns of the summary CSV.
-    unit: of all distances, or None where cases with different units stand in one group; distances are then nan.
+    values: one row per method, fold and case: SHOWN_METRICS averaged over seeds, the protocol's
+    HD95 and ASSD chosen. rows: one row per method, the columns of the summary CSV. unit: of all
+    distances, or None where cases with different units stand in one group; distances are then nan.
     dice: the resampled Dice of every method with a scored case.
     """
 
@@ -54,21 +57,27 @@ class Summary:
 
 def summarise(group: Group) -> Summary:
     """All numbers of a group."""
-    cases = pd.concat([case_frame(runs.done).assign(method=runs.label) for runs in group.methods], ignore_index=True)
+    cases = pd.concat(
+        [case_frame(runs.done).assign(method=runs.label) for runs in group.methods],
+        ignore_index=True,
+    )
     units = cases["unit"].unique()
     unit = str(units[0]) if len(units) == 1 else None
     values = case_values(cases, group.spec.protocol)
     if unit is None:
         values[list(IN_CASE_UNITS)] = np.nan
     scored = set(cases["method"])
-    dice = Bootstrap(Cells.of(cases, "dice", [runs.label for runs in group.methods if runs.label in scored]))
+    dice = Bootstrap(
+        Cells.of(cases, "dice", [runs.label for runs in group.methods if runs.label in scored])
+    )
     rows = pd.DataFrame([_row(group, runs, cases, values, dice) for runs in group.methods])
     rows.insert(0, "unit", unit)
     return Summary(group, cases, values, rows, unit, dice)
 
 
 def headline_columns(protocol: Protocol) -> dict[str, str]:
-    """Which recorded column stands for HD95 and for ASSD under the protocol's switches hd95 (Q11) and assd (Q28)."""
+    """Which recorded column stands for HD95 and for ASSD under the protocol's switches hd95 (Q11)
+    and assd (Q28)."""
     return {
         "hd95": {"pooled": "hd95", "max": "hd95_max"}[protocol.hd95],
         "assd": {"pooled": "assd", "mean": "assd_mean"}[protocol.assd],
@@ -76,7 +85,8 @@ def headline_columns(protocol: Protocol) -> dict[str, str]:
 
 
 def case_values(cases: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
-    """One row per method, fold and case: the SHOWN_METRICS, each the mean over the seeds that were run."""
+    """One row per method, fold and case: the SHOWN_METRICS, each the mean over the seeds that were
+    run."""
     columns = {metric: metric for metric in SHOWN_METRICS} | headline_columns(protocol)
     chosen = pd.DataFrame({metric: cases[column] for metric, column in columns.items()})
     keyed = pd.concat([cases[["method", "fold", "case"]], chosen], axis=1)
@@ -88,8 +98,8 @@ def mean_and_sd(
 ) -> tuple[pd.Series, pd.Series]:
     """Mean and SD (n - 1) of each metric in the case values of one method.
 
-    aggregate "cases": over all cases; "folds": the mean of the fold means and the root mean square of the fold SDs,
-    as the authors' release does (Q19).
+    aggregate "cases": over all cases; "folds": the mean of the fold means and the root mean square
+    of the fold SDs, as the authors' release does (Q19).
     """
     numbers = values[list(metrics)]
     if aggregate == "cases":
@@ -105,18 +115,23 @@ def case_differences(rows_a: pd.DataFrame, rows_b: pd.DataFrame, metric: str = "
     return a.loc[both] - b.loc[both]
 
 
-def relative_gain_percent(rows_a: pd.DataFrame, rows_b: pd.DataFrame, aggregate: str) -> tuple[float, int]:
+def relative_gain_percent(
+    rows_a: pd.DataFrame, rows_b: pd.DataFrame, aggregate: str
+) -> tuple[float, int]:
     """(gain of a over b in mean Dice, % of b; number of cases), over the cases that both have."""
     keys_a, keys_b = (pd.MultiIndex.from_frame(rows[["fold", "case"]]) for rows in (rows_a, rows_b))
     pairs_a, pairs_b = rows_a[keys_a.isin(keys_b)], rows_b[keys_b.isin(keys_a)]
     if pairs_a.empty:
         return float("nan"), 0
-    mean_a, mean_b = (mean_and_sd(rows, aggregate, ["dice"])[0]["dice"] for rows in (pairs_a, pairs_b))
+    mean_a, mean_b = (
+        mean_and_sd(rows, aggregate, ["dice"])[0]["dice"] for rows in (pairs_a, pairs_b)
+    )
     return (float(100 * (mean_a - mean_b) / mean_b) if mean_b > 0 else float("nan")), len(pairs_a)
 
 
 def none_label(group: Group) -> str | None:
-    """Label of the row without any augmentation, which gains are measured from; None where the group lacks it."""
+    """Label of the row without any augmentation, which gains are measured from; None where the
+    group lacks it."""
     return next((runs.label for runs in group.methods if runs.method.name == "none"), None)
 
 
@@ -138,26 +153,46 @@ def _row(
         "runs_expected": runs.expected,
         "seeds": " ".join(str(seed) for seed in sorted({record.spec.seed for record in runs.done})),
         "missing": _missing(runs, spec.preset.n_folds),
-        "failed": "; ".join(f"fold {r.spec.fold} seed {r.spec.seed}: {r.error}" for r in runs.failed),
+        "failed": "; ".join(
+            f"fold {r.spec.fold} seed {r.spec.seed}: {r.error}" for r in runs.failed
+        ),
         "missed_predictions": int(cases.loc[cases["method"] == runs.label, "missed"].sum()),
     }
     for metric in SHOWN_METRICS:
         row |= {f"{metric}_mean": mean[metric], f"{metric}_sd": sd[metric]}
     row |= _against_none(group, runs.label, values, dice) | _paper_columns(group, runs)
-    row["generator_seconds"] = _mean(stage_seconds(record, GENERATOR_STAGES) for record in runs.done)
-    row["segmenter_seconds"] = _mean(stage_seconds(record, SEGMENTER_STAGES) for record in runs.done)
+    row["generator_seconds"] = _mean(
+        stage_seconds(record, GENERATOR_STAGES) for record in runs.done
+    )
+    row["segmenter_seconds"] = _mean(
+        stage_seconds(record, SEGMENTER_STAGES) for record in runs.done
+    )
     return row
 
 
-def _against_none(group: Group, label: str, values: pd.DataFrame, dice: Bootstrap) -> dict[str, Any]:
+def _against_none(
+    group: Group, label: str, values: pd.DataFrame, dice: Bootstrap
+) -> dict[str, Any]:
     base = none_label(group)
-    names = ("dice_difference", "dice_difference_low", "dice_difference_high", "gain_percent", "paired_cases")
+    names = (
+        "dice_difference",
+        "dice_difference_low",
+        "dice_difference_high",
+        "gain_percent",
+        "paired_cases",
+    )
     if base is None or label == base or not {base, label} <= set(dice.cells.labels):
         return dict.fromkeys(names)
     mine, reference = (values[values["method"] == name] for name in (label, base))
     difference = dice.interval(label, base)
     gain, _ = relative_gain_percent(mine, reference, group.spec.protocol.aggregate)
-    return dict(zip(names, (difference.mean, difference.low, difference.high, gain, difference.n), strict=True))
+    return dict(
+        zip(
+            names,
+            (difference.mean, difference.low, difference.high, gain, difference.n),
+            strict=True,
+        )
+    )
 
 
 def _paper_columns(group: Group, runs: MethodRuns) -> dict[str, Any]:
@@ -180,7 +215,11 @@ def _missing(runs: MethodRuns, folds: int) -> str:
     parts = []
     for seed, lacking in by_seed.items():
         whole = len(lacking) == folds
-        parts += [f"all folds of seed {seed}"] if whole else [f"fold {fold} seed {seed}" for fold in lacking]
+        parts += (
+            [f"all folds of seed {seed}"]
+            if whole
+            else [f"fold {fold} seed {seed}" for fold in lacking]
+        )
     return "; ".join(parts)
 
 

@@ -1,8 +1,6 @@
-"""Figures of one comparison group: box plots of Dice and HD95, and the paired difference to `none`.
-
-Callers: page, cli. Not here: how figures look (drawing.py), ranks and costs (rank_figures.py), curves over a setting
-(ablations.py), images of cases (panels.py).
-"""
+"""Figures of one comparison group: box plots of Dice and HD95, and the paired difference to
+`none`. Not here: how figures look (drawing.py), ranks and costs (rank_figures.py), curves over a
+setting (ablations.py), images of cases (panels.py)."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -33,12 +31,17 @@ def group_figures(summary: Summary, folder: Path, *, brief: bool = False) -> lis
     if summary.unit is not None and not brief:
         figures.append(_draw(summary, folder, "hd95", "HD95 by method", hd95_plot))
     if compared_labels(summary):
-        figures.append(_draw(summary, folder, "difference", "Paired difference in Dice to none", difference_plot))
+        figures.append(
+            _draw(
+                summary, folder, "difference", "Paired difference in Dice to none", difference_plot
+            )
+        )
     return figures
 
 
 def dice_plot(summary: Summary, axes: Axes) -> str:
-    """Box and points of the Dice of each case, by method. Returns the text for those who cannot see it."""
+    """Box and points of the Dice of each case, by method. Returns the text for those who cannot see
+    it."""
     _boxes(summary, axes, "dice", 100, "Dice, %")
     return "Box plot of Dice by method with one point per case; the means stand in the table above."
 
@@ -47,7 +50,10 @@ def hd95_plot(summary: Summary, axes: Axes) -> str:
     """Box and points of the HD95 of each case, by method; smaller is better."""
     _boxes(summary, axes, "hd95", 1, f"HD95, {summary.unit} (smaller is better)")
     axes.set_xlim(left=0)
-    return f"Box plot of HD95 in {summary.unit} by method with one point per case; the means stand in the table above."
+    return (
+        f"Box plot of HD95 in {summary.unit} by method with one point per case; the means stand in"
+        f" the table above."
+    )
 
 
 def difference_plot(summary: Summary, axes: Axes) -> str:
@@ -60,13 +66,23 @@ def difference_plot(summary: Summary, axes: Axes) -> str:
         result = summary.dice.interval(label, none_label(summary.group) or "")
         bounds = [[100 * (result.mean - result.low)], [100 * (result.high - result.mean)]]
         axes.errorbar(
-            [100 * result.mean], [position], xerr=bounds if np.isfinite(bounds).all() else None, fmt="D", color="black",
-            markersize=4.5, capsize=3.5, linewidth=1.4, zorder=4,
-        )  # fmt: skip
+            [100 * result.mean],
+            [position],
+            xerr=bounds if np.isfinite(bounds).all() else None,
+            fmt="D",
+            color="black",
+            markersize=4.5,
+            capsize=3.5,
+            linewidth=1.4,
+            zorder=4,
+        )
     _method_axis(axes, labels)
-    axes.set_xlabel("difference in Dice to none, points\n(diamond and bar: mean and bootstrap 95 % interval)")
+    axes.set_xlabel(
+        "difference in Dice to none, points\n(diamond and bar: mean and bootstrap 95 % interval)"
+    )
     return (
-        "Difference in Dice to none, one point per case and method; the means and intervals stand in the table above."
+        "Difference in Dice to none, one point per case and method; the means and intervals stand"
+        " in the table above."
     )
 
 
@@ -81,7 +97,8 @@ def compared_labels(summary: Summary) -> list[str]:
 
 
 def shown_labels(summary: Summary) -> list[str]:
-    """The methods that a figure by method shows: all, or the usual settings alone where there are too many rows."""
+    """The methods that a figure by method shows: all, or the usual settings alone where there are
+    too many rows."""
     return summary.labels if len(summary.labels) <= MOST_ROWS else list(main_labels(summary))
 
 
@@ -93,7 +110,9 @@ def figure_title(group: Group, values: pd.DataFrame) -> str:
     return f"{group.title}; {count}"
 
 
-def _draw(summary: Summary, folder: Path, name: str, title: str, plot: Callable[[Summary, Axes], str]) -> Drawing:
+def _draw(
+    summary: Summary, folder: Path, name: str, title: str, plot: Callable[[Summary, Axes], str]
+) -> Drawing:
     def fill(figure: Figure) -> str:
         axes = figure.add_subplot()
         alt = plot(summary, axes)
@@ -107,29 +126,49 @@ def _draw(summary: Summary, folder: Path, name: str, title: str, plot: Callable[
 
 def _boxes(summary: Summary, axes: Axes, metric: str, scale: float, xlabel: str) -> None:
     labels = shown_labels(summary)
-    missed = set(map(tuple, summary.cases.loc[summary.cases["missed"], ["method", "fold", "case"]].to_numpy()))
+    missed = set(
+        map(
+            tuple, summary.cases.loc[summary.cases["missed"], ["method", "fold", "case"]].to_numpy()
+        )
+    )
     groups = [summary.of(label) for label in labels]
     boxes = axes.boxplot(
-        [scale * values[metric].to_numpy() for values in groups], positions=range(len(labels)), widths=0.62,
-        orientation="horizontal", manage_ticks=False, patch_artist=True, showfliers=False,
+        [scale * values[metric].to_numpy() for values in groups],
+        positions=range(len(labels)),
+        widths=0.62,
+        orientation="horizontal",
+        manage_ticks=False,
+        patch_artist=True,
+        showfliers=False,
         medianprops={"linewidth": 1.8, "color": "black"},
-    )  # fmt: skip
+    )
     for box, label in zip(boxes["boxes"], labels, strict=True):
         box.set(facecolor=mpl.colors.to_rgba(_colour(summary, label), 0.5), edgecolor="0.25")
     for position, values in enumerate(groups):
-        empty = np.array([key in missed for key in zip(values["method"], values["fold"], values["case"], strict=True)])
+        empty = np.array(
+            [
+                key in missed
+                for key in zip(values["method"], values["fold"], values["case"], strict=True)
+            ]
+        )
         _points(axes, scale * values[metric].to_numpy(), position, colour="0.15", missed=empty)
     _method_axis(axes, labels)
     axes.set_xlabel(f"{xlabel}\n(× missed: the prediction is empty)" if missed else xlabel)
 
 
-def _points(axes: Axes, values: np.ndarray, position: int, colour: str, missed: np.ndarray | None = None) -> None:
+def _points(
+    axes: Axes, values: np.ndarray, position: int, colour: str, missed: np.ndarray | None = None
+) -> None:
     """Values as points around a row; their height is drawn from a fixed seed and means nothing."""
     missed = np.zeros(len(values), bool) if missed is None else missed
     height = position + np.random.default_rng(position).uniform(-0.17, 0.17, len(values))
     found = ~missed
-    axes.scatter(values[found], height[found], s=11, color=colour, alpha=0.75, linewidths=0, zorder=3)
-    axes.scatter(values[missed], height[missed], s=24, color="#d55e00", marker="x", linewidths=1.3, zorder=3)
+    axes.scatter(
+        values[found], height[found], s=11, color=colour, alpha=0.75, linewidths=0, zorder=3
+    )
+    axes.scatter(
+        values[missed], height[missed], s=24, color="#d55e00", marker="x", linewidths=1.3, zorder=3
+    )
 
 
 def _method_axis(axes: Axes, labels: list[str]) -> None:

@@ -1,7 +1,8 @@
-"""Figures over one setting: ratio, alpha and patch size (as Fig. 6), networks (as Fig. 7), scarcity, and the audit.
+"""Figures over one setting: ratio, alpha and patch size (as Fig. 6), networks (as Fig. 7),
+scarcity, and the audit.
 
-Each is drawn only where the records hold it. Bars are 95 % intervals over seeds, folds and cases; differences are
-paired by case. Callers: page_study, page_audits. Not here: joining the runs (sweeps.py).
+Each is drawn only where the records hold it. Bars are 95 % intervals over seeds, folds and cases;
+differences are paired by case. Not here: joining the runs (sweeps.py).
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,15 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from reports.comparison.groups import Group
 from reports.comparison.inference import main_labels
 from reports.comparison.labels import source_label
-from reports.comparison.setting_curves import Curve, Family, Member, audit_family, curves, families, mean_interval
+from reports.comparison.setting_curves import (
+    Curve,
+    Family,
+    Member,
+    audit_family,
+    curves,
+    families,
+    mean_interval,
+)
 from reports.comparison.summaries import Summary, none_label
 from reports.figures.drawing import COLOURS, MARKERS, Drawing, draw, row_labels, rows_height, tidy
 from reports.statistics.resampling import Interval
@@ -35,9 +44,16 @@ _GAIN = "Dice minus none, points"
 
 def setting_figures(summaries: Sequence[Summary], folder: Path) -> list[Drawing]:
     """Every figure over a setting that the records support, in the order of the paper."""
-    found = [curve_figure(curve, folder) for one in summaries for curve in curves(one) if curve.none is not None]
+    found = [
+        curve_figure(curve, folder)
+        for one in summaries
+        for curve in curves(one)
+        if curve.none is not None
+    ]
     found += [network_figure(family, folder) for family in families(summaries, "architecture")]
-    return found + [scarcity_figure(family, folder) for family in families(summaries, "training_share")]
+    return found + [
+        scarcity_figure(family, folder) for family in families(summaries, "training_share")
+    ]
 
 
 def audit_figures(summaries: Sequence[Summary], folder: Path) -> list[Drawing]:
@@ -47,7 +63,8 @@ def audit_figures(summaries: Sequence[Summary], folder: Path) -> list[Drawing]:
 
 
 def curve_figure(curve: Curve, folder: Path) -> Drawing:
-    """Paired gain over none at each value; a square marks the value of the method's main setting, the dotted line none."""
+    """Paired gain over none at each value; a square marks the value of the method's main setting,
+    the dotted line none."""
 
     def fill(figure: Figure) -> str:
         axes = figure.add_subplot()
@@ -55,15 +72,30 @@ def curve_figure(curve: Curve, folder: Path) -> Drawing:
         places = np.arange(len(values)) if curve.setting != "alpha" else np.array(values)
         gains = [point.gain.scaled(100) for point in curve.points]
         axes.axhline(0, color="0.35", linestyle=":", linewidth=1.2)
-        axes.plot(places, [gain.mean for gain in gains], color=COLOURS["emitdiff"], linewidth=1.6, zorder=2)
+        axes.plot(
+            places,
+            [gain.mean for gain in gains],
+            color=COLOURS["emitdiff"],
+            linewidth=1.6,
+            zorder=2,
+        )
         for place, value, gain in zip(places, values, gains, strict=True):
             usual = value == curve.usual
-            _bar(axes, place, gain, colour=COLOURS["emitdiff"], marker="s" if usual else "o", upright=True)
+            _bar(
+                axes,
+                place,
+                gain,
+                colour=COLOURS["emitdiff"],
+                marker="s" if usual else "o",
+                upright=True,
+            )
         axes.set_xticks(places, [f"{value:g}" for value in values])
         axes.set_xlabel(f"{_AXIS[curve.setting]} (square: the usual {curve.usual:g})")
         axes.set_ylabel(f"Dice minus none ({100 * curve.none.mean:.1f} %),\npoints")
         tidy(axes, "y")
-        listed = ", ".join(f"{value:g}: {gain.mean:+.1f}" for value, gain in zip(values, gains, strict=True))
+        listed = ", ".join(
+            f"{value:g}: {gain.mean:+.1f}" for value, gain in zip(values, gains, strict=True)
+        )
         return f"Gain in Dice over none in points by {_AXIS[curve.setting]}: {listed}."
 
     group = curve.summary.group
@@ -76,23 +108,32 @@ def network_figure(family: Family, folder: Path) -> Drawing:
     heading = _heading(family, without="architecture")
     stem = f"architectures-{family.members[0].summary.group.slug}"
     return draw(
-        folder, stem, "Networks with and without the method (Fig. 7)", heading, _height(family.members),
+        folder,
+        stem,
+        "Networks with and without the method (Fig. 7)",
+        heading,
+        _height(family.members),
         lambda figure: _dumbbells(figure, family.members),
-    )  # fmt: skip
+    )
 
 
 def audit_figure(family: Family, folder: Path) -> Drawing:
-    """Which quirk of the release moves the gain by how much: each switch alone against rigorous, then released."""
+    """Which quirk of the release moves the gain by how much: each switch alone against rigorous,
+    then released."""
     rigorous = family.members[0]
     return draw(
-        folder, f"audit-{rigorous.summary.group.slug}", "Audit: the gain under each quirk of the release",
-        _heading(family, without="protocol"), _height(family.members),
+        folder,
+        f"audit-{rigorous.summary.group.slug}",
+        "Audit: the gain under each quirk of the release",
+        _heading(family, without="protocol"),
+        _height(family.members),
         lambda figure: _dumbbells(figure, family.members, reference=rigorous.gain),
-    )  # fmt: skip
+    )
 
 
 def scarcity_figure(family: Family, folder: Path) -> Drawing:
-    """Dice by the share of training cases, and each method's paired difference to none at the same share."""
+    """Dice by the share of training cases, and each method's paired difference to none at the same
+    share."""
 
     def fill(figure: Figure) -> str:
         left, right = figure.subplots(1, 2)
@@ -106,8 +147,17 @@ def scarcity_figure(family: Family, folder: Path) -> Drawing:
             if name == "none":
                 continue
             for share, member in zip(shares, family.members, strict=True):
-                gain = member.summary.dice.interval(label, none_label(member.summary.group) or "").scaled(100)
-                _bar(right, share * shift, gain, colour=COLOURS[name], marker=MARKERS[name], upright=True)
+                gain = member.summary.dice.interval(
+                    label, none_label(member.summary.group) or ""
+                ).scaled(100)
+                _bar(
+                    right,
+                    share * shift,
+                    gain,
+                    colour=COLOURS[name],
+                    marker=MARKERS[name],
+                    upright=True,
+                )
         right.axhline(0, color="0.35", linestyle=":", linewidth=1.2)
         for axes, words in ((left, "Dice, %"), (right, _GAIN)):
             axes.set_xscale("log")
@@ -117,25 +167,44 @@ def scarcity_figure(family: Family, folder: Path) -> Drawing:
             axes.set_xlabel("training cases in use, %")
             axes.set_ylabel(words)
             tidy(axes, "y")
-        figure.legend(loc="outside lower center", ncols=min(4, len(methods)), frameon=False, fontsize=8.5)
+        figure.legend(
+            loc="outside lower center", ncols=min(4, len(methods)), frameon=False, fontsize=8.5
+        )
         listed = ", ".join(f"{100 * m.value:g} %: {100 * m.gain.mean:+.1f}" for m in family.members)
         return f"Dice by share of training cases; gain of emitdiff over none in points: {listed}."
 
     stem = f"scarcity-{family.members[-1].summary.group.slug}"
-    return draw(folder, stem, "Few training cases", _heading(family, without="training_share"), 3.6, fill)
+    return draw(
+        folder, stem, "Few training cases", _heading(family, without="training_share"), 3.6, fill
+    )
 
 
 def _dumbbells(figure: Figure, members: Sequence[Member], reference: Interval | None = None) -> str:
-    """Left: Dice of none and of emitdiff, joined; right: the paired gain with its interval, the reference as a line."""
+    """Left: Dice of none and of emitdiff, joined; right: the paired gain with its interval, the
+    reference as a line."""
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=(1.15, 1))
     for place, member in enumerate(members):
         ends = [100 * member.none.mean, 100 * member.emitdiff.mean]
         left.plot(ends, [place, place], color="0.6", linewidth=1.4, zorder=2)
         for name, value in zip(("none", "emitdiff"), ends, strict=True):
-            left.scatter([value], [place], color=COLOURS[name], marker=MARKERS[name], s=28, zorder=3,
-                         label=name if place == 0 else None)  # fmt: skip
+            left.scatter(
+                [value],
+                [place],
+                color=COLOURS[name],
+                marker=MARKERS[name],
+                s=28,
+                zorder=3,
+                label=name if place == 0 else None,
+            )
         gain = member.gain.scaled(100)
-        _bar(right, place, gain, colour=COLOURS["emitdiff"], marker=MARKERS["emitdiff"], upright=False)
+        _bar(
+            right,
+            place,
+            gain,
+            colour=COLOURS["emitdiff"],
+            marker=MARKERS["emitdiff"],
+            upright=False,
+        )
     if reference is not None:
         right.axvline(100 * reference.mean, color=COLOURS["emitdiff"], linestyle="--", linewidth=1)
     right.axvline(0, color="0.35", linestyle=":", linewidth=1.2)
@@ -153,13 +222,24 @@ def _dumbbells(figure: Figure, members: Sequence[Member], reference: Interval | 
     return f"Dice of none and emitdiff and the gain in points: {listed}."
 
 
-def _bar(axes: Axes, place: float, found: Interval, *, colour: str, marker: str, upright: bool) -> None:
+def _bar(
+    axes: Axes, place: float, found: Interval, *, colour: str, marker: str, upright: bool
+) -> None:
     """A marker with its interval, where there is one."""
     x, y = (place, found.mean) if upright else (found.mean, place)
     reach = [[found.mean - found.low], [found.high - found.mean]]
     spans = {("yerr" if upright else "xerr"): reach} if np.isfinite(reach).all() else {}
     axes.errorbar(
-        [x], [y], **spans, fmt=marker, color=colour, ecolor="0.25", markersize=5, capsize=3, linewidth=1.2, zorder=3
+        [x],
+        [y],
+        **spans,
+        fmt=marker,
+        color=colour,
+        ecolor="0.25",
+        markersize=5,
+        capsize=3,
+        linewidth=1.2,
+        zorder=3,
     )
 
 
@@ -182,4 +262,10 @@ def _heading(family: Family, without: str) -> str:
         "protocol": lambda word: word.startswith("protocol "),
         "training_share": lambda word: word.endswith("of the training cases"),
     }[without]
-    return ", ".join((group.spec.dataset, source_label(group.spec.source), *(w for w in group.rules if not drop(w))))
+    return ", ".join(
+        (
+            group.spec.dataset,
+            source_label(group.spec.source),
+            *(w for w in group.rules if not drop(w)),
+        )
+    )

@@ -1,8 +1,9 @@
-"""How every figure looks and is written: size, style, colours, and the same drawing as SVG, PNG and PDF.
+"""How every figure looks and is written: size, style, colours, and the same drawing as SVG, PNG and
+PDF.
 
-On white, readable in print, and told apart without colour by labels and markers. The same records give the same bytes.
-The SVG keeps its text as text: small, and readable by machines; PNG and PDF carry their glyphs. Callers: figures,
-ablations, rank_figures, panels, page (chooses the kinds).
+On white, readable in print, and told apart without colour by labels and markers. The same records
+give the same bytes. The SVG keeps its text as text: small, and readable by machines; PNG and PDF
+carry their glyphs.
 """
 
 import contextlib
@@ -33,7 +34,14 @@ COLOURS = {
     "emitdiff": "#009e73",
     "own": "#d55e00",
 }
-MARKERS = {"none": "s", "classic": "o", "unconditional": "^", "pix2pix": "v", "emitdiff": "D", "own": "P"}
+MARKERS = {
+    "none": "s",
+    "classic": "o",
+    "unconditional": "^",
+    "pix2pix": "v",
+    "emitdiff": "D",
+    "own": "P",
+}
 WIDTH_INCHES = 6.4
 DPI = 160
 KINDS = ("svg", "png", "pdf")
@@ -49,15 +57,18 @@ STYLE = {
     "svg.hashsalt": "report",  # ids in the SVG follow from the drawing, not from a random number
     "svg.fonttype": "none",
 }
-_FONTS = "'DejaVu Sans', Verdana, Arial, sans-serif"  # Verdana has the widths of DejaVu, where that is not installed
+# Verdana has the widths of DejaVu, where that is not installed
+_FONTS = "'DejaVu Sans', Verdana, Arial, sans-serif"
 _STYLED = re.compile(r' style="([^"]*)"')
-_PLACES = re.compile(r'\s(?:d|x|y|transform|points)="[^"]*"')  # where a hundredth of a point is enough
+# where a hundredth of a point is enough
+_PLACES = re.compile(r'\s(?:d|x|y|transform|points)="[^"]*"')
 _kinds: ContextVar[tuple[str, ...]] = ContextVar("kinds", default=KINDS)
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure on disk, a heading, and a sentence for those who cannot see it. svg is always there; see `only`."""
+    """A figure on disk, a heading, and a sentence for those who cannot see it. svg is always there;
+    see `only`."""
 
     svg: Path
     png: Path | None
@@ -77,23 +88,33 @@ def only(kinds: Sequence[str]) -> Iterator[None]:
 
 
 def draw(
-    folder: Path, stem: str, title: str, heading: str, height_inches: float, plot: Callable[[Figure], str]
+    folder: Path,
+    stem: str,
+    title: str,
+    heading: str,
+    height_inches: float,
+    plot: Callable[[Figure], str],
 ) -> Drawing:
     """Draws one figure into `folder`, which is made if absent.
 
-    plot: fills the figure and returns the text for those who cannot see it. heading: small text on top, in lines that
-    fit the figure.
+    plot: fills the figure and returns the text for those who cannot see it. heading: small text on
+    top, in lines that fit the figure.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH_INCHES, height_inches), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
+        figure = Figure(
+            figsize=(WIDTH_INCHES, height_inches),
+            layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08),
+        )
         FigureCanvasAgg(figure)
         alt = plot(figure)
         text = textwrap.fill(heading, 94)
         figure.suptitle(text, x=0.012, ha="left", fontsize=9, color="0.25", parse_math=False)
         figure.get_layout_engine().execute(figure)
         figure.set_layout_engine("none")  # the layout found once holds for every file
-        paths = {kind: folder / f"{stem}.{kind}" if kind in _kinds.get() else None for kind in KINDS}
+        paths = {
+            kind: folder / f"{stem}.{kind}" if kind in _kinds.get() else None for kind in KINDS
+        }
         for kind, path in paths.items():
             if path is not None:
                 _WRITERS[kind](figure, path)
@@ -112,7 +133,9 @@ def _with_classes(svg: str) -> str:
     often = [style for style, count in Counter(_STYLED.findall(svg)).most_common() if count > 2]
     names = {style: f"s{number}" for number, style in enumerate(often)}
     sheet = "".join(f".{name}{{{style}}}" for style, name in names.items())
-    short = _STYLED.sub(lambda found: f' class="{names[found[1]]}"' if found[1] in names else found[0], svg)
+    short = _STYLED.sub(
+        lambda found: f' class="{names[found[1]]}"' if found[1] in names else found[0], svg
+    )
     return short.replace("</defs>", f'<style type="text/css">{sheet}</style>\n</defs>', 1)
 
 
@@ -129,13 +152,16 @@ def _write_pdf(figure: Figure, path: Path) -> None:
     FigureCanvasPdf(figure).print_pdf(path, metadata={"CreationDate": None})
 
 
-# The canvases are called themselves: Figure.savefig draws each figure once more to lay it out, which is done already.
+# The canvases are called themselves: Figure.savefig draws each figure once more to lay it out,
+# which is done already.
 _WRITERS = {"svg": _write_svg, "png": _write_png, "pdf": _write_pdf}
 
 
 def row_labels(labels: Sequence[str], *, width: int = 30, lines: int = 2) -> list[str]:
-    """Labels as they fit beside a figure: wrapped, and cut after so many lines; those that become alike are numbered."""
-    short = [label.replace("generator ", "") for label in labels]  # of its settings; a column of a table has more room
+    """Labels as they fit beside a figure: wrapped, and cut after so many lines; those that become
+    alike are numbered."""
+    # of its settings; a column of a table has more room
+    short = [label.replace("generator ", "") for label in labels]
     cut = [textwrap.fill(label, width, max_lines=lines, placeholder=" …") for label in short]
     alike = Counter(cut)
     return [f"[{place + 1}] {text}" if alike[text] > 1 else text for place, text in enumerate(cut)]

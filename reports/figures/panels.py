@@ -1,7 +1,9 @@
-"""Picture panels: real and synthetic slices side by side, predictions against the truth, and what transforms do.
+"""Picture panels: real and synthetic slices side by side, predictions against the truth, and what
+transforms do.
 
-Input are plain arrays, so that whoever holds the images (cli) chooses and loads them. Grey values are shown as they are
-(0 black, 255 white); contours lie on the mask's border. Callers: cli, page (shows them). Not here: reading a store.
+Input are plain arrays, so that whoever holds the images (cli) chooses and loads them. Grey values
+are shown as they are (0 black, 255 white); contours lie on the mask's border. Not here: reading a
+store.
 """
 
 import textwrap
@@ -30,7 +32,8 @@ PREDICTION_COLOUR = "#56b4e9"
 
 @dataclass(frozen=True)
 class Panel:
-    """A picture for the page: a PNG or JPEG anywhere on disk, a heading and what is to be seen on it."""
+    """A picture for the page: a PNG or JPEG anywhere on disk, a heading and what is to be seen on
+    it."""
 
     path: Path
     title: str
@@ -38,21 +41,30 @@ class Panel:
 
 
 def synthesis_panel(rows: Mapping[str, Any], out: Path) -> Path:
-    """k real slices, their edge maps and v synthetic variants each, one slice per row; writes the PNG `out`.
+    """k real slices, their edge maps and v synthetic variants each, one slice per row; writes the
+    PNG `out`.
 
-    rows: `images`, `masks`, `edges` (k, S, S) and `variants` (k, v, S, S), uint8, masks {0, 1}; `titles`: k names;
-    `variant_titles`: v headings, for example the phrases ('variant 1' ... if absent). The mask is drawn on all but the
-    edge map. Raises ValueError where the shapes do not fit together.
+    rows: `images`, `masks`, `edges` (k, S, S) and `variants` (k, v, S, S), uint8, masks {0, 1};
+    `titles`: k names; `variant_titles`: v headings, for example the phrases ('variant 1' ... if
+    absent). The mask is drawn on all but the edge map. Raises ValueError where the shapes do not
+    fit together.
     """
     images, masks, edges = (np.asarray(rows[name]) for name in ("images", "masks", "edges"))
     variants, titles = np.asarray(rows["variants"]), list(rows["titles"])
     count = variants.shape[1] if variants.ndim == 4 else -1
-    if not images.shape == masks.shape == edges.shape == variants[:, 0].shape or len(titles) != len(images):
+    if not images.shape == masks.shape == edges.shape == variants[:, 0].shape or len(titles) != len(
+        images
+    ):
         raise ValueError(
-            f"images {images.shape}, masks {masks.shape}, edges {edges.shape}, variants {variants.shape} and"
+            f"images {images.shape}, masks {masks.shape}, edges {edges.shape}, variants"
+            f" {variants.shape} and"
             f" {len(titles)} titles do not describe the same slices"
         )
-    heads = ["real", "edge map", *rows.get("variant_titles", [f"variant {number + 1}" for number in range(count)])]
+    heads = [
+        "real",
+        "edge map",
+        *rows.get("variant_titles", [f"variant {number + 1}" for number in range(count)]),
+    ]
     grid = _Grid(titles, heads)
     for row in range(len(images)):
         grid.show(row, 0, images[row], masks[row])
@@ -63,18 +75,22 @@ def synthesis_panel(rows: Mapping[str, Any], out: Path) -> Path:
 
 
 def prediction_panel(cases: Mapping[str, Any], out: Path) -> Path:
-    """Truth and prediction as contours on the image, one case per row and one method per column; writes the PNG `out`.
+    """Truth and prediction as contours on the image, one case per row and one method per column;
+    writes the PNG `out`.
 
-    With more than MOST_COLUMNS methods the sheet is turned: one method per row, one case per column.
-    cases: `titles`: one per case ('worst: prostate_16'); `images`: uint8 (H, W) and `truth`: {0, 1} (H, W) per case;
-    `predictions`: {method label: masks {0, 1} (H, W) per case}. Cases may differ in size.
+    With more than MOST_COLUMNS methods the sheet is turned: one method per row, one case per
+    column. cases: `titles`: one per case ('worst: prostate_16'); `images`: uint8 (H, W) and
+    `truth`: {0, 1} (H, W) per case; `predictions`: {method label: masks {0, 1} (H, W) per case}.
+    Cases may differ in size.
     """
     predictions: Mapping[str, Sequence[np.ndarray]] = cases["predictions"]
     names = (list(cases["titles"]), list(predictions))
     upright = len(predictions) > MOST_COLUMNS
     grid = _Grid(*reversed(names)) if upright else _Grid(*names)
     for method, masks in enumerate(predictions.values()):
-        for case, (image, truth, mask) in enumerate(zip(cases["images"], cases["truth"], masks, strict=True)):
+        for case, (image, truth, mask) in enumerate(
+            zip(cases["images"], cases["truth"], masks, strict=True)
+        ):
             place = (method, case) if upright else (case, method)
             axes = grid.show(*place, image, truth)
             _contour(axes, mask, PREDICTION_COLOUR, "--")
@@ -82,10 +98,11 @@ def prediction_panel(cases: Mapping[str, Any], out: Path) -> Path:
 
 
 def transform_sheet(sheet: Mapping[str, Any], out: Path) -> Path:
-    """What each transform makes of one slice: one transform per row, k draws beside the original; writes the PNG `out`.
+    """What each transform makes of one slice: one transform per row, k draws beside the original;
+    writes the PNG `out`.
 
-    sheet: `original` uint8 (S, S); `transforms`: {name: uint8 (k, S, S)}; optionally `original_mask` (S, S) and
-    `masks`: {name: (k, S, S)} in {0, 1}, drawn as contours.
+    sheet: `original` uint8 (S, S); `transforms`: {name: uint8 (k, S, S)}; optionally
+    `original_mask` (S, S) and `masks`: {name: (k, S, S)} in {0, 1}, drawn as contours.
     """
     transforms: Mapping[str, np.ndarray] = sheet["transforms"]
     masks: Mapping[str, np.ndarray] = sheet.get("masks", {})
@@ -100,13 +117,19 @@ def transform_sheet(sheet: Mapping[str, Any], out: Path) -> Path:
 
 
 def choose_cases(summary: Summary) -> list[tuple[str, int, str]]:
-    """(rank, fold, case) of the best, the median and the worst case by mean Dice, among cases that all methods have."""
+    """(rank, fold, case) of the best, the median and the worst case by mean Dice, among cases that
+    all methods have."""
     counts = summary.values.groupby(["fold", "case"])["dice"].agg(["mean", "size"])
-    ranked = counts[counts["size"] == len(summary.labels)].sort_values("mean", ascending=False, kind="stable").index
+    ranked = (
+        counts[counts["size"] == len(summary.labels)]
+        .sort_values("mean", ascending=False, kind="stable")
+        .index
+    )
     if ranked.empty:
         return []
     places = {"best": 0, "median": len(ranked) // 2, "worst": len(ranked) - 1}
-    chosen = {place: rank for rank, place in reversed(places.items())}  # one case may be the best and the worst
+    # one case may be the best and the worst
+    chosen = {place: rank for rank, place in reversed(places.items())}
     return [(rank, *ranked[place]) for place, rank in sorted(chosen.items())]
 
 
@@ -121,9 +144,13 @@ class _Grid:
             self._figure = Figure(figsize=(width, height))
             self._tiles = self._figure.subplots(len(rows), len(columns), squeeze=False)
             self._figure.subplots_adjust(
-                left=LABEL_INCHES / width, right=1 - 0.05 / width, top=1 - HEAD_INCHES / height, bottom=0.3 / height,
-                wspace=0.04, hspace=0.04,
-            )  # fmt: skip
+                left=LABEL_INCHES / width,
+                right=1 - 0.05 / width,
+                top=1 - HEAD_INCHES / height,
+                bottom=0.3 / height,
+                wspace=0.04,
+                hspace=0.04,
+            )
             for axes in self._tiles.flat:
                 axes.set_axis_off()
             for axes, text in zip(self._tiles[0], columns, strict=True):
@@ -131,7 +158,9 @@ class _Grid:
             for axes, text in zip(self._tiles[:, 0], rows, strict=True):
                 _label(axes, -0.06, 0.5, textwrap.fill(text, 17), ha="right", va="center")
 
-    def show(self, row: int, column: int, image: np.ndarray, mask: np.ndarray | None = None) -> Axes:
+    def show(
+        self, row: int, column: int, image: np.ndarray, mask: np.ndarray | None = None
+    ) -> Axes:
         axes = self._tiles[row, column]
         axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         if mask is not None:
@@ -147,7 +176,12 @@ class _Grid:
                     for colour, style in legend.values()
                 ]
                 self._figure.legend(
-                    lines, list(legend), loc="lower center", ncols=len(lines), frameon=False, fontsize=8
+                    lines,
+                    list(legend),
+                    loc="lower center",
+                    ncols=len(lines),
+                    frameon=False,
+                    fontsize=8,
                 )
             self._figure.savefig(out, dpi=DPI)
         return out
@@ -159,7 +193,9 @@ _OUTLINE = [patheffects.withStroke(linewidth=2.4, foreground="black")]
 
 def _contour(axes: Axes, mask: np.ndarray, colour: str, style: str) -> None:
     if np.any(mask) and not np.all(mask):
-        lines = axes.contour(np.asarray(mask, float), levels=[0.5], colors=[colour], linestyles=style, linewidths=1.2)
+        lines = axes.contour(
+            np.asarray(mask, float), levels=[0.5], colors=[colour], linestyles=style, linewidths=1.2
+        )
         lines.set_path_effects(_OUTLINE)
 
 

@@ -1,7 +1,6 @@
-"""Figures of what a table allows to say: ranks, ties, Dice against HD95, gain against cost, definitions of distances.
-
-Callers: page. Not here: the statistics (inference.py), curves over a setting (ablations.py).
-"""
+"""Figures of what a table allows to say: ranks, ties, Dice against HD95, gain against cost,
+definitions of distances. Not here: the statistics (inference.py), curves over a setting
+(ablations.py)."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +20,8 @@ Plot = Callable[[Figure, Inference], str]
 
 
 def rank_figures(inference: Inference, folder: Path) -> list[Drawing]:
-    """Every figure of the group that its records support; none for fewer than five methods or six cases."""
+    """Every figure of the group that its records support; none for fewer than five methods or six
+    cases."""
     summary = inference.summary
     if len(inference.labels) < LEAST_METHODS or inference.rows["cases"].min() < LEAST_CASES:
         return []
@@ -31,15 +31,32 @@ def rank_figures(inference: Inference, folder: Path) -> list[Drawing]:
     if np.isfinite(inference.mean_ranks).all():  # else no case was scored by all methods
         found.insert(0, _draw(inference, folder, "ties", "Mean ranks and ties", tall, ties_plot))
     if summary.unit is not None:
-        found.append(_draw(inference, folder, "dice-hd95", "Dice against HD95", max(3.6, 1.1 + 0.7 * rows), dice_hd95_plot))
-        found.append(_draw(inference, folder, "crosswalk", "One distance, two definitions", 3.3, crosswalk_plot))
-    if np.isfinite(inference.rows["none_difference"]).any() and min(_seconds(inference).values()) > 0:
+        found.append(
+            _draw(
+                inference,
+                folder,
+                "dice-hd95",
+                "Dice against HD95",
+                max(3.6, 1.1 + 0.7 * rows),
+                dice_hd95_plot,
+            )
+        )
+        found.append(
+            _draw(
+                inference, folder, "crosswalk", "One distance, two definitions", 3.3, crosswalk_plot
+            )
+        )
+    if (
+        np.isfinite(inference.rows["none_difference"]).any()
+        and min(_seconds(inference).values()) > 0
+    ):
         found.append(_draw(inference, folder, "cost", "Gain against cost", 1.7 + rows, cost_plot))
     return found
 
 
 def ties_plot(figure: Figure, inference: Inference) -> str:
-    """Critical-difference diagram: methods at their mean rank over cases; a bar joins those that are not told apart."""
+    """Critical-difference diagram: methods at their mean rank over cases; a bar joins those that
+    are not told apart."""
     axes = figure.add_subplot()
     ranks, count = inference.mean_ranks, len(inference.labels)
     order, labels = np.argsort(ranks, kind="stable"), row_labels(inference.labels, lines=1)
@@ -50,17 +67,45 @@ def ties_plot(figure: Figure, inference: Inference) -> str:
     for number, group in enumerate(bars):
         places = ranks[list(group)]
         height = 0.4 + 0.35 * number
-        axes.plot([places.min(), places.max()], [height, height], color="0.2", linewidth=3, solid_capstyle="round")
-        axes.scatter(places, [height] * len(places), s=15, color="white", edgecolors="0.2", linewidths=1, zorder=3)
+        axes.plot(
+            [places.min(), places.max()],
+            [height, height],
+            color="0.2",
+            linewidth=3,
+            solid_capstyle="round",
+        )
+        axes.scatter(
+            places,
+            [height] * len(places),
+            s=15,
+            color="white",
+            edgecolors="0.2",
+            linewidths=1,
+            zorder=3,
+        )
     for number, place in enumerate(order):
         left = number < half
         depth = first + 0.55 * (number if left else count - 1 - number)
         edge = low - 0.15 if left else high + 0.15
-        axes.plot([ranks[place], ranks[place], edge], [0, depth, depth], color=_colour(inference, place), linewidth=1.2)
-        axes.scatter([ranks[place]], [0], s=20, color=_colour(inference, place), zorder=4, clip_on=False)
+        axes.plot(
+            [ranks[place], ranks[place], edge],
+            [0, depth, depth],
+            color=_colour(inference, place),
+            linewidth=1.2,
+        )
+        axes.scatter(
+            [ranks[place]], [0], s=20, color=_colour(inference, place), zorder=4, clip_on=False
+        )
         words = f"{labels[place]} ({ranks[place]:.1f})"
-        axes.text(edge, depth, f"{words} " if left else f" {words}", ha="right" if left else "left", va="center",
-                  fontsize=8.5, parse_math=False)  # fmt: skip
+        axes.text(
+            edge,
+            depth,
+            f"{words} " if left else f" {words}",
+            ha="right" if left else "left",
+            va="center",
+            fontsize=8.5,
+            parse_math=False,
+        )
     axes.set_xlim(low - 0.2, high + 0.2)
     axes.set_ylim(first + 0.55 * half - 0.25, 0)
     axes.set_xticks(range(low, high + 1))
@@ -83,7 +128,9 @@ def ranks_plot(figure: Figure, inference: Inference) -> str:
     for (row, column), share in np.ndenumerate(shares):
         if share > 0.5:
             colour = "white" if share > 55 else "0.1"
-            axes.text(column, row, f"{share:.0f}", ha="center", va="center", fontsize=8, color=colour)
+            axes.text(
+                column, row, f"{share:.0f}", ha="center", va="center", fontsize=8, color=colour
+            )
     axes.set_xticks(range(len(order)), [str(rank + 1) for rank in range(len(order))])
     labels = row_labels(inference.labels)
     axes.set_yticks(range(len(order)), [labels[place] for place in order])
@@ -93,13 +140,18 @@ def ranks_plot(figure: Figure, inference: Inference) -> str:
     for spine in axes.spines.values():
         spine.set_visible(False)
     axes.set_xlabel("rank by mean Dice\n(numbers: % of resamples of seeds, folds and cases)")
-    return "Share of resamples in which each method takes each rank; the likely ranks stand in the table."
+    return (
+        "Share of resamples in which each method takes each rank; the likely ranks stand in the"
+        " table."
+    )
 
 
 def dice_hd95_plot(figure: Figure, inference: Inference) -> str:
     """Mean HD95 against mean Dice, one numbered point per method; the upper right is best."""
     rows = inference.summary.rows.set_index("method").loc[list(inference.labels)]
-    axes = _numbered(figure, inference, 100 * rows["dice_mean"].to_numpy(), rows["hd95_mean"].to_numpy())
+    axes = _numbered(
+        figure, inference, 100 * rows["dice_mean"].to_numpy(), rows["hd95_mean"].to_numpy()
+    )
     axes.set_xlabel("mean Dice, %")
     axes.set_ylabel(f"mean HD95, {inference.summary.unit}\n(axis turned: up is better)")
     axes.invert_yaxis()
@@ -107,7 +159,8 @@ def dice_hd95_plot(figure: Figure, inference: Inference) -> str:
 
 
 def cost_plot(figure: Figure, inference: Inference) -> str:
-    """Left: each method's gain over none; right: the seconds that a run of it took, generator and segmenter apart."""
+    """Left: each method's gain over none; right: the seconds that a run of it took, generator and
+    segmenter apart."""
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=(1.3, 1))
     runs = {one.label: one.done for one in inference.summary.group.methods}
     for place, row in enumerate(inference.rows.to_dict("records")):
@@ -122,8 +175,15 @@ def cost_plot(figure: Figure, inference: Inference) -> str:
             for stages in (SEGMENTER_STAGES, GENERATOR_STAGES)
         ]
         right.barh([place], seconds[:1], color="0.6", label="segmenter" if place == 0 else None)
-        right.barh([place], seconds[1:], left=seconds[:1], color=COLOURS["emitdiff"], hatch="///", edgecolor="white",
-                   label="generator and sampling" if place == 0 else None)  # fmt: skip
+        right.barh(
+            [place],
+            seconds[1:],
+            left=seconds[:1],
+            color=COLOURS["emitdiff"],
+            hatch="///",
+            edgecolor="white",
+            label="generator and sampling" if place == 0 else None,
+        )
     left.axvline(0, color="0.35", linestyle=":", linewidth=1.2)
     left.set_yticks(range(len(inference.labels)), row_labels(inference.labels))
     for text in left.get_yticklabels():
@@ -135,21 +195,34 @@ def cost_plot(figure: Figure, inference: Inference) -> str:
         axes.tick_params(axis="y", length=0)
         tidy(axes, "x")
     figure.legend(loc="outside lower right", ncols=2, frameon=False, fontsize=8.5)
-    return "Gain over none and seconds per run by method; both stand in the tables. Shared stages count in each run."
+    return (
+        "Gain over none and seconds per run by method; both stand in the tables. Shared stages"
+        " count in each run."
+    )
 
 
 def crosswalk_plot(figure: Figure, inference: Inference) -> str:
-    """By case: the larger directed HD95 against the pooled one (Q11), the mean of two ASSD against pooled (Q28)."""
+    """By case: the larger directed HD95 against the pooled one (Q11), the mean of two ASSD against
+    pooled (Q28)."""
     cases, unit = inference.summary.cases, inference.summary.unit
     words = []
     for axes, x, y, names in zip(
-        figure.subplots(1, 2), ("hd95", "assd"), ("hd95_max", "assd_mean"),
-        (("HD95, pooled", "HD95, larger directed"), ("ASSD, pooled", "ASSD, mean of directed")), strict=True,
-    ):  # fmt: skip
+        figure.subplots(1, 2),
+        ("hd95", "assd"),
+        ("hd95_max", "assd_mean"),
+        (("HD95, pooled", "HD95, larger directed"), ("ASSD, pooled", "ASSD, mean of directed")),
+        strict=True,
+    ):
         a, b = cases[x].to_numpy(), cases[y].to_numpy()
         most = float(max(a.max(), b.max(), 1e-9)) * 1.05
         axes.plot([0, most], [0, most], color="0.35", linestyle=":", linewidth=1.2)
-        look = {"s": 9, "color": COLOURS["classic"], "edgecolors": "0.3", "linewidths": 0.25, "alpha": 0.6}
+        look = {
+            "s": 9,
+            "color": COLOURS["classic"],
+            "edgecolors": "0.3",
+            "linewidths": 0.25,
+            "alpha": 0.6,
+        }
         axes.scatter(a, b, rasterized=len(a) > 500, **look)
         axes.set(xlim=(0, most), ylim=(0, most), aspect="equal")
         axes.set_xlabel(f"{names[0]}, {unit}")
@@ -166,14 +239,28 @@ def _numbered(figure: Figure, inference: Inference, x: np.ndarray, y: np.ndarray
     axes = figure.add_subplot()
     for place, label in enumerate(row_labels(inference.labels, width=34)):
         name = _name(inference, place)
-        axes.scatter([x[place]], [y[place]], s=135, color=COLOURS[name], marker=MARKERS[name], alpha=0.85, linewidths=0,
-                     zorder=3, label=f"{place + 1}  {label}")  # fmt: skip
+        axes.scatter(
+            [x[place]],
+            [y[place]],
+            s=135,
+            color=COLOURS[name],
+            marker=MARKERS[name],
+            alpha=0.85,
+            linewidths=0,
+            zorder=3,
+            label=f"{place + 1}  {label}",
+        )
     for places in _near(x, y):
         words = ",".join(str(place + 1) for place in places)
         where = float(np.mean(x[places])), float(np.mean(y[places]))
         axes.annotate(words, where, ha="center", va="center", fontsize=7, zorder=4)
     key = axes.legend(
-        loc="upper left", bbox_to_anchor=(1.01, 1.02), frameon=False, fontsize=8.5, markerscale=0.6, handletextpad=0.3
+        loc="upper left",
+        bbox_to_anchor=(1.01, 1.02),
+        frameon=False,
+        fontsize=8.5,
+        markerscale=0.6,
+        handletextpad=0.3,
     )
     for text in key.get_texts():
         text.set_parse_math(False)
@@ -182,8 +269,11 @@ def _numbered(figure: Figure, inference: Inference, x: np.ndarray, y: np.ndarray
 
 
 def _near(x: np.ndarray, y: np.ndarray) -> list[list[int]]:
-    """Places of points so close that their numbers would cover each other, together; all others alone."""
-    scaled = np.stack([(values - values.min()) / max(float(np.ptp(values)), 1e-9) for values in (x, y)], axis=1)
+    """Places of points so close that their numbers would cover each other, together; all others
+    alone."""
+    scaled = np.stack(
+        [(values - values.min()) / max(float(np.ptp(values)), 1e-9) for values in (x, y)], axis=1
+    )
     found: list[list[int]] = []
     for place, point in enumerate(scaled):
         near = next((one for one in found if np.abs(scaled[one] - point).max() < NEAR), None)
@@ -195,10 +285,14 @@ def _near(x: np.ndarray, y: np.ndarray) -> list[list[int]]:
 
 
 def _seconds(inference: Inference) -> dict[str, float]:
-    """Mean seconds per run of the generator's and the segmenter's stages, by method of the inference."""
+    """Mean seconds per run of the generator's and the segmenter's stages, by method of the
+    inference."""
     stages = (*GENERATOR_STAGES, *SEGMENTER_STAGES)
     runs = {runs.label: runs.done for runs in inference.summary.group.methods}
-    return {label: float(np.mean([stage_seconds(one, stages) for one in runs[label]])) for label in inference.labels}
+    return {
+        label: float(np.mean([stage_seconds(one, stages) for one in runs[label]]))
+        for label in inference.labels
+    }
 
 
 def _name(inference: Inference, place: int) -> str:
@@ -210,7 +304,18 @@ def _colour(inference: Inference, place: int) -> str:
     return COLOURS[_name(inference, place)]
 
 
-def _draw(inference: Inference, folder: Path, name: str, title: str, height: float, plot: Plot) -> Drawing:
+def _draw(
+    inference: Inference, folder: Path, name: str, title: str, height: float, plot: Plot
+) -> Drawing:
     summary = inference.summary
-    heading = figure_title(summary.group, summary.values[summary.values["method"].isin(inference.labels)])
-    return draw(folder, f"{summary.group.slug}-{name}", title, heading, height, lambda figure: plot(figure, inference))
+    heading = figure_title(
+        summary.group, summary.values[summary.values["method"].isin(inference.labels)]
+    )
+    return draw(
+        folder,
+        f"{summary.group.slug}-{name}",
+        title,
+        heading,
+        height,
+        lambda figure: plot(figure, inference),
+    )

@@ -1,8 +1,8 @@
 """The page of audits: how far the protocol, noise and the generator explain a result.
 
-Each block is a function (site, summaries) -> Block or None; BLOCKS lists them in the order of the page. A block writes its
-own files below the site's folder and names a template of its own. Callers: page. To add one: write the function in its
-own module, its template in templates/, and list it here.
+Each block is a function (site, summaries) -> Block or None; BLOCKS lists them in the order of the
+page. A block writes its own files below the site's folder and names a template of its own. To add
+one: write the function in its own module, its template in templates/, and list it here.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,7 +22,8 @@ from reports.tables.inference import noise_sentences
 
 @dataclass(frozen=True)
 class Block:
-    """A part of the page. id: its anchor; template: a file of templates/ that sees `block` and `root`; view: its data."""
+    """A part of the page. id: its anchor; template: a file of templates/ that sees `block` and
+    `root`; view: its data."""
 
     id: str
     title: str
@@ -32,31 +33,54 @@ class Block:
 
 def quirks_block(site: Site, summaries: Sequence[Summary]) -> Block | None:
     """Which quirk of the release moves the gain by how much."""
-    figures = [figure_links(drawing, site) for drawing in audit_figures(summaries, site.out / "figures")]
-    return Block("quirks", "Which quirk moves the gain, and by how much", "audit_quirks.html.jinja",
-                 {"figures": figures}) if figures else None  # fmt: skip
+    figures = [
+        figure_links(drawing, site) for drawing in audit_figures(summaries, site.out / "figures")
+    ]
+    return (
+        Block(
+            "quirks",
+            "Which quirk moves the gain, and by how much",
+            "audit_quirks.html.jinja",
+            {"figures": figures},
+        )
+        if figures
+        else None
+    )
 
 
 def noise_block(site: Site, summaries: Sequence[Summary]) -> Block | None:
     """How far runs that should be equal differ, by comparison."""
     found = [
-        {"title": f"{heading(one.group)}: {', '.join(one.group.rules)}", "page": group_page(one.group.slug),
-         "lines": noise_sentences(noise)}
+        {
+            "title": f"{heading(one.group)}: {', '.join(one.group.rules)}",
+            "page": group_page(one.group.slug),
+            "lines": noise_sentences(noise),
+        }
         for one in summaries
         if (noise := noise_floor(one))
-    ]  # fmt: skip
-    return Block("noise", "The noise floor", "audit_noise.html.jinja", {"groups": found}) if found else None
+    ]
+    return (
+        Block("noise", "The noise floor", "audit_noise.html.jinja", {"groups": found})
+        if found
+        else None
+    )
 
 
 def samples_block(site: Site, summaries: Sequence[Summary]) -> Block | None:
     """Diversity, label agreement and memorisation of audited synthetic images, by comparison."""
     view = samples_view(site, summaries)
-    return Block("samples", "Synthetic images before they are used", "audit_samples.html.jinja", view) if view else None
+    return (
+        Block("samples", "Synthetic images before they are used", "audit_samples.html.jinja", view)
+        if view
+        else None
+    )
 
 
 BLOCKS: tuple[Callable[[Site, Sequence[Summary]], Block | None], ...] = (
-    samples_block, quirks_block, noise_block,
-)  # fmt: skip
+    samples_block,
+    quirks_block,
+    noise_block,
+)
 
 
 def write_audits(site: Site, summaries: Sequence[Summary]) -> int:

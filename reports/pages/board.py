@@ -1,7 +1,7 @@
 """The leaderboard: one table per dataset and source, one row per method of each comparison.
 
-Ranks and ties hold within a comparison only, so the page shows one comparison at a time and says so. Callers: page,
-page_group (its rows). Not here: the numbers (summaries.py, inference.py).
+Ranks and ties hold within a comparison only, so the page shows one comparison at a time and says
+so. Not here: the numbers (summaries.py, inference.py).
 """
 
 from collections import defaultdict
@@ -24,13 +24,15 @@ from reports.tables.inference import VERDICT_WORDS
 
 TASK = {"prostate": "Prostate MRI", "spleen": "Spleen CT", "breast": "Breast ultrasound"}
 _DECIMALS = {"mm": 2, "voxel": 2, "px": 1}
-_LEAST_REACH = 1.0  # points: what the interval drawings of a board show at least on either side of 0
+# points: what the interval drawings of a board show at least on either side of 0
+_LEAST_REACH = 1.0
 _CSS = {"better": "good", "worse": "bad", "equal": "", "not told apart": "", "": ""}
 
 
 @dataclass(frozen=True)
 class Row:
-    """A method of one comparison, as text; `order` holds the numbers that columns are sorted by, None where absent."""
+    """A method of one comparison, as text; `order` holds the numbers that columns are sorted by,
+    None where absent."""
 
     method: str
     generator: str  # its settings, where they belong to the label
@@ -78,7 +80,8 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Board:
-    """All comparisons of one dataset and source. `shown`: the id of the one that the page opens with."""
+    """All comparisons of one dataset and source. `shown`: the id of the one that the page opens
+    with."""
 
     id: str
     heading: str
@@ -104,7 +107,8 @@ class Board:
         return [one for one in self.comparisons if one.warnings]
 
     def bar(self, row: Row) -> dict[str, float] | None:
-        """A row's interval in the units of its drawing, 0 to 100 with 50 for no difference; None where it has none."""
+        """A row's interval in the units of its drawing, 0 to 100 with 50 for no difference; None
+        where it has none."""
         if row.interval is None:
             return None
         low, mean, high = (min(max(50 + 48 * value / self.reach, 1), 99) for value in row.interval)
@@ -119,7 +123,8 @@ def heading(group: Group) -> str:
 def comparison(
     summary: Summary, inference: Inference | None, marks: Mapping[str, Mark], rank: tuple
 ) -> Comparison:
-    """The rows of one group. rank: sorts the comparisons of a board, the one that opens the page first."""
+    """The rows of one group. rank: sorts the comparisons of a board, the one that opens the page
+    first."""
     group, spec = summary.group, summary.group.spec
     found = {row["method"]: row for row in inference.rows.to_dict("records")} if inference else {}
     ranked = {runs.label for runs in main_methods(group)}
@@ -129,7 +134,13 @@ def comparison(
     ]
     return Comparison(
         id=group.id,
-        board=(spec.dataset, spec.source.synthetic, spec.source.kind, spec.source.title, spec.source.fingerprint),
+        board=(
+            spec.dataset,
+            spec.source.synthetic,
+            spec.source.kind,
+            spec.source.title,
+            spec.source.fingerprint,
+        ),
         rank=rank,
         heading=heading(group),
         synthetic=spec.source.synthetic,
@@ -144,7 +155,9 @@ def comparison(
         licence=one_line(spec.source.licence),
         warnings=tuple(warnings(summary)),
         counts=counts(group),
-        rows=tuple(sorted(rows, key=lambda row: -(-1 if row.order["dice"] is None else row.order["dice"]))),
+        rows=tuple(
+            sorted(rows, key=lambda row: -(-1 if row.order["dice"] is None else row.order["dice"]))
+        ),
     )
 
 
@@ -158,37 +171,57 @@ def counts(group: Group) -> dict[str, int]:
 
 
 def boards(comparisons: Sequence[Comparison]) -> list[Board]:
-    """The comparisons by dataset and source, in their order; a board opens with the one that has most methods."""
+    """The comparisons by dataset and source, in their order; a board opens with the one that has
+    most methods."""
     joined: dict[tuple, list[Comparison]] = defaultdict(list)
     for one in comparisons:
         joined[one.board].append(one)
     found = []
     for number, ones in enumerate(joined.values()):
-        ends = [abs(end) for one in ones for row in one.rows if row.interval for end in row.interval]
+        ends = [
+            abs(end) for one in ones for row in one.rows if row.interval for end in row.interval
+        ]
         ordered = sorted(ones, key=lambda one: one.rank)
         found.append(
             Board(
-                f"board-{number}", ones[0].heading, ones[0].synthetic, ones[0].licence, tuple(ordered), ordered[0].id,
+                f"board-{number}",
+                ones[0].heading,
+                ones[0].synthetic,
+                ones[0].licence,
+                tuple(ordered),
+                ordered[0].id,
                 max([_LEAST_REACH, *ends]),
             )
-        )  # fmt: skip
+        )
     return found
 
 
 def _row(
-    summary: Summary, runs: MethodRuns, row: dict[str, Any], found: dict[str, Any] | None, marks: Mapping[str, Mark],
+    summary: Summary,
+    runs: MethodRuns,
+    row: dict[str, Any],
+    found: dict[str, Any] | None,
+    marks: Mapping[str, Mark],
     usual: bool,
-) -> Row:  # fmt: skip
+) -> Row:
     keys = [record.key for record in (*runs.done, *runs.failed)]
     ends = [row["dice_difference_low"], row["dice_difference"], row["dice_difference_high"]]
-    interval = None if any(end is None or np.isnan(end) for end in ends) else tuple(100 * float(end) for end in ends)
+    interval = (
+        None
+        if any(end is None or np.isnan(end) for end in ends)
+        else tuple(100 * float(end) for end in ends)
+    )
     difference = signed(row["dice_difference"], 1, 100)
     if interval:
         difference += f" [{signed(ends[0], 1, 100)}, {signed(ends[2], 1, 100)}]"
     base = runs.label == none_label(summary.group)
     verdict = (found or {}).get("none_verdict") or ""
     method, generator = generator_apart(runs.label)
-    seconds = [value for value in (row["generator_seconds"], row["segmenter_seconds"]) if not np.isnan(value)]
+    seconds = [
+        value
+        for value in (row["generator_seconds"], row["segmenter_seconds"])
+        if not np.isnan(value)
+    ]
     return Row(
         method=method,
         generator=generator,
@@ -202,18 +235,23 @@ def _row(
         verdict=ABSENT if base else VERDICT_WORDS.get(verdict, ABSENT),
         verdict_css=_CSS.get(verdict, ""),
         ties=found["ties"] if found else ABSENT,
-        rank="–".join(str(end) for end in dict.fromkeys((found["rank_low"], found["rank_high"]))) if found else ABSENT,
+        rank="–".join(str(end) for end in dict.fromkeys((found["rank_low"], found["rank_high"])))
+        if found
+        else ABSENT,
         hd95=spread(row["hd95_mean"], row["hd95_sd"], _DECIMALS.get(summary.unit or "", 2)),
         cases=str(row["cases"]),
         runs=f"{row['runs_done']} of {row['runs_expected']}",
         absent=absent_runs(row),
         seconds=rounded(sum(seconds), 1) if seconds else ABSENT,
         order={
-            "dice": _number(row["dice_mean"]), "difference": _number(row["dice_difference"]),
-            "hd95": _number(row["hd95_mean"]), "rank": found["rank_low"] if found else None,
-            "runs": row["runs_done"] / max(row["runs_expected"], 1), "seconds": sum(seconds) if seconds else None,
+            "dice": _number(row["dice_mean"]),
+            "difference": _number(row["dice_difference"]),
+            "hd95": _number(row["hd95_mean"]),
+            "rank": found["rank_low"] if found else None,
+            "runs": row["runs_done"] / max(row["runs_expected"], 1),
+            "seconds": sum(seconds) if seconds else None,
         },
-    )  # fmt: skip
+    )
 
 
 def _number(value: float | None) -> float | None:

@@ -1,8 +1,9 @@
-"""Records -> one folder: the leaderboard, a page per comparison, run and claim, the protocol, tables and figures.
+"""Records -> one folder: the leaderboard, a page per comparison, run and claim, the protocol,
+tables and figures.
 
-The pages open from disk, ask nothing of the network, and show every text of a record escaped. Callers: cli, and whoever
-merges submissions. Not here: what a page shows (page_board.py, page_group.py, page_run.py, page_study.py,
-page_audits.py, page_protocol.py), the layout (templates/, assets/).
+The pages open from disk, ask nothing of the network, and show every text of a record escaped. Not
+here: what a page shows (page_board.py, page_group.py, page_run.py, page_study.py, page_audits.py,
+page_protocol.py), the layout (templates/, assets/).
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,8 +30,8 @@ from reports.pages.run import write_runs
 from reports.pages.site import Site
 from reports.pages.study import joined_groups, write_study
 
-# From so many records on, figures are written as SVG alone unless asked for, tables of cases are compressed, and the work
-# is spread over processes.
+# From so many records on, figures are written as SVG alone unless asked for, tables of cases are
+# compressed, and the work is spread over processes.
 LARGE = 200
 RUNS_AT_ONCE = 250  # pages of runs that one process writes in a row
 FIGURES = ("auto", "all", "page")
@@ -52,14 +53,24 @@ class _Work:
         """Writes the page of a comparison; returns its part of the leaderboard."""
         summary = self.summaries[number]
         group, inference = summary.group, infer(summary)
-        write_group(self.site, summary, inference, self.panels.get(group.id, ()), self.generator_defaults, self.marks,
-                    brief=group.id in self.brief, large=self.large,
-                    pictured=sum(map(bool, self.panels.values())))  # fmt: skip
+        write_group(
+            self.site,
+            summary,
+            inference,
+            self.panels.get(group.id, ()),
+            self.generator_defaults,
+            self.marks,
+            brief=group.id in self.brief,
+            large=self.large,
+            pictured=sum(map(bool, self.panels.values())),
+        )
         return comparison(summary, inference, self.marks, _rank(group))
 
     def runs(self, number: int, part: slice) -> None:
         """Writes the pages of a part of a comparison's runs."""
-        write_runs(self.site, self.summaries[number].group, self.generator_defaults, self.marks, part)
+        write_runs(
+            self.site, self.summaries[number].group, self.generator_defaults, self.marks, part
+        )
 
 
 def build(
@@ -75,11 +86,12 @@ def build(
 ) -> Path:
     """Writes out/index.html with everything it links; returns the path of that page.
 
-    problems: sentences on files that could not be read, shown on top. panels: pictures by group (`groups.group_id`),
-    copied into the folder if they lie elsewhere. generator_defaults: see `commands.repeat_command`. marks: by the key of
-    a record, whose it is and how far it was checked. refused: submissions that are not on the page, with their reasons.
-    figures: "all" kinds of files, "page" for SVG alone, which the page shows, or "auto": all below LARGE records.
-    Raises InputError where a panel's file is missing or no picture, or where `out` cannot be written.
+    problems: sentences on files that could not be read, shown on top. panels: pictures by group
+    (`groups.group_id`), copied into the folder if they lie elsewhere. generator_defaults: see
+    `commands.repeat_command`. marks: by the key of a record, whose it is and how far it was
+    checked. refused: submissions that are not on the page, with their reasons. figures: "all" kinds
+    of files, "page" for SVG alone, which the page shows, or "auto": all below LARGE records. Raises
+    InputError where a panel's file is missing or no picture, or where `out` cannot be written.
     """
     groups, panels = make_groups(records, generator_defaults), dict(panels or {})
     if unknown := sorted(set(panels) - {group.id for group in groups}):
@@ -90,7 +102,8 @@ def build(
     brief = frozenset(joined_groups(summaries))
     work = _Work(site, summaries, brief, panels, generator_defaults, marks or {}, large)
     write_protocol(site)
-    # The longest first: what stands for the whole study, then the comparisons by their number of runs; at last the runs.
+    # The longest first: what stands for the whole study, then the comparisons by their number of
+    # runs; at last the runs.
     order = sorted(range(len(groups)), key=lambda number: -len(groups[number].records))
     tasks = [lambda: write_study(site, summaries), lambda: write_audits(site, summaries)]
     tasks += [lambda number=number: work.group(number) for number in order]
@@ -100,7 +113,9 @@ def build(
         for start in range(0, len(groups[number].records), RUNS_AT_ONCE)
     ]
     with only(kinds):
-        study, audits, *found = in_order(lambda place: tasks[place](), len(tasks), workers=None if large else 1)
+        study, audits, *found = in_order(
+            lambda place: tasks[place](), len(tasks), workers=None if large else 1
+        )
     comparisons = [one for _, one in sorted(zip(order, found, strict=False))] if found else []
     return site.write(
         "index.html.jinja",
@@ -109,17 +124,27 @@ def build(
         study=study,
         audits=audits,
         problems=[one_line(problem) for problem in problems],
-        refused=[(one_line(one.name), [one_line(reason) for reason in one.reasons]) for one in refused],
-        totals={name: sum(one.counts[name] for one in comparisons) for name in ("done", "failed", "missing")},
+        refused=[
+            (one_line(one.name), [one_line(reason) for reason in one.reasons]) for one in refused
+        ],
+        totals={
+            name: sum(one.counts[name] for one in comparisons)
+            for name in ("done", "failed", "missing")
+        },
         all_kinds=kinds == KINDS,
     )
 
 
 def _rank(group: Group) -> tuple:
-    """Order of the comparisons of a board: most methods first, then rigorous, the paper's network, all training cases."""
+    """Order of the comparisons of a board: most methods first, then rigorous, the paper's network,
+    all training cases."""
     spec = group.spec
     protocol, switches = protocol_base(spec.protocol)
     return (
-        -len(group.methods), len(switches), PROTOCOL_NAMES.index(protocol), spec.architecture != PAPER_ARCHITECTURE,
-        -spec.training_share, group.id,
-    )  # fmt: skip
+        -len(group.methods),
+        len(switches),
+        PROTOCOL_NAMES.index(protocol),
+        spec.architecture != PAPER_ARCHITECTURE,
+        -spec.training_share,
+        group.id,
+    )

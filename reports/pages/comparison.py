@@ -1,7 +1,7 @@
 """The page of one comparison: its tables, statistics, figures, pictures, splits and runs.
 
-The files it links (tables, figures) are written on the way. Callers: page. Not here: the page of a run (page_run.py),
-the leaderboard's row of it (page_board.py), any arithmetic.
+The files it links (tables, figures) are written on the way. Not here: the page of a run
+(page_run.py), the leaderboard's row of it (page_board.py), any arithmetic.
 """
 
 import shutil
@@ -39,7 +39,12 @@ from reports.pages.samples import audit_place
 from reports.pages.site import Site
 from reports.pages.study import figure_links
 from reports.records.load import commit_of
-from reports.tables.inference import statistics_notes, variance_table, verdict_table, write_statistics
+from reports.tables.inference import (
+    statistics_notes,
+    variance_table,
+    verdict_table,
+    write_statistics,
+)
 from reports.tables.tables import case_table, comparison_table, result_table, write_tables
 
 SHOWN_CASES, SHOWN_CASES_OF_MANY = 100, 30
@@ -76,8 +81,8 @@ def write_group(
     large: bool,
     pictured: int = 0,
 ) -> Path:
-    """Writes the page with its tables and figures. brief: see `figures.group_figures`; large: files are kept small;
-    pictured: how many comparisons of the report have panels."""
+    """Writes the page with its tables and figures. brief: see `figures.group_figures`; large: files
+    are kept small; pictured: how many comparisons of the report have panels."""
     group = summary.group
     files = write_tables(summary, site.out / "tables", packed=large)
     figures = [] if brief and large else group_figures(summary, site.out / "figures", brief=brief)
@@ -88,12 +93,18 @@ def write_group(
         heading=heading(group),
         facts=_facts(summary),
         switches=_switches(group.spec.protocol),
-        numbers={name: plain_value(value) for name, value in group.spec.preset.model_dump().items()},
+        numbers={
+            name: plain_value(value) for name, value in group.spec.preset.model_dump().items()
+        },
         spec=canonical(group.spec.model_dump(include={"dataset", "source", "protocol", "preset"})),
         counts=counts(group),
         warnings=warnings(summary),
         results=result_table(summary).without("absent runs"),
-        absent={row["method"]: text for row in summary.rows.to_dict("records") if (text := absent_runs(row))},
+        absent={
+            row["method"]: text
+            for row in summary.rows.to_dict("records")
+            if (text := absent_runs(row))
+        },
         comparison=comparison_table(summary),
         reasons=not_comparable(group),
         notes=notes_on_numbers(summary),
@@ -103,7 +114,10 @@ def write_group(
         statistics=_statistics(site, inference) if inference else None,
         pictured=pictured,
         audit=audit_place(group),
-        panels=[_panel_link(panel, f"{group.slug}-{number}", site) for number, panel in enumerate(panels)],
+        panels=[
+            _panel_link(panel, f"{group.slug}-{number}", site)
+            for number, panel in enumerate(panels)
+        ],
         generators=_generators(group),
         splits=_splits(group),
         software=_software(group),
@@ -115,8 +129,11 @@ def write_group(
     )
 
 
-def missing_commands(group: Group, generator_defaults: Mapping[str, Any] | None = None) -> list[tuple[str, str]]:
-    """(which runs, the command that computes them) for all missing runs: one command for the seeds that lack the same folds."""
+def missing_commands(
+    group: Group, generator_defaults: Mapping[str, Any] | None = None
+) -> list[tuple[str, str]]:
+    """(which runs, the command that computes them) for all missing runs: one command for the seeds
+    that lack the same folds."""
     found = []
     for runs in group.methods:
         by_seed: dict[int, tuple[int, ...]] = {}
@@ -135,12 +152,16 @@ def _counted(word: str, numbers: Sequence[int]) -> str:
 
 
 def run_lines(group: Group, marks: Mapping[str, Mark] | None = None) -> list[RunLine]:
-    """Every run of a group, in the order of its table: done, failed with its reason, then missing ones."""
+    """Every run of a group, in the order of its table: done, failed with its reason, then missing
+    ones."""
     lines = []
     for runs in group.methods:
         for record in (*runs.done, *runs.failed):
             lines.append(_run_line(runs.label, record, marks or {}))
-        lines += [RunLine(runs.label, fold, seed, "missing", "", "", "", "") for fold, seed in runs.missing]
+        lines += [
+            RunLine(runs.label, fold, seed, "missing", "", "", "", "")
+            for fold, seed in runs.missing
+        ]
     return lines
 
 
@@ -177,11 +198,16 @@ def commit_text(record: Record) -> str:
 
 def split_id(record: Record) -> str:
     """Name of a run's split on the page of its comparison; '' for a record without one."""
-    return f"split-{record.spec.fold}-{one_line(record.split.hash)[:12].replace(' ', '-')}" if record.split else ""
+    return (
+        f"split-{record.spec.fold}-{one_line(record.split.hash)[:12].replace(' ', '-')}"
+        if record.split
+        else ""
+    )
 
 
 def generator_id(method: MethodSpec) -> str:
-    """Name of a generator's settings on the page of its comparison, '' for a method without a generator."""
+    """Name of a generator's settings on the page of its comparison, '' for a method without a
+    generator."""
     return f"generator-{digest(method.generator)[:10]}" if method.generator else ""
 
 
@@ -195,26 +221,31 @@ def _generators(group: Group) -> list[dict[str, Any]]:
         {
             "id": name,
             "labels": [runs.label for runs in sharing],
-            "settings": {key: plain_value(value) for key, value in flat(sharing[0].method.generator).items()},
+            "settings": {
+                key: plain_value(value) for key, value in flat(sharing[0].method.generator).items()
+            },
         }
         for name, sharing in found.items()
     ]
 
 
 def software_id(record: Record) -> str:
-    """Name of what a run was made with, on the page of its comparison; '' where the record does not tell."""
+    """Name of what a run was made with, on the page of its comparison; '' where the record does not
+    tell."""
     told = {name: value for name, value in record.provenance.items() if name != "git"}
     return f"software-{digest(told)[:10]}" if told else ""
 
 
 def _software(group: Group) -> list[dict[str, Any]]:
-    """Python, packages, device and whatever else the runs were made with: each different set once, with its runs' number."""
+    """Python, packages, device and whatever else the runs were made with: each different set once,
+    with its runs' number."""
     runs = Counter(map(software_id, group.records))
     made = {software_id(record): record.provenance for record in group.records}
     return [
         {"id": name, "runs": runs[name], "facts": _software_facts(told)}
-        for name, told in made.items() if name
-    ]  # fmt: skip
+        for name, told in made.items()
+        if name
+    ]
 
 
 def _software_facts(told: Mapping[str, Any]) -> dict[str, str]:
@@ -222,7 +253,9 @@ def _software_facts(told: Mapping[str, Any]) -> dict[str, str]:
     held = {name: value for name, value in told.items() if name not in ("git", "packages")}
     shown = {one_line(str(name)): plain_value(value) for name, value in held.items()}
     if isinstance(packages, dict):
-        shown["packages"] = one_line(", ".join(f"{name} {version}" for name, version in packages.items()))
+        shown["packages"] = one_line(
+            ", ".join(f"{name} {version}" for name, version in packages.items())
+        )
     return shown
 
 
@@ -238,7 +271,9 @@ def _splits(group: Group) -> list[dict[str, Any]]:
             "id": name,
             "fold": record.spec.fold,
             "hash": one_line(record.split.hash),
-            "parts": {part: [one_line(case) for case in getattr(record.split, part)] for part in parts},
+            "parts": {
+                part: [one_line(case) for case in getattr(record.split, part)] for part in parts
+            },
         }
         for name, record in found.items()
     ]
@@ -251,14 +286,20 @@ def _statistics(site: Site, inference: Inference) -> dict[str, Any]:
         "variance": variance_table(inference),
         "notes": statistics_notes(inference),
         "csv": site.link(write_statistics(inference, site.out / "tables")),
-        "figures": [figure_links(drawing, site) for drawing in rank_figures(inference, site.out / "figures")],
+        "figures": [
+            figure_links(drawing, site) for drawing in rank_figures(inference, site.out / "figures")
+        ],
     }
 
 
 def _facts(summary: Summary) -> dict[str, str]:
     """The group's settings under the names readers look for."""
     group, spec = summary.group, summary.group.spec
-    share = {} if spec.training_share == 1 else {"training cases": f"{100 * spec.training_share:g} % of each fold's"}
+    share = (
+        {}
+        if spec.training_share == 1
+        else {"training cases": f"{100 * spec.training_share:g} % of each fold's"}
+    )
     cases = summary.cases.drop_duplicates(["fold", "case"])
     fingerprint = one_line(spec.source.fingerprint)[:12]
     return {
@@ -266,15 +307,18 @@ def _facts(summary: Summary) -> dict[str, str]:
         "licence": one_line(spec.source.licence),
         "architecture": one_line(spec.architecture),
         "protocol": protocol_label(spec.protocol),
-        "preset": f"{preset_label(spec.preset)}: {spec.preset.size} px, {spec.preset.epochs} epochs",
+        "preset": f"{preset_label(spec.preset)}: {spec.preset.size} px, {spec.preset.epochs}"
+        f" epochs",
         **share,
-        "folds and seeds": f"{spec.preset.n_folds} folds, seed {', '.join(str(seed) for seed in group.seeds)}",
+        "folds and seeds": f"{spec.preset.n_folds} folds, seed"
+        f" {', '.join(str(seed) for seed in group.seeds)}",
         "test cases": f"{len(cases)}",
     }
 
 
 def _switches(protocol: Protocol) -> list[dict[str, str]]:
-    """The protocol's switches that are not those of `rigorous`: name, value, the usual value, meaning."""
+    """The protocol's switches that are not those of `rigorous`: name, value, the usual value,
+    meaning."""
     usual = Protocol().model_dump()
     return [
         {
@@ -288,12 +332,15 @@ def _switches(protocol: Protocol) -> list[dict[str, str]]:
 
 
 def _panel_link(panel: Panel, name: str, site: Site) -> dict[str, Any]:
-    """Where the page finds a panel's picture, copied into its folder if it lies elsewhere, and its width."""
+    """Where the page finds a panel's picture, copied into its folder if it lies elsewhere, and its
+    width."""
     try:
         with Image.open(panel.path) as picture:
             width = picture.width
     except OSError as error:
-        raise InputError(f"panel {panel.path} is missing or not a picture ({error}); draw it again.") from error
+        raise InputError(
+            f"panel {panel.path} is missing or not a picture ({error}); draw it again."
+        ) from error
     path = panel.path
     if not path.resolve().is_relative_to(site.out.resolve()):
         path = site.out / "panels" / f"{name}{panel.path.suffix.lower()}"

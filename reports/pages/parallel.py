@@ -1,7 +1,8 @@
-"""The same work for many items on the cores of this machine. Callers: page.
+"""The same work for many items on the cores of this machine.
 
-Processes are forked, so that they share what is loaded already and nothing has to be sent to them; what they return is
-pickled. Where a fork is no sound choice (macOS, Windows) the work is done in this process, with the same result.
+Processes are forked, so that they share what is loaded already and nothing has to be sent to them;
+what they return is pickled. Where a fork is no sound choice (macOS, Windows) the work is done in
+this process, with the same result.
 """
 
 import multiprocessing
@@ -15,7 +16,8 @@ _work: Callable[[int], Any] | None = None
 
 
 def in_order(work: Callable[[int], Any], count: int, *, workers: int | None = None) -> list[Any]:
-    """[work(0), ..., work(count - 1)]. workers: 1 for this process alone; one per core, at most four, if not given.
+    """[work(0), ..., work(count - 1)]. workers: 1 for this process alone; one per core, at most
+    four, if not given.
 
     The first exception of any item is raised. Long items should come first.
     """

@@ -1,8 +1,6 @@
-"""The page that explains the rules: switches, quirks, presets, metrics. It needs no record.
-
-Callers: page. The texts are those of the protocol's and presets' fields and of paper/QUIRKS.md, so that they cannot drift
-from the program.
-"""
+"""The page that explains the rules: switches, quirks, presets, metrics. It needs no record. The
+texts are those of the protocol's and presets' fields and of paper/QUIRKS.md, so that they cannot
+drift from the program."""
 
 import re
 from pathlib import Path
@@ -15,9 +13,20 @@ from reports.comparison.labels import plain_value
 from reports.pages.site import Site
 
 QUIRKS = Path(__file__).parents[1] / "paper" / "QUIRKS.md"
-_METRICS = ("dice", "precision", "recall", "hd95", "hd95_max", "assd", "assd_mean", "nsd", "volume_difference")
+_METRICS = (
+    "dice",
+    "precision",
+    "recall",
+    "hd95",
+    "hd95_max",
+    "assd",
+    "assd_mean",
+    "nsd",
+    "volume_difference",
+)
 _PLAIN = {
-    "dice": "2 |P ∩ T| / (|P| + |T|) over all voxels of the case, P the prediction and T the truth; 1 where both are empty",
+    "dice": "2 |P ∩ T| / (|P| + |T|) over all voxels of the case, P the prediction and T the"
+    " truth; 1 where both are empty",
     "precision": "share of the predicted voxels that are true",
     "recall": "share of the true voxels that are predicted",
 }
@@ -33,26 +42,35 @@ def write_protocol(site: Site) -> Path:
         quirks=quirks(),
         presets=list(PRESETS),
         numbers=_numbers(),
-        metrics=[(name, _PLAIN.get(name) or CaseRow.model_fields[name].description) for name in _METRICS],
+        metrics=[
+            (name, _PLAIN.get(name) or CaseRow.model_fields[name].description) for name in _METRICS
+        ],
     )
 
 
 def switches() -> list[dict[str, Any]]:
-    """Each switch with its meaning, its value under every named protocol, and the quirks that its meaning names."""
+    """Each switch with its meaning, its value under every named protocol, and the quirks that its
+    meaning names."""
     named = {name: named_protocol(name).model_dump() for name in PROTOCOL_NAMES}
     found = []
     for name, field in Protocol.model_fields.items():
         meaning = field.description or ""
         values = [plain_value(named[protocol][name]) for protocol in PROTOCOL_NAMES]
-        found.append({
-            "name": name, "meaning": meaning, "values": values, "changed": [value != values[0] for value in values],
-            "quirks": re.findall(r"\bQ\d+\b", meaning),
-        })  # fmt: skip
+        found.append(
+            {
+                "name": name,
+                "meaning": meaning,
+                "values": values,
+                "changed": [value != values[0] for value in values],
+                "quirks": re.findall(r"\bQ\d+\b", meaning),
+            }
+        )
     return found
 
 
 def quirks() -> list[tuple[str, ...]]:
-    """The rows of paper/QUIRKS.md: number, what the release does, what follows, what this project does."""
+    """The rows of paper/QUIRKS.md: number, what the release does, what follows, what this project
+    does."""
     rows = []
     for line in QUIRKS.read_text(encoding="utf-8").splitlines():
         cells = [cell.strip().replace("`", "") for cell in line.strip().strip("|").split("|")]
@@ -64,7 +82,11 @@ def quirks() -> list[tuple[str, ...]]:
 def _numbers() -> list[dict[str, Any]]:
     """Each number of a preset with its meaning and its value in every preset."""
     return [
-        {"name": name, "meaning": field.description, "values": [plain_value(getattr(one, name)) for one in PRESETS.values()]}
+        {
+            "name": name,
+            "meaning": field.description,
+            "values": [plain_value(getattr(one, name)) for one in PRESETS.values()],
+        }
         for name, field in Preset.model_fields.items()
         if name != "name"
     ]

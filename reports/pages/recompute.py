@@ -1,9 +1,10 @@
 """Every number of a report's tables, computed again from the case rows of its records and compared.
 
-The report is built once more in an empty folder; then each CSV, Markdown and LaTeX table and each table of the pages is
-compared cell by cell, as text, so that a number that was edited, rounded otherwise or left from other records is named.
-Figures are not compared. Callers: cli (`verify --report`). Not here: whether the case rows are right (`verify` compares
-them with the stages of a store, `leaderboard validate` with predicted masks).
+The report is built once more in an empty folder; then each CSV, Markdown and LaTeX table and each
+table of the pages is compared cell by cell, as text, so that a number that was edited, rounded
+otherwise or left from other records is named. Figures are not compared. Not here: whether the case
+rows are right (`verify` compares them with the stages of a store, `leaderboard validate` with
+predicted masks).
 """
 
 import csv
@@ -33,7 +34,8 @@ _NAMING = ("method", "case", "fold", "seed")
 
 @dataclass(frozen=True)
 class Recomputed:
-    """tables: how many were compared; numbers: cells with a number in them; differences: one sentence each."""
+    """tables: how many were compared; numbers: cells with a number in them; differences: one
+    sentence each."""
 
     tables: int
     numbers: int
@@ -41,18 +43,27 @@ class Recomputed:
 
 
 def recompute(
-    report: Path, records: Sequence[Record], problems: Sequence[str] = (), defaults: Mapping[str, Any] | None = None,
-    *, marks: Mapping[str, Mark] | None = None, refused: Sequence[Refused] = (),
-) -> Recomputed:  # fmt: skip
+    report: Path,
+    records: Sequence[Record],
+    problems: Sequence[str] = (),
+    defaults: Mapping[str, Any] | None = None,
+    *,
+    marks: Mapping[str, Mark] | None = None,
+    refused: Sequence[Refused] = (),
+) -> Recomputed:
     """Compares the report in a folder with one made now; the arguments are those of `page.build`.
 
     Raises InputError where the folder holds no report.
     """
     if not (report / "index.html").is_file() or not (report / "tables").is_dir():
-        raise InputError(f"{report} holds no report; give the folder that `report` or `leaderboard build` wrote.")
+        raise InputError(
+            f"{report} holds no report; give the folder that `report` or `leaderboard build` wrote."
+        )
     with tempfile.TemporaryDirectory(prefix="recomputed-") as folder:
         fresh = Path(folder)
-        build(records, problems, fresh, None, defaults, marks=marks, refused=refused, figures="page")
+        build(
+            records, problems, fresh, None, defaults, marks=marks, refused=refused, figures="page"
+        )
         return _compared(report, fresh)
 
 
@@ -67,20 +78,34 @@ def _compared(report: Path, fresh: Path) -> Recomputed:
         else:
             expected = _tables(fresh / name)
             tables += len(expected)
-            numbers += sum(bool(_DIGIT.search(cell)) for rows in expected.values() for row in rows for cell in row)
-            differences += (f"{name}{text}" for text in _different(_tables(report / name), expected))
+            numbers += sum(
+                bool(_DIGIT.search(cell))
+                for rows in expected.values()
+                for row in rows
+                for cell in row
+            )
+            differences += (
+                f"{name}{text}" for text in _different(_tables(report / name), expected)
+            )
     return Recomputed(tables, numbers, tuple(differences))
 
 
 def _table_files(folder: Path) -> set[str]:
-    found = (path for kind in ("tables/*", "*.html", "*/*.html") for path in folder.glob(kind) if path.is_file())
+    found = (
+        path
+        for kind in ("tables/*", "*.html", "*/*.html")
+        for path in folder.glob(kind)
+        if path.is_file()
+    )
     return {path.relative_to(folder).as_posix() for path in found}
 
 
 def _tables(path: Path) -> dict[str, Rows]:
     """The tables of a file by what a message calls them: '' where there is only one."""
     data = path.read_bytes()
-    text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8", errors="replace")
+    text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode(
+        "utf-8", errors="replace"
+    )
     if path.suffix == ".html":
         return _Cells(text).tables
     if path.suffix in (".csv", ".gz"):
@@ -92,23 +117,35 @@ def _tables(path: Path) -> dict[str, Rows]:
 def _different(ours: Mapping[str, Rows], made: Mapping[str, Rows]) -> Iterator[str]:
     for table in dict.fromkeys((*ours, *made)):
         head = next(iter(made.get(table, ())), [])
-        for place, (row, expected) in enumerate(zip_longest(ours.get(table, ()), made.get(table, ()), fillvalue=())):
+        for place, (row, expected) in enumerate(
+            zip_longest(ours.get(table, ()), made.get(table, ()), fillvalue=())
+        ):
             if list(row) == list(expected):
                 continue
             named = _name_of(expected or row, head)
-            for column, (given, computed) in enumerate(zip_longest(row, expected, fillvalue=_ABSENT)):
+            for column, (given, computed) in enumerate(
+                zip_longest(row, expected, fillvalue=_ABSENT)
+            ):
                 if given != computed:
-                    title = f", column '{_shown(head[column])}'" if place and column < len(head) else f", cell {column + 1}"
+                    title = (
+                        f", column '{_shown(head[column])}'"
+                        if place and column < len(head)
+                        else f", cell {column + 1}"
+                    )
                     yield (
-                        f"{table}, row {place + 1} ('{_shown(named)}'){title}: '{_shown(given)}' where the case rows give"
+                        f"{table}, row {place + 1} ('{_shown(named)}'){title}: '{_shown(given)}'"
+                        f" where the case rows give"
                         f" '{_shown(computed)}'."
                     )
 
 
 def _name_of(row: Sequence[str], head: Sequence[str]) -> str:
-    """'emitdiff phantom_03 0 1': the cells that name a row, else its first one that holds anything."""
+    """'emitdiff phantom_03 0 1': the cells that name a row, else its first one that holds
+    anything."""
     cells = dict(zip(head, row, strict=False))
-    return " ".join(cells[name] for name in _NAMING if cells.get(name)) or next((cell for cell in row if cell), "")
+    return " ".join(cells[name] for name in _NAMING if cells.get(name)) or next(
+        (cell for cell in row if cell), ""
+    )
 
 
 def _shown(text: str) -> str:
@@ -116,7 +153,8 @@ def _shown(text: str) -> str:
 
 
 class _Cells(HTMLParser):
-    """The cells of all tables of a page, and of its lists of terms, as text. Tags left open are closed by the next one."""
+    """The cells of all tables of a page, and of its lists of terms, as text. Tags left open are
+    closed by the next one."""
 
     def __init__(self, text: str):
         super().__init__()
@@ -128,7 +166,9 @@ class _Cells(HTMLParser):
     def handle_starttag(self, tag: str, attributes: list) -> None:
         if tag in self._count:
             self._count[tag] += 1
-            self._rows = self.tables[f", {'list' if tag == 'dl' else 'table'} {self._count[tag]}"] = []
+            self._rows = self.tables[
+                f", {'list' if tag == 'dl' else 'table'} {self._count[tag]}"
+            ] = []
         elif self._rows is not None and tag in ("tr", "dt"):
             self._rows.append([])
         if self._rows is not None and tag in ("td", "th", "dt", "dd"):

@@ -1,7 +1,9 @@
-"""The page of one run: its numbers, cases with the worst first, curves, settings, budget, costs, provenance, command.
+"""The page of one run: its numbers, cases with the worst first, curves, settings, budget, costs,
+provenance, command.
 
-What runs of a comparison share (protocol, preset, source, splits, settings of a generator) stands on the comparison's
-page and is linked, so that the pages of thousands of runs stay small. Callers: page. Not here: any mean over runs.
+What runs of a comparison share (protocol, preset, source, splits, settings of a generator) stands
+on the comparison's page and is linked, so that the pages of thousands of runs stay small. Not
+here: any mean over runs.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,19 +33,28 @@ _WIDTH, _HEIGHT = 300, 90
 
 
 def write_runs(
-    site: Site, group: Group, generator_defaults: Mapping[str, Any] | None, marks: Mapping[str, Mark],
+    site: Site,
+    group: Group,
+    generator_defaults: Mapping[str, Any] | None,
+    marks: Mapping[str, Mark],
     part: slice = slice(None),
-) -> None:  # fmt: skip
+) -> None:
     """The pages of a part of a group's runs, failed ones included; a missing run has none."""
-    listed = [(runs.label, record) for runs in group.methods for record in (*runs.done, *runs.failed)]
+    listed = [
+        (runs.label, record) for runs in group.methods for record in (*runs.done, *runs.failed)
+    ]
     for label, record in listed[part]:
         _write_run(site, group, label, record, generator_defaults, marks)
 
 
 def _write_run(
-    site: Site, group: Group, label: str, record: Record, generator_defaults: Mapping[str, Any] | None,
+    site: Site,
+    group: Group,
+    label: str,
+    record: Record,
+    generator_defaults: Mapping[str, Any] | None,
     marks: Mapping[str, Mark],
-) -> Path:  # fmt: skip
+) -> Path:
     spec, mark = record.spec, marks.get(record.key, Mark())
     return site.write(
         "run.html.jinja",
@@ -84,7 +95,8 @@ def unit_of(cases: Sequence[CaseRow]) -> str:
 
 
 def case_rows(record: Record) -> Markup:
-    """Rows of the case table, the lowest Dice first. Built here: the one part of a page that is long in large reports.
+    """Rows of the case table, the lowest Dice first. Built here: the one part of a page that is
+    long in large reports.
 
     All but the case's name is formatted numbers; the name is escaped.
     """
@@ -94,7 +106,8 @@ def case_rows(record: Record) -> Markup:
         decimals, tail = _DECIMALS[row.unit], "" if unit else f" {row.unit}"
         remark = "missed" if row.missed else "empty truth" if row.empty_truth else ""
         found.append(
-            f"<tr><th>{escape(one_line(row.case))}<td>{100 * row.dice:.1f}<td>{100 * row.precision:.1f}"
+            f"<tr><th>{escape(one_line(row.case))}<td>{100 * row.dice:.1f}"
+            f"<td>{100 * row.precision:.1f}"
             f"<td>{100 * row.recall:.1f}<td>{getattr(row, chosen['hd95']):.{decimals}f}{tail}"
             f"<td>{getattr(row, chosen['assd']):.{decimals}f}{tail}<td>{100 * row.nsd:.1f}"
             f"<td>{100 * row.volume_difference:+z.1f}<td>{remark}"
@@ -103,7 +116,8 @@ def case_rows(record: Record) -> Markup:
 
 
 def stage_curves(stage: StageCost) -> list[dict[str, Any]]:
-    """The curves of a training as lines of a small drawing: name, ends of both axes, and the points of the line."""
+    """The curves of a training as lines of a small drawing: name, ends of both axes, and the points
+    of the line."""
     found = []
     for name, pairs in stage.curve.items():
         if len(pairs) < 2:
@@ -115,21 +129,31 @@ def stage_curves(stage: StageCost) -> list[dict[str, Any]]:
             (_WIDTH * (step - steps[0]) / wide, _HEIGHT * (1 - (value - low) / tall))
             for step, value in zip(steps, values, strict=True)
         ]
-        found.append({
-            "title": f"{stage_title(stage)}: {one_line(name)}", "low": f"{low:.4g}", "high": f"{high:.4g}",
-            "first": f"{steps[0]:g}", "last": f"{steps[-1]:g}", "end": f"{values[-1]:.4g}",
-            "path": _path(places),
-        })  # fmt: skip
+        found.append(
+            {
+                "title": f"{stage_title(stage)}: {one_line(name)}",
+                "low": f"{low:.4g}",
+                "high": f"{high:.4g}",
+                "first": f"{steps[0]:g}",
+                "last": f"{steps[-1]:g}",
+                "end": f"{values[-1]:.4g}",
+                "path": _path(places),
+            }
+        )
     return found
 
 
 def stage_title(stage: StageCost) -> str:
-    """'fit-segmenter', or 'fit-segmenter (for the audit)' where the stage only judged the samples."""
-    return one_line(stage.stage) + (" (for the audit)" if stage.purpose == "audit" and stage.stage != "audit" else "")
+    """'fit-segmenter', or 'fit-segmenter (for the audit)' where the stage only judged the
+    samples."""
+    return one_line(stage.stage) + (
+        " (for the audit)" if stage.purpose == "audit" and stage.stage != "audit" else ""
+    )
 
 
 def _path(places: Sequence[tuple[float, float]]) -> str:
-    """Points as an SVG path in whole units, each from the one before: the shortest way to write them."""
+    """Points as an SVG path in whole units, each from the one before: the shortest way to write
+    them."""
     rounded_places = [(round(x), round(y)) for x, y in places]
     (x, y), *rest = rounded_places
     words = []
@@ -153,28 +177,43 @@ def _facts(record: Record) -> dict[str, str]:
     facts["seconds, all stages"] = rounded(record.seconds, 1)
     fitted = next((stage.results for stage in record.stages if stage.stage == "fit-segmenter"), {})
     if "selected_epoch" in fitted:
-        facts["checkpoint"] = f"epoch {fitted['selected_epoch']} of {record.spec.preset.epochs}, by {_selection(record)}"
+        facts["checkpoint"] = (
+            f"epoch {fitted['selected_epoch']} of {record.spec.preset.epochs}, by"
+            f" {_selection(record)}"
+        )
     return facts
 
 
 def _selection(record: Record) -> str:
-    words = {"validation": "validation Dice", "test": "Dice on the TEST cases (Q1)", "last": "no selection: the last"}
+    words = {
+        "validation": "validation Dice",
+        "test": "Dice on the TEST cases (Q1)",
+        "last": "no selection: the last",
+    }
     return words[record.spec.protocol.selection]
 
 
 def _mean_sd(values: Sequence[float], decimals: int, scale: float = 1) -> str:
     mean = sum(values) / len(values)
-    sd = (sum((value - mean) ** 2 for value in values) / (len(values) - 1)) ** 0.5 if len(values) > 1 else None
+    sd = (
+        (sum((value - mean) ** 2 for value in values) / (len(values) - 1)) ** 0.5
+        if len(values) > 1
+        else None
+    )
     return spread(mean, sd, decimals, scale)
 
 
 def _settings(record: Record) -> dict[str, str]:
-    """What the method was told; fold and seed stand in the heading, all else holds for the comparison."""
+    """What the method was told; fold and seed stand in the heading, all else holds for the
+    comparison."""
     method = record.spec.method
     shown = {
-        "method": method.name, "transform": method.transform, "variants per slice (n)": method.ratio or None,
-        "alpha": method.alpha, "patch size, px": method.patch_size,
-    }  # fmt: skip
+        "method": method.name,
+        "transform": method.transform,
+        "variants per slice (n)": method.ratio or None,
+        "alpha": method.alpha,
+        "patch size, px": method.patch_size,
+    }
     return {name: plain_value(value) for name, value in shown.items() if value is not None}
 
 
@@ -192,12 +231,16 @@ def _split(record: Record) -> dict[str, Any] | None:
         "test": len(split.test),
         "generator": len(split.generator),
         "others": [] if own else sorted(one_line(case) for case in split.generator),
-        "leaked": sorted(one_line(case) for case in {*split.train, *split.validation, *split.generator} & {*split.test}),
+        "leaked": sorted(
+            one_line(case)
+            for case in {*split.train, *split.validation, *split.generator} & {*split.test}
+        ),
     }
 
 
 def _stages(record: Record) -> list[tuple[str, ...]]:
-    """Name, version, seconds, peak memory (of the GPU too) and key of each stage; equal neighbours (variants) joined."""
+    """Name, version, seconds, peak memory (of the GPU too) and key of each stage; equal neighbours
+    (variants) joined."""
     found: list[list] = []
     for stage in record.stages:
         name = stage_title(stage)
@@ -224,8 +267,14 @@ def _memory(stages: Sequence[StageCost]) -> list[list[float]]:
 
 
 def _provenance(record: Record) -> dict[str, str]:
-    """Commit, machine and seeds; the software, which many runs share, stands on the comparison's page."""
-    shown = {"commit": commit_text(record) or "not recorded", "machine": machines(record) or "not recorded"}
+    """Commit, machine and seeds; the software, which many runs share, stands on the comparison's
+    page."""
+    shown = {
+        "commit": commit_text(record) or "not recorded",
+        "machine": machines(record) or "not recorded",
+    }
     if record.seeds:
-        shown["seeds"] = one_line(", ".join(f"{name} {value}" for name, value in record.seeds.items()))
+        shown["seeds"] = one_line(
+            ", ".join(f"{name} {value}" for name, value in record.seeds.items())
+        )
     return shown

@@ -1,6 +1,7 @@
-"""What the pages show of audited samples: a block of the page of audits, and a part of the page of a run.
+"""What the pages show of audited samples: a block of the page of audits, and a part of the page of
+a run.
 
-Files they link are written on the way. Callers: page_audits, page_run. Not here: the numbers (sample_numbers.py), Table I
+Files they link are written on the way. Not here: the numbers (sample_numbers.py), Table I
 (paper_tables.py).
 """
 
@@ -32,22 +33,35 @@ from reports.tables.tables import Table, markdown_text
 
 SHOWN_WARNINGS = 12
 LABEL_NOTES = (
-    "Diversity: 1 - MS-SSIM between the variants of one slice, averaged over pairs. SD of a pixel: over variants, grey range"
+    "Diversity: 1 - MS-SSIM between the variants of one slice, averaged over pairs. SD of a pixel:"
+    " over variants, grey range"
     " 0-1. Both are 0 where all variants are alike.",
-    "Agreement: Dice of a sample's label with what a segmenter finds on the sample; method none trained that segmenter on the"
-    " fold's real training slices. By slice, or over all slices of a case. Beside it: the same segmenter on the real images of"
-    " the same slices (flattered on training slices, which it was trained on) and on its validation cases (whole cases).",
-    f"Below {LOW_AGREEMENT:g}: share of labelled samples; --set filter=agreement:{LOW_AGREEMENT:g} drops them before training.",
+    "Agreement: Dice of a sample's label with what a segmenter finds on the sample; method none"
+    " trained that segmenter on the"
+    " fold's real training slices. By slice, or over all slices of a case. Beside it: the same"
+    " segmenter on the real images of"
+    " the same slices (flattered on training slices, which it was trained on) and on its"
+    " validation cases (whole cases).",
+    f"Below {LOW_AGREEMENT:g}: share of labelled samples; --set filter=agreement:{LOW_AGREEMENT:g}"
+    f" drops them before training.",
 )
 MEMORY_NOTES = (
-    "Distances are between images at 32 px without their brightness and contrast: 0 is the same image, 1.41 nothing in common."
-    " The nearest training slice is sought in all cases but the sample's own, for real slices likewise. A ratio far below 1:"
-    " samples lie nearer to the training set than real images do, because they copy it or lack detail.",
-    "Copied: share of samples nearer to any training slice than 99 % of real training slices are to one of another case. Beside"
-    " it: the share of the part's real slices; where that is large, the source itself holds near copies. Training samples lie"
-    " near their own source by construction; only held-out samples, and pairs, tell of memorisation.",
-    "Frechet distance: between the segmenter's deepest features on samples and on the part's real slices. It is ours, on"
-    " features of the segmenter of this run, no FID: it compares within one segmenter only. Few images inflate it; the distance"
+    "Distances are between images at 32 px without their brightness and contrast: 0 is the same"
+    " image, 1.41 nothing in common."
+    " The nearest training slice is sought in all cases but the sample's own, for real slices"
+    " likewise. A ratio far below 1:"
+    " samples lie nearer to the training set than real images do, because they copy it or lack"
+    " detail.",
+    "Copied: share of samples nearer to any training slice than 99 % of real training slices are"
+    " to one of another case. Beside"
+    " it: the share of the part's real slices; where that is large, the source itself holds near"
+    " copies. Training samples lie"
+    " near their own source by construction; only held-out samples, and pairs, tell of"
+    " memorisation.",
+    "Frechet distance: between the segmenter's deepest features on samples and on the part's real"
+    " slices. It is ours, on"
+    " features of the segmenter of this run, no FID: it compares within one segmenter only. Few"
+    " images inflate it; the distance"
     " of held-out real slices to training slices is its scale.",
 )
 
@@ -57,31 +71,54 @@ def samples_view(site: Site, summaries: Sequence[Summary]) -> dict[str, Any] | N
     groups = [_group_view(site, samples) for samples in audited(summaries)]
     if not groups:
         return None
-    return {"groups": groups, "label_notes": LABEL_NOTES, "memory_notes": MEMORY_NOTES, "least": f"{LEAST_OF_REFERENCE:g}"}
+    return {
+        "groups": groups,
+        "label_notes": LABEL_NOTES,
+        "memory_notes": MEMORY_NOTES,
+        "least": f"{LEAST_OF_REFERENCE:g}",
+    }
 
 
 def run_samples(record: Record) -> dict[str, Any] | None:
-    """The audit of one run: numbers by part, and what speaks against its samples; None where it was not audited."""
+    """The audit of one run: numbers by part, and what speaks against its samples; None where it was
+    not audited."""
     if record.samples is None:
         return None
     samples, rows = record.samples, []
     for part, means in sample_means(record).items():
         low = samples.share_below(LOW_AGREEMENT, part)
-        rows.append({
-            "samples": part, "images": str(int(means["images"])),
-            "MAE": rounded(means["mae"], 4), "MSE": rounded(means["mse"], 4), "RMSE": rounded(means["rmse"], 4),
-            "SSIM": rounded(means["ssim"], 4), "MS-SSIM": rounded(means["ms_ssim"], 4),
-            "diversity": rounded(means["diversity"], 3), "agreement, slices": rounded(means["agreement"], 3),
-            "agreement, volumes": rounded(means["agreement_volume"], 3), f"below {LOW_AGREEMENT:g}, %": rounded(low, 0, 100),
-            "nearest": rounded(means["nearest"], 3), "real": rounded(means["real_nearest"], 3),
-            "copied, %": rounded(means["copied"], 1, 100), "Frechet (ours)": rounded(samples.frechet.get(part), 2),
-        })  # fmt: skip
+        rows.append(
+            {
+                "samples": part,
+                "images": str(int(means["images"])),
+                "MAE": rounded(means["mae"], 4),
+                "MSE": rounded(means["mse"], 4),
+                "RMSE": rounded(means["rmse"], 4),
+                "SSIM": rounded(means["ssim"], 4),
+                "MS-SSIM": rounded(means["ms_ssim"], 4),
+                "diversity": rounded(means["diversity"], 3),
+                "agreement, slices": rounded(means["agreement"], 3),
+                "agreement, volumes": rounded(means["agreement_volume"], 3),
+                f"below {LOW_AGREEMENT:g}, %": rounded(low, 0, 100),
+                "nearest": rounded(means["nearest"], 3),
+                "real": rounded(means["real_nearest"], 3),
+                "copied, %": rounded(means["copied"], 1, 100),
+                "Frechet (ours)": rounded(samples.frechet.get(part), 2),
+            }
+        )
     facts = {
         "judged by the segmenter of method none": samples.segmenter[:12],
         "its Dice on its validation cases": rounded(samples.reference_dice, 3),
         "variants per slice, of which measured": f"{samples.variants}, {samples.measured_variants}",
     }
-    fitted = next((one.results for one in record.stages if one.stage == "fit-segmenter" and one.purpose == "run"), {})
+    fitted = next(
+        (
+            one.results
+            for one in record.stages
+            if one.stage == "fit-segmenter" and one.purpose == "run"
+        ),
+        {},
+    )
     if "dropped" in fitted:
         facts["dropped by the filter"] = f"{fitted['dropped']} of {fitted['offered']}"
         facts["slices that keep no sample"] = str(fitted["slices_real_only"])
@@ -99,19 +136,31 @@ def _group_view(site: Site, samples: AuditedSamples) -> dict[str, Any]:
     for runs in samples.methods:
         for one in audited_runs(runs):
             for text in sample_warnings(one):
-                name = f"{short_label(one_line(runs.label))}, fold {one.spec.fold}, seed {one.spec.seed}"
+                name = (
+                    f"{short_label(one_line(runs.label))}, fold {one.spec.fold}, seed"
+                    f" {one.spec.seed}"
+                )
                 warnings.setdefault(text, []).append((run_page(one.key), name))
     tables = {"labels": label_table(samples), "memory": memory_table(samples)}
     return {
-        "title": heading(group), "slug": group.slug, "rules": ", ".join(group.rules), "page": group_page(group.slug),
-        "synthetic": group.spec.source.synthetic, **tables, "warnings": dict(list(warnings.items())[:SHOWN_WARNINGS]),
-        "more_warnings": max(0, len(warnings) - SHOWN_WARNINGS), "files": _files(site, samples, tables),
-        "figures": [figure_links(drawing, site) for drawing in sample_figures(samples, site.out / "figures")],
-    }  # fmt: skip
+        "title": heading(group),
+        "slug": group.slug,
+        "rules": ", ".join(group.rules),
+        "page": group_page(group.slug),
+        "synthetic": group.spec.source.synthetic,
+        **tables,
+        "warnings": dict(list(warnings.items())[:SHOWN_WARNINGS]),
+        "more_warnings": max(0, len(warnings) - SHOWN_WARNINGS),
+        "files": _files(site, samples, tables),
+        "figures": [
+            figure_links(drawing, site) for drawing in sample_figures(samples, site.out / "figures")
+        ],
+    }
 
 
 def _files(site: Site, samples: AuditedSamples, tables: dict[str, Table]) -> dict[str, str]:
-    """Writes what the records hold by case as CSV, the two tables with their notes as Markdown; their addresses."""
+    """Writes what the records hold by case as CSV, the two tables with their notes as Markdown;
+    their addresses."""
     stem = site.out / "tables" / f"{samples.group.slug}-samples"
     paths = {"csv": stem.with_name(f"{stem.name}.csv"), "md": stem.with_name(f"{stem.name}.md")}
     write_frame(samples.by_case(), paths["csv"])

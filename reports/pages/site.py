@@ -1,8 +1,8 @@
 """The folder of the page: its templates, its shared files, and where each page lies.
 
-Every page is rendered by Jinja2 with everything escaped, and loads nothing but files of this folder: a style sheet, one
-small script, and DataTables, taken from the installed package itables with its licence notices. Callers: page and its
-parts. Not here: what the pages say.
+Every page is rendered by Jinja2 with everything escaped, and loads nothing but files of this
+folder: a style sheet, one small script, and DataTables, taken from the installed package itables
+with its licence notices. Not here: what the pages say.
 """
 
 import functools
@@ -20,14 +20,26 @@ from benchmark.core.errors import InputError
 
 HERE = Path(__file__).parent
 POLICY = (
-    "default-src 'none'; img-src 'self' file: data:; style-src 'self' file:; script-src 'self' file:;"
+    "default-src 'none'; img-src 'self' file: data:; style-src 'self' file:; script-src 'self'"
+    " file:;"
     " base-uri 'none'; form-action 'none'"
 )
 FOLDERS = ("assets", "tables", "figures", "groups", "runs", "claims")
 _TEXT_COLUMNS = (
-    "seeds", "remark", "method", "case", "ties", "dataset", "from", "absent runs", "stage", "machine", "key", "quirk",
+    "seeds",
+    "remark",
+    "method",
+    "case",
+    "ties",
+    "dataset",
+    "from",
+    "absent runs",
+    "stage",
+    "machine",
+    "key",
+    "quirk",
     "samples",
-)  # fmt: skip
+)
 _EXPORT = re.compile(r"export\s*\{([^}]*)\}\s*;?")
 _LICENCE = "/*! Bundled license information:"
 
@@ -50,9 +62,14 @@ class Site:
             ) from error
 
     def write(self, template: str, name: str, **context: Any) -> Path:
-        """Renders a template to the page `name`, such as 'groups/x.html'; links in it start with `root`."""
+        """Renders a template to the page `name`, such as 'groups/x.html'; links in it start with
+        `root`."""
         root = "../" * name.count("/")
-        text = _environment().get_template(template).render(root=root, policy=Markup(POLICY), here=name, **context)
+        text = (
+            _environment()
+            .get_template(template)
+            .render(root=root, policy=Markup(POLICY), here=name, **context)
+        )
         path = self.out / name
         path.write_text(text, encoding="utf-8")
         return path
@@ -66,22 +83,29 @@ class Site:
 def datatables() -> dict[str, str]:
     """DataTables as itables ships it: {'datatables.js', 'datatables.css', 'LICENCES.txt'}.
 
-    Browsers refuse modules from disk, so the bundle's one `export` becomes the global `DataTable`. Raises RuntimeError
-    where the installed itables holds something else.
+    Browsers refuse modules from disk, so the bundle's one `export` becomes the global `DataTable`.
+    Raises RuntimeError where the installed itables holds something else.
     """
     folder = importlib.resources.files("itables") / "html"
-    bundle, style = ((folder / f"dt_bundle.{kind}").read_text(encoding="utf-8") for kind in ("js", "css"))
+    bundle, style = (
+        (folder / f"dt_bundle.{kind}").read_text(encoding="utf-8") for kind in ("js", "css")
+    )
     exports = list(_EXPORT.finditer(bundle))
     names = dict(re.findall(r"(\w+) as (\w+)", exports[-1][1])) if exports else {}
     default = next((local for local, public in names.items() if public == "default"), None)
     if default is None:
-        raise RuntimeError("the installed itables ships DataTables in an unknown form; install itables 2.9.")
+        raise RuntimeError(
+            "the installed itables ships DataTables in an unknown form; install itables 2.9."
+        )
     found = exports[-1]
-    script = f"(function(){{{bundle[: found.start()]}window.DataTable={default};}})();{bundle[found.end() :]}"
+    before, after = bundle[: found.start()], bundle[found.end() :]
+    script = f"(function(){{{before}window.DataTable={default};}})();{after}"
     notices = bundle[bundle.find(_LICENCE) :] if _LICENCE in bundle else ""
     ours = (
-        "assets/datatables.js and datatables.css are DataTables and its extensions as bundled by the Python package itables"
-        " (MIT License, Copyright (c) 2019-2026 Marc Wouts; datatables.net/license/mit). The only change: the script's"
+        "assets/datatables.js and datatables.css are DataTables and its extensions as bundled by"
+        " the Python package itables"
+        " (MIT License, Copyright (c) 2019-2026 Marc Wouts; datatables.net/license/mit). The only"
+        " change: the script's"
         " module export was replaced by a global name.\n\n"
     )
     return {"datatables.js": script, "datatables.css": style, "LICENCES.txt": ours + notices}
@@ -90,14 +114,18 @@ def datatables() -> dict[str, str]:
 @functools.cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
         lstrip_blocks=True,
-    )  # fmt: skip
+    )
     environment.filters["cell_class"] = _cell_class
     return environment
 
 
 def _cell_class(column: str) -> str:
-    """'text' for columns that are read from the left, 'paper' for printed values, '' for numbers."""
+    """'text' for columns that are read from the left, 'paper' for printed values, '' for
+    numbers."""
     text = column in _TEXT_COLUMNS or column.endswith("method") or column.startswith("verdict")
     return " ".join(["text"] * text + ["paper"] * column.startswith("paper"))

@@ -1,6 +1,7 @@
-"""Records in little memory, for reports on thousands of them: case rows as arrays, and what records share held once.
+"""Records in little memory, for reports on thousands of them: case rows as arrays, and what records
+share held once.
 
-A compact record reads like any other; it is for reading alone. Callers: load. Not here: any number made of them.
+A compact record reads like any other; it is for reading alone. Not here: any number made of them.
 """
 
 from collections.abc import Hashable, Iterator, Sequence
@@ -39,7 +40,8 @@ class Row(NamedTuple):
 
 
 class CaseTable(Sequence[Row]):
-    """The case rows of a record, kept as columns: numbers float64 and flags bool (rows, columns)."""
+    """The case rows of a record, kept as columns: numbers float64 and flags bool (rows,
+    columns)."""
 
     __slots__ = ("cases", "units", "_numbers", "_flags")
 
@@ -53,14 +55,23 @@ class CaseTable(Sequence[Row]):
         """A column by its name: a tuple of texts, or an array of float64 or bool."""
         if name in _FLAGS:
             return self._flags[:, _FLAGS.index(name)]
-        return {"case": self.cases, "unit": self.units}.get(name) or self._numbers[:, _NUMBERS.index(name)]
+        return {"case": self.cases, "unit": self.units}.get(name) or self._numbers[
+            :, _NUMBERS.index(name)
+        ]
 
     def __len__(self) -> int:
         return len(self.cases)
 
     def __getitem__(self, place: int) -> Row:
         *metrics, truth, prediction = self._numbers[place].tolist()
-        return Row(self.cases[place], self.units[place], *metrics, int(truth), int(prediction), *self._flags[place].tolist())
+        return Row(
+            self.cases[place],
+            self.units[place],
+            *metrics,
+            int(truth),
+            int(prediction),
+            *self._flags[place].tolist(),
+        )
 
     def __iter__(self) -> Iterator[Row]:
         *metrics, truth, prediction = self._numbers.T.tolist()
@@ -71,7 +82,11 @@ class CaseTable(Sequence[Row]):
         if not isinstance(other, CaseTable):
             return NotImplemented
         names = self.cases == other.cases and self.units == other.units
-        return names and np.array_equal(self._numbers, other._numbers) and np.array_equal(self._flags, other._flags)
+        return (
+            names
+            and np.array_equal(self._numbers, other._numbers)
+            and np.array_equal(self._flags, other._flags)
+        )
 
     __hash__ = None
 
@@ -83,15 +98,19 @@ class Pool:
         self._held: dict[Hashable, Any] = {}
 
     def one(self, value: _Kept, key: Hashable = None) -> _Kept:
-        """`value`, or an equal one that came before. key: what tells values apart, if they cannot be hashed."""
+        """`value`, or an equal one that came before. key: what tells values apart, if they cannot
+        be hashed."""
         return self._held.setdefault((type(value), value if key is None else key), value)
 
 
 def compact(record: Record, pool: Pool) -> Record:
     """The same record in a tenth of its memory."""
     spec = record.spec
-    parts = {name: pool.one(part, part.model_dump_json()) for name in ("source", "method", "protocol", "preset")
-             if (part := getattr(spec, name))}  # fmt: skip
+    parts = {
+        name: pool.one(part, part.model_dump_json())
+        for name in ("source", "method", "protocol", "preset")
+        if (part := getattr(spec, name))
+    }
     new = {
         "spec": spec.model_copy(update=parts),
         "cases": CaseTable(record.cases, pool) if record.cases else (),

@@ -1,7 +1,7 @@
 """Record files -> records and flat tables of them.
 
-One broken file never hides the others: it becomes a problem with its name, which the page shows. Callers: cli, page,
-summaries. Not here: which records may stand in one table (groups.py).
+One broken file never hides the others: it becomes a problem with its name, which the page shows.
+Not here: which records may stand in one table (groups.py).
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,15 @@ from benchmark.core.errors import InputError
 from benchmark.record.record import METRICS, Record, load_record
 from reports.records.compact_records import CaseTable, Pool, compact
 
-CASE_FIELDS = ("case", "unit", *METRICS, "truth_voxels", "prediction_voxels", "missed", "empty_truth")
+CASE_FIELDS = (
+    "case",
+    "unit",
+    *METRICS,
+    "truth_voxels",
+    "prediction_voxels",
+    "missed",
+    "empty_truth",
+)
 # What belongs to the augmentation method, and what to the network that is trained with it.
 GENERATOR_STAGES = ("fit-generator", "synthesize")
 SEGMENTER_STAGES = ("fit-segmenter",)
@@ -25,17 +33,19 @@ SEGMENTER_STAGES = ("fit-segmenter",)
 
 @dataclass(frozen=True)
 class Loaded:
-    """All records that could be read, in the order of their paths, and one sentence per file that could not."""
+    """All records that could be read, in the order of their paths, and one sentence per file that
+    could not."""
 
     records: list[Record]
     problems: list[str]
 
 
 def load_records(folders: Iterable[Path], small: bool = False) -> Loaded:
-    """Reads every *.json of each folder: a folder of records, a store (its records/ is read), or one record file.
+    """Reads every *.json of each folder: a folder of records, a store (its records/ is read), or
+    one record file.
 
-    small: for reading alone, in little memory (compact.py). Raises InputError for a path that does not exist; a file that
-    is no record is a problem, not an error.
+    small: for reading alone, in little memory (compact.py). Raises InputError for a path that does
+    not exist; a file that is no record is a problem, not an error.
     """
     records, problems, pool = [], [], Pool()
     for folder in folders:
@@ -49,11 +59,16 @@ def load_records(folders: Iterable[Path], small: bool = False) -> Loaded:
 
 
 def case_frame(records: Sequence[Record]) -> pd.DataFrame:
-    """One row per test case of each record: the run's key, dataset, source, method, fold and seed, then CASE_FIELDS."""
-    columns: dict[str, list[Any]] = {name: [] for name in ("key", "dataset", "source", "method", "fold", "seed")}
+    """One row per test case of each record: the run's key, dataset, source, method, fold and seed,
+    then CASE_FIELDS."""
+    columns: dict[str, list[Any]] = {
+        name: [] for name in ("key", "dataset", "source", "method", "fold", "seed")
+    }
     tables, pool = [], Pool()
     for record in (record for record in records if record.cases):
-        tables.append(record.cases if isinstance(record.cases, CaseTable) else CaseTable(record.cases, pool))
+        tables.append(
+            record.cases if isinstance(record.cases, CaseTable) else CaseTable(record.cases, pool)
+        )
         count, spec = len(record.cases), record.spec
         for name, value in zip(
             columns,
@@ -64,24 +79,49 @@ def case_frame(records: Sequence[Record]) -> pd.DataFrame:
     fields = {name: _joined([table.column(name) for table in tables]) for name in CASE_FIELDS}
     frame = pd.DataFrame({**columns, **fields})
     number_types = dict.fromkeys((*METRICS, "truth_voxels", "prediction_voxels"), "float64")
-    return frame.astype({**number_types, "fold": "int64", "seed": "int64", "missed": "bool", "empty_truth": "bool"})
+    return frame.astype(
+        {**number_types, "fold": "int64", "seed": "int64", "missed": "bool", "empty_truth": "bool"}
+    )
 
 
 def _joined(columns: Sequence[Sequence[Any]]) -> Sequence[Any]:
     """Columns of several tables below each other."""
-    return np.concatenate(columns) if columns and isinstance(columns[0], np.ndarray) else [*chain.from_iterable(columns)]
+    return (
+        np.concatenate(columns)
+        if columns and isinstance(columns[0], np.ndarray)
+        else [*chain.from_iterable(columns)]
+    )
 
 
 def run_frame(records: Sequence[Record]) -> pd.DataFrame:
-    """One row per record: what it is, how it ended, seconds by kind of stage, peak memory, machine and commit."""
+    """One row per record: what it is, how it ended, seconds by kind of stage, peak memory, machine
+    and commit."""
     return pd.DataFrame([_run_row(record) for record in records], columns=list(_RUN_COLUMNS))
 
 
 _RUN_COLUMNS = (
-    "key", "status", "error", "dataset", "source", "method", "architecture", "fold", "seed", "cases", "optimiser_steps",
-    "real_presentations", "synthetic_presentations", "seconds", "generator_seconds", "segmenter_seconds",
-    "peak_memory_mb", "gpu_memory_mb", "machine", "commit", "dirty",
-)  # fmt: skip
+    "key",
+    "status",
+    "error",
+    "dataset",
+    "source",
+    "method",
+    "architecture",
+    "fold",
+    "seed",
+    "cases",
+    "optimiser_steps",
+    "real_presentations",
+    "synthetic_presentations",
+    "seconds",
+    "generator_seconds",
+    "segmenter_seconds",
+    "peak_memory_mb",
+    "gpu_memory_mb",
+    "machine",
+    "commit",
+    "dirty",
+)
 
 
 def _run_row(record: Record) -> dict[str, Any]:
@@ -113,12 +153,16 @@ def _run_row(record: Record) -> dict[str, Any]:
 
 
 def stage_seconds(record: Record, stages: Sequence[str]) -> float:
-    """Seconds of the named stages of a run, as they took when they were computed; those that only audit are left out."""
-    return sum(stage.seconds for stage in record.stages if stage.stage in stages and stage.purpose == "run")
+    """Seconds of the named stages of a run, as they took when they were computed; those that only
+    audit are left out."""
+    return sum(
+        stage.seconds for stage in record.stages if stage.stage in stages and stage.purpose == "run"
+    )
 
 
 def commit_of(record: Record) -> tuple[str | None, bool]:
-    """(commit or None, whether the checkout had uncommitted changes) of the program that made a record."""
+    """(commit or None, whether the checkout had uncommitted changes) of the program that made a
+    record."""
     git = record.provenance.get("git")
     if not isinstance(git, dict) or not git.get("commit"):
         return None, False
@@ -129,6 +173,8 @@ def _record_files(folder: Path) -> list[Path]:
     if folder.is_file():
         return [folder]
     if not folder.is_dir():
-        raise InputError(f"no records: {folder} does not exist; give a store or a folder of record files.")
+        raise InputError(
+            f"no records: {folder} does not exist; give a store or a folder of record files."
+        )
     inside = folder / "records"
     return sorted((inside if inside.is_dir() else folder).glob("*.json"))

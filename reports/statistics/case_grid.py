@@ -1,7 +1,5 @@
-"""Case rows of several methods as one array, so that every statistic of a table sees the same cells.
-
-Callers: inference, sweeps. Not here: choosing methods, any statistic.
-"""
+"""Case rows of several methods as one array, so that every statistic of a table sees the same
+cells. Not here: choosing methods, any statistic."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,8 +12,9 @@ import pandas as pd
 class Cells:
     """One metric of several methods.
 
-    values: float64 (methods, seeds, cases), nan where no run gave a value. folds: int (cases,), the fold that tests the
-    case. labels, seeds and cases name the axes; a case that stands in two folds is two cases.
+    values: float64 (methods, seeds, cases), nan where no run gave a value. folds: int (cases,), the
+    fold that tests the case. labels, seeds and cases name the axes; a case that stands in two folds
+    is two cases.
     """
 
     labels: tuple[str, ...]
@@ -26,7 +25,8 @@ class Cells:
 
     @classmethod
     def of(cls, rows: pd.DataFrame, metric: str, labels: Sequence[str]) -> "Cells":
-        """The cells of `rows` (columns method, fold, seed, case and the metric) for the methods called `labels`."""
+        """The cells of `rows` (columns method, fold, seed, case and the metric) for the methods
+        called `labels`."""
         rows = rows[rows["method"].isin(labels)]
         keys = sorted(set(zip(rows["fold"], rows["case"], strict=True)))
         seeds = sorted(set(rows["seed"]))
@@ -34,12 +34,20 @@ class Cells:
         places = (
             rows["method"].map({label: place for place, label in enumerate(labels)}).to_numpy(int),
             rows["seed"].map({seed: place for place, seed in enumerate(seeds)}).to_numpy(int),
-            np.array([case_place[key] for key in zip(rows["fold"], rows["case"], strict=True)], int),
+            np.array(
+                [case_place[key] for key in zip(rows["fold"], rows["case"], strict=True)], int
+            ),
         )
         values = np.full((len(labels), len(seeds), len(keys)), np.nan)
         values[places] = rows[metric].to_numpy(float)
         folds = np.array([fold for fold, _ in keys], int)
-        return cls(tuple(labels), tuple(int(seed) for seed in seeds), tuple(case for _, case in keys), folds, values)
+        return cls(
+            tuple(labels),
+            tuple(int(seed) for seed in seeds),
+            tuple(case for _, case in keys),
+            folds,
+            values,
+        )
 
     def of_method(self, label: str) -> np.ndarray:
         """(seeds, cases) of one method."""
@@ -59,4 +67,9 @@ def seed_means(values: np.ndarray) -> np.ndarray:
     """(seeds, cases) -> (cases,): mean over the seeds that gave a value, nan where none did."""
     there = np.isfinite(values)
     count = there.sum(0)
-    return np.divide(np.where(there, values, 0).sum(0), count, out=np.full(values.shape[1], np.nan), where=count > 0)
+    return np.divide(
+        np.where(there, values, 0).sum(0),
+        count,
+        out=np.full(values.shape[1], np.nan),
+        where=count > 0,
+    )

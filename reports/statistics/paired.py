@@ -1,7 +1,9 @@
-"""Tests on paired case values: signed rank with Holm, equivalence, spread, smallest detectable difference.
+"""Tests on paired case values: signed rank with Holm, equivalence, spread, smallest detectable
+difference.
 
-All of them treat the cases as the sample and the trained networks as given: they say nothing about how much a result
-would move if the networks were trained again, which the intervals of resampling.py take in. Callers: inference, claims.
+All of them treat the cases as the sample and the trained networks as given: they say nothing about
+how much a result would move if the networks were trained again, which the intervals of
+resampling.py take in.
 """
 
 import numpy as np
@@ -15,7 +17,8 @@ MARGIN = 0.01  # equivalence: one Dice point
 
 
 def signed_rank(differences: np.ndarray) -> float:
-    """Two-sided p of Wilcoxon's signed-rank test; 1 where every difference is zero, nan without a case."""
+    """Two-sided p of Wilcoxon's signed-rank test; 1 where every difference is zero, nan without a
+    case."""
     if len(differences) == 0:
         return float("nan")
     if not np.any(differences):
@@ -24,7 +27,8 @@ def signed_rank(differences: np.ndarray) -> float:
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:
-    """Holm's adjusted p of all tests of a table, in any shape; nan stays nan and counts as no test."""
+    """Holm's adjusted p of all tests of a table, in any shape; nan stays nan and counts as no
+    test."""
     p_values = np.asarray(p_values, float)
     adjusted = np.full(p_values.shape, np.nan)
     tested = np.isfinite(p_values)
@@ -37,7 +41,8 @@ def holm(p_values: np.ndarray) -> np.ndarray:
 
 
 def equivalence(differences: np.ndarray, margin: float = MARGIN) -> float:
-    """p of two one-sided t tests that the mean difference lies outside [-margin, margin]; nan for fewer than two cases.
+    """p of two one-sided t tests that the mean difference lies outside [-margin, margin]; nan for
+    fewer than two cases.
 
     A small p says: the two are equal within the margin.
     """
@@ -49,7 +54,8 @@ def equivalence(differences: np.ndarray, margin: float = MARGIN) -> float:
 
 
 def spread_ratio(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
-    """(SD of a / SD of b, two-sided p of Pitman and Morgan's test for paired samples); nan below three cases."""
+    """(SD of a / SD of b, two-sided p of Pitman and Morgan's test for paired samples); nan below
+    three cases."""
     if len(a) < 3 or np.ptp(a) == 0 or np.ptp(b) == 0:
         return float("nan"), float("nan")
     ratio = float(np.std(a, ddof=1) / np.std(b, ddof=1))
@@ -58,12 +64,16 @@ def spread_ratio(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
     return ratio, float(stats.pearsonr(a + b, a - b).pvalue)
 
 
-def smallest_detectable(standard_error: float, n: int, alpha: float = ALPHA, power: float = POWER) -> float:
-    """The smallest true mean difference that a two-sided paired t test over n cases finds with the given power.
+def smallest_detectable(
+    standard_error: float, n: int, alpha: float = ALPHA, power: float = POWER
+) -> float:
+    """The smallest true mean difference that a two-sided paired t test over n cases finds with the
+    given power.
 
     standard_error: of the mean difference. In the unit of the standard error.
     """
     if n < 2 or not np.isfinite(standard_error):
         return float("nan")
     effect = TTestPower().solve_power(nobs=n, alpha=alpha, power=power, alternative="two-sided")
-    return float(np.ravel(effect)[0] * standard_error * np.sqrt(n))  # statsmodels gives an array of one for some n
+    # statsmodels gives an array of one for some n
+    return float(np.ravel(effect)[0] * standard_error * np.sqrt(n))

@@ -1,4 +1,4 @@
-"""How sure the order of the methods is. Callers: inference, rank_figures."""
+"""How sure the order of the methods is."""
 
 from collections.abc import Sequence
 
@@ -9,10 +9,11 @@ from reports.statistics.resampling import Bootstrap
 
 
 def rank_shares(bootstrap: Bootstrap, labels: Sequence[str] | None = None) -> np.ndarray:
-    """(methods, methods): in which share of the resamples a method (row) has rank 1, 2, ... (column) by its mean.
+    """(methods, methods): in which share of the resamples a method (row) has rank 1, 2, ...
+    (column) by its mean.
 
-    The highest mean has rank 1; exact ties share their ranks evenly. Rows and columns add up to 1. labels: the methods
-    that are ranked, all if not given.
+    The highest mean has rank 1; exact ties share their ranks evenly. Rows and columns add up to 1.
+    labels: the methods that are ranked, all if not given.
     """
     labels = bootstrap.cells.labels if labels is None else labels
     means = np.stack([bootstrap.means(label) for label in labels])
@@ -25,13 +26,19 @@ def rank_shares(bootstrap: Bootstrap, labels: Sequence[str] | None = None) -> np
 
 
 def mean_ranks(case_means: np.ndarray) -> np.ndarray:
-    """(methods, cases) -> (methods,): mean rank over the cases that all methods have; 1 is best, ties share a rank."""
+    """(methods, cases) -> (methods,): mean rank over the cases that all methods have; 1 is best,
+    ties share a rank."""
     complete = case_means[:, np.isfinite(case_means).all(0)]
-    return stats.rankdata(-complete, axis=0).mean(1) if complete.size else np.full(len(case_means), np.nan)
+    return (
+        stats.rankdata(-complete, axis=0).mean(1)
+        if complete.size
+        else np.full(len(case_means), np.nan)
+    )
 
 
 def friedman(case_means: np.ndarray) -> float:
-    """p of Friedman's test that all methods rank alike, over the cases that all have; nan below three methods."""
+    """p of Friedman's test that all methods rank alike, over the cases that all have; nan below
+    three methods."""
     complete = case_means[:, np.isfinite(case_means).all(0)]
     if len(complete) < 3 or complete.shape[1] < 2:
         return float("nan")

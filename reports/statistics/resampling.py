@@ -1,12 +1,13 @@
 """Hierarchical bootstrap over seeds, folds and cases, drawn once for all methods of a table.
 
-A resample draws folds with replacement, cases with replacement inside each drawn fold, and, crossed with both, seeds
-with replacement. Methods that ran with the same seeds share the drawn seeds, so their differences stay paired. Callers:
-inference, sweeps, ranks. Not here: tests (paired.py).
+A resample draws folds with replacement, cases with replacement inside each drawn fold, and,
+crossed with both, seeds with replacement. Methods that ran with the same seeds share the drawn
+seeds, so their differences stay paired. Not here: tests (paired.py).
 
-What the 95 % percentile interval of a mean difference covers, by simulation with 3 folds of 11 cases (tests): 94 to
-99 % with three seeds, whether the spread comes from cases, from single trainings, from folds or from seeds; so it errs
-on the wide side. With one seed it holds 84 to 98 %: a spread of seeds cannot be seen in one seed.
+What the 95 % percentile interval of a mean difference covers, by simulation with 3 folds of 11
+cases (tests): 94 to 99 % with three seeds, whether the spread comes from cases, from single
+trainings, from folds or from seeds; so it errs on the wide side. With one seed it holds 84 to 98 %:
+a spread of seeds cannot be seen in one seed.
 """
 
 import functools
@@ -34,11 +35,14 @@ class Interval:
 
     def scaled(self, factor: float) -> "Interval":
         """All numbers times a factor > 0, for example 100 for percentage points."""
-        return Interval(self.n, *(factor * value for value in (self.mean, self.low, self.high, self.error)))
+        return Interval(
+            self.n, *(factor * value for value in (self.mean, self.low, self.high, self.error))
+        )
 
 
 def case_weights(folds: np.ndarray, resamples: int, rng: np.random.Generator) -> np.ndarray:
-    """int (resamples, cases): how often each case is drawn; folds first, then cases inside each drawn fold."""
+    """int (resamples, cases): how often each case is drawn; folds first, then cases inside each
+    drawn fold."""
     names = np.unique(folds)
     if not len(names):
         return np.zeros((resamples, 0), int)
@@ -46,7 +50,9 @@ def case_weights(folds: np.ndarray, resamples: int, rng: np.random.Generator) ->
     weights = np.zeros((resamples, len(folds)), int)
     for place, name in enumerate(names):
         members = np.flatnonzero(folds == name)
-        weights[:, members] = rng.multinomial(drawn[:, place] * len(members), np.full(len(members), 1 / len(members)))
+        weights[:, members] = rng.multinomial(
+            drawn[:, place] * len(members), np.full(len(members), 1 / len(members))
+        )
     return weights
 
 
@@ -61,7 +67,8 @@ class Bootstrap:
         self.means = functools.cache(self._means)
 
     def _case_means(self, label: str) -> np.ndarray:
-        """float (resamples, cases): case means over the drawn seeds, nan where no drawn seed has the case."""
+        """float (resamples, cases): case means over the drawn seeds, nan where no drawn seed has
+        the case."""
         values = self.cells.of_method(label)
         ran = np.flatnonzero(np.isfinite(values).any(1))
         values = values[ran]
@@ -87,11 +94,14 @@ class Bootstrap:
         return interval(self.cells.differences(a, b), self.differences(a, b), level)
 
     def _seed_weights(self, seeds: tuple[int, ...]) -> np.ndarray:
-        """float (resamples, seeds); equal sets of seeds give equal draws, other sets independent ones."""
+        """float (resamples, seeds); equal sets of seeds give equal draws, other sets independent
+        ones."""
         if not seeds:
             return np.zeros((self._resamples, 0))
         rng = np.random.default_rng([self._seed, 1, zlib.crc32(repr(seeds).encode())])
-        return rng.multinomial(len(seeds), np.full(len(seeds), 1 / len(seeds)), size=self._resamples).astype(float)
+        return rng.multinomial(
+            len(seeds), np.full(len(seeds), 1 / len(seeds)), size=self._resamples
+        ).astype(float)
 
     def _weighted(self, values: np.ndarray) -> np.ndarray:
         there = np.isfinite(values)

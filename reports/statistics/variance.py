@@ -1,7 +1,5 @@
-"""Where the spread of a method's case values comes from, and how far runs that should be equal differ.
-
-Callers: inference.
-"""
+"""Where the spread of a method's case values comes from, and how far runs that should be equal
+differ."""
 
 from dataclasses import dataclass
 
@@ -10,10 +8,11 @@ import numpy as np
 
 @dataclass(frozen=True)
 class VarianceSplit:
-    """Variance components of a case value: between folds, cases of a fold, trainings of a fold (seeds), and the rest.
+    """Variance components of a case value: between folds, cases of a fold, trainings of a fold
+    (seeds), and the rest.
 
-    In the square of the metric's unit; nan where the design cannot tell: one fold, or one seed (`case` then holds the
-    rest too). Negative estimates are set to 0.
+    In the square of the metric's unit; nan where the design cannot tell: one fold, or one seed
+    (`case` then holds the rest too). Negative estimates are set to 0.
     """
 
     fold: float
@@ -29,10 +28,12 @@ class VarianceSplit:
 
 
 def variance_split(values: np.ndarray, folds: np.ndarray) -> VarianceSplit:
-    """Variance components by the method of moments (ANOVA estimators) from one method's (seeds, cases).
+    """Variance components by the method of moments (ANOVA estimators) from one method's (seeds,
+    cases).
 
-    Model: value = mean + fold + case of the fold + training (fold and seed) + rest. Cases that lack a seed are left
-    out. Equal to REML where no estimate is negative and all folds have as many cases.
+    Model: value = mean + fold + case of the fold + training (fold and seed) + rest. Cases that lack
+    a seed are left out. Equal to REML where no estimate is negative and all folds have as many
+    cases.
     """
     values = values[np.isfinite(values).any(1)]
     complete = np.isfinite(values).all(0) & (len(values) > 0)
@@ -53,7 +54,8 @@ def variance_split(values: np.ndarray, folds: np.ndarray) -> VarianceSplit:
 
 
 def seed_differences(values: np.ndarray) -> np.ndarray:
-    """(seeds, cases) of one method -> the mean difference of every pair of seeds over the cases that both have."""
+    """(seeds, cases) of one method -> the mean difference of every pair of seeds over the cases
+    that both have."""
     a, b = np.triu_indices(len(values), 1)
     differences = values[a] - values[b]
     there = np.isfinite(differences)

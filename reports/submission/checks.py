@@ -1,7 +1,5 @@
-"""The checks of records that could be read: of their numbers, splits, stages and masks, each noted in Findings.
-
-Callers: validate, whose text lists them. Not here: the file and its parts (validate.py).
-"""
+"""The checks of records that could be read: of their numbers, splits, stages and masks, each noted
+in Findings. Not here: the file and its parts (validate.py)."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -22,11 +20,16 @@ from reports.submission.splits import can_be_drawn, leaks, wrong_cases, wrong_ha
 StageKeys = Callable[[Record], list[tuple[str, str]] | None]
 
 
-def check_records(records: Sequence[Record], manifest: Manifest, sources: Sources, found: Findings) -> None:
+def check_records(
+    records: Sequence[Record], manifest: Manifest, sources: Sources, found: Findings
+) -> None:
     """Summaries, cases, leaks, values and splits."""
     for record, entry in zip(records, manifest.records, strict=True):
         if averages(record) != entry.averages:
-            found.refuse("summaries", f"{title(record)}: the manifest's averages are not those of the case rows.")
+            found.refuse(
+                "summaries",
+                f"{title(record)}: the manifest's averages are not those of the case rows.",
+            )
     found.passed("summaries", "recomputed from the case rows")
     for check, texts_of in (("cases", wrong_cases), ("leaks", leaks), ("values", _wrong_values)):
         for record in records:
@@ -36,7 +39,10 @@ def check_records(records: Sequence[Record], manifest: Manifest, sources: Source
         found.refuse("cases", f"{text} is there more than once.")
     _check_one_truth(records, found)
     found.passed("cases", f"{sum(len(record.cases) for record in records)} rows")
-    found.passed("leaks", "by the cases that the records list; what a method really saw cannot be known from outside")
+    found.passed(
+        "leaks",
+        "by the cases that the records list; what a method really saw cannot be known from outside",
+    )
     found.passed("values", "no row that two masks cannot give")
     _check_splits(records, sources, found)
 
@@ -57,7 +63,11 @@ def _check_splits(records: Sequence[Record], sources: Sources, found: Findings) 
                 found.refuse("split", f"{title(record)}: {text}.")
             origins.setdefault(known.origin)
         else:
-            why = known.origin if known.cases is None else "the order of the data set's own list is not known here"
+            why = (
+                known.origin
+                if known.cases is None
+                else "the order of the data set's own list is not known here"
+            )
             found.unchecked("split", f"of {one_line(record.spec.source.title)}: {why}")
     if origins:
         found.passed("split", f"drawn again from {' and '.join(origins)}")
@@ -73,24 +83,37 @@ def check_stages(records: Sequence[Record], stage_keys: StageKeys, found: Findin
             continue
         label = one_line(record.spec.method.label)
         if expected is None:
-            found.unchecked("stages", f"of {label}: its generator is the submitter's own, so their keys cannot be told")
+            found.unchecked(
+                "stages",
+                f"of {label}: its generator is the submitter's own, so their keys cannot be told",
+            )
             continue
         held = [(stage.stage, stage.key, stage.version) for stage in record.stages]
         wanted = [(name, key, STAGE_VERSIONS[name]) for name, key in expected]
         older = _first_older(record, expected)
-        wrong = [place for place in range(older) if held[place : place + 1] != wanted[place : place + 1]]
+        wrong = [
+            place for place in range(older) if held[place : place + 1] != wanted[place : place + 1]
+        ]
         if wrong or [one[0] for one in held] != [one[0] for one in wanted]:
             name = held[wrong[0] if wrong else -1][0]
-            found.refuse("stages", f"{title(record)}: its stage {name} is not the one that its settings and split give.")
+            found.refuse(
+                "stages",
+                f"{title(record)}: its stage {name} is not the one that its settings and split"
+                f" give.",
+            )
         elif older < len(held):
-            found.unchecked("stages", f"of {label} from {held[older][0]} on: an earlier version computed them")
+            found.unchecked(
+                "stages", f"of {label} from {held[older][0]} on: an earlier version computed them"
+            )
     found.passed("stages", "their keys follow from settings and split")
 
 
 def _first_older(record: Record, expected: list[tuple[str, str]]) -> int:
-    """Place of the first stage of an earlier version, whose key, and those of the stages after it, cannot be told.
+    """Place of the first stage of an earlier version, whose key, and those of the stages after it,
+    cannot be told.
 
-    A stage with the key of today's version is none, whatever version it names. The number of stages if there is none.
+    A stage with the key of today's version is none, whatever version it names. The number of stages
+    if there is none.
     """
     for place, stage in enumerate(record.stages):
         if stage.version < STAGE_VERSIONS[stage.stage] and (stage.stage, stage.key) not in expected:
@@ -99,7 +122,9 @@ def _first_older(record: Record, expected: list[tuple[str, str]]) -> int:
 
 
 def _wrong_values(record: Record) -> Iterator[str]:
-    return (f"case {row.case}: {text}" for row in record.cases for text in impossible(row, record.spec))
+    return (
+        f"case {row.case}: {text}" for row in record.cases for text in impossible(row, record.spec)
+    )
 
 
 def _check_one_truth(records: Sequence[Record], found: Findings) -> None:
@@ -118,27 +143,42 @@ def check_truth(records: Sequence[Record], sources: Sources, found: Findings) ->
     for record in [] if found.reasons else records:
         spec, known = record.spec, sources.of(record)
         if known.images is None:
-            found.unchecked("truth", f"no folder given by --data-root holds the images of {one_line(spec.source.title)}")
+            found.unchecked(
+                "truth",
+                f"no folder given by --data-root holds the images of {one_line(spec.source.title)}",
+            )
             continue
         for row in record.cases:
             truth = sources.truth(record, row.case)
             made = true_voxels(spec, truth), truth.unit
             counted += 1
             if max(getattr(row, name) for name in DISTANCES) > truth.diagonal * (1 + SLACK):
-                found.refuse("truth", f"{title(record)}, case {row.case}: a distance is longer than the images.")
+                found.refuse(
+                    "truth",
+                    f"{title(record)}, case {row.case}: a distance is longer than the images.",
+                )
             if (row.truth_voxels, row.unit) != made:
-                text = f"{row.truth_voxels} true voxels, in {row.unit}, where the images have {made[0]}, in {made[1]}"
+                text = (
+                    f"{row.truth_voxels} true voxels, in {row.unit}, where the images have"
+                    f" {made[0]}, in {made[1]}"
+                )
                 found.refuse("truth", f"{title(record)}, case {row.case}: {text}.")
     if counted:
         found.passed("truth", f"true voxels of {counted} case rows counted again")
 
 
 def check_masks(
-    container: Container, records: Sequence[Record], manifest: Manifest, sources: Sources, found: Findings
+    container: Container,
+    records: Sequence[Record],
+    manifest: Manifest,
+    sources: Sources,
+    found: Findings,
 ) -> frozenset[str]:
     """Recomputes every case row that has a mask; the keys of the records of which all rows were."""
     if not manifest.masks:
-        found.unchecked("masks", "the submission holds none, so the case rows stand as they were submitted")
+        found.unchecked(
+            "masks", "the submission holds none, so the case rows stand as they were submitted"
+        )
         return frozenset()
     if found.reasons:
         return frozenset()
@@ -157,14 +197,22 @@ def check_masks(
         if agreeing == len(record.cases):
             verified.add(record.key)
         if known.images is None:
-            found.unchecked("masks", f"the images of {one_line(record.spec.source.title)} are not here")
+            found.unchecked(
+                "masks", f"the images of {one_line(record.spec.source.title)} are not here"
+            )
     if rows:
-        found.passed("masks", f"{rows} case rows recomputed, {len(verified)} of {len(records)} records in full")
+        found.passed(
+            "masks",
+            f"{rows} case rows recomputed, {len(verified)} of {len(records)} records in full",
+        )
     return frozenset(verified)
 
 
-def _mask_agrees(container: Container, entry: MaskEntry, record: Record, sources: Sources, found: Findings) -> bool:
-    """Whether a case row was recomputed from its mask and is the same. Raises Refusal for a file that is no such mask."""
+def _mask_agrees(
+    container: Container, entry: MaskEntry, record: Record, sources: Sources, found: Findings
+) -> bool:
+    """Whether a case row was recomputed from its mask and is the same. Raises Refusal for a file
+    that is no such mask."""
     if entry.place >= len(record.cases):
         raise Refusal(f"{entry.name}: the record has {len(record.cases)} cases.")
     row, where = record.cases[entry.place], title(record)

@@ -1,7 +1,8 @@
 """Whether the parts of a record agree with each other: key, method, stages, budget, seeds, ledger.
 
-All of it follows from the spec, so that a record made by the program has no contradiction. What a record says of costs,
-machines and versions is taken as it is said. Callers: validate. Not here: cases and splits (splits.py), rows (rows.py).
+All of it follows from the spec, so that a record made by the program has no contradiction. What a
+record says of costs, machines and versions is taken as it is said. Not here: cases and splits
+(splits.py), rows (rows.py).
 """
 
 import re
@@ -43,25 +44,42 @@ def _of_the_spec(record: Record) -> Iterator[str]:
         yield f"fold {spec.fold} of {spec.preset.n_folds} folds"
     if spec.method.ratio > MAX_RATIO:
         yield f"it has {spec.method.ratio} variants per slice; at most {MAX_RATIO} are read"
-    names = {"architecture": spec.architecture, "transform": spec.method.transform or "none", "edge": spec.preset.edge,
-             "preset": spec.preset.name}  # fmt: skip
+    names = {
+        "architecture": spec.architecture,
+        "transform": spec.method.transform or "none",
+        "edge": spec.preset.edge,
+        "preset": spec.preset.name,
+    }
     for what, name in names.items():
         if not _WORD.fullmatch(name):
             yield f"its {what} has the name '{name[:40]}', which none has"
     method = spec.method
-    asked = {"ratio": method.ratio, "alpha": method.alpha, "patch_size": method.patch_size} if method.generates else {}
+    asked = (
+        {"ratio": method.ratio, "alpha": method.alpha, "patch_size": method.patch_size}
+        if method.generates
+        else {}
+    )
     try:
         made = resolve_method(
-            method.name, spec.preset, transform=method.transform, own=method.own,
-            **{name: value for name, value in asked.items() if not (name == "patch_size" and method.joins_pairs)},
-        )  # fmt: skip
+            method.name,
+            spec.preset,
+            transform=method.transform,
+            own=method.own,
+            **{
+                name: value
+                for name, value in asked.items()
+                if not (name == "patch_size" and method.joins_pairs)
+            },
+        )
     except (InputError, ValidationError) as error:
         yield f"its method cannot be: {error}"
         return
     fields = {"generator", "minimum_agreement"}
     if made.model_dump(exclude=fields) != method.model_dump(exclude=fields):
         yield "its method has settings that such a method does not have"
-    if not method.generates and (method.generator is not None or method.minimum_agreement is not None):
+    if not method.generates and (
+        method.generator is not None or method.minimum_agreement is not None
+    ):
         yield "its method has settings of a generator and trains none"
 
 
@@ -81,24 +99,36 @@ def _of_the_stages(record: Record) -> Iterator[str]:
     expected |= {"fit-generator": 1, "synthesize": method.ratio} if generates else {}
     for name in ("prepare", "fit-generator", "synthesize", "fit-segmenter", "predict", "score"):
         if counts[name] != expected.get(name, 0):
-            yield f"it lists {counts[name]} stages {name} where its method needs {expected.get(name, 0)}"
-    fitted = [stage.results for stage in record.stages if stage.stage == "fit-segmenter" and stage.purpose == "run"]
+            yield (
+                f"it lists {counts[name]} stages {name} where its method needs"
+                f" {expected.get(name, 0)}"
+            )
+    fitted = [
+        stage.results
+        for stage in record.stages
+        if stage.stage == "fit-segmenter" and stage.purpose == "run"
+    ]
     budget = record.budget
     presented = {"real": budget.real_presentations, "synthetic": budget.synthetic_presentations}
     told = {"steps": budget.optimiser_steps, "presented": presented}
     if fitted and {name: fitted[0].get(name) for name in told} != told:
         yield "its budget is not what its stage fit-segmenter counted"
-    if min(budget.optimiser_steps, budget.real_presentations) < 1 or budget.synthetic_presentations < 0:
+    if (
+        min(budget.optimiser_steps, budget.real_presentations) < 1
+        or budget.synthetic_presentations < 0
+    ):
         yield "its budget counts fewer steps than one"
 
 
 def _of_the_rest(record: Record) -> Iterator[str]:
     seed, spec = record.spec.seed, record.spec
     seeds = {
-        "split": spec.preset.split_seed, "generator": named_seed(seed, "generator"),
-        "weights": named_seed(seed, "segmenter", "weights"), "order": named_seed(seed, "segmenter", "order"),
+        "split": spec.preset.split_seed,
+        "generator": named_seed(seed, "generator"),
+        "weights": named_seed(seed, "segmenter", "weights"),
+        "order": named_seed(seed, "segmenter", "order"),
         "step": named_seed(seed, "segmenter", "step"),
-    }  # fmt: skip
+    }
     if record.seeds != seeds:
         yield "its seeds are not those that follow from the run's seed"
     try:
@@ -110,8 +140,16 @@ def _of_the_rest(record: Record) -> Iterator[str]:
         yield "its list of substitutions is not the one that follows from its settings"
     units = {"busi": {"px"}, "phantom": {"mm"}, "msd": {"mm", "voxel"}}.get(spec.source.kind)
     if units and (other := {row.unit for row in record.cases} - units):
-        yield f"its distances are in {min(other)}, which images of {spec.source.kind} are not measured in"
-    names = [*(row.case for row in record.cases), *record.split.train, *record.split.validation, *record.split.generator]
+        yield (
+            f"its distances are in {min(other)}, which images of {spec.source.kind} are not"
+            f" measured in"
+        )
+    names = [
+        *(row.case for row in record.cases),
+        *record.split.train,
+        *record.split.validation,
+        *record.split.generator,
+    ]
     if long := [name for name in names if not 0 < len(name) <= MAX_CASE_NAME]:
         yield f"it has a case of a name of {len(long[0])} letters"
     for repeat in record.repeats:

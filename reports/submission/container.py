@@ -1,8 +1,10 @@
-"""The zip of a submission: written so that equal content gives equal bytes, read so that nothing in it can do harm.
+"""The zip of a submission: written so that equal content gives equal bytes, read so that nothing in
+it can do harm.
 
-Only zips as `write` makes them are read: entries one after another from the first byte to the directory, no comment, no
-encryption, no link, no second entry of a name, no data between or around them. Sizes are checked before anything is
-decompressed, and entries are read into memory, never to disk. Callers: pack, validate. Not here: what the entries hold.
+Only zips as `write` makes them are read: entries one after another from the first byte to the
+directory, no comment, no encryption, no link, no second entry of a name, no data between or around
+them. Sizes are checked before anything is decompressed, and entries are read into memory, never to
+disk. Not here: what the entries hold.
 """
 
 import os
@@ -32,28 +34,41 @@ _UNIX, _VERSION = 3, 20
 
 
 def write(path: Path, entries: Iterable[tuple[str, bytes]]) -> None:
-    """Writes the entries, in their order, to `path` at one stroke. Raises InputError where that cannot be done."""
+    """Writes the entries, in their order, to `path` at one stroke. Raises InputError where that
+    cannot be done."""
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     except OSError as error:
-        raise InputError(f"{path} cannot be written ({error.strerror}); give another file by --out.") from error
+        raise InputError(
+            f"{path} cannot be written ({error.strerror}); give another file by --out."
+        ) from error
     try:
-        with os.fdopen(handle, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, allowZip64=False) as archive:
+        with (
+            os.fdopen(handle, "wb") as file,
+            zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, allowZip64=False) as archive,
+        ):
             for entry, data in entries:
                 info = zipfile.ZipInfo(entry, _DATE)
-                info.compress_type, info.create_system, info.external_attr = zipfile.ZIP_DEFLATED, _UNIX, _MODE << 16
+                info.compress_type, info.create_system, info.external_attr = (
+                    zipfile.ZIP_DEFLATED,
+                    _UNIX,
+                    _MODE << 16,
+                )
                 archive.writestr(info, data, compresslevel=9)
         os.chmod(name, 0o644)
         os.replace(name, path)
     except BaseException as error:
         Path(name).unlink(missing_ok=True)
         if isinstance(error, OSError):
-            raise InputError(f"{path} cannot be written ({error.strerror}); give another file by --out.") from error
+            raise InputError(
+                f"{path} cannot be written ({error.strerror}); give another file by --out."
+            ) from error
         raise
 
 
 class Container:
-    """An opened submission: `names` in the order of the file, `sizes` in bytes by name. Raises Refusal for any other zip.
+    """An opened submission: `names` in the order of the file, `sizes` in bytes by name. Raises
+    Refusal for any other zip.
 
     Raises InputError where the file itself cannot be read.
     """
@@ -61,10 +76,14 @@ class Container:
     def __init__(self, path: Path):
         try:
             if not path.is_file():
-                raise InputError(f"{path} is no file; give the file that `leaderboard submit` wrote.")
+                raise InputError(
+                    f"{path} is no file; give the file that `leaderboard submit` wrote."
+                )
             self._file = path.open("rb")
         except OSError as error:
-            raise InputError(f"{path} cannot be read ({error.strerror}); check the file and its permissions.") from error
+            raise InputError(
+                f"{path} cannot be read ({error.strerror}); check the file and its permissions."
+            ) from error
         try:
             self._archive = self._opened()
             infos = self._archive.infolist()
@@ -84,14 +103,26 @@ class Container:
         self._file.close()
 
     def read(self, name: str) -> bytes:
-        """The content of an entry. Raises Refusal where it is damaged or has another size than it says."""
+        """The content of an entry. Raises Refusal where it is damaged or has another size than it
+        says."""
         info = self._infos[name]
         try:
-            # A size is given to read, so that a stream which unpacks to more than it announces is not unpacked.
+            # A size is given to read, so that a stream which unpacks to more than it announces is
+            # not unpacked.
             with self._archive.open(info) as stream:
                 data = stream.read(info.file_size)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, ValueError, struct.error) as error:
-            raise Refusal(f"{name} cannot be decompressed ({one_line(str(error))[:100]}).") from error
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            EOFError,
+            NotImplementedError,
+            OSError,
+            ValueError,
+            struct.error,
+        ) as error:
+            raise Refusal(
+                f"{name} cannot be decompressed ({one_line(str(error))[:100]})."
+            ) from error
         if len(data) != info.file_size:
             raise Refusal(f"{name} has {len(data)} bytes where its header says {info.file_size}.")
         return data
@@ -106,25 +137,44 @@ class Container:
         if size < _END.size:
             raise Refusal("the file is no zip: it is too short.")
         self._file.seek(size - _END.size)
-        signature, *numbers, directory_bytes, start, comment = _END.unpack(self._file.read(_END.size))
+        signature, *numbers, directory_bytes, start, comment = _END.unpack(
+            self._file.read(_END.size)
+        )
         if signature != b"PK\x05\x06" or comment:
             raise Refusal("the file does not end as a zip without a comment does.")
         disk, first_disk, here, entries = numbers
         if disk or first_disk or here != entries or not 0 < entries <= MAX_ENTRIES:
-            raise Refusal(f"the zip announces {entries} entries; a submission has 1 to {MAX_ENTRIES}, on one disk.")
-        if start + directory_bytes + _END.size != size or directory_bytes > entries * (_DIRECTORY_BYTES + MAX_NAME):
-            raise Refusal("the zip's directory is not where its end says, or too long for its entries.")
+            raise Refusal(
+                f"the zip announces {entries} entries; a submission has 1 to {MAX_ENTRIES}, on one"
+                f" disk."
+            )
+        if start + directory_bytes + _END.size != size or directory_bytes > entries * (
+            _DIRECTORY_BYTES + MAX_NAME
+        ):
+            raise Refusal(
+                "the zip's directory is not where its end says, or too long for its entries."
+            )
         try:
             archive = zipfile.ZipFile(self._file)
-        except (zipfile.BadZipFile, struct.error, NotImplementedError, ValueError, OverflowError, OSError) as error:
+        except (
+            zipfile.BadZipFile,
+            struct.error,
+            NotImplementedError,
+            ValueError,
+            OverflowError,
+            OSError,
+        ) as error:
             raise Refusal(f"the file is no readable zip ({one_line(str(error))[:100]}).") from error
         if len(archive.infolist()) != entries:
-            raise Refusal(f"the zip announces {entries} entries and lists {len(archive.infolist())}.")
+            raise Refusal(
+                f"the zip announces {entries} entries and lists {len(archive.infolist())}."
+            )
         return archive
 
 
 def _check_entries(infos: list[zipfile.ZipInfo]) -> None:
-    """Raises Refusal for a name that leads elsewhere, a link, an encrypted or oversized entry, or a name that comes twice."""
+    """Raises Refusal for a name that leads elsewhere, a link, an encrypted or oversized entry, or a
+    name that comes twice."""
     seen, total = set(), 0
     for info in infos:
         shown = one_line(info.orig_filename)[:MAX_NAME]
@@ -132,7 +182,11 @@ def _check_entries(infos: list[zipfile.ZipInfo]) -> None:
         parts = info.orig_filename.replace("\\", "/").split("/")
         if info.orig_filename.startswith(("/", "\\")) or ".." in parts or ":" in info.orig_filename:
             raise Refusal(f"the entry '{shown}' has a name that leads out of the file.")
-        if info.filename != info.orig_filename or len(info.filename) > MAX_NAME or not info.filename.isascii():
+        if (
+            info.filename != info.orig_filename
+            or len(info.filename) > MAX_NAME
+            or not info.filename.isascii()
+        ):
             raise Refusal(f"the entry '{shown}' has a name that is too long or not plain.")
         if stat.S_ISLNK(mode):
             raise Refusal(f"the entry '{shown}' is a link.")
@@ -144,20 +198,43 @@ def _check_entries(infos: list[zipfile.ZipInfo]) -> None:
         total += info.file_size
         if info.file_size > MAX_ENTRY_BYTES or total > MAX_CONTENT_BYTES:
             raise Refusal(
-                f"the entries unpack to more than is allowed at '{shown}': {MAX_ENTRY_BYTES} bytes each,"
+                f"the entries unpack to more than is allowed at '{shown}': {MAX_ENTRY_BYTES} bytes"
+                f" each,"
                 f" {MAX_CONTENT_BYTES} together."
             )
-        usual = (zipfile.ZIP_DEFLATED, _UNIX, _VERSION, _VERSION, _MODE << 16, 0, 0, 0, _DATE, b"", b"")
+        usual = (
+            zipfile.ZIP_DEFLATED,
+            _UNIX,
+            _VERSION,
+            _VERSION,
+            _MODE << 16,
+            0,
+            0,
+            0,
+            _DATE,
+            b"",
+            b"",
+        )
         found = (
-            info.compress_type, info.create_system, info.create_version, info.extract_version, info.external_attr,
-            info.internal_attr, info.volume, info.flag_bits, info.date_time, info.extra, info.comment,
-        )  # fmt: skip
+            info.compress_type,
+            info.create_system,
+            info.create_version,
+            info.extract_version,
+            info.external_attr,
+            info.internal_attr,
+            info.volume,
+            info.flag_bits,
+            info.date_time,
+            info.extra,
+            info.comment,
+        )
         if found != usual:
             raise Refusal(f"the entry '{shown}' is not stored as `leaderboard submit` stores it.")
 
 
 def _check_layout(infos: list[zipfile.ZipInfo], directory: int, file: BinaryIO) -> None:
-    """Raises Refusal unless the entries fill the file from its first byte to the directory, in the directory's order.
+    """Raises Refusal unless the entries fill the file from its first byte to the directory, in the
+    directory's order.
 
     The header before each entry must say what the directory says of it.
     """

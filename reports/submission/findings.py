@@ -1,7 +1,5 @@
-"""What the check of a submission found: per check, passed, refused with its reasons, or not checked and why.
-
-Callers: all modules of the check. Not here: the checks.
-"""
+"""What the check of a submission found: per check, passed, refused with its reasons, or not
+checked and why. Not here: the checks."""
 
 import re
 from collections.abc import Sequence
@@ -39,7 +37,9 @@ class Findings:
 
     def refuse(self, check: str, reason: str) -> None:
         self._order.setdefault(check)
-        self._reasons.setdefault(check, []).append(_KEY.sub(r"\1…", one_line(reason))[:MAX_SENTENCE])
+        self._reasons.setdefault(check, []).append(
+            _KEY.sub(r"\1…", one_line(reason))[:MAX_SENTENCE]
+        )
 
     def passed(self, check: str, text: str = "") -> None:
         """The check was made; it counts as passed unless something was refused."""
@@ -63,7 +63,9 @@ class Findings:
         for check in self._order:
             refused = _some(self._reasons.get(check, ()))
             found += [Finding(check, REFUSED, text) for text in refused]
-            found += [Finding(check, UNCHECKED, text) for text in _some(self._unchecked.get(check, ()))]
+            found += [
+                Finding(check, UNCHECKED, text) for text in _some(self._unchecked.get(check, ()))
+            ]
             if check in self._passed and not refused:
                 found.append(Finding(check, PASSED, self._passed[check]))
         return found

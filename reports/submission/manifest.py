@@ -1,7 +1,5 @@
-"""The table of contents of a submission: whose it is, and what each of its entries must be.
-
-Callers: pack, validate. Entry names are made from keys and numbers alone, so that no name from outside becomes a path.
-"""
+"""The table of contents of a submission: whose it is, and what each of its entries must be. Entry
+names are made from keys and numbers alone, so that no name from outside becomes a path."""
 
 import hashlib
 import math
@@ -19,7 +17,8 @@ _KEY = r"^[0-9a-f]{64}$"
 
 
 class Averages(Frozen):
-    """Of the case rows of one record; distances in the unit of its cases. Sums are exact, so that all machines agree."""
+    """Of the case rows of one record; distances in the unit of its cases. Sums are exact, so that
+    all machines agree."""
 
     cases: int = Field(ge=1)
     missed: int = Field(ge=0)
@@ -42,7 +41,8 @@ class RecordEntry(Frozen):
 class MaskEntry(Frozen):
     """The file masks/<record>/<place>.npy: the predicted mask of the record's case number `place`.
 
-    shape: (planes, y, x) of the planes that were predicted, on the case's own grid; the file holds them as bits, uint8.
+    shape: (planes, y, x) of the planes that were predicted, on the case's own grid; the file holds
+    them as bits, uint8.
     """
 
     record: str = Field(pattern=_KEY)
@@ -70,9 +70,11 @@ def averages(record: Record) -> Averages:
     """What the manifest says of a record's cases."""
     rows, count = record.cases, len(record.cases)
     return Averages(
-        cases=count, missed=sum(row.missed for row in rows), dice=math.fsum(row.dice for row in rows) / count,
+        cases=count,
+        missed=sum(row.missed for row in rows),
+        dice=math.fsum(row.dice for row in rows) / count,
         hd95=math.fsum(row.hd95 for row in rows) / count,
-    )  # fmt: skip
+    )
 
 
 def sha256(data: bytes) -> str:

@@ -1,7 +1,7 @@
 """Predicted masks: their file format, and the case rows recomputed from them and from the truth.
 
-A mask file is a NumPy file of one axis, uint8, the bits of the planes one after another (numpy.packbits). It is parsed
-here, header and all, and never by code that could unpickle. Callers: pack, validate.
+A mask file is a NumPy file of one axis, uint8, the bits of the planes one after another
+(numpy.packbits). It is parsed here, header and all, and never by code that could unpickle.
 """
 
 import io
@@ -22,7 +22,9 @@ from reports.submission.reference_data import Truth
 MAX_VOXELS = 1 << 30
 ROUNDING = 1e-9  # relative; sums of distances may end otherwise on another processor
 _PREFIX = b"\x93NUMPY\x01\x00"
-_HEADER = re.compile(rb"\{'descr': '\|u1', 'fortran_order': False, 'shape': \((\d{1,10}),\), \} *\n")
+_HEADER = re.compile(
+    rb"\{'descr': '\|u1', 'fortran_order': False, 'shape': \((\d{1,10}),\), \} *\n"
+)
 COUNTS = ("truth_voxels", "prediction_voxels", "missed", "empty_truth", "unit")
 DISTANCES = ("hd95", "hd95_max", "assd", "assd_mean")
 
@@ -30,7 +32,9 @@ DISTANCES = ("hd95", "hd95_max", "assd", "assd_mean")
 def mask_file(packed: np.ndarray) -> bytes:
     """The mask file of packed bits, uint8 (n,)."""
     stream = io.BytesIO()
-    np.lib.format.write_array(stream, np.ascontiguousarray(packed, np.uint8), version=(1, 0), allow_pickle=False)
+    np.lib.format.write_array(
+        stream, np.ascontiguousarray(packed, np.uint8), version=(1, 0), allow_pickle=False
+    )
     return stream.getvalue()
 
 
@@ -42,10 +46,15 @@ def read_mask(data: bytes, shape: tuple[int, int, int], where: str) -> np.ndarra
     length = int.from_bytes(data[8:10], "little")
     header = _HEADER.fullmatch(data[10 : 10 + length])
     if data[:8] != _PREFIX or header is None:
-        raise Refusal(f"{where} is no NumPy file of bytes with one axis; masks are written by `leaderboard submit`.")
+        raise Refusal(
+            f"{where} is no NumPy file of bytes with one axis; masks are written by `leaderboard"
+            f" submit`."
+        )
     packed = np.frombuffer(data, np.uint8, offset=10 + length)
     if int(header[1]) != len(packed) or len(packed) != (voxels + 7) // 8:
-        raise Refusal(f"{where} holds {len(packed)} bytes; a mask of {shape} has {(voxels + 7) // 8}.")
+        raise Refusal(
+            f"{where} holds {len(packed)} bytes; a mask of {shape} has {(voxels + 7) // 8}."
+        )
     bits = np.unpackbits(packed)
     if bits[voxels:].any():
         raise Refusal(f"{where} has bits beyond its last voxel.")
@@ -53,7 +62,8 @@ def read_mask(data: bytes, shape: tuple[int, int, int], where: str) -> np.ndarra
 
 
 def planes(spec: RunSpec, truth: np.ndarray) -> list[int]:
-    """The native slices that are predicted and scored: all, or under slices=foreground those with enough of it (Q9)."""
+    """The native slices that are predicted and scored: all, or under slices=foreground those with
+    enough of it (Q9)."""
     if spec.protocol.slices == "all":
         return list(range(len(truth)))
     return np.flatnonzero(np.count_nonzero(truth, axis=(1, 2)) > FOREGROUND_PIXELS).tolist()
@@ -68,20 +78,32 @@ def true_voxels(spec: RunSpec, truth: Truth) -> int:
 
 
 def recomputed(spec: RunSpec, truth: Truth, prediction: np.ndarray, where: str) -> dict[str, Any]:
-    """The row of a case from its mask and truth. Raises Refusal where the mask has another shape than its planes."""
+    """The row of a case from its mask and truth. Raises Refusal where the mask has another shape
+    than its planes."""
     mask = truth.mask
     z = planes(spec, mask)
     expected = (len(z), *mask.shape[1:])
     if prediction.shape != expected:
-        raise Refusal(f"{where}, case {truth.case}: the mask is {prediction.shape}, its planes are {expected}.")
+        raise Refusal(
+            f"{where}, case {truth.case}: the mask is {prediction.shape}, its planes are"
+            f" {expected}."
+        )
     return score_case(
-        truth.case, prediction, z, mask, truth.spacing, truth.unit, empty_mask=spec.protocol.empty_mask,
-        resize_z=spec.protocol.resize_z, nsd_tolerance=spec.preset.nsd_tolerance,
-    )  # fmt: skip
+        truth.case,
+        prediction,
+        z,
+        mask,
+        truth.spacing,
+        truth.unit,
+        empty_mask=spec.protocol.empty_mask,
+        resize_z=spec.protocol.resize_z,
+        nsd_tolerance=spec.preset.nsd_tolerance,
+    )
 
 
 def differences(row: CaseRow, found: Mapping[str, Any]) -> list[str]:
-    """'dice 0.9 where the mask gives 0.8' for every value of the row that its mask does not give."""
+    """'dice 0.9 where the mask gives 0.8' for every value of the row that its mask does not
+    give."""
     told = []
     for name in (*COUNTS, *METRICS):
         given, made = getattr(row, name), found[name]

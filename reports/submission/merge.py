@@ -1,9 +1,10 @@
-"""Checked submissions and our own records -> the records of one board, with whose they are, and who was refused.
+"""Checked submissions and our own records -> the records of one board, with whose they are, and who
+was refused.
 
-A run stands on the board once: our own records come first, then the submissions in the order given. Who repeats a run is
-told so and keeps the rest. A user's own method belongs to whoever brought it first, under the sha256 of its file, so that
-nobody adds runs to a row of another's method. Callers: the `leaderboard` commands. Not here: the check of a single file
-(validate.py).
+A run stands on the board once: our own records come first, then the submissions in the order
+given. Who repeats a run is told so and keeps the rest. A user's own method belongs to whoever
+brought it first, under the sha256 of its file, so that nobody adds runs to a row of another's
+method. Not here: the check of a single file (validate.py).
 """
 
 from collections.abc import Sequence
@@ -22,8 +23,9 @@ AS_SUBMITTED = "as submitted"  # the badge of runs whose case rows could not be 
 
 @dataclass(frozen=True)
 class Board:
-    """records: of the page; marks: by key, of the submitted ones; refused: whole submissions, and runs of others, that
-    are not on it, with their reasons; added: how many runs of each submission are on it, in the order given."""
+    """records: of the page; marks: by key, of the submitted ones; refused: whole submissions, and
+    runs of others, that are not on it, with their reasons; added: how many runs of each submission
+    are on it, in the order given."""
 
     records: tuple[Record, ...]
     marks: dict[str, Mark]
@@ -49,14 +51,20 @@ class _Board:
         self.records, self.marks = list(own), {}
         self._cells = {cell(record): "our own records" for record in own}
         self._keys = {record.key for record in own}
-        self._methods = {_method(record): ("", _code(record)) for record in own if record.spec.method.own}
+        self._methods = {
+            _method(record): ("", _code(record)) for record in own if record.spec.method.own
+        }
         self._truths = dict(truths(own))
 
     def add(self, one: Checked) -> list[str]:
-        """Adds the runs of a valid submission that are not there yet; why the others, or none of them, were added."""
+        """Adds the runs of a valid submission that are not there yet; why the others, or none of
+        them, were added."""
         for key, count in truths(one.records):
             if self._truths.get(key, count) != count:
-                return [f"case {key[-1]} has {count} true voxels here, {self._truths[key]} in records that are on the board."]
+                return [
+                    f"case {key[-1]} has {count} true voxels here, {self._truths[key]} in records"
+                    f" that are on the board."
+                ]
         owner = one.owner or ANONYMOUS
         told, added = [], []
         for record in one.records:
@@ -74,7 +82,9 @@ class _Board:
             self.records.append(record)
         self._truths |= dict(truths(added))
         rest = len(told) - MAX_REASONS
-        return told[:MAX_REASONS] + ([f"{rest} more runs are left out for the same reasons."] if rest > 0 else [])
+        return told[:MAX_REASONS] + (
+            [f"{rest} more runs are left out for the same reasons."] if rest > 0 else []
+        )
 
     def _taken(self, record: Record, owner: str) -> str:
         """Why the record cannot stand on the board, '' if it can."""
@@ -84,7 +94,10 @@ class _Board:
             theirs = self._methods.get(_method(record), (owner, _code(record)))
             if theirs != (owner, _code(record)):
                 name = record.spec.method.own.label
-                return f"another's method is called '{name}', by {theirs[0] or 'us'}; give the class another name"
+                return (
+                    f"another's method is called '{name}', by {theirs[0] or 'us'}; give the class"
+                    f" another name"
+                )
         return ""
 
 

@@ -1,7 +1,7 @@
 """Finished records of a store -> one submission file. The same records give the same bytes.
 
-Texts that name a folder of this machine are shortened before they leave it. Callers: the `leaderboard` commands. Not
-here: the check of a submission (validate.py), which the caller runs on the new file at once.
+Texts that name a folder of this machine are shortened before they leave it. Not here: the check of
+a submission (validate.py), which the caller runs on the new file at once.
 """
 
 import json
@@ -23,14 +23,23 @@ from reports.submission.manifest import Manifest, MaskEntry, RecordEntry, averag
 from reports.submission.masks import mask_file
 
 # Two or more folders from the root on, of any system; addresses such as https://a/b stay.
-_FOLDER = re.compile(r"""(?<![\w/:.~-])(?:~|[A-Za-z]:(?=[\\/])|file:/{2})?(?:[\\/][^\s\\/:;,'"()\[\]<>|]+){2,}[\\/]?""")
+_FOLDER = re.compile(
+    r"""(?<![\w/:.~-])(?:~|[A-Za-z]:(?=[\\/])|file:/{2})?"""
+    r"""(?:[\\/][^\s\\/:;,'"()\[\]<>|]+){2,}[\\/]?"""
+)
 SHOWN_FOLDER = "FOLDER"
 
 
-def pack(records: Sequence[Record], store: Store, out: Path, *, owner: str, note: str, with_masks: bool) -> Manifest:
-    """Writes `out` and returns its manifest. Raises InputError for texts that are too long and for missing predictions."""
+def pack(
+    records: Sequence[Record], store: Store, out: Path, *, owner: str, note: str, with_masks: bool
+) -> Manifest:
+    """Writes `out` and returns its manifest. Raises InputError for texts that are too long and for
+    missing predictions."""
     owner, note = one_line(owner), one_line(note)
-    for name, text, most in (("--owner", owner, contents.MAX_OWNER), ("--note", note, contents.MAX_NOTE)):
+    for name, text, most in (
+        ("--owner", owner, contents.MAX_OWNER),
+        ("--note", note, contents.MAX_NOTE),
+    ):
         if len(text) > most:
             raise InputError(f"{name} has {len(text)} letters; give at most {most}.")
     files: dict[str, bytes] = {}
@@ -38,11 +47,15 @@ def pack(records: Sequence[Record], store: Store, out: Path, *, owner: str, note
     masks: list[MaskEntry] = []
     for record in sorted(records, key=lambda record: record.key):
         data = canonical(without_folders(record).model_dump(mode="json")).encode()
-        entries.append(RecordEntry(key=record.key, sha256=contents.sha256(data), averages=averages(record)))
+        entries.append(
+            RecordEntry(key=record.key, sha256=contents.sha256(data), averages=averages(record))
+        )
         files[entries[-1].name] = data
         for place, shape, packed in _masks(record, store) if with_masks else ():
             data = mask_file(packed)
-            masks.append(MaskEntry(record=record.key, place=place, shape=shape, sha256=contents.sha256(data)))
+            masks.append(
+                MaskEntry(record=record.key, place=place, shape=shape, sha256=contents.sha256(data))
+            )
             files[masks[-1].name] = data
     manifest = Manifest(owner=owner, note=note, records=tuple(entries), masks=tuple(masks))
     listed = ((entry.name, files[entry.name]) for entry in (*entries, *masks))
@@ -51,9 +64,13 @@ def pack(records: Sequence[Record], store: Store, out: Path, *, owner: str, note
 
 
 def without_folders(record: Record) -> Record:
-    """The record with FOLDER in place of every absolute path, in one-line texts; its spec, which holds none, as it is."""
+    """The record with FOLDER in place of every absolute path, in one-line texts; its spec, which
+    holds none, as it is."""
     values = record.model_dump(mode="json")
-    cleaned = {name: value if name in ("spec", "cases", "split") else _cleaned(value) for name, value in values.items()}
+    cleaned = {
+        name: value if name in ("spec", "cases", "split") else _cleaned(value)
+        for name, value in values.items()
+    }
     return Record.model_validate(cleaned)
 
 
@@ -66,15 +83,20 @@ def _cleaned(value: Any) -> Any:
 
 
 def _masks(record: Record, store: Store) -> Iterator[tuple[int, tuple[int, int, int], np.ndarray]]:
-    """(place of the case in the record, shape of its planes, packed bits) of every prediction. Raises InputError."""
+    """(place of the case in the record, shape of its planes, packed bits) of every prediction.
+    Raises InputError."""
     key = next((stage.key for stage in record.stages if stage.stage == "predict"), "")
     hint = "run the same command with --force predict, or leave out --with-masks"
     if not key or not store.has("predict", key):
-        raise InputError(f"the predictions of run {record.key[:12]} are not in the store {store.root}; {hint}.")
+        raise InputError(
+            f"the predictions of run {record.key[:12]} are not in the store {store.root}; {hint}."
+        )
     try:
         store.check("predict", key)
     except DamagedStage as error:
-        raise InputError(f"the predictions of run {record.key[:12]} are damaged ({error}); {hint}.") from error
+        raise InputError(
+            f"the predictions of run {record.key[:12]} are damaged ({error}); {hint}."
+        ) from error
     folder = store.folder("predict", key)
     places = {row.case: place for place, row in enumerate(record.cases)}
     for number, entry in enumerate(json.loads((folder / "index.json").read_text(encoding="utf-8"))):

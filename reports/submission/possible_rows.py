@@ -1,9 +1,10 @@
 """Values that no pair of masks can have: exact relations between the numbers of one case row.
 
-With P predicted voxels, T true ones and C in common, the row holds Dice = 2C / (P + T), precision = C / P, recall = C / T
-and (P - T) / T, so that three numbers follow from P, T and the whole number C (and IoU = Dice / (2 - Dice) with them).
-The distances are looser: they are bounded by each other and by the surface Dice. Callers: validate. Not here: rows
-recomputed from masks (masks.py), which decides everything.
+With P predicted voxels, T true ones and C in common, the row holds Dice = 2C / (P + T), precision
+= C / P, recall = C / T and (P - T) / T, so that three numbers follow from P, T and the whole
+number C (and IoU = Dice / (2 - Dice) with them). The distances are looser: they are bounded by
+each other and by the surface Dice. Not here: rows recomputed from masks (masks.py), which decides
+everything.
 """
 
 from benchmark.record.record import CaseRow
@@ -11,7 +12,8 @@ from benchmark.spec.run import RunSpec
 from reports.submission.masks import DISTANCES
 
 SLACK = 1e-8  # relative; of relations between sums of distances
-# A 95th percentile with linear interpolation: at least a fortieth of two or more values lies at or above it.
+# A 95th percentile with linear interpolation: at least a fortieth of two or more values lies at or
+# above it.
 LEAST_SHARE = 1 / 40
 LONGEST = 1e5  # of any distance, in any unit
 
@@ -26,7 +28,11 @@ def impossible(row: CaseRow, spec: RunSpec) -> list[str]:
         told.append(f"empty_truth is {row.empty_truth} with {true} true voxels")
     if max(getattr(row, name) for name in DISTANCES) > LONGEST:
         told.append(f"a distance is above {LONGEST:g} {row.unit}")
-    told += _of_an_empty_mask(row, spec) if not (predicted and true) else _of_two_masks(row, spec.preset.nsd_tolerance)
+    told += (
+        _of_an_empty_mask(row, spec)
+        if not (predicted and true)
+        else _of_two_masks(row, spec.preset.nsd_tolerance)
+    )
     return told
 
 
@@ -34,21 +40,27 @@ def _of_two_masks(row: CaseRow, tolerance: float) -> list[str]:
     predicted, true = row.prediction_voxels, row.truth_voxels
     common = round(row.precision * predicted)
     exact = {
-        "precision": common / predicted, "recall": common / true, "dice": 2 * common / (predicted + true),
+        "precision": common / predicted,
+        "recall": common / true,
+        "dice": 2 * common / (predicted + true),
         "volume_difference": (predicted - true) / true,
-    }  # fmt: skip
+    }
     told = [
-        f"{name} {getattr(row, name)} where {predicted} predicted, {true} true and {common} common voxels give {value}"
+        f"{name} {getattr(row, name)} where {predicted} predicted, {true} true and {common} common"
+        f" voxels give {value}"
         for name, value in exact.items()
         if getattr(row, name) != value
     ]
     if common > min(predicted, true):
-        told.append(f"precision {row.precision} of {predicted} voxels finds more than the {true} true ones")
+        told.append(
+            f"precision {row.precision} of {predicted} voxels finds more than the {true} true ones"
+        )
     return told + _of_distances(row, tolerance, same=common == predicted == true, apart=common == 0)
 
 
 def _of_distances(row: CaseRow, tolerance: float, same: bool, apart: bool) -> list[str]:
-    """The distances against each other, against the surface Dice, and against masks that agree or never meet."""
+    """The distances against each other, against the surface Dice, and against masks that agree or
+    never meet."""
     told = []
     values = [getattr(row, name) for name in DISTANCES]
     if same and (any(values) or row.nsd != 1):
@@ -59,13 +71,21 @@ def _of_distances(row: CaseRow, tolerance: float, same: bool, apart: bool) -> li
         told.append("a mean distance is 0 where another distance is not")
     highest = 1 + SLACK
     for low, high, factor in (
-        ("hd95", "assd", 1 / LEAST_SHARE), ("hd95_max", "assd_mean", 2 / LEAST_SHARE), ("assd", "assd_mean", 2),
-    ):  # fmt: skip
+        ("hd95", "assd", 1 / LEAST_SHARE),
+        ("hd95_max", "assd_mean", 2 / LEAST_SHARE),
+        ("assd", "assd_mean", 2),
+    ):
         limit = factor * getattr(row, high)
         if getattr(row, low) > limit * highest:
-            told.append(f"{low} {getattr(row, low)} is more than {factor:g} times {high} {getattr(row, high)}")
+            told.append(
+                f"{low} {getattr(row, low)} is more than {factor:g} times {high}"
+                f" {getattr(row, high)}"
+            )
     if row.assd * highest < (1 - row.nsd) * tolerance:
-        told.append(f"assd {row.assd} is too small where a share of {1 - row.nsd:.4g} lies beyond {tolerance:g}")
+        told.append(
+            f"assd {row.assd} is too small where a share of {1 - row.nsd:.4g} lies beyond"
+            f" {tolerance:g}"
+        )
     if row.nsd == 1 and max(values) > tolerance * highest:
         told.append(f"nsd is 1 at a tolerance of {tolerance:g}, but a distance is {max(values)}")
     return told
@@ -76,7 +96,9 @@ def _of_an_empty_mask(row: CaseRow, spec: RunSpec) -> list[str]:
     predicted, true = row.prediction_voxels, row.truth_voxels
     agreement = float(predicted == true)
     volume = float(predicted > 0) - float(true > 0)
-    values = dict.fromkeys(("dice", "precision", "recall", "nsd"), agreement) | {"volume_difference": volume}
+    values = dict.fromkeys(("dice", "precision", "recall", "nsd"), agreement) | {
+        "volume_difference": volume
+    }
     told = [
         f"{name} {getattr(row, name)} where a mask is empty, so it is {value:g}"
         for name, value in values.items()
@@ -85,7 +107,8 @@ def _of_an_empty_mask(row: CaseRow, spec: RunSpec) -> list[str]:
     distances = {getattr(row, name) for name in DISTANCES}
     if agreement and distances != {0.0}:
         told.append("both masks are empty, so all distances are 0")
-    centre_pixel = row.missed and spec.protocol.empty_mask == "centre-pixel"  # measured from there, so they differ
+    # measured from there, so they differ
+    centre_pixel = row.missed and spec.protocol.empty_mask == "centre-pixel"
     if not agreement and not centre_pixel and (len(distances) != 1 or min(distances) <= 0):
         told.append("one mask is empty, so all distances are the diagonal of the image")
     return told

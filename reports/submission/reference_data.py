@@ -1,8 +1,10 @@
-"""What can be known of the data behind a record: its full list of cases, and, where the images are here, the images.
+"""What can be known of the data behind a record: its full list of cases, and, where the images are
+here, the images.
 
-In this order: the phantom, which is built in; images under a folder that the caller names, if their fingerprint is the
-record's; the list of a published data set; else the cases that the submission itself lists, of which a split must still
-be the one that the protocol draws. Callers: validate. Not here: the checks (splits.py, masks.py).
+In this order: the phantom, which is built in; images under a folder that the caller names, if
+their fingerprint is the record's; the list of a published data set; else the cases that the
+submission itself lists, of which a split must still be the one that the protocol draws. Not here:
+the checks (splits.py, masks.py).
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,7 +17,13 @@ from benchmark.core.errors import InputError
 from benchmark.record.record import Record
 from benchmark.spec.run import RunSpec, SourceSpec
 from datasets.cases import CaseInfo
-from datasets.sources.base import BUSI_CLASSES, PUBLISHED_FOLDERS, REAL_SOURCES, Source, SourceOptions
+from datasets.sources.base import (
+    BUSI_CLASSES,
+    PUBLISHED_FOLDERS,
+    REAL_SOURCES,
+    Source,
+    SourceOptions,
+)
 from datasets.sources.folder_yaml import read_folder_spec
 from datasets.sources.open import open_source
 from datasets.sources.phantom import SIZES_PX, PhantomSource
@@ -28,7 +36,8 @@ PHANTOM_TITLE = "phantom"
 
 @dataclass(frozen=True)
 class Known:
-    """cases: all of the data set, None where they cannot be known; ordered: they stand in the data set's own order.
+    """cases: all of the data set, None where they cannot be known; ordered: they stand in the data
+    set's own order.
 
     origin: where the list is from, in words. images: the source to read pixels from, or None.
     """
@@ -90,12 +99,16 @@ class Sources:
 
 
 class Library:
-    """Finds what is known; opens each source once. roots: folders as for --data-root; described: YAML files of sources."""
+    """Finds what is known; opens each source once. roots: folders as for --data-root; described:
+    YAML files of sources."""
 
     def __init__(self, roots: Sequence[Path] = (), described: Sequence[Path] = ()):
         for root in roots:
             if not root.is_dir():
-                raise InputError(f"the data root {root} is no folder; --data-root is the folder that holds the published data.")
+                raise InputError(
+                    f"the data root {root} is no folder; --data-root is the folder that holds the"
+                    f" published data."
+                )
         self._roots = tuple(roots)
         self._described = [(path, read_folder_spec(path).dataset) for path in described]
         self._here: dict[str, dict[str, Source]] = {}
@@ -114,35 +127,48 @@ class Library:
         here = self._at_hand(spec.dataset).get(source.fingerprint)
         if here is not None:
             if (here.kind, here.title) != (source.kind, source.title):
-                raise Refusal(f"these images are {here.title} ({here.kind}), not {source.title} ({source.kind}).")
+                raise Refusal(
+                    f"these images are {here.title} ({here.kind}), not {source.title}"
+                    f" ({source.kind})."
+                )
             return Known(tuple(here.cases()), True, "the images at hand", here)
         return _listed(spec, records)
 
     def truth(self, known: Known, fingerprint: str, case_id: str) -> Truth:
-        """The true mask of a case whose images are here, read once. Raises Refusal where it cannot be read."""
+        """The true mask of a case whose images are here, read once. Raises Refusal where it cannot
+        be read."""
         key = fingerprint, case_id
         if key not in self._truths:
             try:
                 case = known.images.load(case_id)
             except InputError as error:
                 raise Refusal(f"case {case_id} cannot be read here: {error}") from error
-            self._truths[key] = Truth(case_id, np.packbits(case.mask), case.mask.shape, case.spacing, case.spacing_unit)
+            self._truths[key] = Truth(
+                case_id, np.packbits(case.mask), case.mask.shape, case.spacing, case.spacing_unit
+            )
         return self._truths[key]
 
     def _phantom(self, spec: RunSpec) -> Known:
         count, size = spec.preset.phantom_cases, spec.preset.size
         if spec.source.title != PHANTOM_TITLE or spec.source.licence != PhantomSource.licence:
-            raise Refusal(f"a phantom is called '{PHANTOM_TITLE}', with the licence '{PhantomSource.licence}'.")
+            raise Refusal(
+                f"a phantom is called '{PHANTOM_TITLE}', with the licence"
+                f" '{PhantomSource.licence}'."
+            )
         if not (count <= MAX_PHANTOMS and SIZES_PX[0] <= size <= SIZES_PX[1]):
             raise Refusal(
-                f"{count} phantoms of {size} px: there are at most {MAX_PHANTOMS}, of {SIZES_PX[0]} to {SIZES_PX[1]} px."
+                f"{count} phantoms of {size} px: there are at most {MAX_PHANTOMS}, of"
+                f" {SIZES_PX[0]} to {SIZES_PX[1]} px."
             )
         key = spec.dataset, count, size
         if key not in self._phantoms:
             self._phantoms[key] = PhantomSource(spec.dataset, cases=count, size=size)
         source = self._phantoms[key]
         if source.fingerprint() != spec.source.fingerprint:
-            raise Refusal("the phantom's fingerprint is not that of this program's phantom; compute the run with this version.")
+            raise Refusal(
+                "the phantom's fingerprint is not that of this program's phantom; compute the run"
+                " with this version."
+            )
         return Known(tuple(source.cases()), True, "the built-in phantom", source)
 
     def _at_hand(self, dataset: str) -> dict[str, Source]:
@@ -157,19 +183,26 @@ class Library:
             for name in BUSI_CLASSES if kind == "busi" else BUSI_CLASSES[:1]:
                 try:
                     options = SourceOptions(busi_class=name, allow_incomplete=True)
-                    yield open_source(dataset, kind, root, phantom_cases=1, phantom_size=64, options=options)
+                    yield open_source(
+                        dataset, kind, root, phantom_cases=1, phantom_size=64, options=options
+                    )
                 except InputError:
                     continue  # a folder of another dataset
         for path, described in self._described:
             if described == dataset:
                 options = SourceOptions(allow_incomplete=True)
-                yield open_source(dataset, str(path), None, phantom_cases=1, phantom_size=64, options=options)
+                yield open_source(
+                    dataset, str(path), None, phantom_cases=1, phantom_size=64, options=options
+                )
 
 
 def _listed(spec: RunSpec, records: Sequence[Record]) -> Known:
-    """What the title and the records' own splits say. Raises Refusal for cases that a published data set does not have."""
+    """What the title and the records' own splits say. Raises Refusal for cases that a published
+    data set does not have."""
     kind, title = spec.source.kind, spec.source.title
-    splits = [record.split for record in records if record.spec.training_share == 1 and record.split]
+    splits = [
+        record.split for record in records if record.spec.training_share == 1 and record.split
+    ]
     sets = {frozenset((*split.train, *split.validation, *split.test)) for split in splits}
     if len(sets) > 1:
         raise Refusal(f"records of one source ({title}) list different cases.")
@@ -184,10 +217,18 @@ def _listed(spec: RunSpec, records: Sequence[Record]) -> Known:
         except ValueError as error:
             raise Refusal(str(error)) from error
     if published is None:
-        return Known(tuple(CaseInfo(name, name) for name in sorted(listed)), False, "the cases that the records list")
+        return Known(
+            tuple(CaseInfo(name, name) for name in sorted(listed)),
+            False,
+            "the cases that the records list",
+        )
     if unknown := sorted(listed - {case.id for case in published}):
         raise Refusal(f"{title} has no case '{unknown[0]}'.")
-    return Known(tuple(case for case in published if case.id in listed), True, "the cases that the records list")
+    return Known(
+        tuple(case for case in published if case.id in listed),
+        True,
+        "the cases that the records list",
+    )
 
 
 def _check_name(spec: RunSpec) -> None:
@@ -201,4 +242,6 @@ def _check_name(spec: RunSpec) -> None:
     if titles.get(source.title, spec.dataset) != spec.dataset:
         raise Refusal(f"{source.title} holds no {spec.dataset} cases.")
     if source.kind == "folder" and (published_cases(source.title) or source.title == PHANTOM_TITLE):
-        raise Refusal(f"a user's own images cannot be called '{source.title}', the name of another source.")
+        raise Refusal(
+            f"a user's own images cannot be called '{source.title}', the name of another source."
+        )

@@ -1,4 +1,4 @@
-"""Which records are the same run, and which case rows share one truth. Callers: validate, merge."""
+"""Which records are the same run, and which case rows share one truth."""
 
 from collections.abc import Iterable, Iterator
 
@@ -11,11 +11,15 @@ from reports.comparison.labels import one_line
 def title(record: Record) -> str:
     """'run 1a2b3c4d5e6f (emitdiff, fold 0, seed 1)', as the reasons name it."""
     spec = record.spec
-    return f"run {record.key[:12]} ({one_line(spec.method.label)[:60]}, fold {spec.fold}, seed {spec.seed})"
+    return (
+        f"run {record.key[:12]} ({one_line(spec.method.label)[:60]}, fold {spec.fold}, seed"
+        f" {spec.seed})"
+    )
 
 
 def cell(record: Record) -> tuple:
-    """What a table has one place for: comparison, method, fold, seed. Whether samples were audited does not count."""
+    """What a table has one place for: comparison, method, fold, seed. Whether samples were audited
+    does not count."""
     spec = record.spec
     return group_id(spec), canonical(spec.method.model_dump(mode="json")), spec.fold, spec.seed
 
@@ -30,7 +34,8 @@ def repeated(records: Iterable[Record]) -> Iterator[str]:
 
 
 def truths(records: Iterable[Record]) -> Iterator[tuple[tuple, int]]:
-    """((source, rule of the planes, case), true voxels) of every case row; one number belongs to each of the former."""
+    """((source, rule of the planes, case), true voxels) of every case row; one number belongs to
+    each of the former."""
     for record in records:
         spec = record.spec
         where = spec.source.fingerprint, spec.protocol.slices, spec.protocol.resize_z

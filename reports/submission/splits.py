@@ -1,7 +1,5 @@
-"""Whether a record's split is the one that its rules draw, every case of the fold was tested once, and nothing leaked.
-
-Callers: validate. Not here: which cases there are (known.py).
-"""
+"""Whether a record's split is the one that its rules draw, every case of the fold was tested once,
+and nothing leaked. Not here: which cases there are (known.py)."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -15,12 +13,16 @@ from reports.submission.reference_data import Known
 
 
 def wrong_cases(record: Record) -> Iterator[str]:
-    """What is wrong with the case rows as a set: every test case of the fold exactly once, in the split's order."""
+    """What is wrong with the case rows as a set: every test case of the fold exactly once, in the
+    split's order."""
     rows, test = [row.case for row in record.cases], record.split.test
     if twice := [case for case, count in Counter(rows).items() if count > 1]:
         yield f"{some(twice)}: more than one row"
     if missing := sorted(set(test) - set(rows)):
-        yield f"{some(missing)}: no row, though the split tests {'it' if len(missing) == 1 else 'them'}"
+        yield (
+            f"{some(missing)}: no row, though the split tests"
+            f" {'it' if len(missing) == 1 else 'them'}"
+        )
     if foreign := sorted(set(rows) - set(test)):
         yield f"{some(foreign)}: a row, though no case that the split tests"
     if not (twice or missing or foreign) and tuple(rows) != test:
@@ -28,10 +30,15 @@ def wrong_cases(record: Record) -> Iterator[str]:
 
 
 def leaks(record: Record) -> Iterator[str]:
-    """Cases that were trained or selected on and tested on too; and a generator that saw other cases than it may."""
+    """Cases that were trained or selected on and tested on too; and a generator that saw other
+    cases than it may."""
     split, spec = record.split, record.spec
     test = set(split.test)
-    for name, cases in (("training", split.train), ("validation", split.validation), ("the generator's", split.generator)):
+    for name, cases in (
+        ("training", split.train),
+        ("validation", split.validation),
+        ("the generator's", split.generator),
+    ):
         if leaked := sorted(test & set(cases)):
             yield f"{some(leaked)}: among {name} cases and tested on"
         if len(set(cases)) != len(cases):
@@ -39,7 +46,9 @@ def leaks(record: Record) -> Iterator[str]:
     if shared := sorted(set(split.train) & set(split.validation)):
         yield f"{some(shared)}: among training and validation cases"
     generates = spec.method.generates and spec.method.ratio > 0
-    allowed = split.train + (split.validation if spec.protocol.generator_cases == "training" else ())
+    allowed = split.train + (
+        split.validation if spec.protocol.generator_cases == "training" else ()
+    )
     expected = allowed if generates else ()
     if sorted(split.generator) != sorted(expected):
         yield (
@@ -63,9 +72,11 @@ def wrong_split(record: Record, known: Known) -> Iterator[str]:
     if drawn.hash != split.hash:
         yield f"fold {spec.fold} has another split hash than the one drawn from {known.origin}"
     expected = Split(
-        hash=drawn.hash, train=tuple(thinned(drawn.train, spec.training_share, spec.preset.split_seed)),
-        validation=drawn.validation, test=drawn.test,
-    )  # fmt: skip
+        hash=drawn.hash,
+        train=tuple(thinned(drawn.train, spec.training_share, spec.preset.split_seed)),
+        validation=drawn.validation,
+        test=drawn.test,
+    )
     for part in ("train", "validation", "test"):
         mine, theirs = getattr(split, part), getattr(expected, part)
         if (mine != theirs) if known.ordered else (set(mine) != set(theirs)):
@@ -73,12 +84,14 @@ def wrong_split(record: Record, known: Known) -> Iterator[str]:
 
 
 def can_be_drawn(record: Record, known: Known) -> bool:
-    """Whether the split follows from what is known: the unshuffled folds need the data set's own order."""
+    """Whether the split follows from what is known: the unshuffled folds need the data set's own
+    order."""
     return known.cases is not None and (known.ordered or record.spec.protocol.folds == "shuffled")
 
 
 def wrong_hash(record: Record) -> bool:
-    """Whether the split's hash is not that of its own cases; with a share of the training cases it cannot be told."""
+    """Whether the split's hash is not that of its own cases; with a share of the training cases it
+    cannot be told."""
     split = record.split
     own = split_hash(train=split.train, validation=split.validation, test=split.test)
     return record.spec.training_share == 1 and own != split.hash

@@ -1,7 +1,5 @@
 """JSON from outside: one spelling, bounded in depth and in its numbers and texts, no value twice.
-
-Callers: validate. Not here: what the values mean.
-"""
+Not here: what the values mean."""
 
 import json
 import math
@@ -17,7 +15,8 @@ MAX_NUMBER = 1e15
 
 
 def parse(data: bytes, where: str) -> dict[str, Any]:
-    """The object in `data`. Raises Refusal for anything but canonical JSON (`benchmark.spec.canonical`) within the limits."""
+    """The object in `data`. Raises Refusal for anything but canonical JSON
+    (`benchmark.spec.canonical`) within the limits."""
 
     def number(text: str) -> float:
         value = float(text)
@@ -41,7 +40,11 @@ def parse(data: bytes, where: str) -> dict[str, Any]:
 
     try:
         value = json.loads(
-            data.decode("ascii"), parse_float=number, parse_int=whole, parse_constant=constant, object_pairs_hook=pairs
+            data.decode("ascii"),
+            parse_float=number,
+            parse_int=whole,
+            parse_constant=constant,
+            object_pairs_hook=pairs,
         )
     except RecursionError:
         raise Refusal(f"{where} is nested deeper than {MAX_DEPTH} levels.") from None
@@ -58,7 +61,8 @@ def parse(data: bytes, where: str) -> dict[str, Any]:
 
 
 def _check(value: Any, where: str) -> None:
-    """Raises Refusal for too deep nesting and for texts that are too long or hold control characters."""
+    """Raises Refusal for too deep nesting and for texts that are too long or hold control
+    characters."""
     level = [value]
     for _ in range(MAX_DEPTH):
         below: list[Any] = []
@@ -77,6 +81,8 @@ def _check(value: Any, where: str) -> None:
 
 def _check_text(text: str, where: str) -> None:
     if len(text) > MAX_TEXT:
-        raise Refusal(f"{where} holds a text of {len(text)} letters; at most {MAX_TEXT} are allowed.")
+        raise Refusal(
+            f"{where} holds a text of {len(text)} letters; at most {MAX_TEXT} are allowed."
+        )
     if not text.isprintable():
         raise Refusal(f"{where} holds a text with control characters or halves of letters.")

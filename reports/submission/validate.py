@@ -1,19 +1,19 @@
-"""The check of a submission, from the bytes of the file to the masks: nothing in it is believed that can be computed.
+"""The check of a submission, from the bytes of the file to the masks: nothing in it is believed
+that can be computed.
 
     file        a zip as `submit` writes it, within the size limits (container.py)
     manifest    its table of contents: every entry announced, with its sha256, and no other
-    records     canonical JSON of the record's schema; key = sha256 of the spec; parts agree (content.py)
+    records     canonical JSON of the schema; key = sha256 of the spec; parts agree (consistency.py)
     summaries   the manifest's averages, recomputed from the case rows
     cases       every test case of the fold exactly once
     values      no row that two masks cannot give (rows.py); one truth per case
-    split       the one that protocol, fold and seed draw from the data set's cases (splits.py, known.py)
+    split       the one that protocol, fold and seed draw from the cases (splits.py)
     stages      the keys that settings and split give: no other computation has them
     leaks       no case trained and tested on; generators saw their fold's cases alone
     truth       true voxels and unit of every case, counted again where the images are at hand
-    masks       case rows recomputed from predicted masks, where those are given and the images are at hand (masks.py)
+    masks       case rows recomputed from predicted masks, where the images are at hand (masks.py)
 
-Here are the first three, the others in checks.py. Callers: the `leaderboard` commands. Not here: other submissions
-(merge.py).
+Here are the first three, the others in checks.py. Not here: other submissions (merge.py).
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,13 @@ from benchmark.record.record import Record
 from reports.comparison.labels import one_line
 from reports.submission import manifest as contents
 from reports.submission import strict_json
-from reports.submission.checks import StageKeys, check_masks, check_records, check_stages, check_truth
+from reports.submission.checks import (
+    StageKeys,
+    check_masks,
+    check_records,
+    check_stages,
+    check_truth,
+)
 from reports.submission.consistency import contradictions
 from reports.submission.container import Container
 from reports.submission.findings import Finding, Findings, Refusal
@@ -42,8 +48,8 @@ MAX_RECORDS = 2_000
 
 @dataclass(frozen=True)
 class Checked:
-    """A submission after its check. records: all of them, only if nothing was refused; verified: keys of records whose
-    rows were all recomputed from masks."""
+    """A submission after its check. records: all of them, only if nothing was refused; verified:
+    keys of records whose rows were all recomputed from masks."""
 
     path: Path
     findings: tuple[Finding, ...]
@@ -72,7 +78,9 @@ def validate(path: Path, library: Library, stage_keys: StageKeys) -> Checked:
             found.passed("file", f"{len(container.names)} entries")
             check = "manifest"
             manifest = _manifest(container)
-            found.passed("manifest", f"{len(manifest.records)} records, {len(manifest.masks)} masks")
+            found.passed(
+                "manifest", f"{len(manifest.records)} records, {len(manifest.masks)} masks"
+            )
             check = "records"
             records = tuple(_records(container, manifest, found))
             if not found.reasons:
@@ -103,18 +111,24 @@ def _manifest(container: Container) -> Manifest:
         if one_line(text) != text:
             raise Refusal(f"the {name} is not one line of text.")
     if len(found.records) > MAX_RECORDS:
-        raise Refusal(f"it holds {len(found.records)} records; at most {MAX_RECORDS} are read from one file.")
+        raise Refusal(
+            f"it holds {len(found.records)} records; at most {MAX_RECORDS} are read from one file."
+        )
     announced = [contents.NAME, *(entry.name for entry in (*found.records, *found.masks))]
     if len(set(announced)) != len(announced):
         raise Refusal("the manifest names an entry twice.")
     if unexpected := [name for name in container.names if name not in set(announced)]:
-        raise Refusal(f"the file holds '{one_line(unexpected[0])}', which the manifest does not name.")
+        raise Refusal(
+            f"the file holds '{one_line(unexpected[0])}', which the manifest does not name."
+        )
     if missing := [name for name in announced if name not in container.sizes]:
         raise Refusal(f"the file lacks {missing[0]}, which the manifest names.")
     if announced != container.names:
         raise Refusal("the entries do not stand in the manifest's order.")
     if foreign := {entry.record for entry in found.masks} - {entry.key for entry in found.records}:
-        raise Refusal(f"there are masks of run {min(foreign)[:12]}, whose record is not in the file.")
+        raise Refusal(
+            f"there are masks of run {min(foreign)[:12]}, whose record is not in the file."
+        )
     return found
 
 
@@ -129,7 +143,10 @@ def _records(container: Container, manifest: Manifest, found: Findings) -> Itera
                 raise Refusal(f"{entry.name} is not the one of the manifest: its sha256 differs.")
             record = _validated(Record, data, strict_json.parse(data, entry.name), entry.name)
             if not record.key == entry.key == record.spec.key:
-                raise Refusal(f"{entry.name}: the key is not the sha256 of the spec, which is {record.spec.key[:12]}…")
+                raise Refusal(
+                    f"{entry.name}: the key is not the sha256 of the spec, which is"
+                    f" {record.spec.key[:12]}…"
+                )
             if wrong := [f"{title(record)}: {text}." for text in contradictions(record)]:
                 for text in wrong:
                     found.refuse("records", text)
@@ -142,10 +159,13 @@ def _records(container: Container, manifest: Manifest, found: Findings) -> Itera
 
 
 def _validated(model: type, data: bytes, parsed: dict[str, Any], where: str) -> Any:
-    """The object of `model`; types as they are, nothing converted. Raises Refusal, which names the first wrong field."""
+    """The object of `model`; types as they are, nothing converted. Raises Refusal, which names the
+    first wrong field."""
     try:
         return model.model_validate_json(data, strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         field_name = ".".join(str(part) for part in first["loc"])[:120] or "the whole"
-        raise Refusal(f"{where}: field {one_line(field_name)}: {one_line(first['msg'])[:160]}.") from error
+        raise Refusal(
+            f"{where}: field {one_line(field_name)}: {one_line(first['msg'])[:160]}."
+        ) from error

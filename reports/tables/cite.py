@@ -1,7 +1,8 @@
-"""How to cite: BibTeX of the paper, this software and the data sets in use, and a LaTeX table of chosen numbers.
+"""How to cite: BibTeX of the paper, this software and the data sets in use, and a LaTeX table of
+chosen numbers.
 
-Every number comes with the keys of the records behind it and the commit that made them, so that a reader can ask for
-exactly these runs. Callers: cli (`cite`). Not here: the paper's tables (paper_tables.py).
+Every number comes with the keys of the records behind it and the commit that made them, so that a
+reader can ask for exactly these runs. Not here: the paper's tables (paper_tables.py).
 """
 
 from collections.abc import Mapping, Sequence
@@ -56,14 +57,19 @@ _DATA = {"msd": MSD, "busi": BUSI}
 
 
 def bibtex(records: Sequence[Record], commit: str | None = None) -> str:
-    """Entries of the paper, this software (at `commit`, if given) and every published data set that the records used.
+    """Entries of the paper, this software (at `commit`, if given) and every published data set that
+    the records used.
 
     A user's own images have no entry: a comment names them. Phantoms need none.
     """
     kinds = sorted({record.spec.source.kind for record in records})
     entries = [PAPER, software(commit), *(_DATA[kind] for kind in kinds if kind in _DATA)]
-    own = sorted({record.spec.source.title for record in records if record.spec.source.kind == "folder"})
-    entries += [f"% cite the source of these images yourself: {' '.join(title.split())}" for title in own]
+    own = sorted(
+        {record.spec.source.title for record in records if record.spec.source.kind == "folder"}
+    )
+    entries += [
+        f"% cite the source of these images yourself: {' '.join(title.split())}" for title in own
+    ]
     return "\n\n".join(entries) + "\n"
 
 
@@ -88,41 +94,65 @@ def numbers_table(
     made_on: str,
     generator_defaults: Mapping[str, Any] | None = None,
 ) -> str:
-    """A LaTeX table (booktabs) of the chosen methods of every group, with record keys, commit and date.
+    """A LaTeX table (booktabs) of the chosen methods of every group, with record keys, commit and
+    date.
 
-    methods: labels as in the report ('none', 'classic deepstack', 'emitdiff (n = 5)'), or a method alone ('emitdiff') for
-    all its rows; all if empty. made_on: the date to print, YYYY-MM-DD. generator_defaults: see `labels.usual_numbers`.
-    Raises InputError where no group has such a method, naming those that there are.
+    methods: labels as in the report ('none', 'classic deepstack', 'emitdiff (n = 5)'), or a method
+    alone ('emitdiff') for all its rows; all if empty. made_on: the date to print, YYYY-MM-DD.
+    generator_defaults: see `labels.usual_numbers`. Raises InputError where no group has such a
+    method, naming those that there are.
     """
     summaries = [summarise(group) for group in make_groups(records, generator_defaults)]
-    known = dict.fromkeys(runs.label for summary in summaries for runs in summary.group.methods if runs.done)
-    alone = {runs.method.label for summary in summaries for runs in summary.group.methods if runs.done}
+    known = dict.fromkeys(
+        runs.label for summary in summaries for runs in summary.group.methods if runs.done
+    )
+    alone = {
+        runs.method.label for summary in summaries for runs in summary.group.methods if runs.done
+    }
     if unknown := [name for name in methods if name not in known and name not in alone]:
         raise InputError(
-            f"no scored run of method '{unknown[0]}' in these records; there are: {', '.join(known) or 'none'}."
+            f"no scored run of method '{unknown[0]}' in these records; there are:"
+            f" {', '.join(known) or 'none'}."
         )
     lines = []
     for summary in summaries:
         chosen = [
-            runs for runs in summary.group.methods
+            runs
+            for runs in summary.group.methods
             if runs.done and (not methods or {runs.label, runs.method.label} & set(methods))
-        ]  # fmt: skip
+        ]
         if chosen:
-            title = latex_text(f"{summary.group.spec.dataset}, {source_label(summary.group.spec.source)}")
+            title = latex_text(
+                f"{summary.group.spec.dataset}, {source_label(summary.group.spec.source)}"
+            )
             rules = latex_text(", ".join(summary.group.rules))
             lines += [r"\midrule", rf"\multicolumn{{6}}{{l}}{{{title}; {rules}}} \\"]
             lines += [_line(summary, runs) for runs in chosen]
     if not lines:
-        raise InputError("these records hold no finished run, so there is no number to cite; run one first.")
+        raise InputError(
+            "these records hold no finished run, so there is no number to cite; run one first."
+        )
     caption = latex_text(
-        "Mean ± SD, paired difference to no augmentation with its 95 % interval, runs behind each row (first"
+        "Mean ± SD, paired difference to no augmentation with its 95 % interval, runs behind each"
+        " row (first"
         f" {SHOWN_KEY} letters of their keys) and commit. Made on {made_on}."
     )
     head = r"method & Dice, \% & difference, points & HD95 & runs & commit \\"
-    return "\n".join([
-        r"\begin{table}", r"\centering\scriptsize", rf"\caption{{{caption}}}", r"\begin{tabular}{lrrrp{5cm}l}",
-        r"\toprule", head, *lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", "",
-    ])  # fmt: skip
+    return "\n".join(
+        [
+            r"\begin{table}",
+            r"\centering\scriptsize",
+            rf"\caption{{{caption}}}",
+            r"\begin{tabular}{lrrrp{5cm}l}",
+            r"\toprule",
+            head,
+            *lines,
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+            "",
+        ]
+    )
 
 
 def _line(summary: Summary, runs: MethodRuns) -> str:

@@ -1,4 +1,4 @@
-"""Verdicts on the paper's claims as a table and files. Callers: page."""
+"""Verdicts on the paper's claims as a table and files."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +14,18 @@ from reports.tables.tables import Table
 
 SHOWN_FINDINGS = 3
 SHOWN_METHODS = 40
-_COLUMNS = ("id", "where", "claim", "verdict", "reason", "source", "rules", "outcome", "finding", "caveats")
+_COLUMNS = (
+    "id",
+    "where",
+    "claim",
+    "verdict",
+    "reason",
+    "source",
+    "rules",
+    "outcome",
+    "finding",
+    "caveats",
+)
 
 
 def claim_table(verdicts: Sequence[Verdict]) -> Table:
@@ -35,13 +46,17 @@ def claim_table(verdicts: Sequence[Verdict]) -> Table:
 def shown_findings(verdict: Verdict) -> list[str]:
     """The first findings, each with its source and rules, and how many more there are."""
     found = verdict.findings
-    lines = [f"{_setting(finding)}: {finding.outcome}, {finding.text}" for finding in found[:SHOWN_FINDINGS]]
+    lines = [
+        f"{_setting(finding)}: {finding.outcome}, {finding.text}"
+        for finding in found[:SHOWN_FINDINGS]
+    ]
     more = len(found) - SHOWN_FINDINGS
     return lines + ([f"{more} more in the claims CSV"] if more > 0 else [])
 
 
 def finding_lines(verdict: Verdict) -> list[dict[str, Any]]:
-    """Every finding as its page shows it, with the runs behind it: (method, rules, its page, [(fold, seed, page)])."""
+    """Every finding as its page shows it, with the runs behind it: (method, rules, its page,
+    [(fold, seed, page)])."""
     lines = []
     for finding in verdict.findings:
         group = finding.group
@@ -50,16 +65,25 @@ def finding_lines(verdict: Verdict) -> list[dict[str, Any]]:
                 "method": label,
                 "rules": ", ".join(where.rules),
                 "page": group_page(where.slug),
-                "runs": [(one.spec.fold, one.spec.seed, run_page(one.key)) for one in _done(where, label)],
+                "runs": [
+                    (one.spec.fold, one.spec.seed, run_page(one.key)) for one in _done(where, label)
+                ],
             }
             for where, label in finding.methods[:SHOWN_METHODS]
         ]
-        lines.append({
-            "source": source_label(group.spec.source), "synthetic": group.spec.source.synthetic,
-            "rules": ", ".join(group.rules), "page": group_page(group.slug), "outcome": finding.outcome,
-            "text": one_line(finding.text), "caveats": [one_line(caveat) for caveat in finding.caveats],
-            "methods": runs, "more": max(0, len(finding.methods) - SHOWN_METHODS),
-        })  # fmt: skip
+        lines.append(
+            {
+                "source": source_label(group.spec.source),
+                "synthetic": group.spec.source.synthetic,
+                "rules": ", ".join(group.rules),
+                "page": group_page(group.slug),
+                "outcome": finding.outcome,
+                "text": one_line(finding.text),
+                "caveats": [one_line(caveat) for caveat in finding.caveats],
+                "methods": runs,
+                "more": max(0, len(finding.methods) - SHOWN_METHODS),
+            }
+        )
     return lines
 
 
@@ -68,7 +92,8 @@ def _done(group: Group, label: str) -> tuple[Record, ...]:
 
 
 def write_claims(verdicts: Sequence[Verdict], folder: Path) -> dict[str, Path]:
-    """claims.csv, a row per claim and finding, and claims.md, a row per claim; returns {"csv", "markdown"} -> path."""
+    """claims.csv, a row per claim and finding, and claims.md, a row per claim; returns {"csv",
+    "markdown"} -> path."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = {"csv": folder / "claims.csv", "markdown": folder / "claims.md"}
     rows: list[Sequence[str]] = [_COLUMNS]
@@ -86,7 +111,13 @@ def write_claims(verdicts: Sequence[Verdict], folder: Path) -> dict[str, Path]:
 def _finding_cells(finding: Finding) -> list[str]:
     group = finding.group
     caveats = "; ".join(finding.caveats)
-    return [source_label(group.spec.source), ", ".join(group.rules), finding.outcome, finding.text, one_line(caveats)]
+    return [
+        source_label(group.spec.source),
+        ", ".join(group.rules),
+        finding.outcome,
+        finding.text,
+        one_line(caveats),
+    ]
 
 
 def _setting(finding: Finding) -> str:

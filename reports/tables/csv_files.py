@@ -1,8 +1,8 @@
 """CSV files that a spreadsheet opens without running anything.
 
-A spreadsheet takes a cell that starts with = + - or @ for a formula. Names, labels and reasons come from users, so
-such a text is written with an apostrophe in front, which spreadsheets hide; numbers are left as they are. Callers: all
-modules of reports that write CSV. Not here: what stands in the tables.
+A spreadsheet takes a cell that starts with = + - or @ for a formula. Names, labels and reasons
+come from users, so such a text is written with an apostrophe in front, which spreadsheets hide;
+numbers are left as they are. Not here: what stands in the tables.
 """
 
 import csv
@@ -19,23 +19,30 @@ _NUMBERS_ALONE = re.compile(r"[+-]?\d[\d.,e+\-\s\[\]±%()–]*", re.ASCII | re.I
 
 
 def plain_cell(value: Any) -> Any:
-    """The value as it may stand in a CSV cell: a text that would be a formula gets an apostrophe in front."""
+    """The value as it may stand in a CSV cell: a text that would be a formula gets an apostrophe in
+    front."""
     if not isinstance(value, str) or not value.lstrip(" ").startswith(_FORMULA_STARTS):
         return value
-    return value if _NUMBERS_ALONE.fullmatch(value.strip()) and not value[0].isspace() else f"'{value}"
+    return (
+        value if _NUMBERS_ALONE.fullmatch(value.strip()) and not value[0].isspace() else f"'{value}"
+    )
 
 
 def write_frame(frame: pd.DataFrame, path: Path) -> None:
-    """Writes a frame without its index, in full precision; a path that ends in .gz is compressed."""
+    """Writes a frame without its index, in full precision; a path that ends in .gz is
+    compressed."""
     text = [name for name in frame.columns if not pd.api.types.is_numeric_dtype(frame[name])]
     safe = frame.assign(**{name: _plain_column(frame[name]) for name in text})
-    packed = {"method": "gzip", "mtime": 0} if path.suffix == ".gz" else None  # the same frame gives the same bytes
+    # the same frame gives the same bytes
+    packed = {"method": "gzip", "mtime": 0} if path.suffix == ".gz" else None
     safe.rename(columns=plain_cell).to_csv(path, index=False, compression=packed)
 
 
 def _plain_column(column: pd.Series) -> pd.Series:
     """Each different value is looked at once: a column of names holds few."""
-    return column.map({value: plain_cell(value) for value in column.dropna().unique()}, na_action="ignore")
+    return column.map(
+        {value: plain_cell(value) for value in column.dropna().unique()}, na_action="ignore"
+    )
 
 
 def write_rows(rows: Iterable[Sequence[Any]], path: Path) -> None:

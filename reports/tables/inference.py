@@ -1,4 +1,4 @@
-"""Statistics of a group as tables and sentences. Callers: page. The numbers are those of inference.py."""
+"""Statistics of a group as tables and sentences. The numbers are those of inference.py."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,12 +13,17 @@ from reports.tables.csv_files import write_frame
 from reports.tables.tables import Table
 
 VERDICT_WORDS = {
-    BETTER: "better", WORSE: "worse", EQUAL: f"equal within {100 * MARGIN:g} point", OPEN: "not told apart", "": ABSENT,
-}  # fmt: skip
+    BETTER: "better",
+    WORSE: "worse",
+    EQUAL: f"equal within {100 * MARGIN:g} point",
+    OPEN: "not told apart",
+    "": ABSENT,
+}
 
 
 def verdict_table(inference: Inference) -> Table:
-    """Per method: tie letters, likely ranks, and the verdicts against `none` and against the best classic method."""
+    """Per method: tie letters, likely ranks, and the verdicts against `none` and against the best
+    classic method."""
     best = (inference.best_classic or "").removeprefix("classic ")
     against = {"none": "none", "best_classic": f"best classic ({best})"}
     if inference.best_classic is None:
@@ -31,7 +36,9 @@ def verdict_table(inference: Inference) -> Table:
             "method": row["method"],
             "Dice, %": rounded(row["dice_mean"], 1, 100),
             "ties": row["ties"],
-            "rank": "–".join(str(rank) for rank in dict.fromkeys((row["rank_low"], row["rank_high"]))),
+            "rank": "–".join(
+                str(rank) for rank in dict.fromkeys((row["rank_low"], row["rank_high"]))
+            ),
         }
         for name, words in against.items():
             cells[f"to {words}, points [95 % CI]"] = _interval(row, name)
@@ -44,8 +51,14 @@ def verdict_table(inference: Inference) -> Table:
 
 
 def variance_table(inference: Inference) -> Table:
-    """Per method: the share of the variance of Dice that lies between folds, cases, trainings, and the rest, %."""
-    names = {"fold": "folds", "case": "cases of a fold", "training": "trainings of a fold (seeds)", "rest": "rest"}
+    """Per method: the share of the variance of Dice that lies between folds, cases, trainings, and
+    the rest, %."""
+    names = {
+        "fold": "folds",
+        "case": "cases of a fold",
+        "training": "trainings of a fold (seeds)",
+        "rest": "rest",
+    }
     rows = [
         {"method": row["method"]}
         | {f"{words}, %": rounded(row[f"variance_{name}"], 0, 100) for name, words in names.items()}
@@ -57,26 +70,36 @@ def variance_table(inference: Inference) -> Table:
 def statistics_notes(inference: Inference) -> list[str]:
     """How to read the statistics, and the noise floor, in sentences."""
     notes = [
-        "Methods that share a letter are not told apart. Two methods are told apart if the 95 % interval of their"
-        f" difference excludes 0 and Wilcoxon's signed-rank test by case has p < {ALPHA:g} after Holm's correction over"
-        f" all pairs. Ranks by mean Dice: the range that holds 95 % of {RESAMPLES:,} resamples of seeds, folds, cases.",
-        "Better or worse: the same, with Holm's correction over the methods of the table. Equal: the 90 % interval lies"
-        f" within {100 * MARGIN:g} Dice point and two one-sided t tests agree. The tests take the trained networks as"
+        "Methods that share a letter are not told apart. Two methods are told apart if the 95 %"
+        " interval of their"
+        f" difference excludes 0 and Wilcoxon's signed-rank test by case has p < {ALPHA:g} after"
+        f" Holm's correction over"
+        f" all pairs. Ranks by mean Dice: the range that holds 95 % of {RESAMPLES:,} resamples of"
+        f" seeds, folds, cases.",
+        "Better or worse: the same, with Holm's correction over the methods of the table. Equal:"
+        " the 90 % interval lies"
+        f" within {100 * MARGIN:g} Dice point and two one-sided t tests agree. The tests take the"
+        f" trained networks as"
         " given; only the interval takes in that another training would give other values.",
-        f"Smallest detectable: the true difference to none that this design finds in {100 * POWER:g} % of repetitions,"
+        f"Smallest detectable: the true difference to none that this design finds in"
+        f" {100 * POWER:g} % of repetitions,"
         " at the interval's standard error.",
     ]
     if inference.best_classic:
         notes.append(
-            "The best classic method is chosen by its mean on these same cases, which favours it a little."
+            "The best classic method is chosen by its mean on these same cases, which favours it a"
+            " little."
         )
     if np.isfinite(inference.friedman):
-        notes.append(f"Friedman's test that all methods rank alike: p {_equal_or_below(inference.friedman)}.")
+        notes.append(
+            f"Friedman's test that all methods rank alike: p {_equal_or_below(inference.friedman)}."
+        )
     return notes + noise_sentences(inference.noise)
 
 
 def noise_sentences(noises: Sequence[Noise]) -> list[str]:
-    """The noise floor: what runs that should be equal differ by, beside that of the printed table."""
+    """The noise floor: what runs that should be equal differ by, beside that of the printed
+    table."""
     found = []
     for noise in noises:
         size = f"{100 * noise.typical:.2f} points"
@@ -85,7 +108,8 @@ def noise_sentences(noises: Sequence[Noise]) -> list[str]:
         found.append(f"Noise floor, {noise.what}: mean Dice differs by {size}{many}.")
     if found:
         found.append(
-            "In the paper's Table II, three rows that are one configuration in the released code differ by 0.72"
+            "In the paper's Table II, three rows that are one configuration in the released code"
+            " differ by 0.72"
             " (prostate), 0.76 (spleen) and 0.93 points (breast) (Q4)."
         )
     return found

@@ -1,7 +1,9 @@
-"""Tables I and II in the paper's shape, ours beside the printed values: CSV in full precision, Markdown, LaTeX.
+"""Tables I and II in the paper's shape, ours beside the printed values: CSV in full precision,
+Markdown, LaTeX.
 
-A table I is one group. A table II is one edition: all datasets under one protocol, preset, network and training share,
-real and synthetic images apart. Callers: page. Not here: the tables of a group (tables.py), Table I (sample_tables.py).
+A table I is one group. A table II is one edition: all datasets under one protocol, preset, network
+and training share, real and synthetic images apart. Not here: the tables of a group (tables.py),
+Table I (sample_tables.py).
 """
 
 from collections import defaultdict
@@ -19,14 +21,32 @@ from reports.comparison.paper_numbers import not_comparable, paper_method, paper
 from reports.comparison.sample_numbers import audited
 from reports.comparison.summaries import Summary, mean_and_sd
 from reports.tables.csv_files import write_frame
-from reports.tables.samples import FIDELITY_GUIDE, fidelity_frame, fidelity_notes, fidelity_table, printed_table
+from reports.tables.samples import (
+    FIDELITY_GUIDE,
+    fidelity_frame,
+    fidelity_notes,
+    fidelity_table,
+    printed_table,
+)
 from reports.tables.tables import Table, markdown_text
 
 METRICS = ("dice", "precision", "recall", "hd95", "assd")
 LEAST_ROWS = 4  # rows of Table II that one of the edition's datasets must have
 _PERCENT = ("dice", "precision", "recall")
-_HEADS = {"dice": "Dice, %", "precision": "precision, %", "recall": "recall, %", "hd95": "HD95", "assd": "ASSD"}
-_LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "–": "--"}
+_HEADS = {
+    "dice": "Dice, %",
+    "precision": "precision, %",
+    "recall": "recall, %",
+    "hd95": "HD95",
+    "assd": "ASSD",
+}
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "±": r"$\pm$",
+    "–": "--",
+}
 
 
 @dataclass(frozen=True)
@@ -37,12 +57,15 @@ class Edition:
 
     @property
     def title(self) -> str:
-        images = "synthetic images" if self.summaries[0].group.spec.source.synthetic else "real images"
+        images = (
+            "synthetic images" if self.summaries[0].group.spec.source.synthetic else "real images"
+        )
         return f"Table II, ours: {images}, {', '.join(self.summaries[0].group.rules)}"
 
     @property
     def slug(self) -> str:
-        return f"table2-{self.summaries[0].group.slug.removeprefix(self.summaries[0].group.spec.dataset + '-')}"
+        group = self.summaries[0].group
+        return f"table2-{group.slug.removeprefix(group.spec.dataset + '-')}"
 
 
 def editions(summaries: Sequence[Summary]) -> list[Edition]:
@@ -52,17 +75,28 @@ def editions(summaries: Sequence[Summary]) -> list[Edition]:
         spec = summary.group.spec
         held = spec.model_dump(include={"architecture", "training_share", "protocol"})
         key = digest({**held, "preset": spec.preset.model_dump(exclude={"name"})})
-        place = sum(other.group.spec.dataset == spec.dataset for k, ones in joined.items()
-                    if k[:2] == (key, spec.source.synthetic) for other in ones)  # fmt: skip
+        place = sum(
+            other.group.spec.dataset == spec.dataset
+            for k, ones in joined.items()
+            if k[:2] == (key, spec.source.synthetic)
+            for other in ones
+        )
         joined[key, spec.source.synthetic, place].append(summary)
-    ordered = (tuple(sorted(ones, key=lambda one: DATASETS.index(one.group.spec.dataset))) for ones in joined.values())
-    return [Edition(ones) for ones in ordered if max(len(_named(one)) for one in ones) >= LEAST_ROWS]
+    ordered = (
+        tuple(sorted(ones, key=lambda one: DATASETS.index(one.group.spec.dataset)))
+        for ones in joined.values()
+    )
+    return [
+        Edition(ones) for ones in ordered if max(len(_named(one)) for one in ones) >= LEAST_ROWS
+    ]
 
 
 def edition_frame(edition: Edition) -> pd.DataFrame:
-    """One row per dataset, row of Table II and metric: ours by both definitions of mean and SD, and as printed.
+    """One row per dataset, row of Table II and metric: ours by both definitions of mean and SD, and
+    as printed.
 
-    Dice, precision and recall in %, distances in `unit`. Rows of the paper that were not run are there, with nan.
+    Dice, precision and recall in %, distances in `unit`. Rows of the paper that were not run are
+    there, with nan.
     """
     rows = []
     for summary in edition.summaries:
@@ -71,29 +105,48 @@ def edition_frame(edition: Edition) -> pd.DataFrame:
         for name in _printed_rows(spec.dataset):
             label = ours.get(name)
             values = summary.values[summary.values["method"] == label]
-            found = {how: mean_and_sd(values, how, METRICS) if len(values) else None for how in ("cases", "folds")}
+            found = {
+                how: mean_and_sd(values, how, METRICS) if len(values) else None
+                for how in ("cases", "folds")
+            }
             row = absent.get(label, {})
             for metric in METRICS:
-                scale, printed = (100 if metric in _PERCENT else 1), paper_value(spec.dataset, name, metric)
+                scale, printed = (
+                    (100 if metric in _PERCENT else 1),
+                    paper_value(spec.dataset, name, metric),
+                )
                 numbers = {
                     f"{part}_{how}": scale * float(pair[place][metric]) if pair else float("nan")
                     for how, pair in found.items()
                     for place, part in enumerate(("mean", "sd"))
                 }
-                rows.append({
-                    "dataset": spec.dataset, "source": one_line(spec.source.title), "row": name, "method": label or "",
-                    "metric": metric, "unit": "%" if metric in _PERCENT else summary.unit or "", **numbers,
-                    "cases": row.get("cases", 0), "runs_done": row.get("runs_done", 0),
-                    "runs_expected": row.get("runs_expected", 0), "seeds": row.get("seeds", ""),
-                    "absent_runs": absent_runs(row) if row else "not run", "printed_mean": printed.mean,
-                    "printed_sd": printed.sd, "printed_unit": printed.unit, "aggregate": spec.protocol.aggregate,
-                    "not_comparable": "; ".join(not_comparable(summary.group)),
-                })  # fmt: skip
+                rows.append(
+                    {
+                        "dataset": spec.dataset,
+                        "source": one_line(spec.source.title),
+                        "row": name,
+                        "method": label or "",
+                        "metric": metric,
+                        "unit": "%" if metric in _PERCENT else summary.unit or "",
+                        **numbers,
+                        "cases": row.get("cases", 0),
+                        "runs_done": row.get("runs_done", 0),
+                        "runs_expected": row.get("runs_expected", 0),
+                        "seeds": row.get("seeds", ""),
+                        "absent_runs": absent_runs(row) if row else "not run",
+                        "printed_mean": printed.mean,
+                        "printed_sd": printed.sd,
+                        "printed_unit": printed.unit,
+                        "aggregate": spec.protocol.aggregate,
+                        "not_comparable": "; ".join(not_comparable(summary.group)),
+                    }
+                )
     return pd.DataFrame(rows)
 
 
 def edition_table(edition: Edition, frame: pd.DataFrame | None = None) -> Table:
-    """The paper's rows per dataset, each twice: ours, by the protocol's definition of mean and SD, and as printed."""
+    """The paper's rows per dataset, each twice: ours, by the protocol's definition of mean and SD,
+    and as printed."""
     frame = edition_frame(edition) if frame is None else frame
     rows = []
     for (dataset, name), group in frame.groupby(["dataset", "row"], sort=False):
@@ -106,17 +159,38 @@ def edition_table(edition: Edition, frame: pd.DataFrame | None = None) -> Table:
             unit = "" if row["printed_unit"] == "%" else row["printed_unit"]
             printed[head] = spread(row["printed_mean"], row["printed_sd"], 2, unit=unit)
         runs = f"{row['runs_done']} of {row['runs_expected']}" if row["runs_expected"] else ABSENT
-        first = {"method": f"{name} ({row['method']})" if row["method"] else name, "dataset": dataset}
-        rows.append({**first, "from": "ours", **ours, "cases": str(row["cases"] or ABSENT), "runs": runs,
-                     "absent runs": row["absent_runs"] or ABSENT})  # fmt: skip
-        rows.append({"method": name, "dataset": dataset, "from": "paper", **printed, "cases": ABSENT, "runs": ABSENT,
-                     "absent runs": ABSENT})  # fmt: skip
+        first = {
+            "method": f"{name} ({row['method']})" if row["method"] else name,
+            "dataset": dataset,
+        }
+        rows.append(
+            {
+                **first,
+                "from": "ours",
+                **ours,
+                "cases": str(row["cases"] or ABSENT),
+                "runs": runs,
+                "absent runs": row["absent_runs"] or ABSENT,
+            }
+        )
+        rows.append(
+            {
+                "method": name,
+                "dataset": dataset,
+                "from": "paper",
+                **printed,
+                "cases": ABSENT,
+                "runs": ABSENT,
+                "absent runs": ABSENT,
+            }
+        )
     return Table.of(rows)
 
 
 @dataclass(frozen=True)
 class PaperTable:
-    """A table of the paper on disk: its title, what readers see, {"csv", "md", "tex"} -> path, and how to read it.
+    """A table of the paper on disk: its title, what readers see, {"csv", "md", "tex"} -> path, and
+    how to read it.
 
     notes: of this table alone; guide: of all tables of its kind.
     """
@@ -135,7 +209,11 @@ def write_paper_tables(summaries: Sequence[Summary], folder: Path) -> list[Paper
     for samples in audited(summaries):
         title, stem = f"Table I, ours: {samples.group.title}", f"table1-{samples.group.slug}"
         notes, frame = tuple(fidelity_notes(samples)), fidelity_frame(samples)
-        found.append(_written(title, fidelity_table(samples, frame), frame, stem, folder, notes, FIDELITY_GUIDE))
+        found.append(
+            _written(
+                title, fidelity_table(samples, frame), frame, stem, folder, notes, FIDELITY_GUIDE
+            )
+        )
     if not found:
         table = printed_table()
         notes = ("No run was audited yet: python cli.py suite table1 does it.",)
@@ -143,36 +221,61 @@ def write_paper_tables(summaries: Sequence[Summary], folder: Path) -> list[Paper
         found.append(_written("Table I: image fidelity", table, frame, "table1", folder, notes))
     for edition in editions(summaries):
         frame = edition_frame(edition)
-        found.append(_written(edition.title, edition_table(edition, frame), frame, edition.slug, folder))
+        found.append(
+            _written(edition.title, edition_table(edition, frame), frame, edition.slug, folder)
+        )
     return found
 
 
 def latex(table: Table, caption: str) -> str:
-    """A booktabs table; needs \\usepackage{booktabs}. A rule parts the blocks where dataset or generator changes."""
+    """A booktabs table; needs \\usepackage{booktabs}. A rule parts the blocks where dataset or
+    generator changes."""
     head = " & ".join(map(latex_text, table.columns))
-    block = next((place for place, name in enumerate(table.columns) if name in ("dataset", "generator")), None)
+    block = next(
+        (place for place, name in enumerate(table.columns) if name in ("dataset", "generator")),
+        None,
+    )
     lines, before = [], None
     for row in table.rows:
         if block is not None and before not in (None, row[block]):
             lines.append(r"\midrule")
         before = row[block or 0]
         lines.append(" & ".join(map(latex_text, row)) + r" \\")
-    return "\n".join([
-        r"\begin{table}", r"\centering\scriptsize", rf"\caption{{{latex_text(caption)}}}",
-        rf"\begin{{tabular}}{{l{'l' * 2}{'r' * (len(table.columns) - 3)}}}", r"\toprule", head + r" \\", r"\midrule",
-        *lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", "",
-    ])  # fmt: skip
+    return "\n".join(
+        [
+            r"\begin{table}",
+            r"\centering\scriptsize",
+            rf"\caption{{{latex_text(caption)}}}",
+            rf"\begin{{tabular}}{{l{'l' * 2}{'r' * (len(table.columns) - 3)}}}",
+            r"\toprule",
+            head + r" \\",
+            r"\midrule",
+            *lines,
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+            "",
+        ]
+    )
 
 
 def latex_text(text: str) -> str:
     """Text that LaTeX prints as it is, in one line."""
-    return "".join(_LATEX.get(letter, "\\" + letter if letter in "&%$#_{}" else letter) for letter in one_line(text))
+    return "".join(
+        _LATEX.get(letter, "\\" + letter if letter in "&%$#_{}" else letter)
+        for letter in one_line(text)
+    )
 
 
 def _written(
-    title: str, table: Table, frame: pd.DataFrame, stem: str, folder: Path, notes: tuple[str, ...] = (),
+    title: str,
+    table: Table,
+    frame: pd.DataFrame,
+    stem: str,
+    folder: Path,
+    notes: tuple[str, ...] = (),
     guide: tuple[str, ...] = (),
-) -> PaperTable:  # fmt: skip
+) -> PaperTable:
     paths = {kind: folder / f"{stem}.{kind}" for kind in ("csv", "md", "tex")}
     under = "".join(f"- {markdown_text(note)}\n" for note in (*notes, *guide))
     text = f"# {markdown_text(title)}\n\n{table.markdown()}\n" + (f"\n{under}" if under else "")
@@ -189,5 +292,7 @@ def _printed_rows(dataset: str) -> list[str]:
 def _named(summary: Summary) -> dict[str, str]:
     """The paper's names of the group's methods -> their labels here."""
     preset = summary.group.spec.preset
-    named = {paper_method(runs.method, preset): runs.label for runs in reversed(summary.group.methods)}
+    named = {
+        paper_method(runs.method, preset): runs.label for runs in reversed(summary.group.methods)
+    }
     return {name: label for name, label in named.items() if name}

@@ -1,7 +1,5 @@
-"""Table I in the paper's shape, ours beside the printed values, and tables of what the paper lacks. One set per group.
-
-Callers: paper_tables (Table I), page_samples (the others). The arithmetic is in sample_numbers.py.
-"""
+"""Table I in the paper's shape, ours beside the printed values, and tables of what the paper
+lacks. One set per group. The arithmetic is in sample_numbers.py."""
 
 import csv
 import functools
@@ -28,7 +26,8 @@ from reports.comparison.sample_numbers import (
 )
 from reports.tables.tables import Table
 
-GENERATORS = {"pix2pix": "Pix2Pix", "unconditional": None, "emitdiff": "EMIT-Diff"}  # ours -> the paper's name
+# ours -> the paper's name
+GENERATORS = {"pix2pix": "Pix2Pix", "unconditional": None, "emitdiff": "EMIT-Diff"}
 NOT_RUN, NOT_AUDITED = "not run", "not audited"
 
 
@@ -38,7 +37,10 @@ def table1() -> Mapping[tuple[str, str], PaperValue]:
     with (FOLDER / "table1.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     return MappingProxyType(
-        {(row["generator"], row["metric"]): PaperValue(float(row["mean"]), float(row["std"]), "") for row in rows}
+        {
+            (row["generator"], row["metric"]): PaperValue(float(row["mean"]), float(row["std"]), "")
+            for row in rows
+        }
     )
 
 
@@ -46,14 +48,17 @@ def printed_table() -> Table:
     """Table I as printed, where no record holds an audit."""
     rows = []
     for ours, theirs in GENERATORS.items():
-        rows.append({"generator": ours, "from": "ours", **dict.fromkeys(MEASURES.values(), NOT_RUN)})
+        rows.append(
+            {"generator": ours, "from": "ours", **dict.fromkeys(MEASURES.values(), NOT_RUN)}
+        )
         if theirs:
             rows.append({"generator": ours, "from": "paper", **_printed(theirs)})
     return Table.of(rows)
 
 
 def fidelity_frame(samples: AuditedSamples) -> pd.DataFrame:
-    """One row per generator, part and measure: mean and SD over cases and over images, and as printed.
+    """One row per generator, part and measure: mean and SD over cases and over images, and as
+    printed.
 
     Generators of Table I that were not run or not audited are there, with nan.
     """
@@ -67,23 +72,38 @@ def fidelity_frame(samples: AuditedSamples) -> pd.DataFrame:
             for metric in FIDELITY:
                 printed = table1().get((GENERATORS.get(name), metric))
                 images = samples.over_images(label, part, metric)
-                rows.append({
-                    "dataset": group.spec.dataset, "source": one_line(group.spec.source.title), "generator": label,
-                    "part": part, "metric": metric, "mean_cases": values[metric].mean(), "sd_cases": values[metric].std(),
-                    "mean_images": images[0], "sd_images": images[1],
-                    "cases": int(values[metric].count()), "images": int(mine.dropna(subset=[metric])["images"].sum()),
-                    "folds": mine["fold"].nunique(), "seeds": " ".join(map(str, sorted(mine["seed"].unique()))),
-                    "runs_audited": len(audited_runs(runs)) if runs else 0, "runs_expected": runs.expected if runs else 0,
-                    "absent_runs": _absent(samples, runs, there), "printed_generator": GENERATORS.get(name) or "",
-                    "printed_mean": printed.mean if printed else float("nan"),
-                    "printed_sd": printed.sd if printed else float("nan"),
-                    "not_comparable": "; ".join(fidelity_caveats(group, [runs] if runs else [])),
-                })  # fmt: skip
+                rows.append(
+                    {
+                        "dataset": group.spec.dataset,
+                        "source": one_line(group.spec.source.title),
+                        "generator": label,
+                        "part": part,
+                        "metric": metric,
+                        "mean_cases": values[metric].mean(),
+                        "sd_cases": values[metric].std(),
+                        "mean_images": images[0],
+                        "sd_images": images[1],
+                        "cases": int(values[metric].count()),
+                        "images": int(mine.dropna(subset=[metric])["images"].sum()),
+                        "folds": mine["fold"].nunique(),
+                        "seeds": " ".join(map(str, sorted(mine["seed"].unique()))),
+                        "runs_audited": len(audited_runs(runs)) if runs else 0,
+                        "runs_expected": runs.expected if runs else 0,
+                        "absent_runs": _absent(samples, runs, there),
+                        "printed_generator": GENERATORS.get(name) or "",
+                        "printed_mean": printed.mean if printed else float("nan"),
+                        "printed_sd": printed.sd if printed else float("nan"),
+                        "not_comparable": "; ".join(
+                            fidelity_caveats(group, [runs] if runs else [])
+                        ),
+                    }
+                )
     return pd.DataFrame(rows)
 
 
 def fidelity_table(samples: AuditedSamples, frame: pd.DataFrame | None = None) -> Table:
-    """Per generator: held-out samples by case and by image, training samples by case, then the paper's row."""
+    """Per generator: held-out samples by case and by image, training samples by case, then the
+    paper's row."""
     frame = fidelity_frame(samples) if frame is None else frame
     rows, generators = [], _generators(samples)
     for place, (name, runs) in enumerate(generators):
@@ -103,64 +123,92 @@ def fidelity_table(samples: AuditedSamples, frame: pd.DataFrame | None = None) -
 
 
 FIDELITY_GUIDE = (
-    "Each sample is compared with the slice whose edges it was made from, in grey range 0-1. Held-out samples were made from"
-    " the edges of test cases, which no generator of that fold has seen, with the plain prompt: read Table I there. Training"
-    " samples were made from the training slices, and one learned by heart would look best. Samples of unconditional have no"
+    "Each sample is compared with the slice whose edges it was made from, in grey range 0-1."
+    " Held-out samples were made from"
+    " the edges of test cases, which no generator of that fold has seen, with the plain prompt:"
+    " read Table I there. Training"
+    " samples were made from the training slices, and one learned by heart would look best."
+    " Samples of unconditional have no"
     " source image: –.",
-    "By case: a case's value is the mean over its images, seeds and folds; ± is the SD over cases (n - 1). By image: mean and"
-    " SD of all images, as the paper's, whose RMSE² + SD² is its MSE, which holds for images alone. The paper does not say"
+    "By case: a case's value is the mean over its images, seeds and folds; ± is the SD over cases"
+    " (n - 1). By image: mean and"
+    " SD of all images, as the paper's, whose RMSE² + SD² is its MSE, which holds for images"
+    " alone. The paper does not say"
     " which images those were. Its EMIT-Diff is emitdiff here.",
 )
 
 
 def fidelity_notes(samples: AuditedSamples) -> list[str]:
-    """What holds for the numbers of one Table I, in sentences that stand under it; FIDELITY_GUIDE holds for all."""
+    """What holds for the numbers of one Table I, in sentences that stand under it; FIDELITY_GUIDE
+    holds for all."""
     size = samples.group.spec.preset.size
     scales = {one.samples.ms_ssim_scales for runs in samples.methods for one in audited_runs(runs)}
     notes = [
-        f"MS-SSIM has {' or '.join(map(str, sorted(scales)))} scales at {size} px (five from 176 px on): values of other sizes"
+        f"MS-SSIM has {' or '.join(map(str, sorted(scales)))} scales at {size} px (five from 176"
+        f" px on): values of other sizes"
         " do not compare."
     ]
-    if reasons := fidelity_caveats(samples.group, [runs for runs in samples.methods if runs.method.name in GENERATORS]):
+    if reasons := fidelity_caveats(
+        samples.group, [runs for runs in samples.methods if runs.method.name in GENERATORS]
+    ):
         notes.append(f"Not comparable with the paper's values: {'; '.join(reasons)}.")
     return notes
 
 
 def label_table(samples: AuditedSamples) -> Table:
-    """Per method and part: how much the variants differ, whether they show their label, and what the filter dropped."""
+    """Per method and part: how much the variants differ, whether they show their label, and what
+    the filter dropped."""
     rows = []
     for runs, part in _parts(samples, samples.methods):
         label = runs.label
         mean = functools.partial(samples.mean, label, part)
         low = samples.share_below(label, LOW_AGREEMENT, part)
-        rows.append({
-            "method": label, "samples": part,
-            "diversity, 1 - MS-SSIM": rounded(mean("diversity"), 3), "SD of a pixel": rounded(mean("pixel_sd"), 4),
-            "agreement, slices": rounded(mean("agreement"), 3), "real, slices": rounded(mean("real_agreement"), 3),
-            "agreement, volumes": rounded(mean("agreement_volume"), 3),
-            "real, volumes": rounded(mean("real_agreement_volume"), 3),
-            "segmenter's validation Dice": rounded(samples.run_mean(label, lambda one: one.reference_dice), 3),
-            f"below {LOW_AGREEMENT:g}, %": rounded(low, 0, 100),
-            "dropped by the filter": dropped_text(runs) if part == TRAINING else ABSENT,
-        })  # fmt: skip
+        rows.append(
+            {
+                "method": label,
+                "samples": part,
+                "diversity, 1 - MS-SSIM": rounded(mean("diversity"), 3),
+                "SD of a pixel": rounded(mean("pixel_sd"), 4),
+                "agreement, slices": rounded(mean("agreement"), 3),
+                "real, slices": rounded(mean("real_agreement"), 3),
+                "agreement, volumes": rounded(mean("agreement_volume"), 3),
+                "real, volumes": rounded(mean("real_agreement_volume"), 3),
+                "segmenter's validation Dice": rounded(
+                    samples.run_mean(label, lambda one: one.reference_dice), 3
+                ),
+                f"below {LOW_AGREEMENT:g}, %": rounded(low, 0, 100),
+                "dropped by the filter": dropped_text(runs) if part == TRAINING else ABSENT,
+            }
+        )
     return Table.of(rows)
 
 
 def memory_table(samples: AuditedSamples) -> Table:
-    """Per method and part: distance to the nearest training slice against that of real slices, copies, Frechet distance."""
+    """Per method and part: distance to the nearest training slice against that of real slices,
+    copies, Frechet distance."""
     rows = []
     for runs, part in _parts(samples, samples.distinct):
         label = runs.label
         mean = functools.partial(samples.mean, label, part)
         nearest, real = mean("nearest"), mean("real_nearest")
-        rows.append({
-            "method": label, "samples": part, "to the nearest training slice": rounded(nearest, 3),
-            "real slices": rounded(real, 3), "ratio": rounded(nearest / real if real else float("nan"), 2),
-            "to its source": rounded(mean("own_distance"), 3), "copied, %": rounded(mean("copied"), 1, 100),
-            "real, %": rounded(mean("real_copied"), 1, 100),
-            "Frechet distance (ours, no FID)": rounded(samples.run_mean(label, lambda one, p=part: one.frechet.get(p)), 2),
-            "held-out real to training": rounded(samples.run_mean(label, lambda one: one.frechet.get("real")), 2),
-        })  # fmt: skip
+        rows.append(
+            {
+                "method": label,
+                "samples": part,
+                "to the nearest training slice": rounded(nearest, 3),
+                "real slices": rounded(real, 3),
+                "ratio": rounded(nearest / real if real else float("nan"), 2),
+                "to its source": rounded(mean("own_distance"), 3),
+                "copied, %": rounded(mean("copied"), 1, 100),
+                "real, %": rounded(mean("real_copied"), 1, 100),
+                "Frechet distance (ours, no FID)": rounded(
+                    samples.run_mean(label, lambda one, p=part: one.frechet.get(p)), 2
+                ),
+                "held-out real to training": rounded(
+                    samples.run_mean(label, lambda one: one.frechet.get("real")), 2
+                ),
+            }
+        )
     return Table.of(rows)
 
 
@@ -172,8 +220,13 @@ def dropped_text(runs: MethodRuns) -> str:
     for record in runs.done:
         for stage in record.stages:
             if stage.stage == "fit-segmenter" and stage.purpose == "run":
-                counts = {name: count + int(stage.results.get(name, 0)) for name, count in counts.items()}
-    return f"{counts['dropped']} of {counts['offered']} ({counts['slices_real_only']} slices keep none)"
+                counts = {
+                    name: count + int(stage.results.get(name, 0)) for name, count in counts.items()
+                }
+    return (
+        f"{counts['dropped']} of {counts['offered']} ({counts['slices_real_only']} slices keep"
+        f" none)"
+    )
 
 
 def _parts(samples: AuditedSamples, methods: Sequence[MethodRuns]) -> list[tuple[MethodRuns, str]]:
@@ -181,7 +234,8 @@ def _parts(samples: AuditedSamples, methods: Sequence[MethodRuns]) -> list[tuple
 
 
 def _generators(samples: AuditedSamples) -> list[tuple[str, MethodRuns | None]]:
-    """(name, method) of the generators of Table I and of all others that were audited; None for one that was not run."""
+    """(name, method) of the generators of Table I and of all others that were audited; None for one
+    that was not run."""
     found: list[tuple[str, MethodRuns | None]] = []
     known = dict.fromkeys((*GENERATORS, *(runs.method.name for runs in samples.methods)))
     for name in known:
@@ -194,25 +248,40 @@ def _generators(samples: AuditedSamples) -> list[tuple[str, MethodRuns | None]]:
 def _absent(samples: AuditedSamples, runs: MethodRuns | None, there: bool) -> str:
     if runs is None:
         return NOT_RUN
-    row = next(row for row in samples.summary.rows.to_dict("records") if row["method"] == runs.label)
+    row = next(
+        row for row in samples.summary.rows.to_dict("records") if row["method"] == runs.label
+    )
     return absent_audits(runs, row) if there else NOT_AUDITED
 
 
 def _ours(frame: pd.DataFrame, part: str, over: str) -> dict[str, str]:
     mine = {row["metric"]: row for row in frame[frame["part"] == part].to_dict("records")}
     cells = {
-        MEASURES[name]: spread(mine[name][f"mean_{over}"], mine[name][f"sd_{over}"], 4) for name in FIDELITY
-    }  # fmt: skip
+        MEASURES[name]: spread(mine[name][f"mean_{over}"], mine[name][f"sd_{over}"], 4)
+        for name in FIDELITY
+    }
     first = mine[FIDELITY[0]]
     return _line(first["generator"], "ours", f"{part}, by {over.rstrip('s')}", cells, first)
 
 
-def _line(label: str, origin: str, which: str, cells: dict[str, str], row: dict[str, Any]) -> dict[str, str]:
+def _line(
+    label: str, origin: str, which: str, cells: dict[str, str], row: dict[str, Any]
+) -> dict[str, str]:
     runs = f"{row['runs_audited']} of {row['runs_expected']}" if row else ABSENT
     counts = {name: str(row.get(name) or ABSENT) for name in ("images", "cases", "folds")}
-    return {"generator": label, "from": origin, "samples": which, **cells, **counts, "runs": runs,
-            "absent runs": row.get("absent_runs") or ABSENT}  # fmt: skip
+    return {
+        "generator": label,
+        "from": origin,
+        "samples": which,
+        **cells,
+        **counts,
+        "runs": runs,
+        "absent runs": row.get("absent_runs") or ABSENT,
+    }
 
 
 def _printed(theirs: str) -> dict[str, str]:
-    return {MEASURES[name]: spread(table1()[theirs, name].mean, table1()[theirs, name].sd, 4) for name in FIDELITY}
+    return {
+        MEASURES[name]: spread(table1()[theirs, name].mean, table1()[theirs, name].sd, 4)
+        for name in FIDELITY
+    }

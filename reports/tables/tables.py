@@ -1,7 +1,5 @@
 """Summaries as tables: rounded for readers (Markdown, HTML, terminal), in full precision as CSV.
-
-Callers: page, cli. The arithmetic is in summaries.py.
-"""
+The arithmetic is in summaries.py."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,9 +18,18 @@ from reports.records.load import run_frame
 from reports.tables.csv_files import write_frame
 
 __all__ = [
-    "Table", "case_table", "comparison_table", "markdown", "markdown_text", "result_table", "rounded", "run_table",
-    "signed", "spread", "write_tables",
-]  # fmt: skip
+    "Table",
+    "case_table",
+    "comparison_table",
+    "markdown",
+    "markdown_text",
+    "result_table",
+    "rounded",
+    "run_table",
+    "signed",
+    "spread",
+    "write_tables",
+]
 
 _DECIMALS = {"mm": 2, "voxel": 2, "px": 1}
 
@@ -53,7 +60,8 @@ class Table:
 
 
 def result_table(summary: Summary) -> Table:
-    """Per method: the metrics as mean ± SD, how many cases and runs stand behind them, and what they cost.
+    """Per method: the metrics as mean ± SD, how many cases and runs stand behind them, and what
+    they cost.
 
     The last column names missing and failed runs; it is there only where some run is absent.
     """
@@ -83,7 +91,8 @@ def result_table(summary: Summary) -> Table:
 
 
 def comparison_table(summary: Summary) -> Table:
-    """Per method: the paired difference to `none`, the relative gain, and the paper's values of the same method."""
+    """Per method: the paired difference to `none`, the relative gain, and the paper's values of the
+    same method."""
     theirs, decimals = paper_unit(summary.group), _decimals(summary)
     paper = "paper (not comparable)" if not_comparable(summary.group) else "paper"
     rows = []
@@ -98,7 +107,9 @@ def comparison_table(summary: Summary) -> Table:
                 "Dice, %": spread(row["dice_mean"], row["dice_sd"], 1, 100),
                 f"{paper}: Dice, %": spread(row["paper_dice_mean"], row["paper_dice_sd"], 1),
                 _in_unit("HD95", summary): spread(row["hd95_mean"], row["hd95_sd"], decimals),
-                f"{paper}: HD95, {theirs}": spread(row["paper_hd95_mean"], row["paper_hd95_sd"], _DECIMALS[theirs]),
+                f"{paper}: HD95, {theirs}": spread(
+                    row["paper_hd95_mean"], row["paper_hd95_sd"], _DECIMALS[theirs]
+                ),
                 f"{paper}: method": row["paper_method"] or ABSENT,
             }
         )
@@ -106,7 +117,8 @@ def comparison_table(summary: Summary) -> Table:
 
 
 def case_table(summary: Summary, limit: int | None = None) -> Table:
-    """One row per test case of every done run, the lowest Dice first; the first `limit` rows, or all."""
+    """One row per test case of every done run, the lowest Dice first; the first `limit` rows, or
+    all."""
     decimals = _decimals(summary)
     worst = summary.cases.sort_values(["dice", "method", "case", "seed"], kind="stable").head(limit)
     rows = []
@@ -125,14 +137,21 @@ def case_table(summary: Summary, limit: int | None = None) -> Table:
                 _in_unit("ASSD", summary): f"{rounded(row['assd'], decimals)} {unit}".strip(),
                 "NSD, %": rounded(row["nsd"], 1, 100),
                 "volume, %": signed(row["volume_difference"], 1, 100),
-                "remark": "missed" if row["missed"] else "empty truth" if row["empty_truth"] else "",
+                "remark": "missed"
+                if row["missed"]
+                else "empty truth"
+                if row["empty_truth"]
+                else "",
             }
         )
     return Table.of(rows)
 
 
-def run_table(records: Sequence[Record], generator_defaults: Mapping[str, Any] | None = None) -> list[dict[str, str]]:
-    """One row per method of each group for the terminal: Dice and HD95 as mean ± SD beside the paper's values.
+def run_table(
+    records: Sequence[Record], generator_defaults: Mapping[str, Any] | None = None
+) -> list[dict[str, str]]:
+    """One row per method of each group for the terminal: Dice and HD95 as mean ± SD beside the
+    paper's values.
 
     generator_defaults: see `labels.usual_numbers`.
     """
@@ -152,7 +171,9 @@ def run_table(records: Sequence[Record], generator_defaults: Mapping[str, Any] |
                     "Dice, %": spread(row["dice_mean"], row["dice_sd"], 1, 100),
                     "paper: Dice, %": spread(row["paper_dice_mean"], row["paper_dice_sd"], 1),
                     "HD95": spread(row["hd95_mean"], row["hd95_sd"], decimals, unit=unit),
-                    "paper: HD95": spread(row["paper_hd95_mean"], row["paper_hd95_sd"], paper_decimals, unit=theirs),
+                    "paper: HD95": spread(
+                        row["paper_hd95_mean"], row["paper_hd95_sd"], paper_decimals, unit=theirs
+                    ),
                     "runs": f"{row['runs_done']} of {row['runs_expected']}",
                     "absent runs": absent_runs(row) or ABSENT,
                     "not comparable": "; ".join(not_comparable(group)),
@@ -162,10 +183,11 @@ def run_table(records: Sequence[Record], generator_defaults: Mapping[str, Any] |
 
 
 def write_tables(summary: Summary, folder: Path, *, packed: bool = False) -> dict[str, Path]:
-    """Writes the group's summary, case and run tables as CSV in full precision and the rounded tables as Markdown.
+    """Writes the group's summary, case and run tables as CSV in full precision and the rounded
+    tables as Markdown.
 
-    Returns {"summary", "cases", "runs", "markdown"} -> path, all inside `folder`, which is made if absent. packed: the
-    case table, the one that grows with everything, is compressed (.csv.gz).
+    Returns {"summary", "cases", "runs", "markdown"} -> path, all inside `folder`, which is made if
+    absent. packed: the case table, the one that grows with everything, is compressed (.csv.gz).
     """
     group, spec = summary.group, summary.group.spec
     folder.mkdir(parents=True, exist_ok=True)
@@ -173,11 +195,17 @@ def write_tables(summary: Summary, folder: Path, *, packed: bool = False) -> dic
     if packed:
         paths["cases"] = paths["cases"].with_suffix(".csv.gz")
     context = {
-        "dataset": spec.dataset, "source": spec.source.title, "source_kind": spec.source.kind,
-        "synthetic": spec.source.synthetic, "architecture": spec.architecture, "training_share": spec.training_share,
-        "rules": ", ".join(group.rules), "aggregate": spec.protocol.aggregate, "hd95": spec.protocol.hd95,
+        "dataset": spec.dataset,
+        "source": spec.source.title,
+        "source_kind": spec.source.kind,
+        "synthetic": spec.source.synthetic,
+        "architecture": spec.architecture,
+        "training_share": spec.training_share,
+        "rules": ", ".join(group.rules),
+        "aggregate": spec.protocol.aggregate,
+        "hd95": spec.protocol.hd95,
         "assd": spec.protocol.assd,
-    }  # fmt: skip
+    }
     write_frame(summary.rows.assign(**context), paths["summary"])
     write_frame(summary.cases, paths["cases"])
     write_frame(run_frame(group.records), paths["runs"])
@@ -188,7 +216,10 @@ def write_tables(summary: Summary, folder: Path, *, packed: bool = False) -> dic
 
 def markdown(summary: Summary) -> str:
     """The group's two tables with a heading and the notes on their numbers."""
-    notes = "\n".join(f"- {markdown_text(note)}" for note in [*notes_on_numbers(summary), *ledger_notes(summary.group)])
+    notes = "\n".join(
+        f"- {markdown_text(note)}"
+        for note in [*notes_on_numbers(summary), *ledger_notes(summary.group)]
+    )
     tables = f"{result_table(summary).markdown()}\n\n{comparison_table(summary).markdown()}"
     return f"# {markdown_text(summary.group.title)}\n\n{tables}\n\n{notes}\n"
 
@@ -213,7 +244,10 @@ def _interval(row: dict[str, Any]) -> str:
     text = signed(row["dice_difference"], 1, 100)
     if text == ABSENT or _is_absent(row["dice_difference_low"]):
         return text
-    return f"{text} [{signed(row['dice_difference_low'], 1, 100)}, {signed(row['dice_difference_high'], 1, 100)}]"
+    return (
+        f"{text} [{signed(row['dice_difference_low'], 1, 100)},"
+        f" {signed(row['dice_difference_high'], 1, 100)}]"
+    )
 
 
 def _whole(value: float | None) -> str:

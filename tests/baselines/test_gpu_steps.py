@@ -1,8 +1,9 @@
-"""Training steps on tensors that say they lie on a GPU (torch's fake tensors: shapes and devices without numbers).
+"""Training steps on tensors that say they lie on a GPU (torch's fake tensors: shapes and devices
+without numbers).
 
-Without a GPU this still shows two faults that only a GPU would: an operation that mixes devices raises, and one that makes
-the host wait for the GPU - a number read back, an ordinary copy to it - is found by `Waits`. Not shown: backward passes,
-kernels, speed.
+Without a GPU this still shows two faults that only a GPU would: an operation that mixes devices
+raises, and one that makes the host wait for the GPU - a number read back, an ordinary copy to it -
+is found by `Waits`. Not shown: backward passes, kernels, speed.
 """
 
 import numpy as np
@@ -45,8 +46,8 @@ class GpuGenerator(torch.Generator):
 
 
 class Waits(TorchDispatchMode):
-    """Collects the operations for which the host would wait: blocking copies between devices. (A number read back from a
-    fake tensor raises.)"""
+    """Collects the operations for which the host would wait: blocking copies between devices. (A
+    number read back from a fake tensor raises.)"""
 
     def __init__(self):
         super().__init__()
@@ -55,11 +56,13 @@ class Waits(TorchDispatchMode):
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         result = func(*args, **(kwargs or {}))
         given, made = (
-            [leaf for leaf in tree_leaves(tree) if isinstance(leaf, torch.Tensor)] for tree in ((args, kwargs), result)
+            [leaf for leaf in tree_leaves(tree) if isinstance(leaf, torch.Tensor)]
+            for tree in ((args, kwargs), result)
         )
         sources, targets = ({tensor.device for tensor in tensors} for tensors in (given, made))
         copied = given and targets - sources and not (kwargs or {}).get("non_blocking")
-        if copied or len({tensor.device for tensor in given if tensor.dim()}) > 1:  # a number of the host may go along
+        # a number of the host may go along
+        if copied or len({tensor.device for tensor in given if tensor.dim()}) > 1:
             self.found.append(str(func))
         return result
 
@@ -68,22 +71,35 @@ class Waits(TorchDispatchMode):
 def gpu():
     """Inside, new tensors are fake."""
     patch = pytest.MonkeyPatch()
-    patch.setattr(augmenter, "_own_generator", lambda rng: torch.Generator())  # its seed is made on the host
-    for module in (intensity, stack):  # its seed is a number of the host, which fake tensors do not have
-        patch.setattr(module, "normal_field", lambda images, rng: torch.randn(images.shape, device=images.device))
-    patch.setattr(diffusion, "signal_shares", lambda device: torch.empty(diffusion.TIMESTEPS, device=device))
+    # its seed is made on the host
+    patch.setattr(augmenter, "_own_generator", lambda rng: torch.Generator())
+    # its seed is a number of the host, which fake tensors do not have
+    for module in (intensity, stack):
+        patch.setattr(
+            module,
+            "normal_field",
+            lambda images, rng: torch.randn(images.shape, device=images.device),
+        )
+    patch.setattr(
+        diffusion, "signal_shares", lambda device: torch.empty(diffusion.TIMESTEPS, device=device)
+    )
     yield FakeTensorMode(allow_non_fake_inputs=True)
     patch.undo()
     style._jitter_on.cache_clear()
 
 
 def moved(network: nn.Module) -> nn.Module:
-    """The network with fake parameters and buffers on the GPU (fake tensors cannot be swapped in by `Module.to`)."""
+    """The network with fake parameters and buffers on the GPU (fake tensors cannot be swapped in by
+    `Module.to`)."""
     for module in network.modules():
         for name, value in [*module._parameters.items()]:
-            module._parameters[name] = value if value is None else nn.Parameter(torch.empty(value.shape, device=GPU))
+            module._parameters[name] = (
+                value if value is None else nn.Parameter(torch.empty(value.shape, device=GPU))
+            )
         for name, value in [*module._buffers.items()]:
-            module._buffers[name] = value if value is None else torch.empty(value.shape, dtype=value.dtype, device=GPU)
+            module._buffers[name] = (
+                value if value is None else torch.empty(value.shape, dtype=value.dtype, device=GPU)
+            )
     return network
 
 
@@ -93,9 +109,11 @@ def zeros(*shape: int) -> torch.Tensor:
 
 def shown(transform: str | None = None, **more) -> dict:
     return {
-        "images": zeros(SLICES, SIZE, SIZE), "masks": zeros(SLICES, SIZE, SIZE), "loss": objectives.dice_ce(False),
+        "images": zeros(SLICES, SIZE, SIZE),
+        "masks": zeros(SLICES, SIZE, SIZE),
+        "loss": objectives.dice_ce(False),
         "augment": make_augmenter(transform, **more) if transform else None,
-    }  # fmt: skip
+    }
 
 
 def variants(**more) -> dict:
@@ -105,17 +123,30 @@ def variants(**more) -> dict:
 def filtered() -> dict:
     data = shown()
     agreement = np.random.default_rng(0).random((4, SLICES), np.float32)
-    return data | variants(variants=SampleFilter(agreement, 0.3, GPU).over(zeros(4, SLICES, SIZE, SIZE), data["images"]))
+    return data | variants(
+        variants=SampleFilter(agreement, 0.3, GPU).over(
+            zeros(4, SLICES, SIZE, SIZE), data["images"]
+        )
+    )
 
 
 OBJECTIVES = {
-    **{f"real, {name}": lambda name=name: objectives.RealObjective(**shown(name)) for name in ("none", *TRANSFORMS)},
+    **{
+        f"real, {name}": lambda name=name: objectives.RealObjective(**shown(name))
+        for name in ("none", *TRANSFORMS)
+    },
     "real, renormalised": lambda: objectives.RealObjective(**shown("deepstack", renormalise=True)),
     "merged images": lambda: objectives.MergedImages(**shown(), **variants(patch_size=8)),
-    "merged images, all variants": lambda: objectives.MergedImages(**shown(), **variants(patch_size=8, all_variants=True)),
+    "merged images, all variants": lambda: objectives.MergedImages(
+        **shown(), **variants(patch_size=8, all_variants=True)
+    ),
     "merged images, filtered": lambda: objectives.MergedImages(**filtered(), patch_size=8),
-    "merged logits": lambda: objectives.MergedLogits(**shown("deepstack"), **variants(patch_size=8)),
-    "joined pairs": lambda: objectives.JoinedPairs(**shown(), **variants(variant_masks=zeros(4, SLICES, SIZE, SIZE))),
+    "merged logits": lambda: objectives.MergedLogits(
+        **shown("deepstack"), **variants(patch_size=8)
+    ),
+    "joined pairs": lambda: objectives.JoinedPairs(
+        **shown(), **variants(variant_masks=zeros(4, SLICES, SIZE, SIZE))
+    ),
 }
 
 
@@ -134,11 +165,21 @@ def test_a_step_of_the_segmenter_stays_on_the_gpu_and_waits_for_nothing(gpu, nam
 def test_every_network_stays_on_the_gpu(gpu, architecture):
     network = build(architecture, SIZE)
     with gpu:
-        loss, _ = objectives.RealObjective(**shown())(moved(network), torch.arange(BATCH, device=GPU), GpuGenerator())
+        loss, _ = objectives.RealObjective(**shown())(
+            moved(network), torch.arange(BATCH, device=GPU), GpuGenerator()
+        )
     assert loss.device == GPU
 
 
-MORE = {"as it is": {}, "every change": {"style": True, "edge_warp": 0.04, "edge_thinning": 0.3, "rotation_degrees": 20.0}}
+MORE = {
+    "as it is": {},
+    "every change": {
+        "style": True,
+        "edge_warp": 0.04,
+        "edge_thinning": 0.3,
+        "rotation_degrees": 20.0,
+    },
+}
 
 
 @pytest.mark.parametrize("preset", ["smoke", "compact"])
@@ -146,11 +187,18 @@ MORE = {"as it is": {}, "every change": {"style": True, "edge_warp": 0.04, "edge
 def test_a_step_of_the_generator_stays_on_the_gpu_and_waits_for_nothing(gpu, preset, more):
     settings = GeneratorSettings(**generator_numbers(preset, "emitdiff") | MORE[more])
     stack, prompt = np.zeros((SLICES, SIZE, SIZE), np.uint8), "MRI, prostate, whole gland"
-    data = TrainingSlices(stack, stack, stack, [prompt] * SLICES, [f"case_{row}/z1" for row in range(SLICES)])
-    vocabulary = Vocabulary.of([STYLE, *(join_phrase(prompt, phrase) for phrase in AUGMENTATION_PHRASES)])
+    data = TrainingSlices(
+        stack, stack, stack, [prompt] * SLICES, [f"case_{row}/z1" for row in range(SLICES)]
+    )
+    vocabulary = Vocabulary.of(
+        [STYLE, *(join_phrase(prompt, phrase) for phrase in AUGMENTATION_PHRASES)]
+    )
     network = EmitDiffNetwork(settings, SIZE, vocabulary, SLICES)
     with gpu:
-        batches, rows = TrainingBatches(moved(network), vocabulary, data, GPU), torch.arange(BATCH, device=GPU)
+        batches, rows = (
+            TrainingBatches(moved(network), vocabulary, data, GPU),
+            torch.arange(BATCH, device=GPU),
+        )
         batches.loss(rows, GpuGenerator())  # the first step may send what all steps use
         waits = Waits()
         with waits:
@@ -163,10 +211,16 @@ def test_a_step_of_the_unconditional_generator_stays_on_the_gpu_and_waits_for_no
     network = PairNetwork(settings, SIZE)
     with gpu:
         moved(network)
-        pairs, shares, rng = torch.zeros(BATCH, 2, SIZE, SIZE, device=GPU), diffusion.signal_shares(GPU), GpuGenerator()
+        pairs, shares, rng = (
+            torch.zeros(BATCH, 2, SIZE, SIZE, device=GPU),
+            diffusion.signal_shares(GPU),
+            GpuGenerator(),
+        )
         waits = Waits()
         with waits:
-            grid = diffusion.to_grid(slice_augmentation.random_geometry(pairs, settings, rng), settings.unshuffle)
+            grid = diffusion.to_grid(
+                slice_augmentation.random_geometry(pairs, settings, rng), settings.unshuffle
+            )
             importance = diffusion.organ_importance(pairs[:, 1:], settings).repeat(1, 2, 1, 1)
             loss = diffusion.denoising_loss(network, grid, importance, shares, settings, rng)
     assert (loss.device, waits.found) == (GPU, [])
@@ -179,10 +233,13 @@ def test_a_step_of_stable_diffusion_stays_on_the_gpu_and_waits_for_nothing(gpu, 
     side, (numbers, batch) = tiny_stable.SIZE // parts.latent_factor, ((0, 1), 2)
     with gpu:
         drawn = Drawn(
-            numbers, *torch.zeros(2, batch, 1, tiny_stable.SIZE, tiny_stable.SIZE), *torch.zeros(2, batch, 4, side, side),
+            numbers,
+            *torch.zeros(2, batch, 1, tiny_stable.SIZE, tiny_stable.SIZE),
+            *torch.zeros(2, batch, 4, side, side),
             *torch.zeros(2, batch, dtype=torch.long),
-        )  # fmt: skip
-        loss = object.__new__(training._Loss)  # as its constructor leaves it, which moves real parts
+        )
+        # as its constructor leaves it, which moves real parts
+        loss = object.__new__(training._Loss)
         loss.vae, loss.schedule, loss.latent = moved(parts.vae), parts.schedule, (4, side, side)
         loss.text = torch.empty(2, tiny_stable.LIMIT, tiny_stable.WIDTH, device=GPU)
         loss.kept = dict.fromkeys(numbers, torch.zeros(2, 4, side, side)) if kept else None
@@ -196,7 +253,12 @@ def test_a_step_of_stable_diffusion_stays_on_the_gpu_and_waits_for_nothing(gpu, 
 def test_waits_are_found(gpu):
     with gpu:
         there, here = torch.zeros(4, device=GPU), torch.zeros(4)
-        for copy in (lambda: here.to(GPU), lambda: there[here.long()], lambda: there.copy_(here), lambda: there.cpu()):
+        for copy in (
+            lambda: here.to(GPU),
+            lambda: there[here.long()],
+            lambda: there.copy_(here),
+            lambda: there.cpu(),
+        ):
             waits = Waits()
             with waits:
                 copy()

@@ -1,12 +1,14 @@
 """Step rate of augmented training against un-augmented training, transform by transform.
 
-    python tests/bench/bench_augment.py [--device cpu] [--size 128] [--batch 8] [--rounds 12] [--protocol released]
+    python tests/bench/bench_augment.py [--device cpu] [--size 128] [--batch 8] [--rounds 12] \\
+        [--protocol released]
         [--json FILE] [--compare FILE] [--quick]
 
-A step is augmentation, forward and backward pass of attention-unet, cross-entropy and AdamW. Rounds are interleaved
-(one step of each transform in turn), so that a busy machine slows all alike; the ratio is of the medians. Wanted: at
-least 0.8 for every single transform on the CPU at 128 px and a batch of 8. --quick (the gate of CI): 64 px, CPU seconds
-of one thread. On a GPU: --device cuda --size 384.
+A step is augmentation, forward and backward pass of attention-unet, cross-entropy and AdamW. Rounds
+are interleaved (one step of each transform in turn), so that a busy machine slows all alike; the
+ratio is of the medians. Wanted: at least 0.8 for every single transform on the CPU at 128 px and a
+batch of 8. --quick (the gate of CI): 64 px, CPU seconds of one thread. On a GPU: --device cuda
+--size 384.
 """
 
 import argparse
@@ -27,12 +29,16 @@ from tests.bench import ratios
 def measure(options: argparse.Namespace) -> ratios.Ratios:
     """Prints the table; the ratios of its rows."""
     rng = torch.Generator().manual_seed(0)
-    images = torch.rand(options.batch, 1, options.size, options.size, generator=rng).to(options.device)
+    images = torch.rand(options.batch, 1, options.size, options.size, generator=rng).to(
+        options.device
+    )
     masks = (images[:, 0] > 0.7).to(torch.uint8)
     network = build("attention-unet", options.size).to(options.device)
     optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3)
     names = ["none", *TRANSFORMS]
-    augmenters = {name: make_augmenter(name, renormalise=options.protocol == "released") for name in names}
+    augmenters = {
+        name: make_augmenter(name, renormalise=options.protocol == "released") for name in names
+    }
     augment_s: dict[str, list[float]] = {name: [] for name in names}
     step_s: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(options.rounds + 2):
@@ -45,8 +51,13 @@ def measure(options: argparse.Namespace) -> ratios.Ratios:
             optimiser.step()
             augment_s[name].append(middle - start)
             step_s[name].append(ratios.now(options.device, options.cpu_time) - start)
-    print(f"attention-unet, {options.size} px, batch {options.batch}, {options.device}, {options.protocol},")
-    print(f"{torch.get_num_threads()} threads, {options.rounds} rounds after 2 of warm-up; medians\n")
+    print(
+        f"attention-unet, {options.size} px, batch {options.batch}, {options.device},"
+        f" {options.protocol},"
+    )
+    print(
+        f"{torch.get_num_threads()} threads, {options.rounds} rounds after 2 of warm-up; medians\n"
+    )
     print(f"{'transform':16}{'augment ms':>12}{'step ms':>10}{'step rate vs none':>20}")
     plain_s = statistics.median(step_s["none"][2:])
     found = {}
@@ -54,13 +65,17 @@ def measure(options: argparse.Namespace) -> ratios.Ratios:
         augment, step = (statistics.median(seconds[name][2:]) for seconds in (augment_s, step_s))
         print(f"{name:16}{augment * 1e3:12.1f}{step * 1e3:10.1f}{plain_s / step:20.3f}")
         if name != "none":
-            found[f"augment {name}, {options.size} px {options.device}: step rate / none"] = plain_s / step
+            found[f"augment {name}, {options.size} px {options.device}: step rate / none"] = (
+                plain_s / step
+            )
     print()
     return found
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--size", type=int, default=128, help="pixels")
     parser.add_argument("--batch", type=int, default=8)

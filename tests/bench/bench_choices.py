@@ -1,23 +1,28 @@
 """What each way of computing is worth, measured alone: why the loops use it, or do not.
 
-    python tests/bench/bench_choices.py [--parts segmenter,generator,sampler,sampler-stable,variants,variants-stable]
-        [--architecture attention-unet] [--size 128] [--device cpu] [--rounds 5] [--compile] [--cpu-time]
+    python tests/bench/bench_choices.py \\
+        [--parts segmenter,generator,sampler,sampler-stable,variants,variants-stable] \\
+        [--architecture attention-unet] [--size 128] [--device cpu] [--rounds 5] [--compile] \\
+        [--cpu-time]
 
-Every row is the plain way (float32, contiguous, single-tensor AdamW) with one thing changed; the rows take turns, and a
-ratio is the median over the rounds of the plain way's time over the row's, so that above 1 it pays. segmenter: a training
-step of 8 slices. generator: a training step of 8 slices of the one of preset `smoke`, with what is drawn and changed for
-it, which is plain with square windows (box_mean.py). sampler: one denoising step of 32 slices by the generator of
-preset `compact`, without guidance. sampler-stable: the same by "small" Stable Diffusion of made_stable.py, batch 8.
-variants, variants-stable: four variants, each of 20 slices by the generator of preset `compact` or of 4 by "small" Stable
-Diffusion, two steps each: every variant by itself, or in a row as one worker computes them (benchmark/stages/carry_over.py).
---compile adds torch.compile, minutes of compiling on a CPU; on a GPU also with CUDA graphs and beside bfloat16.
+Every row is the plain way (float32, contiguous, single-tensor AdamW) with one thing changed; the
+rows take turns, and a ratio is the median over the rounds of the plain way's time over the row's,
+so that above 1 it pays. segmenter: a training step of 8 slices. generator: a training step of 8
+slices of the one of preset `smoke`, with what is drawn and changed for it, which is plain with
+square windows (box_mean.py). sampler: one denoising step of 32 slices by the generator of preset
+`compact`, without guidance. sampler-stable: the same by "small" Stable Diffusion of made_stable.py,
+batch 8. variants, variants-stable: four variants, each of 20 slices by the generator of preset
+`compact` or of 4 by "small" Stable Diffusion, two steps each: every variant by itself, or in a row
+as one worker computes them (benchmark/stages/carry_over.py). --compile adds torch.compile, minutes
+of compiling on a CPU; on a GPU also with CUDA graphs and beside bfloat16.
 
-On one core of an AMD EPYC with AVX512-BF16, at 128 px (--cpu-time): the segmenter's step channels_last 1.00, bfloat16 1.69
-(both 1.52), fused AdamW 1.05, foreach 1.09; the generator's step separable windows 1.20, bfloat16 1.39 (both 1.70); a
-denoising step of `compact` channels_last 1.16, bfloat16 2.18 (both 2.22); of Stable Diffusion channels_last 0.90, bfloat16 1.42
-(both 1.14); variants in a row 0.96, of Stable Diffusion 1.48. Used on a CPU: fused AdamW, separable windows, bfloat16 for
-generators and for attention-unet (a setting for other segmenters, whose results it changes), rows of variants;
-channels_last on GPUs only.
+On one core of an AMD EPYC with AVX512-BF16, at 128 px (--cpu-time): the segmenter's step
+channels_last 1.00, bfloat16 1.69 (both 1.52), fused AdamW 1.05, foreach 1.09; the generator's step
+separable windows 1.20, bfloat16 1.39 (both 1.70); a denoising step of `compact` channels_last 1.16,
+bfloat16 2.18 (both 2.22); of Stable Diffusion channels_last 0.90, bfloat16 1.42 (both 1.14);
+variants in a row 0.96, of Stable Diffusion 1.48. Used on a CPU: fused AdamW, separable windows,
+bfloat16 for generators and for attention-unet (a setting for other segmenters, whose results it
+changes), rows of variants; channels_last on GPUs only.
 """
 
 import argparse
@@ -63,7 +68,9 @@ def segmenter(options: argparse.Namespace) -> dict[str, Work]:
     labels = (images[:, 0] > 0.7).long()
     loss_of = dice_ce(False)
 
-    def way(layout: dict, dtype: torch.dtype, optimiser: dict, compiled: dict | None = None) -> Work:
+    def way(
+        layout: dict, dtype: torch.dtype, optimiser: dict, compiled: dict | None = None
+    ) -> Work:
         network = build(options.architecture, options.size).to(options.device, **layout)
         given = images.to(**layout)
         adamw = torch.optim.AdamW(network.parameters(), lr=1e-3, **optimiser)
@@ -91,7 +98,9 @@ def segmenter(options: argparse.Namespace) -> dict[str, Work]:
     return ways | compilations(lambda *how: way(how[0], how[1], single, how[2]), options)
 
 
-def compilations(way: Callable[[dict, torch.dtype, dict], Work], options: argparse.Namespace) -> dict[str, Work]:
+def compilations(
+    way: Callable[[dict, torch.dtype, dict], Work], options: argparse.Namespace
+) -> dict[str, Work]:
     """The ways that --compile adds, of `way(layout, dtype, what torch.compile is told)`."""
     graphs = {"mode": "reduce-overhead"}
     found = {"compile": ({}, torch.float32, {})} if options.compile else {}
@@ -109,8 +118,16 @@ def generator(options: argparse.Namespace) -> dict[str, Work]:
     rng = np.random.default_rng(0)
     images, edges = rng.integers(0, 256, (2, 16, options.size, options.size), dtype=np.uint8)
     prompt = "MRI, prostate, whole gland"
-    data = TrainingSlices(images, (images > 200).astype(np.uint8), edges, [prompt] * 16, [f"case/z{n}" for n in range(16)])
-    vocabulary = Vocabulary.of([STYLE, *(join_phrase(prompt, phrase) for phrase in ("", *AUGMENTATION_PHRASES))])
+    data = TrainingSlices(
+        images,
+        (images > 200).astype(np.uint8),
+        edges,
+        [prompt] * 16,
+        [f"case/z{n}" for n in range(16)],
+    )
+    vocabulary = Vocabulary.of(
+        [STYLE, *(join_phrase(prompt, phrase) for phrase in ("", *AUGMENTATION_PHRASES))]
+    )
     device = torch.device(options.device)
 
     def square_mean(planes: torch.Tensor, margin: int) -> torch.Tensor:
@@ -119,8 +136,12 @@ def generator(options: argparse.Namespace) -> dict[str, Work]:
     def square_near(masks: torch.Tensor, margin: int) -> torch.Tensor:
         return F.max_pool2d(masks, 2 * margin + 1, 1, margin) > 0
 
-    def way(dtype: torch.dtype, mean: Callable, near: Callable, compiled: dict | None = None) -> Work:
-        state = start_training(EmitDiffNetwork(settings, options.size, vocabulary, 16), settings, 0, device)
+    def way(
+        dtype: torch.dtype, mean: Callable, near: Callable, compiled: dict | None = None
+    ) -> Work:
+        state = start_training(
+            EmitDiffNetwork(settings, options.size, vocabulary, 16), settings, 0, device
+        )
         if compiled is not None:
             state.network.compile(**compiled)
         batches = TrainingBatches(state.network, vocabulary, data, device)
@@ -142,7 +163,9 @@ def generator(options: argparse.Namespace) -> dict[str, Work]:
         "separable windows": way(torch.float32, *separable),
         "bfloat16": way(torch.bfloat16, square_mean, square_near),
         "bfloat16, separable windows": way(torch.bfloat16, *separable),
-    } | compilations(lambda layout, dtype, compiled: way(dtype, *separable, compiled), options)  # the layout is the device's
+    } | compilations(
+        lambda layout, dtype, compiled: way(dtype, *separable, compiled), options
+    )  # the layout is the device's
 
 
 def sampler(options: argparse.Namespace) -> dict[str, Work]:
@@ -159,7 +182,9 @@ def sampler(options: argparse.Namespace) -> dict[str, Work]:
         return EmitDiffNetwork(settings, options.size, vocabulary, 1)
 
     styles = torch.zeros(32, style.WIDTH * settings.style, device=options.device)
-    return denoising(make, (grid, torch.full((32,), 500, device=options.device), edges, text, styles), options)
+    return denoising(
+        make, (grid, torch.full((32,), 500, device=options.device), edges, text, styles), options
+    )
 
 
 def sampler_stable(options: argparse.Namespace) -> dict[str, Work]:
@@ -174,7 +199,9 @@ def sampler_stable(options: argparse.Namespace) -> dict[str, Work]:
     return denoising(lambda: parts.pop().denoiser, tuple(given), options)
 
 
-def denoising(make: Callable[[], torch.nn.Module], given: tuple, options: argparse.Namespace) -> dict[str, Work]:
+def denoising(
+    make: Callable[[], torch.nn.Module], given: tuple, options: argparse.Namespace
+) -> dict[str, Work]:
     """Ways of calling the network that `make` returns."""
 
     def way(layout: dict, dtype: torch.dtype, compiled: dict | None = None) -> Work:
@@ -202,7 +229,9 @@ def denoising(make: Callable[[], torch.nn.Module], given: tuple, options: argpar
 def variants(options: argparse.Namespace) -> dict[str, Work]:
     """Ways of four variants by the generator from scratch."""
     folder = tempfile.TemporaryDirectory()  # it goes with the last of its readers
-    settings = GeneratorSettings(**GENERATOR_NUMBERS["compact"]["emitdiff"] | {"steps": 1, "batch": 1})
+    settings = GeneratorSettings(
+        **GENERATOR_NUMBERS["compact"]["emitdiff"] | {"steps": 1, "batch": 1}
+    )
     given = made_conditions(20, options.size)
     slices = TrainingSlices(given.masks * 200, given.masks, given.edges, given.prompts, given.ids)
     device = torch.device(options.device)
@@ -215,16 +244,23 @@ def variants_stable(options: argparse.Namespace) -> dict[str, Work]:
     """Ways of four variants by Stable Diffusion."""
     folder = tempfile.TemporaryDirectory()
     settings = save_model("small", Path(folder.name))
-    sampling = StableSampling(**generator_numbers("paper", "stable-diffusion")["sampling"] | {"steps": 2})
+    sampling = StableSampling(
+        **generator_numbers("paper", "stable-diffusion")["sampling"] | {"steps": 2}
+    )
     device = torch.device(options.device)
     return in_turn(
-        lambda: StableDiffusion(Path(folder.name), settings, options.size, device), made_conditions(4, options.size),
-        sampling, options,
-    )  # fmt: skip
+        lambda: StableDiffusion(Path(folder.name), settings, options.size, device),
+        made_conditions(4, options.size),
+        sampling,
+        options,
+    )
 
 
 def in_turn(
-    load: Callable[[], Generator], conditions: Conditions, sampling: Frozen, options: argparse.Namespace
+    load: Callable[[], Generator],
+    conditions: Conditions,
+    sampling: Frozen,
+    options: argparse.Namespace,
 ) -> dict[str, Work]:
     """Ways of computing four variants one after the other."""
     at_once = batch_size(options.size, options.device)
@@ -232,40 +268,69 @@ def in_turn(
 
     def alone() -> None:
         for variant in wanted:
-            sample_all(load(), variant, key="bench", sampling=sampling, check=lambda *batch: None, at_once=at_once)
+            sample_all(
+                load(),
+                variant,
+                key="bench",
+                sampling=sampling,
+                check=lambda *batch: None,
+                at_once=at_once,
+            )
 
     def row() -> None:
         generator, early = load(), {}
         for place, variant in enumerate(wanted):
             sample_all(
-                generator, variant, key="bench", sampling=sampling, check=lambda *batch: None,
-                following=wanted[place + 1 :], early=early, at_once=at_once,
-            )  # fmt: skip
+                generator,
+                variant,
+                key="bench",
+                sampling=sampling,
+                check=lambda *batch: None,
+                following=wanted[place + 1 :],
+                early=early,
+                at_once=at_once,
+            )
 
     return {"plain": alone, "in a row": row}
 
 
 PARTS = {
-    "segmenter": segmenter, "generator": generator, "sampler": sampler, "sampler-stable": sampler_stable,
-    "variants": variants, "variants-stable": variants_stable,
-}  # fmt: skip
+    "segmenter": segmenter,
+    "generator": generator,
+    "sampler": sampler,
+    "sampler-stable": sampler_stable,
+    "variants": variants,
+    "variants-stable": variants_stable,
+}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--parts", default=",".join(PARTS))
     parser.add_argument("--architecture", default="attention-unet", help="of the segmenter")
     parser.add_argument("--size", type=int, default=128, help="pixels")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--compile", action="store_true")
-    parser.add_argument("--cpu-time", action="store_true", help="CPU seconds instead of the clock's, on a busy machine")
+    parser.add_argument(
+        "--cpu-time",
+        action="store_true",
+        help="CPU seconds instead of the clock's, on a busy machine",
+    )
     options = parser.parse_args()
-    print(f"{options.size} px, {options.device}, {torch.get_num_threads()} threads, {options.rounds} rounds after 1; medians\n")
+    print(
+        f"{options.size} px, {options.device}, {torch.get_num_threads()} threads, {options.rounds}"
+        f" rounds after 1; medians\n"
+    )
     print(f"{'part':18}{'way':28}{'ms':>10}{'plain / way':>14}")
     for part in options.parts.split(","):
         ways = PARTS[part](options)
-        rounds = [{name: seconds(work, options) for name, work in ways.items()} for _ in range(options.rounds + 1)]
+        rounds = [
+            {name: seconds(work, options) for name, work in ways.items()}
+            for _ in range(options.rounds + 1)
+        ]
         for name in ways:
             taken = statistics.median(one[name] for one in rounds[1:])
             ratio = statistics.median(one["plain"] / one[name] for one in rounds[1:])

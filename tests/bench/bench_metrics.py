@@ -2,15 +2,17 @@
 
     python tests/bench/bench_metrics.py [--repeats 5] [--json FILE] [--compare FILE] [--quick]
 
-Ours: every column of benchmark/metrics/case.py from one call. MedPy: hd95 and assd on the whole arrays, as the authors'
-release calls them (Q24). MONAI: hd95, assd and surface dice. surface-distance (s-d): one distance computation, then
-robust Hausdorff, average distance and surface dice; it measures surface elements, so its values differ by definition,
-while MedPy's and MONAI's are asserted equal to ours.
+Ours: every column of benchmark/metrics/case.py from one call. MedPy: hd95 and assd on the whole
+arrays, as the authors' release calls them (Q24). MONAI: hd95, assd and surface dice.
+surface-distance (s-d): one distance computation, then robust Hausdorff, average distance and
+surface dice; it measures surface elements, so its values differ by definition, while MedPy's and
+MONAI's are asserted equal to ours.
 
-Masks are those of a usual segmenter: the truth displaced and ragged, with one false island. Tools run in turn within
-one process that is pinned to one core; times are medians of CPU seconds (user and system), which other work on the
-machine hardly changes; the slow tools get fewer repeats. Wanted, ours against MedPy: 100x on the CT volume, 10x on
-the MRI volume, 10x on the image. --quick (the gate of CI): without the CT volume, on which MedPy needs minutes.
+Masks are those of a usual segmenter: the truth displaced and ragged, with one false island. Tools
+run in turn within one process that is pinned to one core; times are medians of CPU seconds (user
+and system), which other work on the machine hardly changes; the slow tools get fewer repeats.
+Wanted, ours against MedPy: 100x on the CT volume, 10x on the MRI volume, 10x on the image. --quick
+(the gate of CI): without the CT volume, on which MedPy needs minutes.
 """
 
 import argparse
@@ -27,7 +29,11 @@ import numpy as np
 import surface_distance
 import torch
 from medpy.metric import binary as medpy
-from monai.metrics import compute_average_surface_distance, compute_hausdorff_distance, compute_surface_dice
+from monai.metrics import (
+    compute_average_surface_distance,
+    compute_hausdorff_distance,
+    compute_surface_dice,
+)
 from scipy.ndimage import binary_dilation, binary_erosion
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -36,17 +42,28 @@ from benchmark.metrics.case import CaseMetrics, case_metrics
 from tests.bench import ratios
 
 TOLERANCE = 2.0
-CASES = {  # name: (shape, spacing in mm, centre and radii of the truth in voxels, wanted ratio to MedPy)
+# name: (shape, spacing in mm, centre and radii of the truth in voxels, wanted ratio to MedPy)
+CASES = {
     "CT spleen 100x512x512": ((100, 512, 512), (5.0, 0.8, 0.8), (52, 250, 370), (14, 62, 44), 100),
-    "MRI prostate 20x320x320": ((20, 320, 320), (3.6, 0.625, 0.625), (10, 165, 160), (7, 38, 45), 10),
+    "MRI prostate 20x320x320": (
+        (20, 320, 320),
+        (3.6, 0.625, 0.625),
+        (10, 165, 160),
+        (7, 38, 45),
+        10,
+    ),
     "ultrasound 384x384": ((384, 384), (1.0, 1.0), (170, 200), (45, 60), 10),
 }
 SLOW_S = 2.0
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=5, help="of MedPy; the fast tools get four times as many")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--repeats", type=int, default=5, help="of MedPy; the fast tools get four times as many"
+    )
     parser.add_argument("--quick", action="store_true", help="the gate of CI")
     ratios.add_options(parser)
     options = parser.parse_args()
@@ -55,7 +72,9 @@ def main() -> None:
     torch.set_num_threads(1)
     if options.quick:  # times are CPU seconds in any case
         options.repeats = 3
-    cases = {name: case for name, case in CASES.items() if not (options.quick and name.startswith("CT"))}
+    cases = {
+        name: case for name, case in CASES.items() if not (options.quick and name.startswith("CT"))
+    }
     ratios.finish(lambda: measure(cases, options), options)
 
 
@@ -70,16 +89,21 @@ def measure(cases: dict[str, tuple], options: argparse.Namespace) -> ratios.Rati
         faster = {tool: seconds[tool] / seconds["ours"] for tool in seconds if tool != "ours"}
         found |= {f"metrics {name}: {tool} / ours": ratio for tool, ratio in faster.items()}
         times = "".join(
-            f"{seconds[tool] * 1e3:{width}.1f}" for tool, width in zip(seconds, (9, 10, 10, 9), strict=True)
+            f"{seconds[tool] * 1e3:{width}.1f}"
+            for tool, width in zip(seconds, (9, 10, 10, 9), strict=True)
         )
         verdict = "reached" if faster["medpy"] >= wanted else "MISSED"
-        print(f"{name:26}{times}   {', '.join(f'{r:.1f}x' for r in faster.values())} (MedPy {wanted}x wanted: {verdict})")
+        print(
+            f"{name:26}{times}   {', '.join(f'{r:.1f}x' for r in faster.values())} (MedPy"
+            f" {wanted}x wanted: {verdict})"
+        )
     print()
     return found
 
 
 def masks(shape, centre, radii) -> tuple[np.ndarray, np.ndarray]:
-    """Truth and prediction, bool: a lobed ellipsoid; the same displaced, with a ragged border and one false island."""
+    """Truth and prediction, bool: a lobed ellipsoid; the same displaced, with a ragged border and
+    one false island."""
     rng = np.random.default_rng(0)
     axes = np.ogrid[tuple(slice(n) for n in shape)]
 
@@ -91,7 +115,9 @@ def masks(shape, centre, radii) -> tuple[np.ndarray, np.ndarray]:
     truth, prediction = blob(0), blob(2)
     border = binary_dilation(prediction) & ~binary_erosion(prediction)
     prediction ^= border & (rng.random(shape) < 0.25)
-    island = tuple(slice(c + int(1.3 * r), c + int(1.3 * r) + 3) for c, r in zip(centre, radii, strict=True))
+    island = tuple(
+        slice(c + int(1.3 * r), c + int(1.3 * r) + 3) for c, r in zip(centre, radii, strict=True)
+    )
     prediction[island] = True
     return truth, prediction
 
@@ -99,8 +125,13 @@ def masks(shape, centre, radii) -> tuple[np.ndarray, np.ndarray]:
 def race(prediction: np.ndarray, truth: np.ndarray, spacing, repeats: int) -> dict[str, float]:
     """Median CPU seconds per tool, after one untimed call that checks its values against ours."""
     tools: dict[str, Callable[[], object]] = {
-        "ours": lambda: case_metrics(prediction, truth, spacing, empty_policy="penalty", nsd_tolerance=TOLERANCE),
-        "medpy": lambda: (medpy.hd95(prediction, truth, spacing), medpy.assd(prediction, truth, spacing)),
+        "ours": lambda: case_metrics(
+            prediction, truth, spacing, empty_policy="penalty", nsd_tolerance=TOLERANCE
+        ),
+        "medpy": lambda: (
+            medpy.hd95(prediction, truth, spacing),
+            medpy.assd(prediction, truth, spacing),
+        ),
         "monai": lambda: run_monai(prediction, truth, spacing),
         "surface_distance": lambda: run_surface_distance(prediction, truth, spacing),
     }
@@ -125,7 +156,9 @@ def run_monai(prediction: np.ndarray, truth: np.ndarray, spacing) -> tuple[float
     )
 
 
-def run_surface_distance(prediction: np.ndarray, truth: np.ndarray, spacing) -> tuple[float, object, float]:
+def run_surface_distance(
+    prediction: np.ndarray, truth: np.ndarray, spacing
+) -> tuple[float, object, float]:
     distances = surface_distance.compute_surface_distances(truth, prediction, spacing)
     return (
         surface_distance.compute_robust_hausdorff(distances, 95),
@@ -134,8 +167,11 @@ def run_surface_distance(prediction: np.ndarray, truth: np.ndarray, spacing) -> 
     )
 
 
-def check(ours: CaseMetrics, from_medpy: tuple[float, float], from_monai: tuple[float, float, float]) -> None:
-    """MedPy to 1e-6 of the value; MONAI's float32 percentile to 1e-4, its mean and share to 1e-6."""
+def check(
+    ours: CaseMetrics, from_medpy: tuple[float, float], from_monai: tuple[float, float, float]
+) -> None:
+    """MedPy to 1e-6 of the value; MONAI's float32 percentile to 1e-4, its mean and share to
+    1e-6."""
     np.testing.assert_allclose((ours.hd95, ours.assd), from_medpy, rtol=1e-6)
     np.testing.assert_allclose(ours.hd95_max, from_monai[0], rtol=1e-4)
     np.testing.assert_allclose((ours.assd, ours.nsd), from_monai[1:], rtol=1e-6)

@@ -1,12 +1,14 @@
-"""Time of planning, walking, `status`, forecast, collecting garbage and `report` on 1,000, 3,000 and 10,000 runs.
+"""Time of planning, walking, `status`, forecast, collecting garbage and `report` on 1,000, 3,000
+and 10,000 runs.
 
     python -m tests.bench.bench_scale [RUNS ...]
 
-The runs differ by method, transform, patch size, fold and seed, as suites do; every finished run has a record of 40
-case rows and a training curve, and all its manifests, made by this program without computing anything. `report` is a
-process of its own over the records alone (no pictures of stages), start included.
-Prints one row per size: seconds, and in brackets those of the processor, which other programs change little; and the
-overhead of the harness per stage: empty stages through the inline engine, with the time that fsync takes of it.
+The runs differ by method, transform, patch size, fold and seed, as suites do; every finished run
+has a record of 40 case rows and a training curve, and all its manifests, made by this program
+without computing anything. `report` is a process of its own over the records alone (no pictures of
+stages), start included. Prints one row per size: seconds, and in brackets those of the processor,
+which other programs change little; and the overhead of the harness per stage: empty stages through
+the inline engine, with the time that fsync takes of it.
 """
 
 import io
@@ -42,42 +44,79 @@ from benchmark.terminal import console
 ROOT = Path(__file__).resolve().parents[2]
 EPOCHS = 60
 SETS = ("phantom_cases=120",)  # a third of them tests: 40 rows a record
-TRANSFORMS = ("contrast", "gamma", "brightness", "noise", "resolution", "mirror", "rotate", "scale", "deepstack")
+TRANSFORMS = (
+    "contrast",
+    "gamma",
+    "brightness",
+    "noise",
+    "resolution",
+    "mirror",
+    "rotate",
+    "scale",
+    "deepstack",
+)
 
 
 def requests(runs: int) -> list[Request]:
-    """About `runs` runs: classic, unconditional and emitdiff, three folds, as many seeds as it takes."""
+    """About `runs` runs: classic, unconditional and emitdiff, three folds, as many seeds as it
+    takes."""
     base = {"dataset": "prostate", "source": "phantom", "folds": None, "sets": SETS}
     kinds = [Request(method="none", **base)]
     kinds += [Request(method="classic", transform=transform, **base) for transform in TRANSFORMS]
     kinds += [Request(method="unconditional", alpha=alpha / 10, **base) for alpha in range(10)]
-    kinds += [Request(method="emitdiff", patch_size=patch, **base) for patch in (1, 2, 4, 8, 16, 32, 64)]
+    kinds += [
+        Request(method="emitdiff", patch_size=patch, **base) for patch in (1, 2, 4, 8, 16, 32, 64)
+    ]
     seeds = tuple(range(-(-runs // (3 * len(kinds)))))
     return [Request(**{**vars(kind), "seeds": seeds}) for kind in kinds]
 
 
 def fill(store: Store, plans: list, locations: dict) -> None:
-    """Writes the manifests, plans, runs and records that computing would have left, without waiting for the disk."""
+    """Writes the manifests, plans, runs and records that computing would have left, without waiting
+    for the disk."""
     from benchmark.commands.run import _write_plan
 
-    tested = {node.key: node.spec["cases"] for node in unique_nodes(plans) if node.stage == "predict"}
+    tested = {
+        node.key: node.spec["cases"] for node in unique_nodes(plans) if node.stage == "predict"
+    }
     told = provenance("cpu")
-    results = {"fit-segmenter": {"steps": 1, "presented": {"real": 1, "synthetic": 0}}, "prepare": {"notes": []}}
+    results = {
+        "fit-segmenter": {"steps": 1, "presented": {"real": 1, "synthetic": 0}},
+        "prepare": {"notes": []},
+    }
 
     def work(node):
         def write(folder: Path) -> dict:
             rows = _rows(node.key, tested[node.inputs["predict"]]) if node.stage == "score" else []
-            (folder / ("cases.json" if node.stage == "score" else "artefact.json")).write_text(json.dumps(rows))
+            (folder / ("cases.json" if node.stage == "score" else "artefact.json")).write_text(
+                json.dumps(rows)
+            )
             if node.stage == "synthesize":
-                (folder / IDS_FILE).write_text(json.dumps([f"{case}/z000" for case in node.spec["cases"]]))
+                (folder / IDS_FILE).write_text(
+                    json.dumps([f"{case}/z000" for case in node.spec["cases"]])
+                )
             if node.stage == "fit-segmenter":
-                lines = [f"{epoch},{10 * epoch},{1 / epoch},{1 - 1 / (1 + epoch)}" for epoch in range(1, EPOCHS + 1)]
-                (folder / "curve.csv").write_text("\n".join(["epoch,step,loss,dice", *lines]) + "\n")
-            cost = {"seconds": 1.0, "peak_memory_mb": 500.0, "gpu_memory_mb": 0.0, "machine": "made"}
+                lines = [
+                    f"{epoch},{10 * epoch},{1 / epoch},{1 - 1 / (1 + epoch)}"
+                    for epoch in range(1, EPOCHS + 1)
+                ]
+                (folder / "curve.csv").write_text(
+                    "\n".join(["epoch,step,loss,dice", *lines]) + "\n"
+                )
+            cost = {
+                "seconds": 1.0,
+                "peak_memory_mb": 500.0,
+                "gpu_memory_mb": 0.0,
+                "machine": "made",
+            }
             return {
-                "version": node.version, "spec": node.spec, "inputs": node.inputs, "cost": cost, "provenance": told,
+                "version": node.version,
+                "spec": node.spec,
+                "inputs": node.inputs,
+                "cost": cost,
+                "provenance": told,
                 "results": results.get(node.stage, {}),
-            }  # fmt: skip
+            }
 
         return write
 
@@ -90,19 +129,39 @@ def fill(store: Store, plans: list, locations: dict) -> None:
 
 def _rows(key: str, cases: Sequence[str]) -> list[dict]:
     """Case rows that differ from run to run."""
-    values = np.random.default_rng(int(key[:8], 16)).uniform(0.5, 0.95, (len(cases), len(METRICS))).round(6)
+    values = (
+        np.random.default_rng(int(key[:8], 16))
+        .uniform(0.5, 0.95, (len(cases), len(METRICS)))
+        .round(6)
+    )
     return [
-        {"case": case, "unit": "mm", **dict(zip(METRICS, map(float, values[number]), strict=True)),
-         "truth_voxels": 100, "prediction_voxels": 90, "missed": False, "empty_truth": False}
+        {
+            "case": case,
+            "unit": "mm",
+            **dict(zip(METRICS, map(float, values[number]), strict=True)),
+            "truth_voxels": 100,
+            "prediction_voxels": 90,
+            "missed": False,
+            "empty_truth": False,
+        }
         for number, case in enumerate(cases)
-    ]  # fmt: skip
+    ]
 
 
 def report(store: Store, folder: Path) -> str:
-    """Seconds, processor seconds and peak GB (of all its processes together) of `cli.py report` over a store's records."""
+    """Seconds, processor seconds and peak GB (of all its processes together) of `cli.py report`
+    over a store's records."""
     alone = folder / "records-alone"
     shutil.copytree(store.root / "records", alone / "records")
-    words = [sys.executable, "cli.py", "report", "--store", str(alone), "--out", str(folder / "page")]
+    words = [
+        sys.executable,
+        "cli.py",
+        "report",
+        "--store",
+        str(alone),
+        "--out",
+        str(folder / "page"),
+    ]
     start = time.perf_counter()
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     process, peak = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL), 0.0
@@ -136,7 +195,8 @@ def _own_gb(process: int) -> float:
 
 
 def timed(work) -> tuple[str, object]:
-    """('seconds (of the processor)', what the work returns): on a busy machine the first says more of it than of the work."""
+    """('seconds (of the processor)', what the work returns): on a busy machine the first says more
+    of it than of the work."""
     start, used = time.perf_counter(), time.process_time()
     result = work()
     return f"{time.perf_counter() - start:.1f} s ({time.process_time() - used:.1f})", result
@@ -169,10 +229,12 @@ def measure(runs: int, folder: Path) -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     reported = report(store, folder)
     print(
-        f"{len(plans):6d} runs  {len(unique_nodes(plans)):6d} stages  plan {planning}  read records {reading}"
+        f"{len(plans):6d} runs  {len(unique_nodes(plans)):6d} stages  plan {planning}  read"
+        f" records {reading}"
         f"  walk {walk}  --dry-run {dry}  status {status}  gc {garbage}  (made in {filling})"
-        f"  peak {peak:.2f} GB  {reported}  load {os.getloadavg()[0]:.1f}", flush=True,
-    )  # fmt: skip
+        f"  peak {peak:.2f} GB  {reported}  load {os.getloadavg()[0]:.1f}",
+        flush=True,
+    )
     shutil.rmtree(store.root)
 
 
@@ -186,10 +248,20 @@ def overhead(folder: Path, stages: int = 200) -> None:
     store = Store(folder / "overhead")
     nodes = [Node("score", {"number": number}) for number in range(stages)]
     for node in nodes:
-        plan = {"stage": node.stage, "key": node.key, "version": 1, "spec": node.spec, "inputs": {}, "location": {}}
+        plan = {
+            "stage": node.stage,
+            "key": node.key,
+            "version": 1,
+            "spec": node.spec,
+            "inputs": {},
+            "location": {},
+        }
         store.write_plan(node.key, plan)
-    real.STAGES["score"] = lambda spec, inputs, out, context: (out / "a.json").write_text("{}") and {}
-    attempt.attempt(store, nodes[0].stage, nodes[0].key, Execution(), silent)  # imports torch, asks git once
+    real.STAGES["score"] = lambda spec, inputs, out, context: (
+        (out / "a.json").write_text("{}") and {}
+    )
+    # imports torch, asks git once
+    attempt.attempt(store, nodes[0].stage, nodes[0].key, Execution(), silent)
     waited = [0.0]
     fsync = os.fsync
 
@@ -211,7 +283,8 @@ def overhead(folder: Path, stages: int = 200) -> None:
     assert not failures
     per_stage = 1000 / (stages - 1)
     print(
-        f"harness overhead per inline stage: {seconds * per_stage:.1f} ms, of which fsync {waited[0] * per_stage:.1f} ms and"
+        f"harness overhead per inline stage: {seconds * per_stage:.1f} ms, of which fsync"
+        f" {waited[0] * per_stage:.1f} ms and"
         f" processor {used * per_stage:.1f} ms; load {os.getloadavg()[0]:.1f}"
     )
 

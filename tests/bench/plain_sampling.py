@@ -1,8 +1,10 @@
-"""Sampling as the pipelines of diffusers do it, one slice per call: what bench_sampling.py compares our samplers with.
+"""Sampling as the pipelines of diffusers do it, one slice per call: what bench_sampling.py compares
+our samplers with.
 
-Stable Diffusion has its pipeline in diffusers, which is used as it comes. The generator from scratch has none; `PlainEmitDiff`
-is one in their manner: every call encodes its prompt and the empty one, sets the schedule, and doubles the batch for
-guidance. Both get the starting noise that our sampler draws, so that they make the same images.
+Stable Diffusion has its pipeline in diffusers, which is used as it comes. The generator from
+scratch has none; `PlainEmitDiff` is one in their manner: every call encodes its prompt and the
+empty one, sets the schedule, and doubles the batch for guidance. Both get the starting noise that
+our sampler draws, so that they make the same images.
 """
 
 import numpy as np
@@ -19,7 +21,8 @@ from baselines.stable.settings import StableSampling
 
 
 class PlainEmitDiff:
-    """Float32, contiguous tensors. `conditions` are those of our sampler, `key` and `variant` 0 its noise."""
+    """Float32, contiguous tensors. `conditions` are those of our sampler, `key` and `variant` 0 its
+    noise."""
 
     def __init__(self, generator: EmitDiff, sampling: SamplingSettings, key: str):
         self.generator, self.network, self.device = generator, generator.network, generator.device
@@ -32,9 +35,13 @@ class PlainEmitDiff:
         guided = sampling.guidance_scale > 1
         texts = [*([""] if guided else []), conditions.prompts[row]]
         text = self.network.text(self.generator.vocabulary.encode(texts).to(self.device))
-        styles = self.generator._styles([conditions.ids[row]], [0], self.key, sampling.style).repeat(len(texts), 1)
+        styles = self.generator._styles(
+            [conditions.ids[row]], [0], self.key, sampling.style
+        ).repeat(len(texts), 1)
         rows = slice(row, row + 1)
-        edges = self.generator._edge_grid(conditions, rows, [0], self.key, sampling).repeat(len(texts), 1, 1, 1)
+        edges = self.generator._edge_grid(conditions, rows, [0], self.key, sampling).repeat(
+            len(texts), 1, 1, 1
+        )
         scheduler = diffusion.make_sampler(sampling, settings.prediction)
         scheduler.set_timesteps(sampling.steps, device=self.device)  # as a pipeline does
         ids, shape = [conditions.ids[row]], (settings.unshuffle**2, *edges.shape[2:])
@@ -56,10 +63,16 @@ class PlainStable:
     def __init__(self, parts: Parts, sampling: StableSampling, key: str, device: torch.device):
         self.parts, self.sampling, self.key = parts, sampling, key
         self.pipeline = StableDiffusionControlNetPipeline(
-            vae=parts.vae, text_encoder=parts.text_encoder, tokenizer=parts.tokenizer, unet=parts.denoiser.unet,
-            controlnet=parts.denoiser.control, scheduler=make_sampler(sampling, parts), safety_checker=None,
-            feature_extractor=None, requires_safety_checker=False,
-        ).to(device)  # fmt: skip
+            vae=parts.vae,
+            text_encoder=parts.text_encoder,
+            tokenizer=parts.tokenizer,
+            unet=parts.denoiser.unet,
+            controlnet=parts.denoiser.control,
+            scheduler=make_sampler(sampling, parts),
+            safety_checker=None,
+            feature_extractor=None,
+            requires_safety_checker=False,
+        ).to(device)
         self.pipeline.set_progress_bar_config(disable=True)
 
     def __call__(self, conditions: Conditions, row: int) -> np.ndarray:
@@ -68,10 +81,17 @@ class PlainStable:
         edges = torch.from_numpy(conditions.edges[row].copy())[None, None].float() / 255
         side = conditions.edges.shape[-1] // self.parts.latent_factor
         shape = (self.parts.vae.config.latent_channels, side, side)
-        latents = diffusion.starting_noise(self.key, [conditions.ids[row]], [0], shape, sampling.noise, device)
+        latents = diffusion.starting_noise(
+            self.key, [conditions.ids[row]], [0], shape, sampling.noise, device
+        )
         images = self.pipeline(
-            prompt=conditions.prompts[row], negative_prompt=sampling.negative_prompt, image=edges.expand(-1, 3, -1, -1),
-            latents=latents, num_inference_steps=sampling.steps, guidance_scale=sampling.guidance_scale,
-            controlnet_conditioning_scale=sampling.control_scale, output_type="np",
-        ).images  # fmt: skip
+            prompt=conditions.prompts[row],
+            negative_prompt=sampling.negative_prompt,
+            image=edges.expand(-1, 3, -1, -1),
+            latents=latents,
+            num_inference_steps=sampling.steps,
+            guidance_scale=sampling.guidance_scale,
+            controlnet_conditioning_scale=sampling.control_scale,
+            output_type="np",
+        ).images
         return (images[0].mean(-1) * 255).round().astype(np.uint8)

@@ -1,9 +1,10 @@
-"""A plain PyTorch training loop of the released design, written from the facts of the protocol (Q3, Q6, Q7, Q14-Q16,
-Q20-Q22): one npz file per slice, a DataLoader whose workers load, augment and normalise on the CPU, MONAI's network and
-loss as they come, two forward passes for merging at the logits. What bench_training.py compares our loop with.
+"""A plain PyTorch training loop of the released design, written from the facts of the protocol (Q3,
+Q6, Q7, Q14-Q16, Q20-Q22): one npz file per slice, a DataLoader whose workers load, augment and
+normalise on the CPU, MONAI's network and loss as they come, two forward passes for merging at the
+logits. What bench_training.py compares our loop with.
 
-Where the facts leave a choice, the faster one is taken: files are not compressed and already have the working size,
-workers stay alive between epochs. Nothing of the release is copied.
+Where the facts leave a choice, the faster one is taken: files are not compressed and already have
+the working size, workers stay alive between epochs. Nothing of the release is copied.
 """
 
 from pathlib import Path
@@ -21,11 +22,17 @@ BATCH, LEARNING_RATE, ALPHA = 8, 1e-3, 0.6  # Q15, Q16
 
 
 def write_slices(folder: Path, images: np.ndarray, masks: np.ndarray, variants: np.ndarray) -> None:
-    """One npz per slice and one per synthetic variant; images uint8 (N, S, S), variants (n, N, S, S)."""
+    """One npz per slice and one per synthetic variant; images uint8 (N, S, S), variants (n, N, S,
+    S)."""
     for row, (image, mask) in enumerate(zip(images, masks, strict=True)):
-        np.savez(folder / f"real_{row:04d}.npz", image=image.astype(np.float32) / 127.5 - 1, label=mask)
+        np.savez(
+            folder / f"real_{row:04d}.npz", image=image.astype(np.float32) / 127.5 - 1, label=mask
+        )
         for number, synthetic in enumerate(variants[:, row]):
-            np.savez(folder / f"synthetic_{row:04d}_{number:02d}.npz", image=synthetic.astype(np.float32) / 127.5 - 1)
+            np.savez(
+                folder / f"synthetic_{row:04d}_{number:02d}.npz",
+                image=synthetic.astype(np.float32) / 127.5 - 1,
+            )
 
 
 class Slices(Dataset):
@@ -34,7 +41,9 @@ class Slices(Dataset):
     def __init__(self, folder: Path, method: str):
         self.method = method
         self.real = sorted(folder.glob("real_*.npz"))
-        self.synthetic = [sorted(folder.glob(f"synthetic_{row:04d}_*.npz")) for row in range(len(self.real))]
+        self.synthetic = [
+            sorted(folder.glob(f"synthetic_{row:04d}_*.npz")) for row in range(len(self.real))
+        ]
 
     def __len__(self) -> int:
         return len(self.real)
@@ -58,23 +67,34 @@ def full_range(image: np.ndarray) -> np.ndarray:
 
 
 def augmented(image: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The stack of Q22, one slice at a time, as batchgenerators works: a coordinate grid, splines of order 3 and 0."""
+    """The stack of Q22, one slice at a time, as batchgenerators works: a coordinate grid, splines
+    of order 3 and 0."""
     rng, size = np.random, image.shape[0]
-    grid = np.stack(np.meshgrid(*[np.arange(size) - (size - 1) / 2] * 2, indexing="ij")).astype(np.float32)
+    grid = np.stack(np.meshgrid(*[np.arange(size) - (size - 1) / 2] * 2, indexing="ij")).astype(
+        np.float32
+    )
     moved = False
     if rng.random() < 0.2:
         alpha, sigma = rng.uniform(0, 200), rng.uniform(9, 13)
-        grid = grid + np.stack([gaussian_filter(rng.uniform(-1, 1, image.shape), sigma) * alpha for _ in "yx"])
+        grid = grid + np.stack(
+            [gaussian_filter(rng.uniform(-1, 1, image.shape), sigma) * alpha for _ in "yx"]
+        )
         moved = True
     if rng.random() < 0.2:
         angle = rng.uniform(-np.pi, np.pi)
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         grid, moved = np.einsum("ab,bij->aij", turn, grid), True
     if rng.random() < 0.2:
-        grid, moved = grid * (rng.uniform(0.85, 1) if rng.random() < 0.5 else rng.uniform(1, 1.25)), True
+        grid, moved = (
+            grid * (rng.uniform(0.85, 1) if rng.random() < 0.5 else rng.uniform(1, 1.25)),
+            True,
+        )
     if moved:
         at = grid + (size - 1) / 2
-        image, label = map_coordinates(image, at, order=3, mode="nearest"), map_coordinates(label, at, order=0)
+        image, label = (
+            map_coordinates(image, at, order=3, mode="nearest"),
+            map_coordinates(label, at, order=0),
+        )
     if rng.random() < 0.3:
         gamma = rng.uniform(0.7, 1) if rng.random() < 0.5 else rng.uniform(1, 1.5)
         mean, sd, low = image.mean(), image.std(), image.min()
@@ -88,14 +108,21 @@ def augmented(image: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 class PlainLoop:
-    """The loop for one method: "none", "deepstack" or "emitdiff". `epoch()` shows every slice once."""
+    """The loop for one method: "none", "deepstack" or "emitdiff". `epoch()` shows every slice
+    once."""
 
-    def __init__(self, folder: Path, method: str, architecture: str, size: int, workers: int, device: str):
+    def __init__(
+        self, folder: Path, method: str, architecture: str, size: int, workers: int, device: str
+    ):
         self.method, self.device, self.patch = method, device, max(1, size // 6)
         self.loader = DataLoader(
-            Slices(folder, method), batch_size=BATCH, shuffle=False,  # Q7
-            num_workers=workers, persistent_workers=workers > 0, pin_memory=device != "cpu",
-        )  # fmt: skip
+            Slices(folder, method),
+            batch_size=BATCH,
+            shuffle=False,  # Q7
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            pin_memory=device != "cpu",
+        )
         self.network = NETWORKS[architecture](2, 1, 2, CHANNELS, STRIDES).to(device)
         self.optimiser = torch.optim.AdamW(self.network.parameters(), lr=LEARNING_RATE)
         self.loss = DiceCELoss(include_background=False, to_onehot_y=True, softmax=True)

@@ -1,15 +1,17 @@
-"""What the programs of this folder share: a flat JSON of ratios, and the gate that compares them with the last ones.
+"""What the programs of this folder share: a flat JSON of ratios, and the gate that compares them
+with the last ones.
 
-A ratio says how many times something of ours is as fast as what it stands beside, measured in turns in one run, so that
-another machine or a busy one changes it far less than seconds. Still, the scheduler of a shared machine can halve a
-single one, and another kind of CPU moves it by a quarter; therefore the gate asks for a CLEAR fall (below FLOOR of the
-last value), measures again what fell, up to ROUNDS times in all, and keeps the best value of each: noise would have to
-strike every time, a real loss is there every time. With `--cpu-time`, and in `--quick` mode, which is the gate's,
-CPU seconds are compared instead of the clock's (use one thread): other work hardly changes them.
+A ratio says how many times something of ours is as fast as what it stands beside, measured in turns
+in one run, so that another machine or a busy one changes it far less than seconds. Still, the
+scheduler of a shared machine can halve a single one, and another kind of CPU moves it by a quarter;
+therefore the gate asks for a CLEAR fall (below FLOOR of the last value), measures again what fell,
+up to ROUNDS times in all, and keeps the best value of each: noise would have to strike every time,
+a real loss is there every time. With `--cpu-time`, and in `--quick` mode, which is the gate's, CPU
+seconds are compared instead of the clock's (use one thread): other work hardly changes them.
 
-`--json FILE` of a program puts its ratios into a file, beside those of other programs. The committed file is
-baseline.json; `make bench` compares with it. After a change that is meant to cost or to gain something:
-`make bench BENCH="--json tests/bench/baseline.json"`.
+`--json FILE` of a program puts its ratios into a file, beside those of other programs. The
+committed file is baseline.json; `make bench` compares with it. After a change that is meant to cost
+or to gain something: `make bench BENCH="--json tests/bench/baseline.json"`.
 """
 
 import argparse
@@ -27,13 +29,24 @@ Ratios = dict[str, float]
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """--json, --compare, --cpu-time."""
-    parser.add_argument("--cpu-time", action="store_true", help="CPU seconds instead of the clock's, on a busy machine")
-    parser.add_argument("--json", type=Path, help="put the ratios into this file, beside those that it holds")
-    parser.add_argument("--compare", type=Path, help=f"exit 1 if a ratio fell below {FLOOR} of its value in this file")
+    parser.add_argument(
+        "--cpu-time",
+        action="store_true",
+        help="CPU seconds instead of the clock's, on a busy machine",
+    )
+    parser.add_argument(
+        "--json", type=Path, help="put the ratios into this file, beside those that it holds"
+    )
+    parser.add_argument(
+        "--compare",
+        type=Path,
+        help=f"exit 1 if a ratio fell below {FLOOR} of its value in this file",
+    )
 
 
 def finish(measure: Callable[[], Ratios], options: argparse.Namespace) -> None:
-    """Measures, writes and compares as the options say; ends the program with exit code 1 where a ratio fell."""
+    """Measures, writes and compares as the options say; ends the program with exit code 1 where a
+    ratio fell."""
     found = measure()
     last = json.loads(options.compare.read_text()) if options.compare else {}
     for _ in range(ROUNDS - 1):
@@ -51,7 +64,8 @@ def finish(measure: Callable[[], Ratios], options: argparse.Namespace) -> None:
 
 
 def now(device: str, cpu_time: bool = False) -> float:
-    """Seconds, once the device has done its work: of the clock, or those that this process computed."""
+    """Seconds, once the device has done its work: of the clock, or those that this process
+    computed."""
     if device != "cpu":
         import torch
 

@@ -1,10 +1,11 @@
-"""How near to a device's limit a piece of work comes: its floating-point operations and bytes, counted as it runs, and
-what the device can do, measured beside it.
+"""How near to a device's limit a piece of work comes: its floating-point operations and bytes,
+counted as it runs, and what the device can do, measured beside it.
 
-The limit of a piece of work is the longer of two times: its operations at the rate of a large matrix product of the
-same number format, and its bytes at the rate of a large copy. Bytes are those that every single operation reads and
-writes (nothing is taken to stay in a cache or to be fused), so that a share above 1 of a memory-bound piece of work
-says that caches or fusion did better. Callers: bench_roofline.py.
+The limit of a piece of work is the longer of two times: its operations at the rate of a large
+matrix product of the same number format, and its bytes at the rate of a large copy. Bytes are
+those that every single operation reads and writes (nothing is taken to stay in a cache or to be
+fused), so that a share above 1 of a memory-bound piece of work says that caches or fusion did
+better.
 """
 
 from collections.abc import Callable
@@ -20,7 +21,8 @@ from tests.bench.ratios import now
 
 @dataclass(frozen=True)
 class Work:
-    """Operations (a multiply-add is two; convolutions and matrix products) and bytes of one call."""
+    """Operations (a multiply-add is two; convolutions and matrix products) and bytes of one
+    call."""
 
     flop: int
     bytes: int
@@ -31,7 +33,9 @@ class Work:
 
     def bound(self, rates: "Rates") -> str:
         """What the limit comes from."""
-        return "compute" if self.flop / rates.flop_per_s > self.bytes / rates.bytes_per_s else "memory"
+        return (
+            "compute" if self.flop / rates.flop_per_s > self.bytes / rates.bytes_per_s else "memory"
+        )
 
 
 @dataclass(frozen=True)
@@ -65,8 +69,11 @@ def count(work: Callable[[], object]) -> Work:
     return Work(flops.get_total_flops(), moved.total)
 
 
-def seconds(work: Callable[[], object], device: str, cpu_time: bool = False, repeats: int = 5) -> float:
-    """The best of several calls after one untimed: what the machine does when nothing else disturbs it."""
+def seconds(
+    work: Callable[[], object], device: str, cpu_time: bool = False, repeats: int = 5
+) -> float:
+    """The best of several calls after one untimed: what the machine does when nothing else disturbs
+    it."""
     work()
     taken = []
     for _ in range(repeats):

@@ -30,13 +30,23 @@ def test_every_method_gives_a_complete_record(finished):
     for record in records.values():
         assert record.status == "done" and record.key == record.spec.key
         assert [row.case for row in record.cases] == list(record.split.test)
-        assert all(np.isfinite([getattr(row, name) for name in METRICS]).all() for row in record.cases)
-        assert all(stage.seconds >= 0 and stage.peak_memory_mb > 0 and stage.machine for stage in record.stages)
+        assert all(
+            np.isfinite([getattr(row, name) for name in METRICS]).all() for row in record.cases
+        )
+        assert all(
+            stage.seconds >= 0 and stage.peak_memory_mb > 0 and stage.machine
+            for stage in record.stages
+        )
         curves = {stage.stage: set(stage.curve) for stage in record.stages if stage.curve}
-        assert curves.pop("fit-segmenter") == {"loss", "dice"} and set(map(tuple, curves.values())) <= {("loss",)}
+        assert curves.pop("fit-segmenter") == {"loss", "dice"} and set(
+            map(tuple, curves.values())
+        ) <= {("loss",)}
         assert bool(curves) == (record.spec.method.name in ("unconditional", "emitdiff"))
         assert record.provenance["instructions"] == torch.backends.cpu.get_cpu_capability()
-        assert record.provenance["packages"]["torch"] and record.provenance["git"].keys() == {"commit", "dirty"}
+        assert record.provenance["packages"]["torch"] and record.provenance["git"].keys() == {
+            "commit",
+            "dirty",
+        }
 
 
 def test_methods_have_the_same_budget_and_split(finished):
@@ -46,7 +56,11 @@ def test_methods_have_the_same_budget_and_split(finished):
     assert len({record.split.hash for record in records.values()}) == 1
     synthetic = {name: record.budget.synthetic_presentations for name, record in records.items()}
     assert synthetic["none"] == synthetic["classic"] == 0
-    assert synthetic["emitdiff"] == synthetic["unconditional"] == records["none"].budget.real_presentations
+    assert (
+        synthetic["emitdiff"]
+        == synthetic["unconditional"]
+        == records["none"].budget.real_presentations
+    )
 
 
 def test_no_generator_saw_a_test_or_validation_case(finished):
@@ -59,8 +73,14 @@ def test_no_generator_saw_a_test_or_validation_case(finished):
 
 def test_the_same_command_again_only_reads(finished, monkeypatch):
     folder, before = finished
-    files = {path: path.stat().st_mtime_ns for path in folder.rglob("*.json") if "fingerprints" not in path.name}
-    monkeypatch.setattr(attempt, "execute", lambda *_: pytest.fail("a finished stage was computed again"))
+    files = {
+        path: path.stat().st_mtime_ns
+        for path in folder.rglob("*.json")
+        if "fingerprints" not in path.name
+    }
+    monkeypatch.setattr(
+        attempt, "execute", lambda *_: pytest.fail("a finished stage was computed again")
+    )
     code, records = run(folder, *(tiny(method) for method in METHODS))
     assert code == 0 and {record.spec.method.name: record for record in records} == before
     assert {path: path.stat().st_mtime_ns for path in files} == files
@@ -93,7 +113,11 @@ def test_force_computes_a_stage_and_what_follows_again(finished, monkeypatch):
     folder, records = finished
     computed = []
     real = attempt.execute
-    monkeypatch.setattr(attempt, "execute", lambda store, key, *rest: (computed.append(key), real(store, key, *rest)))
+    monkeypatch.setattr(
+        attempt,
+        "execute",
+        lambda store, key, *rest: (computed.append(key), real(store, key, *rest)),
+    )
     code, _ = run(folder, tiny("none"), force=("predict",))
     stages = {stage.key: stage.stage for stage in records["none"].stages}
     assert code == 0 and [stages[key] for key in computed] == ["predict", "score"]
@@ -103,9 +127,11 @@ def test_force_computes_a_stage_and_what_follows_again(finished, monkeypatch):
 def test_brightness_is_cancelled_exactly_under_renormalise(tmp_path):
     """Q3: RandomBrightness before min-max normalisation is no augmentation at all."""
     _, records = run(
-        tmp_path, tiny("none", "renormalise=true"), tiny("classic", "renormalise=true", transform="brightness"),
+        tmp_path,
+        tiny("none", "renormalise=true"),
+        tiny("classic", "renormalise=true", transform="brightness"),
         tiny("classic", "renormalise=true", transform="gamma"),
-    )  # fmt: skip
+    )
     by_label = {record.spec.method.label: scores(record) for record in records}
     assert by_label["classic brightness"] == by_label["none"]
     assert by_label["classic gamma"] != by_label["none"]
@@ -113,15 +139,19 @@ def test_brightness_is_cancelled_exactly_under_renormalise(tmp_path):
 
 def test_released_rules_run_and_differ(tmp_path):
     code, records = run(
-        tmp_path, tiny("emitdiff", protocol="released"), tiny("none", protocol="released"),
+        tmp_path,
+        tiny("emitdiff", protocol="released"),
+        tiny("none", protocol="released"),
         tiny("classic", protocol="released"),
-    )  # fmt: skip
+    )
     assert code == 0
     by_name = {record.spec.method.name: record for record in records}
     # The leak: selection on the test cases themselves (Q1); no validation cases are held out.
     store = Store(tmp_path)
     fitted = next(stage for stage in by_name["none"].stages if stage.stage == "fit-segmenter")
-    assert store.manifest("fit-segmenter", fitted.key)["spec"]["select_on"] == list(by_name["none"].split.test)
+    assert store.manifest("fit-segmenter", fitted.key)["spec"]["select_on"] == list(
+        by_name["none"].split.test
+    )
     # DeepStack ends in no augmentation (Q2): the very same stage as none.
     assert by_name["classic"].stages[-1].key == by_name["none"].stages[-1].key
     assert scores(by_name["classic"]) == scores(by_name["none"])
@@ -167,7 +197,10 @@ def test_the_precision_of_a_training_is_in_the_record(tmp_path, finished):
         return next(stage.results for stage in record.stages if stage.stage == name)
 
     code, (half,) = run(tmp_path, tiny("none", "precision=bfloat16"))
-    found = [stage_results(record, "fit-segmenter")["precision"] for record in (half, finished[1]["none"])]
+    found = [
+        stage_results(record, "fit-segmenter")["precision"]
+        for record in (half, finished[1]["none"])
+    ]
     assert code == 0 and found == ["bf16-mixed", "32-true"]
     assert half.spec.preset.precision == "bfloat16"
     native = native_format(torch.device("cpu"))

@@ -1,4 +1,5 @@
-"""Folds: the paper's exact test cases, no patient in two lists, strata kept, validation out of training only."""
+"""Folds: the paper's exact test cases, no patient in two lists, strata kept, validation out of
+training only."""
 
 from collections import Counter
 
@@ -51,14 +52,20 @@ def test_the_real_dataset_json_gives_the_published_folds(data_root, folder, pref
     entries = read_description(data_root / "msd" / folder).training
     cases = named(*(entry.id for entry in entries))
     for fold, test in enumerate(published_folds(prefix, folds)):
-        assert split(cases, order="dataset", n_folds=3, fold=fold, seed=0, validation_share=0).test == test
+        assert (
+            split(cases, order="dataset", n_folds=3, fold=fold, seed=0, validation_share=0).test
+            == test
+        )
 
 
 populations = st.lists(
-    st.tuples(st.integers(0, 25), st.sampled_from(["malignant", "benign"])), min_size=12, max_size=60
+    st.tuples(st.integers(0, 25), st.sampled_from(["malignant", "benign"])),
+    min_size=12,
+    max_size=60,
 ).map(
     lambda pairs: [
-        CaseInfo(f"case_{number}", f"patient_{patient}", stratum) for number, (patient, stratum) in enumerate(pairs)
+        CaseInfo(f"case_{number}", f"patient_{patient}", stratum)
+        for number, (patient, stratum) in enumerate(pairs)
     ]
 )
 
@@ -71,8 +78,12 @@ def test_every_case_is_tested_once_and_no_patient_crosses(cases, order, n_folds,
     group = {case.id: case.group for case in cases}
     tested = []
     for fold in range(n_folds):
-        found = split(cases, order=order, n_folds=n_folds, fold=fold, seed=seed, validation_share=0.2)
-        parts = [{group[name] for name in part} for part in (found.train, found.validation, found.test)]
+        found = split(
+            cases, order=order, n_folds=n_folds, fold=fold, seed=seed, validation_share=0.2
+        )
+        parts = [
+            {group[name] for name in part} for part in (found.train, found.validation, found.test)
+        ]
         assert all(parts)
         assert not (parts[0] & parts[1] or parts[0] & parts[2] or parts[1] & parts[2])
         assert sorted((*found.train, *found.validation, *found.test)) == sorted(group)
@@ -87,12 +98,17 @@ def test_strata_are_shared_out_evenly(malignant, benign, n_folds, seed):
     cases += [CaseInfo(f"b{i}", f"b{i}", "benign") for i in range(benign)]
     sizes, per_stratum = [], []
     for fold in range(n_folds):
-        found = split(cases, order="shuffled", n_folds=n_folds, fold=fold, seed=seed, validation_share=0.25)
+        found = split(
+            cases, order="shuffled", n_folds=n_folds, fold=fold, seed=seed, validation_share=0.25
+        )
         sizes.append(len(found.test))
         per_stratum.append(Counter(name[0] for name in found.test)["m"])
         rest = Counter(name[0] for name in (*found.train, *found.validation))
         drawn = Counter(name[0] for name in found.validation)
-        assert all(abs(drawn[letter] - rest[letter] * len(found.validation) / rest.total()) <= 1 for letter in "mb")
+        assert all(
+            abs(drawn[letter] - rest[letter] * len(found.validation) / rest.total()) <= 1
+            for letter in "mb"
+        )
     assert max(sizes) - min(sizes) <= 1
     assert max(per_stratum) - min(per_stratum) <= 1
 
@@ -101,7 +117,8 @@ def test_test_cases_do_not_depend_on_the_validation_share():
     cases = named(*(f"c{i}" for i in range(20)))
     for order in ("shuffled", "dataset"):
         tests = {
-            split(cases, order=order, n_folds=3, fold=1, seed=5, validation_share=share).test for share in (0, 0.1, 0.5)
+            split(cases, order=order, n_folds=3, fold=1, seed=5, validation_share=share).test
+            for share in (0, 0.1, 0.5)
         }
         assert len(tests) == 1
 
@@ -126,7 +143,12 @@ def test_the_hash_is_stable_and_covers_all_three_lists():
         split(cases, fold=1, validation_share=0.2, **arguments).hash,
         split(cases, fold=0, validation_share=0.5, **arguments).hash,
         split(cases, fold=0, validation_share=0, **arguments).hash,
-        split(named("other", *(f"c{i}" for i in range(1, 9))), fold=0, validation_share=0.2, **arguments).hash,
+        split(
+            named("other", *(f"c{i}" for i in range(1, 9))),
+            fold=0,
+            validation_share=0.2,
+            **arguments,
+        ).hash,
     }
     assert len(others) == 4
     assert base.hash not in others

@@ -14,8 +14,13 @@ pytestmark = pytest.mark.data
 
 def opened(dataset, data_root, **options):
     return open_source(
-        dataset, "auto", data_root, phantom_cases=1, phantom_size=64, options=SourceOptions(**options)
-    )  # fmt: skip
+        dataset,
+        "auto",
+        data_root,
+        phantom_cases=1,
+        phantom_size=64,
+        options=SourceOptions(**options),
+    )
 
 
 def test_slices_with_more_than_20_foreground_pixels(data_root):

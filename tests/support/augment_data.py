@@ -13,9 +13,14 @@ def generator(seed: int = 0) -> torch.Generator:
 
 
 def batch(n: int = 8, size: int = SIZE) -> tuple[torch.Tensor, torch.Tensor]:
-    """Images of uint8 grey values / 255, as training reads them, and masks of one off-centre ellipse each."""
+    """Images of uint8 grey values / 255, as training reads them, and masks of one off-centre
+    ellipse each."""
     y, x = torch.meshgrid(torch.arange(size), torch.arange(size), indexing="ij")
-    masks = (((y - 0.4 * size) / 0.2) ** 2 + ((x - 0.55 * size) / 0.15) ** 2 < size**2).to(torch.uint8).repeat(n, 1, 1)
+    masks = (
+        (((y - 0.4 * size) / 0.2) ** 2 + ((x - 0.55 * size) / 0.15) ** 2 < size**2)
+        .to(torch.uint8)
+        .repeat(n, 1, 1)
+    )
     texture = torch.rand(n, 1, size, size, generator=generator(7))
     images = functional.avg_pool2d(texture, 5, 1, 2) + 0.3 * masks[:, None]
     return torch.round(images / images.max() * 255) / 255, masks

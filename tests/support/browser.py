@@ -3,7 +3,8 @@
     with Browser(folder) as browser:
         browser.open(path); browser.run("document.title"); browser.picture(path)
 
-`problems` collects console errors, exceptions and refused resources; `requests` every address that a page asked for.
+`problems` collects console errors, exceptions and refused resources; `requests` every address that
+a page asked for.
 """
 
 import base64
@@ -17,16 +18,27 @@ import time
 from pathlib import Path
 from typing import Any
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
 FLAGS = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update", "--hide-scrollbars", "--remote-debugging-pipe",
-)  # fmt: skip
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--hide-scrollbars",
+    "--remote-debugging-pipe",
+)
 PATIENCE = 60.0
 
 
 class Browser:
-    """One Chromium with one tab. profile: a folder for its files. size: width and height of the window, CSS pixels."""
+    """One Chromium with one tab. profile: a folder for its files. size: width and height of the
+    window, CSS pixels."""
 
     def __init__(self, profile: Path, size: tuple[int, int] = (1280, 900)):
         self.requests: list[str] = []
@@ -41,14 +53,19 @@ class Browser:
             os.dup2(ends[1], 4)
 
         self._process = subprocess.Popen(
-            [CHROMIUM, *FLAGS, f"--user-data-dir={profile}", "about:blank"], preexec_fn=wire, close_fds=False,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+            [CHROMIUM, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
+            preexec_fn=wire,
+            close_fds=False,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         os.close(inward)
         os.close(outward)
         self._session = None
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
-        self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)[
+            "sessionId"
+        ]
         for domain in ("Page", "Runtime", "Network", "Log"):
             self.call(f"{domain}.enable")
         self.resize(*size)
@@ -64,17 +81,27 @@ class Browser:
 
     def resize(self, width: int, height: int) -> None:
         phone = width < 600
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=phone)
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=phone,
+        )
 
     def prefer(self, scheme: str) -> None:
         """'dark' or 'light', as a desktop would."""
-        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+        self.call(
+            "Emulation.setEmulatedMedia",
+            features=[{"name": "prefers-color-scheme", "value": scheme}],
+        )
 
     def open(self, page: Path, anchor: str = "") -> None:
         """Loads a file, waits until all of it is there, and until the page's script has run."""
         self._loaded = False
         found = self.call("Page.navigate", url=page.resolve().as_uri() + anchor)
-        self._wait(lambda: self._loaded or "loaderId" not in found)  # an anchor of the same page loads nothing
+        # an anchor of the same page loads nothing
+        self._wait(lambda: self._loaded or "loaderId" not in found)
         self.until("document.documentElement.dataset.ready === 'yes'")
 
     def until(self, script: str) -> None:
@@ -86,7 +113,9 @@ class Browser:
 
     def run(self, script: str) -> Any:
         """The value of an expression in the page; a string for what JSON cannot hold."""
-        found = self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+        found = self.call(
+            "Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True
+        )
         if "exceptionDetails" in found:
             raise RuntimeError(f"{script}: {found['exceptionDetails']}")
         return found["result"].get("value")
@@ -95,7 +124,14 @@ class Browser:
         """A key, down and up: press('Enter', 13)."""
         text = {"Enter": "\r"}.get(key, "")
         for kind in ("keyDown", "keyUp"):
-            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, text=text)
+            self.call(
+                "Input.dispatchKeyEvent",
+                type=kind,
+                key=key,
+                code=key,
+                windowsVirtualKeyCode=code,
+                text=text,
+            )
 
     def picture(self, path: Path, *, whole: bool = True) -> Path:
         """The page as PNG; the whole page, or what the window shows."""
@@ -159,7 +195,11 @@ class Browser:
             self.requests.append(parameters["request"]["url"])
         elif method == "Runtime.exceptionThrown":
             self.problems.append(json.dumps(parameters["exceptionDetails"]))
-        elif method == "Runtime.consoleAPICalled" and parameters["type"] in ("error", "warning", "assert"):
+        elif method == "Runtime.consoleAPICalled" and parameters["type"] in (
+            "error",
+            "warning",
+            "assert",
+        ):
             self.problems.append(json.dumps(parameters["args"]))
         elif method == "Log.entryAdded" and parameters["entry"]["level"] in ("error", "warning"):
             self.problems.append(parameters["entry"]["text"])

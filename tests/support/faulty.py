@@ -2,9 +2,9 @@
 
     python -m tests.support.faulty STAGE[:mid] FLAG TIMES cli|worker ARGUMENTS...
 
-The stage does its work and then kills its process before the result is moved into place, TIMES times: the file FLAG
-counts. With `:mid` a training saves its state whenever it may and is killed by its first word after that. The product
-knows nothing of this.
+The stage does its work and then kills its process before the result is moved into place, TIMES
+times: the file FLAG counts. With `:mid` a training saves its state whenever it may and is killed by
+its first word after that. The product knows nothing of this.
 """
 
 import os
@@ -29,6 +29,7 @@ def main(stage: str, flag: str, times: str, entry: str, *arguments: str) -> None
 
     def dies(spec, inputs, out, context):
         if middle:
+
             def report(done, total, **numbers):
                 if context.checkpoint.exists():
                     kill()

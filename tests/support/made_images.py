@@ -10,7 +10,9 @@ from PIL import Image
 RAS_MM = np.array([[0.5, 0, 0, -3], [0, 0.5, 0, -4], [0, 0, 3.0, 7], [0, 0, 0, 1]])
 
 
-def save_nifti(path: Path, data: np.ndarray, affine: np.ndarray = RAS_MM, unit: str | None = "mm") -> Path:
+def save_nifti(
+    path: Path, data: np.ndarray, affine: np.ndarray = RAS_MM, unit: str | None = "mm"
+) -> Path:
     """Writes data (x, y, z) or (x, y, z, channel)."""
     path.parent.mkdir(parents=True, exist_ok=True)
     image = nibabel.Nifti1Image(data, affine)
@@ -21,7 +23,8 @@ def save_nifti(path: Path, data: np.ndarray, affine: np.ndarray = RAS_MM, unit: 
 
 
 def organ(shape: tuple[int, int, int], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """An image int16 and a label uint8 (x, y, z): a bright box somewhere near the middle on noise."""
+    """An image int16 and a label uint8 (x, y, z): a bright box somewhere near the middle on
+    noise."""
     label = np.zeros(shape, dtype=np.uint8)
     start = [int(rng.integers(1, max(2, side // 3))) for side in shape]
     label[tuple(slice(s, s + side // 2) for s, side in zip(start, shape, strict=True))] = 1
@@ -50,8 +53,12 @@ def msd_folder(
     return root
 
 
-def write_description(root: Path, ids, *, name="PROSTATE", labels=None, modality=None, **further) -> None:
-    files = [{"image": f"./imagesTr/{case}.nii.gz", "label": f"./labelsTr/{case}.nii.gz"} for case in ids]
+def write_description(
+    root: Path, ids, *, name="PROSTATE", labels=None, modality=None, **further
+) -> None:
+    files = [
+        {"image": f"./imagesTr/{case}.nii.gz", "label": f"./labelsTr/{case}.nii.gz"} for case in ids
+    ]
     described = {
         "name": name,
         "licence": "CC-BY-SA 4.0",

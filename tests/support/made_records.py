@@ -1,4 +1,5 @@
-"""Made-up records for the report tests. Their numbers are drawn or chosen here; nothing here was ever run."""
+"""Made-up records for the report tests. Their numbers are drawn or chosen here; nothing here was
+ever run."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,14 +16,25 @@ from reports.comparison.groups import Group, make_groups
 from reports.comparison.summaries import Summary, summarise
 
 PHANTOM = SourceSpec(
-    kind="phantom", title="phantom", licence="made by this program (test data)", fingerprint="0" * 64, synthetic=True
+    kind="phantom",
+    title="phantom",
+    licence="made by this program (test data)",
+    fingerprint="0" * 64,
+    synthetic=True,
 )
 MSD_PROSTATE = SourceSpec(
-    kind="msd", title="MSD Task05_Prostate", licence="CC-BY-SA 4.0", fingerprint="1" * 64, synthetic=False
+    kind="msd",
+    title="MSD Task05_Prostate",
+    licence="CC-BY-SA 4.0",
+    fingerprint="1" * 64,
+    synthetic=False,
 )
 TABLE2_METHODS = (
     ("none", None),
-    *(("classic", name) for name in ("contrast", "gamma", "brightness", "noise", "resolution", "mirror", "rotate")),
+    *(
+        ("classic", name)
+        for name in ("contrast", "gamma", "brightness", "noise", "resolution", "mirror", "rotate")
+    ),
     ("classic", "scale"),
     ("classic", "deepstack"),
     ("unconditional", None),
@@ -33,11 +45,22 @@ TABLE2_METHODS = (
 def case_row(case: str, dice: float, **changes: Any) -> CaseRow:
     """A row whose other values follow from `dice` in a simple way, unless they are given."""
     values = {
-        "case": case, "unit": "mm", "dice": dice, "precision": dice, "recall": dice, "hd95": 20 * (1 - dice),
-        "hd95_max": 22 * (1 - dice), "assd": 5 * (1 - dice), "assd_mean": 4 * (1 - dice), "nsd": dice**2,
-        "volume_difference": 0.1, "truth_voxels": 1000, "prediction_voxels": 1100, "missed": False,
+        "case": case,
+        "unit": "mm",
+        "dice": dice,
+        "precision": dice,
+        "recall": dice,
+        "hd95": 20 * (1 - dice),
+        "hd95_max": 22 * (1 - dice),
+        "assd": 5 * (1 - dice),
+        "assd_mean": 4 * (1 - dice),
+        "nsd": dice**2,
+        "volume_difference": 0.1,
+        "truth_voxels": 1000,
+        "prediction_voxels": 1100,
+        "missed": False,
         "empty_truth": False,
-    }  # fmt: skip
+    }
     return CaseRow(**values | changes)
 
 
@@ -48,7 +71,9 @@ def drawn_rows(spec: RunSpec, count: int = 4, spread: float = 0.08) -> list[Case
     for index in range(count):
         case = f"test_{spec.fold}{index:02d}"
         ease = np.random.default_rng([spec.fold, index]).normal(0.78, spread)
-        own = np.random.default_rng(int(digest([case, spec.method.label, spec.seed])[:8], 16)).normal(lift, 0.02)
+        own = np.random.default_rng(
+            int(digest([case, spec.method.label, spec.seed])[:8], 16)
+        ).normal(lift, 0.02)
         rows.append(case_row(case, float(np.clip(ease + own, 0.02, 0.99))))
     return rows
 
@@ -71,12 +96,15 @@ def make_record(
     commit: str | None = "a" * 40,
     **settings: Any,
 ) -> Record:
-    """A done run, or a failed one if `error` is given. rows may be {case: dice}; settings: ratio, alpha, patch_size."""
+    """A done run, or a failed one if `error` is given. rows may be {case: dice}; settings: ratio,
+    alpha, patch_size."""
     sizes = preset(preset_name).model_copy(update=dict(numbers or {}))
     spec = RunSpec(
         dataset=dataset,
         source=source,
-        method=resolve_method(method, sizes, transform=transform, **settings) if isinstance(method, str) else method,
+        method=resolve_method(method, sizes, transform=transform, **settings)
+        if isinstance(method, str)
+        else method,
         architecture=architecture,
         fold=fold,
         seed=seed,
@@ -96,11 +124,18 @@ def make_record(
         spec=spec,
         cases=tuple(rows),
         split=Split(
-            hash=f"split {fold}", train=("train_a",), validation=("train_b",), test=tuple(row.case for row in rows)
+            hash=f"split {fold}",
+            train=("train_a",),
+            validation=("train_b",),
+            test=tuple(row.case for row in rows),
         ),
         budget=Budget(optimiser_steps=240, real_presentations=1920, synthetic_presentations=0),
         stages=(
-            *([_stage("fit-generator", 30.0), _stage("synthesize", 10.0)] if method == "emitdiff" else []),
+            *(
+                [_stage("fit-generator", 30.0), _stage("synthesize", 10.0)]
+                if method == "emitdiff"
+                else []
+            ),
             _stage("fit-segmenter", 20.0),
             _stage("score", 1.0),
         ),
@@ -110,11 +145,18 @@ def make_record(
 
 def _stage(name: str, seconds: float) -> StageCost:
     return StageCost(
-        stage=name, key="2" * 64, version=1, seconds=seconds, peak_memory_mb=512.0, machine="test machine, 2 cores"
+        stage=name,
+        key="2" * 64,
+        version=1,
+        seconds=seconds,
+        peak_memory_mb=512.0,
+        machine="test machine, 2 cores",
     )
 
 
-def table2_records(*, seeds: Sequence[int] = (0,), folds: Sequence[int] = (0, 1, 2), **options: Any) -> list[Record]:
+def table2_records(
+    *, seeds: Sequence[int] = (0,), folds: Sequence[int] = (0, 1, 2), **options: Any
+) -> list[Record]:
     """Seeded records of every method of Table II, and of unconditional diffusion."""
     return [
         make_record(method, transform, fold=fold, seed=seed, **options)

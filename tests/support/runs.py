@@ -1,4 +1,5 @@
-"""The smallest real runs: 64 px phantoms, two epochs, a generator of a few steps. Shared by several tests."""
+"""The smallest real runs: 64 px phantoms, two epochs, a generator of a few steps. Shared by several
+tests."""
 
 from pathlib import Path
 
@@ -8,13 +9,24 @@ from benchmark.record.record import Record
 from benchmark.store.store import Store
 
 TINY = (
-    "phantom_cases=4", "n_folds=2", "epochs=2", "validation_share=0.4",
-    "generator.steps=4", "generator.channels=[8,16]", "generator.batch=4", "generator.sampling.steps=2",
-)  # fmt: skip
+    "phantom_cases=4",
+    "n_folds=2",
+    "epochs=2",
+    "validation_share=0.4",
+    "generator.steps=4",
+    "generator.channels=[8,16]",
+    "generator.batch=4",
+    "generator.sampling.steps=2",
+)
 
 
 def tiny(method: str, *sets: str, **options) -> Request:
-    values = {"dataset": "prostate", "source": "phantom", "architecture": "unet", "folds": (0,)} | options
+    values = {
+        "dataset": "prostate",
+        "source": "phantom",
+        "architecture": "unet",
+        "folds": (0,),
+    } | options
     return Request(method=method, sets=TINY + sets, **values)
 
 

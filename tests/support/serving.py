@@ -1,4 +1,5 @@
-"""A real HTTP server on the loopback address, with and without resumable downloads, for the tests of fetching."""
+"""A real HTTP server on the loopback address, with and without resumable downloads, for the tests
+of fetching."""
 
 import contextlib
 import http.server
@@ -7,7 +8,8 @@ from collections.abc import Iterator
 
 
 class Server:
-    """Serves `files` (path -> bytes). ranges: whether it honours Range; cut_after: bytes before it hangs up, once."""
+    """Serves `files` (path -> bytes). ranges: whether it honours Range; cut_after: bytes before it
+    hangs up, once."""
 
     def __init__(self, files: dict[str, bytes], ranges: bool = True):
         self.files, self.ranges = dict(files), ranges

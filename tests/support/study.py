@@ -1,7 +1,9 @@
-"""A made-up study of every suite: records whose effects are chosen here, for tests of statistics, claims and figures.
+"""A made-up study of every suite: records whose effects are chosen here, for tests of statistics,
+claims and figures.
 
-`emitdiff` gains on the prostate as long as it has variants (n) and real patches, most with a middle patch; `released`
-flatters it. A case is hard or easy for every method, a training is lucky or not. Nothing here was ever run.
+`emitdiff` gains on the prostate as long as it has variants (n) and real patches, most with a middle
+patch; `released` flatters it. A case is hard or easy for every method, a training is lucky or not.
+Nothing here was ever run.
 """
 
 from collections.abc import Iterator
@@ -17,12 +19,24 @@ from benchmark.spec.run import RunSpec, SourceSpec
 from tests.support.made_records import MSD_PROSTATE, TABLE2_METHODS, case_row, make_record
 
 ARCHITECTURES = ("unet", "resunet", "resnet50-unet", "attention-unet", "swin-unetr")
-LIFTS = {"contrast": 0.022, "noise": 0.018, "rotate": 0.03, "scale": 0.032, "mirror": 0.008, "deepstack": 0.034}
+LIFTS = {
+    "contrast": 0.022,
+    "noise": 0.018,
+    "rotate": 0.03,
+    "scale": 0.032,
+    "mirror": 0.008,
+    "deepstack": 0.034,
+}
 CASES_PER_FOLD = {"prostate": (11, 11, 10), "spleen": (14, 14, 13), "breast": (14, 14, 14)}
 LEVELS = {"prostate": 0.8, "spleen": 0.93, "breast": 0.65}
-QUIRKS = {"selection": 0.012, "slices": 0.006, "merge": -0.008, "text_mix": -0.004}  # what each adds to emitdiff
-SPLEEN = SourceSpec(kind="msd", title="MSD Task09_Spleen", licence="x", fingerprint="2" * 64, synthetic=False)
-BUSI = SourceSpec(kind="busi", title="BUSI (malignant)", licence="x", fingerprint="3" * 64, synthetic=False)
+# what each adds to emitdiff
+QUIRKS = {"selection": 0.012, "slices": 0.006, "merge": -0.008, "text_mix": -0.004}
+SPLEEN = SourceSpec(
+    kind="msd", title="MSD Task09_Spleen", licence="x", fingerprint="2" * 64, synthetic=False
+)
+BUSI = SourceSpec(
+    kind="busi", title="BUSI (malignant)", licence="x", fingerprint="3" * 64, synthetic=False
+)
 SOURCES = {"prostate": MSD_PROSTATE, "spleen": SPLEEN, "breast": BUSI}
 
 
@@ -56,23 +70,50 @@ def names_of(dataset: str, fold: int) -> list[str]:
 def rows_of(spec: RunSpec) -> list:
     """Seeded rows of a run: case, training and rest add up; scarce training lowers every method."""
     names = names_of(spec.dataset, spec.fold)
-    run = (spec.method.label, spec.method.ratio, spec.method.alpha, spec.method.patch_size, spec.architecture)
-    lucky = drawn("training", *run, spec.protocol, spec.training_share, spec.fold, spec.seed).normal(0, 0.006)
-    level = LEVELS[spec.dataset] + 0.03 * np.log10(spec.training_share) - 0.02 * (spec.architecture == "unet")
+    run = (
+        spec.method.label,
+        spec.method.ratio,
+        spec.method.alpha,
+        spec.method.patch_size,
+        spec.architecture,
+    )
+    lucky = drawn(
+        "training", *run, spec.protocol, spec.training_share, spec.fold, spec.seed
+    ).normal(0, 0.006)
+    level = (
+        LEVELS[spec.dataset]
+        + 0.03 * np.log10(spec.training_share)
+        - 0.02 * (spec.architecture == "unet")
+    )
     rows = []
     for name in names:
         ease = drawn("case", name).normal(0, 0.07)
-        own = drawn("row", name, *run, spec.protocol.model_dump(), spec.training_share, spec.seed).normal(0, 0.015)
+        own = drawn(
+            "row", name, *run, spec.protocol.model_dump(), spec.training_share, spec.seed
+        ).normal(0, 0.015)
         dice = float(np.clip(level + 0.9 * ease + effect(spec) + lucky + own, 0.05, 0.985))
         worse = drawn("distance", name, *run, spec.seed).uniform(0.7, 1.4)
         hd95 = 40 * (1 - dice) * worse
-        rows.append(case_row(name, dice, precision=min(dice + 0.02, 1), recall=max(dice - 0.01, 0), hd95=hd95,
-                             hd95_max=hd95 * (1.02 + 0.05 * worse), assd=0.24 * hd95, assd_mean=0.21 * hd95,
-                             nsd=dice**2, unit="px" if spec.dataset == "breast" else "mm"))  # fmt: skip
+        rows.append(
+            case_row(
+                name,
+                dice,
+                precision=min(dice + 0.02, 1),
+                recall=max(dice - 0.01, 0),
+                hd95=hd95,
+                hd95_max=hd95 * (1.02 + 0.05 * worse),
+                assd=0.24 * hd95,
+                assd_mean=0.21 * hd95,
+                nsd=dice**2,
+                unit="px" if spec.dataset == "breast" else "mm",
+            )
+        )
     return rows
 
 
-def study_record(method: str, transform: str | None = None, *, dataset: str = "prostate", **options: Any) -> Record:
+def study_record(
+    method: str, transform: str | None = None, *, dataset: str = "prostate", **options: Any
+) -> Record:
     """One run of the study; options as of `make_record`."""
     given = {"source": SOURCES[dataset], "preset_name": "compact"} | options
     spec = make_record(method, transform, dataset=dataset, rows=[], **given).spec
@@ -103,7 +144,11 @@ def settings(seeds: int = 3, **options: Any) -> list[Record]:
     swept = [{"ratio": ratio} for ratio in (0, 3, 5, 10, 20, 30, 40, 50) if ratio != numbers.ratio]
     swept += [{"alpha": alpha} for alpha in (0.0, 0.2, 0.3, 0.4, 0.5, 0.8, 1.0)]
     swept += [{"patch_size": patch} for patch in patches if patch != numbers.patch_size]
-    return [study_record("emitdiff", **one, **cell, **options) for one in swept for cell in cells(seeds=seeds)]
+    return [
+        study_record("emitdiff", **one, **cell, **options)
+        for one in swept
+        for cell in cells(seeds=seeds)
+    ]
 
 
 def architectures(seeds: int = 3, **options: Any) -> list[Record]:

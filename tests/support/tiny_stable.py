@@ -1,4 +1,5 @@
-"""A Stable Diffusion model of a few thousand weights, of the very classes of the real one, in the layout of diffusers."""
+"""A Stable Diffusion model of a few thousand weights, of the very classes of the real one, in the
+layout of diffusers."""
 
 import json
 from pathlib import Path
@@ -17,8 +18,17 @@ def save_tokenizer(folder: Path) -> None:
     """CLIP's byte-pair tokenizer with single letters and no merges: a token per letter."""
     folder.mkdir(parents=True)
     letters = [chr(code) for code in range(33, 127)]
-    tokens = [*letters, *(f"{letter}</w>" for letter in letters), "mr", "mri</w>", "<|startoftext|>", "<|endoftext|>"]
-    (folder / "vocab.json").write_text(json.dumps({token: number for number, token in enumerate(tokens)}))
+    tokens = [
+        *letters,
+        *(f"{letter}</w>" for letter in letters),
+        "mr",
+        "mri</w>",
+        "<|startoftext|>",
+        "<|endoftext|>",
+    ]
+    (folder / "vocab.json").write_text(
+        json.dumps({token: number for number, token in enumerate(tokens)})
+    )
     (folder / "merges.txt").write_text("#version: 0.2\nm r\nmr i</w>\n")
     CLIPTokenizer.from_pretrained(folder, model_max_length=LIMIT).save_pretrained(folder)
 
@@ -30,28 +40,51 @@ def save_base(folder: Path, cross_attention: int = WIDTH, seed: int = 0) -> Path
     tokenizer = _Tokenizer.from_pretrained(folder / "tokenizer")
     CLIPTextModel(
         CLIPTextConfig(
-            vocab_size=len(tokenizer), hidden_size=WIDTH, intermediate_size=32, num_hidden_layers=1,
-            num_attention_heads=2, max_position_embeddings=LIMIT,
-            bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
+            vocab_size=len(tokenizer),
+            hidden_size=WIDTH,
+            intermediate_size=32,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            max_position_embeddings=LIMIT,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
         )
-    ).save_pretrained(folder / "text_encoder")  # fmt: skip
+    ).save_pretrained(folder / "text_encoder")
     AutoencoderKL(
-        in_channels=3, out_channels=3, latent_channels=4, block_out_channels=(8, 8, 8, 8), norm_num_groups=4,
-        down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4, sample_size=SIZE,
-    ).save_pretrained(folder / "vae")  # fmt: skip
+        in_channels=3,
+        out_channels=3,
+        latent_channels=4,
+        block_out_channels=(8, 8, 8, 8),
+        norm_num_groups=4,
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        sample_size=SIZE,
+    ).save_pretrained(folder / "vae")
     save_unet(folder / "unet", cross_attention)
     PNDMScheduler(
-        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", skip_prk_steps=True, steps_offset=1
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        skip_prk_steps=True,
+        steps_offset=1,
     ).save_pretrained(folder / "scheduler")
     return folder
 
 
 def make_unet(cross_attention: int = WIDTH) -> UNet2DConditionModel:
     return UNet2DConditionModel(
-        sample_size=SIZE // 8, in_channels=4, out_channels=4, block_out_channels=(8, 16), layers_per_block=1,
-        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"), up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
-        cross_attention_dim=cross_attention, attention_head_dim=2, norm_num_groups=4,
-    )  # fmt: skip
+        sample_size=SIZE // 8,
+        in_channels=4,
+        out_channels=4,
+        block_out_channels=(8, 16),
+        layers_per_block=1,
+        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
+        cross_attention_dim=cross_attention,
+        attention_head_dim=2,
+        norm_num_groups=4,
+    )
 
 
 def save_unet(folder: Path, cross_attention: int = WIDTH) -> None:

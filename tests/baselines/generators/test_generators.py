@@ -1,4 +1,5 @@
-"""Both generators from scratch: fit, store, load, sample. Tiny networks on 16 px slices with one disc each."""
+"""Both generators from scratch: fit, store, load, sample. Tiny networks on 16 px slices with one
+disc each."""
 
 import json
 import math
@@ -21,16 +22,23 @@ CPU = torch.device("cpu")
 SIZE = 16
 PROMPT = "MRI, prostate, whole gland"
 SETTINGS = GeneratorSettings(
-    unshuffle=2, channels=(16, 16), text_width=16, steps=150, learning_rate=5e-3, phrases=4, phrase_share=0.6
+    unshuffle=2,
+    channels=(16, 16),
+    text_width=16,
+    steps=150,
+    learning_rate=5e-3,
+    phrases=4,
+    phrase_share=0.6,
 )
 
-OLDER_SETTINGS = """{"unshuffle": 4, "channels": [32, 64], "layers": 1, "attention": "middle", "heads": 2, "norm_groups": 8,
-"text_width": 32, "steps": 450, "batch": 8, "learning_rate": 0.005, "warmup_share": 0.05, "weight_decay": 0.01,
-"gradient_clip": 1.0, "ema_decay": 0.98, "prediction": "sample", "min_snr_gamma": 1.0, "organ_weight": 4.0,
-"snr_floor": 1.0, "noise_focus": 2.0, "flip_probability": 0.5, "rotation_degrees": 0.0, "scale_range": [1.0, 1.0],
-"phrases": 8, "phrase_share": 0.3, "prompt_dropout": 0.1, "style_share": 0.05, "edge_dropout": 0.15, "sampling":
-{"sampler": "dpm-solver++", "steps": 6, "guidance_scale": 1.5, "text_mix": "plain", "noise": "address",
-"edge_dropout": 0.1}}"""
+OLDER_SETTINGS = """{"unshuffle": 4, "channels": [32, 64], "layers": 1, "attention": "middle",
+"heads": 2, "norm_groups": 8, "text_width": 32, "steps": 450, "batch": 8, "learning_rate": 0.005,
+"warmup_share": 0.05, "weight_decay": 0.01, "gradient_clip": 1.0, "ema_decay": 0.98,
+"prediction": "sample", "min_snr_gamma": 1.0, "organ_weight": 4.0, "snr_floor": 1.0,
+"noise_focus": 2.0, "flip_probability": 0.5, "rotation_degrees": 0.0, "scale_range": [1.0,
+1.0], "phrases": 8, "phrase_share": 0.3, "prompt_dropout": 0.1, "style_share": 0.05,
+"edge_dropout": 0.15, "sampling": {"sampler": "dpm-solver++", "steps": 6, "guidance_scale":
+1.5, "text_mix": "plain", "noise": "address", "edge_dropout": 0.1}}"""
 
 
 def disc_slices(count=24, seed=0):
@@ -42,7 +50,9 @@ def disc_slices(count=24, seed=0):
     masks = (distance < rng.uniform(2, 4, (count, 1, 1))).astype(np.uint8)
     images = (60 + 130 * masks + rng.normal(0, 8, masks.shape)).clip(0, 255).astype(np.uint8)
     edges = np.stack([edge_map(image, mask) for image, mask in zip(images, masks, strict=True)])
-    return TrainingSlices(images, masks, edges, [PROMPT] * count, [f"case_{n:02d}/z000" for n in range(count)])
+    return TrainingSlices(
+        images, masks, edges, [PROMPT] * count, [f"case_{n:02d}/z000" for n in range(count)]
+    )
 
 
 def conditions_of(data, phrase="", rows=slice(None)):
@@ -106,7 +116,9 @@ def test_loading_twice_gives_the_same_samples(name, fits):
 def test_the_same_seed_trains_the_same_weights(name, tmp_path):
     settings = SETTINGS.model_copy(update={"steps": 3})
     for folder, seed in (("a", 0), ("b", 0), ("c", 1)):
-        GENERATORS.load(name).fit(disc_slices(), settings, seed=seed, device=CPU, out=tmp_path / folder)
+        GENERATORS.load(name).fit(
+            disc_slices(), settings, seed=seed, device=CPU, out=tmp_path / folder
+        )
     weights = [(tmp_path / folder / "weights.safetensors").read_bytes() for folder in "abc"]
     assert weights[0] == weights[1]
     assert weights[0] != weights[2]
@@ -119,7 +131,15 @@ def test_a_killed_training_goes_on_to_the_same_weights(name, tmp_path):
     def fit(folder, report, checkpoint=None):
         out = tmp_path / folder
         kind = GENERATORS.load(name)
-        kind.fit(disc_slices(), settings, seed=0, device=CPU, out=out, report=report, checkpoint=checkpoint)
+        kind.fit(
+            disc_slices(),
+            settings,
+            seed=0,
+            device=CPU,
+            out=out,
+            report=report,
+            checkpoint=checkpoint,
+        )
 
     class Killed(Exception):
         pass
@@ -135,13 +155,21 @@ def test_a_killed_training_goes_on_to_the_same_weights(name, tmp_path):
     fit("resumed", lambda done, *_, **__: steps.append(done), Checkpoint(tmp_path / "partial"))
     assert steps == [30, 40, 45]
     for file in ("weights.safetensors", "curve.csv", "config.json"):
-        whole, resumed = ((tmp_path / folder / file).read_bytes() for folder in ("whole", "resumed"))
+        whole, resumed = (
+            (tmp_path / folder / file).read_bytes() for folder in ("whole", "resumed")
+        )
         assert whole == resumed
 
 
 @pytest.mark.parametrize(
     "change",
-    [{"edge_warp": 0.06}, {"edge_thinning": 0.9}, {"edge_dropout": 0.5}, {"guidance_scale": 3.0}, {"noise_scale": 0.2}],
+    [
+        {"edge_warp": 0.06},
+        {"edge_thinning": 0.9},
+        {"edge_dropout": 0.5},
+        {"guidance_scale": 3.0},
+        {"noise_scale": 0.2},
+    ],
 )
 def test_every_knob_changes_the_image_by_its_address_and_keeps_the_mask(fits, change):
     generator, data = load("emitdiff", fits), disc_slices(8)
@@ -149,7 +177,9 @@ def test_every_knob_changes_the_image_by_its_address_and_keeps_the_mask(fits, ch
     conditions = conditions_of(data, "darkened image")
 
     def sample(sampling, variant=0, batch_size=8):
-        return generator.sample(conditions, variant=variant, key="k", batch_size=batch_size, sampling=sampling)
+        return generator.sample(
+            conditions, variant=variant, key="k", batch_size=batch_size, sampling=sampling
+        )
 
     before, (after, masks) = sample(plain)[0], sample(plain.model_copy(update=change))
     assert np.abs(after.astype(int) - before).mean() > 0.2
@@ -163,7 +193,10 @@ def test_less_starting_noise_makes_variants_more_alike(fits):
 
     def spread(scale):
         sampling = SamplingSettings(edge_dropout=0, noise_scale=scale)
-        drawn = [generator.sample(conditions, variant=v, key="k", batch_size=8, sampling=sampling)[0] for v in range(4)]
+        drawn = [
+            generator.sample(conditions, variant=v, key="k", batch_size=8, sampling=sampling)[0]
+            for v in range(4)
+        ]
         return np.std(drawn, axis=0).mean()
 
     assert spread(0.0) == 0 < spread(0.3) < 0.8 * spread(1.0)
@@ -178,17 +211,24 @@ def test_later_settings_are_neutral_by_default():
 
 
 def test_settings_of_older_records_are_written_as_they_were():
-    """The key of a stage holds its settings: fields that came later are left out while they change nothing."""
+    """The key of a stage holds its settings: fields that came later are left out while they change
+    nothing."""
     older = json.loads(OLDER_SETTINGS)
     settings = GeneratorSettings(**older)
     assert settings.model_dump(mode="json") == older
-    assert settings.training_spec() == {name: value for name, value in older.items() if name != "sampling"}
+    assert settings.training_spec() == {
+        name: value for name, value in older.items() if name != "sampling"
+    }
     switches = {"noise": "shared", "text_mix": "plain"}
     assert settings.sampling_spec(switches) == older["sampling"] | switches
-    newer = GeneratorSettings(**older | {"style": True, "sampling": older["sampling"] | {"style": "other"}})
+    newer = GeneratorSettings(
+        **older | {"style": True, "sampling": older["sampling"] | {"style": "other"}}
+    )
     assert newer.training_spec()["style"] is True and "edge_warp" not in newer.training_spec()
     assert newer.sampling_spec(switches)["style"] == "other"
-    assert newer.held_out_sampling(newer.sampling_spec(switches)) == settings.sampling_spec(switches)
+    assert newer.held_out_sampling(newer.sampling_spec(switches)) == settings.sampling_spec(
+        switches
+    )
 
 
 def test_a_sample_does_not_depend_on_batch_size_or_order(name, fits):
@@ -199,8 +239,9 @@ def test_a_sample_does_not_depend_on_batch_size_or_order(name, fits):
     seven, mask_seven = generator.sample(whole, variant=0, key="k", batch_size=7)
     reversed_, _ = generator.sample(backwards, variant=0, key="k", batch_size=7)
     for other in (seven, reversed_[::-1]):
-        # A convolution over another batch size may sum in another order: the last bits of a float differ, and a value
-        # that lies on the border between two grey levels is rounded to the other one.
+        # A convolution over another batch size may sum in another order: the last bits of a float
+        # differ, and a value that lies on the border between two grey levels is rounded to the
+        # other one.
         difference = np.abs(one.astype(int) - other.astype(int))
         assert difference.max() <= 1
         assert (difference > 0).mean() < 0.001
@@ -210,11 +251,15 @@ def test_a_sample_does_not_depend_on_batch_size_or_order(name, fits):
 def test_variants_keys_and_slices_have_noise_of_their_own(name, fits):
     generator = load(name, fits)
     data = disc_slices(1)
-    twins = Conditions(["a", "b"], data.masks.repeat(2, 0), data.edges.repeat(2, 0), data.prompts * 2)
+    twins = Conditions(
+        ["a", "b"], data.masks.repeat(2, 0), data.edges.repeat(2, 0), data.prompts * 2
+    )
     first, _ = generator.sample(twins, variant=0, key="k", batch_size=2)
     assert not np.array_equal(first[0], first[1])
     for variant, key in ((1, "k"), (0, "l")):
-        assert not np.array_equal(first, generator.sample(twins, variant=variant, key=key, batch_size=2)[0])
+        assert not np.array_equal(
+            first, generator.sample(twins, variant=variant, key=key, batch_size=2)[0]
+        )
     shared = SamplingSettings(noise="shared", edge_dropout=0)
     alike, _ = generator.sample(twins, variant=0, key="k", batch_size=1, sampling=shared)
     assert np.array_equal(alike[0], alike[1])
@@ -224,13 +269,17 @@ def test_variants_keys_and_slices_have_noise_of_their_own(name, fits):
 def test_every_sampler_gives_images(name, fits, sampler):
     settings = SamplingSettings(sampler=sampler, steps=4)
     conditions = conditions_of(disc_slices(4))
-    images, _ = load(name, fits).sample(conditions, variant=0, key="k", batch_size=4, sampling=settings)
+    images, _ = load(name, fits).sample(
+        conditions, variant=0, key="k", batch_size=4, sampling=settings
+    )
     assert images.std() > 10
 
 
 def test_emitdiff_shows_the_organ_where_the_mask_is(fits):
     data = disc_slices(24, seed=1)  # slices it has not seen
-    images, masks = load("emitdiff", fits).sample(conditions_of(data), variant=0, key="k", batch_size=24)
+    images, masks = load("emitdiff", fits).sample(
+        conditions_of(data), variant=0, key="k", batch_size=24
+    )
     assert np.array_equal(masks, data.masks)
     assert masks is not data.masks
     inside, outside = images[masks > 0].mean(), images[masks == 0].mean()
@@ -239,7 +288,9 @@ def test_emitdiff_shows_the_organ_where_the_mask_is(fits):
 
 def test_unconditional_pairs_show_the_organ_where_their_own_mask_is(fits):
     data = disc_slices(24)
-    images, masks = load("unconditional", fits).sample(conditions_of(data), variant=0, key="k", batch_size=24)
+    images, masks = load("unconditional", fits).sample(
+        conditions_of(data), variant=0, key="k", batch_size=24
+    )
     assert 0.3 * data.masks.mean() < masks.mean() < 3 * data.masks.mean()
     assert images[masks > 0].mean() - images[masks == 0].mean() > 65
 
@@ -247,7 +298,9 @@ def test_unconditional_pairs_show_the_organ_where_their_own_mask_is(fits):
 def test_the_prompt_changes_the_sample_as_it_says(fits):
     generator, data = load("emitdiff", fits), disc_slices(12)
     plain, dark, strong = (
-        generator.sample(conditions_of(data, phrase), variant=0, key="k", batch_size=12)[0].astype(float)
+        generator.sample(conditions_of(data, phrase), variant=0, key="k", batch_size=12)[0].astype(
+            float
+        )
         for phrase in ("", "darkened image", "enhanced contrast")
     )
     assert dark.mean() < plain.mean() - 5
@@ -257,7 +310,13 @@ def test_the_prompt_changes_the_sample_as_it_says(fits):
 def test_guidance_goes_further_the_way_of_the_prompt(fits):
     generator, conditions = load("emitdiff", fits), conditions_of(disc_slices(12), "darkened image")
     plain, guided = (
-        generator.sample(conditions, variant=0, key="k", batch_size=12, sampling=SamplingSettings(guidance_scale=scale))
+        generator.sample(
+            conditions,
+            variant=0,
+            key="k",
+            batch_size=12,
+            sampling=SamplingSettings(guidance_scale=scale),
+        )
         for scale in (1.0, 3.0)
     )
     assert guided[0].mean() < plain[0].mean()
@@ -285,7 +344,13 @@ def test_weighted_text_almost_silences_the_prompt(fits):
 def test_dropped_edges_change_the_image_but_not_the_mask(fits):
     generator, conditions = load("emitdiff", fits), conditions_of(disc_slices(8))
     results = [
-        generator.sample(conditions, variant=0, key="k", batch_size=8, sampling=SamplingSettings(edge_dropout=share))
+        generator.sample(
+            conditions,
+            variant=0,
+            key="k",
+            batch_size=8,
+            sampling=SamplingSettings(edge_dropout=share),
+        )
         for share in (0.0, 0.9)
     ]
     assert not np.array_equal(results[0][0], results[1][0])
@@ -302,13 +367,22 @@ def test_progress_is_reported(name, fits, tmp_path):
     calls = []
     settings = SETTINGS.model_copy(update={"steps": 12})
     GENERATORS.load(name).fit(
-        disc_slices(), settings, seed=0, device=CPU, out=tmp_path, report=lambda *a, **k: calls.append((*a, k["loss"]))
+        disc_slices(),
+        settings,
+        seed=0,
+        device=CPU,
+        out=tmp_path,
+        report=lambda *a, **k: calls.append((*a, k["loss"])),
     )
     assert [call[:2] for call in calls] == [(10, 12), (12, 12)]
     assert all(math.isfinite(call[2]) for call in calls)
     calls.clear()
     load(name, fits).sample(
-        conditions_of(disc_slices(5)), variant=0, key="k", batch_size=2, report=lambda *a, **k: calls.append(a)
+        conditions_of(disc_slices(5)),
+        variant=0,
+        key="k",
+        batch_size=2,
+        report=lambda *a, **k: calls.append(a),
     )
     assert calls == [(2, 5), (4, 5), (5, 5)]
 
@@ -318,10 +392,14 @@ def test_progress_is_reported(name, fits, tmp_path):
 def test_other_networks_run(name, attention, prediction, control, tmp_path):
     more = {"attention": attention, "prediction": prediction, "control": control}
     numbers = more | {"style": control == "net", "mask_shown": attention == "lowest"}
-    settings = GeneratorSettings(channels=(8, 8, 16), unshuffle=1, layers=2, steps=2, text_width=8, **numbers)
+    settings = GeneratorSettings(
+        channels=(8, 8, 16), unshuffle=1, layers=2, steps=2, text_width=8, **numbers
+    )
     generator = GENERATORS.load(name)
     generator.fit(disc_slices(3), settings, seed=0, device=CPU, out=tmp_path)
-    images, _ = generator.load(tmp_path, CPU).sample(conditions_of(disc_slices(3)), variant=0, key="k", batch_size=3)
+    images, _ = generator.load(tmp_path, CPU).sample(
+        conditions_of(disc_slices(3)), variant=0, key="k", batch_size=3
+    )
     assert images.shape == (3, SIZE, SIZE)
 
 
@@ -341,7 +419,9 @@ def test_slices_that_do_not_fit_the_grid_are_refused(name, tmp_path):
 )
 def test_slices_that_do_not_belong_together_are_refused(change, message):
     data = disc_slices()
-    parts = {field: getattr(data, field) for field in ("images", "masks", "edges", "prompts", "ids")} | change
+    parts = {
+        field: getattr(data, field) for field in ("images", "masks", "edges", "prompts", "ids")
+    } | change
     with pytest.raises(InputError, match=message):
         TrainingSlices(**parts)
 
@@ -352,7 +432,9 @@ def test_no_slice_at_all_is_refused():
         TrainingSlices(nothing, nothing, nothing, [], [])
 
 
-@pytest.mark.parametrize("numbers", [{"channels": (30,)}, {"scale_range": (1.2, 0.8)}, {"steps": 0}, {"step": 5}])
+@pytest.mark.parametrize(
+    "numbers", [{"channels": (30,)}, {"scale_range": (1.2, 0.8)}, {"steps": 0}, {"step": 5}]
+)
 def test_numbers_that_cannot_work_are_refused(numbers):
     with pytest.raises(ValueError, match="norm_groups|scale_range|greater than|Extra inputs"):
         GeneratorSettings(**numbers)

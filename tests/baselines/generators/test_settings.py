@@ -48,7 +48,8 @@ def test_dotted_names_are_looked_up():
 
 
 @pytest.mark.parametrize(
-    ("method", "kind"), [("unconditional", "emitdiff"), ("emitdiff", "unconditional"), ("emitdiff", "emitdif")]
+    ("method", "kind"),
+    [("unconditional", "emitdiff"), ("emitdiff", "unconditional"), ("emitdiff", "emitdif")],
 )
 def test_a_kind_that_the_method_cannot_train_is_refused(method, kind):
     with pytest.raises(InputError, match=f"generator.kind of {method} '{kind}'"):
@@ -67,5 +68,8 @@ def test_a_suite_keeps_what_no_generator_knows_so_that_it_is_named():
 
 
 def test_a_rule_about_several_settings_is_told_in_one_sentence_without_all_of_them():
-    with pytest.raises(InputError, match=r"^--set generator: sampling.style=other needs .*; set style=true, or .*own\.$"):
+    with pytest.raises(
+        InputError,
+        match=r"^--set generator: sampling.style=other needs .*; set style=true, or .*own\.$",
+    ):
         generator_location(replace(REQUEST, sets=("generator.style=false",)), None)

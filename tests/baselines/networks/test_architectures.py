@@ -1,4 +1,5 @@
-"""Segmentation networks: shapes, weights that follow from a seed, published settings, and refusals in one sentence."""
+"""Segmentation networks: shapes, weights that follow from a seed, published settings, and refusals
+in one sentence."""
 
 import random
 
@@ -27,7 +28,11 @@ def test_output_has_two_channels_at_the_input_size(name, size):
 @pytest.mark.parametrize("name", [*ARCHITECTURES, SMP])
 def test_weights_follow_from_the_seed_alone(name):
     torch.manual_seed(123)
-    state, python_state, numpy_state = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].copy()
+    state, python_state, numpy_state = (
+        torch.get_rng_state(),
+        random.getstate(),
+        np.random.get_state()[1].copy(),
+    )
     first = build(name, 64, seed=4).state_dict()
     assert torch.equal(torch.get_rng_state(), state) and random.getstate() == python_state
     assert np.array_equal(np.random.get_state()[1], numpy_state)
@@ -39,12 +44,15 @@ def test_weights_follow_from_the_seed_alone(name):
 
 def test_every_parameter_gets_a_gradient():
     network = build("attention-unet", 64)
-    network(torch.rand(2, 1, 64, 64, generator=torch.Generator().manual_seed(0))).square().mean().backward()
+    network(
+        torch.rand(2, 1, 64, 64, generator=torch.Generator().manual_seed(0))
+    ).square().mean().backward()
     assert all(p.grad is not None for p in network.parameters())
 
 
 def test_the_papers_settings():
-    """Q20: levels of 16-32-64-128-128-256 channels; the residual UNet differs from the UNet; MONAI's AttentionUnet."""
+    """Q20: levels of 16-32-64-128-128-256 channels; the residual UNet differs from the UNet;
+    MONAI's AttentionUnet."""
     widths = {m.out_channels for m in build("unet", 64).modules() if isinstance(m, torch.nn.Conv2d)}
     assert widths == {16, 32, 64, 128, 256}
     assert isinstance(build("attention-unet", 64), AttentionUnet)
@@ -62,7 +70,10 @@ def test_gflops_of_a_known_network(monkeypatch):
     """One 3x3 convolution to 2 channels at 64 px: 2 x 9 x 2 x 64 x 64 operations."""
     one = (lambda size: torch.nn.Conv2d(1, 2, 3, padding=1), 32)
     monkeypatch.setitem(architectures.ARCHITECTURES, "one", one)
-    assert describe("one", 64) == {"parameters": 20, "gflops": pytest.approx(2 * 9 * 2 * 64 * 64 / 1e9)}
+    assert describe("one", 64) == {
+        "parameters": 20,
+        "gflops": pytest.approx(2 * 9 * 2 * 64 * 64 / 1e9),
+    }
     assert describe("one", 128)["gflops"] == pytest.approx(4 * describe("one", 64)["gflops"])
 
 

@@ -1,4 +1,5 @@
-"""Instance norm in bfloat16 on a CPU: statistics of float32, gradients too, and torch's own layer otherwise."""
+"""Instance norm in bfloat16 on a CPU: statistics of float32, gradients too, and torch's own layer
+otherwise."""
 
 import pytest
 import torch
@@ -19,12 +20,17 @@ def test_in_bfloat16_a_channel_ends_with_mean_zero():
     assert found.dtype == torch.bfloat16
     torch.testing.assert_close(found.double(), wanted, rtol=2**-8, atol=1e-5)
     assert found.double().mean((2, 3)).abs().max() < 1e-3
-    assert nn.InstanceNorm2d(8)(images(torch.bfloat16)).double().mean((2, 3)).abs().max() > 1e-2, "torch no longer rounds"
+    assert nn.InstanceNorm2d(8)(images(torch.bfloat16)).double().mean((2, 3)).abs().max() > 1e-2, (
+        "torch no longer rounds"
+    )
 
 
 def test_its_gradient_is_that_of_float32():
     gradients = []
-    for layer, dtype in ((nn.InstanceNorm2d(8), torch.float64), (InstanceNorm2d(8), torch.bfloat16)):
+    for layer, dtype in (
+        (nn.InstanceNorm2d(8), torch.float64),
+        (InstanceNorm2d(8), torch.bfloat16),
+    ):
         given = images(dtype).requires_grad_()
         layer(given).double().pow(3).sum().backward()
         gradients.append(given.grad.double())
@@ -33,12 +39,16 @@ def test_its_gradient_is_that_of_float32():
 
 
 def test_in_float32_it_is_torchs_bit_for_bit():
-    assert torch.equal(InstanceNorm2d(8)(images(torch.float32)), nn.InstanceNorm2d(8)(images(torch.float32)))
+    assert torch.equal(
+        InstanceNorm2d(8)(images(torch.float32)), nn.InstanceNorm2d(8)(images(torch.float32))
+    )
 
 
 def test_the_unet_has_it_and_layers_with_weights_stay():
     kinds = {type(module) for module in build("unet", 64).modules()}
     assert InstanceNorm2d in kinds and nn.InstanceNorm2d not in kinds
-    kept = with_float32_statistics(nn.Sequential(nn.InstanceNorm2d(8, affine=True), nn.InstanceNorm2d(8, eps=0.1)))
+    kept = with_float32_statistics(
+        nn.Sequential(nn.InstanceNorm2d(8, affine=True), nn.InstanceNorm2d(8, eps=0.1))
+    )
     assert type(kept[0]) is nn.InstanceNorm2d
     assert kept[1].eps == pytest.approx(0.1)

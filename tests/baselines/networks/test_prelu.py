@@ -1,4 +1,5 @@
-"""The fast PReLU is torch's: outputs and input gradients bit for bit in float32, the slope's gradient to rounding."""
+"""The fast PReLU is torch's: outputs and input gradients bit for bit in float32, the slope's
+gradient to rounding."""
 
 import pytest
 import torch
@@ -22,10 +23,13 @@ def test_it_is_torchs_prelu(dtype):
         found.append((output, given.grad, layer.weight.grad))
     (output, inputs, slope), (fast_output, fast_inputs, fast_slope) = found
     assert output.dtype == fast_output.dtype == dtype
-    exact = {"rtol": 0.0, "atol": 0.0} if dtype == torch.float32 else {"rtol": 2**-7, "atol": 0.0}  # torch rounds the slope
+    # torch rounds the slope
+    exact = {"rtol": 0.0, "atol": 0.0} if dtype == torch.float32 else {"rtol": 2**-7, "atol": 0.0}
     torch.testing.assert_close(fast_output, output, **exact)
     torch.testing.assert_close(fast_inputs, inputs, **exact)
-    torch.testing.assert_close(fast_slope, slope, rtol=1e-2 if dtype == torch.bfloat16 else 1e-5, atol=1e-4)
+    torch.testing.assert_close(
+        fast_slope, slope, rtol=1e-2 if dtype == torch.bfloat16 else 1e-5, atol=1e-4
+    )
 
 
 def test_a_network_keeps_its_weights_and_their_names():

@@ -14,7 +14,8 @@ def masks(batch=64, size=32, patch=8, alpha=0.5, seed=0):
 @pytest.mark.parametrize("alpha", [0.2, 0.6, 0.8])
 def test_share_of_real_patches_is_alpha(alpha):
     drawn = masks(batch=2000, alpha=alpha)
-    assert drawn.mean().item() == pytest.approx(alpha, abs=0.01)  # 32,000 patches: standard error below 0.003
+    # 32,000 patches: standard error below 0.003
+    assert drawn.mean().item() == pytest.approx(alpha, abs=0.01)
     per_sample = drawn.mean((1, 2, 3))
     assert per_sample.std() > 0.05, "samples of a batch share their patches"
 

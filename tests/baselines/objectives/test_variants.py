@@ -28,14 +28,28 @@ def test_what_does_not_fit_stays_on_disk(paths):
 
 
 def test_mapped_variants_train_to_the_same_weights(paths):
-    images = torch.randint(0, 256, (10, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    images = torch.randint(
+        0, 256, (10, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+    )
     training = Training(
-        epochs=2, batch_size=4, learning_rate=1e-2, weight_decay=0.0, lr_schedule="cosine", shuffle=True, validate_every=1
+        epochs=2,
+        batch_size=4,
+        learning_rate=1e-2,
+        weight_decay=0.0,
+        lr_schedule="cosine",
+        shuffle=True,
+        validate_every=1,
     )
     states = []
     for limit in (None, 0):
         variants = load_variants(paths, CPU, limit)
         assert len(variants) == 3
-        objective = MergedImages(images, (images > 99).to(torch.uint8), dice_ce(False), variants=variants, patch_size=4)
-        states.append(fit(Tiny(), objective, 10, training, select=None, fabric=make_fabric("cpu"), seed=0).state)
+        objective = MergedImages(
+            images, (images > 99).to(torch.uint8), dice_ce(False), variants=variants, patch_size=4
+        )
+        states.append(
+            fit(
+                Tiny(), objective, 10, training, select=None, fabric=make_fabric("cpu"), seed=0
+            ).state
+        )
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])

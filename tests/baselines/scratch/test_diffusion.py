@@ -46,11 +46,15 @@ def test_noise_depends_on_its_address_alone():
 def test_shared_noise_is_the_same_for_all_slices_of_a_variant():
     noise = diffusion.starting_noise("k", ("a", "b"), [0, 0], (4, 8, 8), "shared", CPU)
     assert torch.equal(noise[0], noise[1])
-    assert not torch.equal(noise, diffusion.starting_noise("k", ("a", "b"), [1, 1], (4, 8, 8), "shared", CPU))
+    assert not torch.equal(
+        noise, diffusion.starting_noise("k", ("a", "b"), [1, 1], (4, 8, 8), "shared", CPU)
+    )
 
 
 def test_noise_is_standard_normal():
-    noise = diffusion.starting_noise("k", [str(n) for n in range(50)], [0] * 50, (4, 8, 8), "address", CPU)
+    noise = diffusion.starting_noise(
+        "k", [str(n) for n in range(50)], [0] * 50, (4, 8, 8), "address", CPU
+    )
     assert noise.mean().item() == pytest.approx(0, abs=0.03)
     assert noise.std().item() == pytest.approx(1, abs=0.03)
 
@@ -64,24 +68,35 @@ def test_samplers_end_in_the_sample_of_a_perfect_network(sampler, prediction):
     def perfect(grid, timesteps):
         power = shares[timesteps].reshape(-1, 1, 1, 1)
         noise = (grid - power.sqrt() * target) / (1 - power).sqrt()
-        return target if prediction == "sample" else power.sqrt() * noise - (1 - power).sqrt() * target
+        return (
+            target if prediction == "sample" else power.sqrt() * noise - (1 - power).sqrt() * target
+        )
 
     noise = diffusion.starting_noise("k", ["a", "b", "c"], [0, 0, 0], (4, 8, 8), "address", CPU)
-    found = diffusion.sample_grid(perfect, noise, prediction, SamplingSettings(sampler=sampler, steps=8))
+    found = diffusion.sample_grid(
+        perfect, noise, prediction, SamplingSettings(sampler=sampler, steps=8)
+    )
     assert (found - target).abs().max() < 0.02
 
 
 @pytest.mark.parametrize("prediction", ["sample", "velocity"])
 def test_loss_is_zero_for_a_perfect_network_and_positive_for_a_wrong_one(prediction):
     shares, settings = diffusion.signal_shares(CPU), GeneratorSettings(prediction=prediction)
-    grid = torch.zeros(8, 4, 4, 4)  # with a sample of zeros x_t is noise only: x_t = s * noise, v = noise * a
+    # with a sample of zeros x_t is noise only: x_t = s * noise, v = noise * a
+    grid = torch.zeros(8, 4, 4, 4)
 
     def perfect(noisy, timesteps):
         power = shares[timesteps].reshape(-1, 1, 1, 1)
-        return torch.zeros_like(noisy) if prediction == "sample" else noisy * power.sqrt() / (1 - power).sqrt()
+        return (
+            torch.zeros_like(noisy)
+            if prediction == "sample"
+            else noisy * power.sqrt() / (1 - power).sqrt()
+        )
 
     def loss(network):
-        return diffusion.denoising_loss(network, grid, torch.ones(1), shares, settings, generator()).item()
+        return diffusion.denoising_loss(
+            network, grid, torch.ones(1), shares, settings, generator()
+        ).item()
 
     assert loss(perfect) == pytest.approx(0, abs=1e-8)
     assert loss(lambda noisy, timesteps: noisy + 1) > 0.1
@@ -90,18 +105,23 @@ def test_loss_is_zero_for_a_perfect_network_and_positive_for_a_wrong_one(predict
 def test_detail_weight_punishes_errors_that_change_from_pixel_to_pixel_and_no_others():
     shares = diffusion.signal_shares(CPU)
     row, column = torch.meshgrid(torch.arange(8), torch.arange(8), indexing="ij")
-    rough = diffusion.to_grid(((row + column) % 2).float().expand(4, 2, 8, 8), unshuffle=2)  # two planes, as of pairs
+    # two planes, as of pairs
+    rough = diffusion.to_grid(((row + column) % 2).float().expand(4, 2, 8, 8), unshuffle=2)
 
     def loss(error, detail_weight):
         settings = GeneratorSettings(unshuffle=2, detail_weight=detail_weight)
         grid = torch.zeros_like(rough)
         importance = torch.ones(4, 4, 4, 4).repeat(1, 2, 1, 1)
-        return diffusion.denoising_loss(lambda *_: error, grid, importance, shares, settings, generator()).item()
+        return diffusion.denoising_loss(
+            lambda *_: error, grid, importance, shares, settings, generator()
+        ).item()
 
     even = torch.ones_like(rough)
     assert loss(even, detail_weight=3.0) == pytest.approx(loss(even, detail_weight=0.0), rel=1e-6)
     # Neighbours differ by 2 along both axes, which is 4 when squared, where the error itself is 1.
-    assert loss(rough, detail_weight=3.0) == pytest.approx((1 + 3.0 * 2 * 4) * loss(rough, detail_weight=0.0), rel=1e-6)
+    assert loss(rough, detail_weight=3.0) == pytest.approx(
+        (1 + 3.0 * 2 * 4) * loss(rough, detail_weight=0.0), rel=1e-6
+    )
 
 
 class Line(nn.Module):
@@ -120,7 +140,9 @@ def fit_line(settings, loss=lambda line: (line.weight - 3).square().mean(), repo
 def test_training_reaches_the_minimum_and_reports_its_way():
     calls = []
     settings = GeneratorSettings(steps=200, learning_rate=0.1, ema_decay=0.9)
-    line, state = fit_line(settings, report=lambda done, total, **fields: calls.append((done, total, fields["loss"])))
+    line, state = fit_line(
+        settings, report=lambda done, total, **fields: calls.append((done, total, fields["loss"]))
+    )
     assert (line.weight - 3).abs().max() < 0.05
     assert state.curve[-1][1] < state.curve[0][1] / 100
     assert calls[0][:2] == (10, 200)
@@ -129,7 +151,7 @@ def test_training_reaches_the_minimum_and_reports_its_way():
 
 
 def test_training_stops_at_the_step_whose_loss_is_not_finite():
-    def break_at_step_7(line, counter=iter(range(1, 100))):  # noqa: B008 - one counter per definition is meant
+    def break_at_step_7(line, counter=iter(range(1, 100))):  # noqa: B008
         return line.weight.sum() * (float("nan") if next(counter) == 7 else 1.0)
 
     with pytest.raises(RuntimeError, match="nan at step 7;"):

@@ -5,7 +5,13 @@ import pytest
 import torch
 
 from baselines.scratch.settings import LARGEST_WARP, GeneratorSettings, SamplingSettings
-from baselines.scratch.slice_augmentation import addressed_edges, mask_boundary, random_edges, thin_edges, warp
+from baselines.scratch.slice_augmentation import (
+    addressed_edges,
+    mask_boundary,
+    random_edges,
+    thin_edges,
+    warp,
+)
 
 SIDE = 64
 
@@ -28,15 +34,26 @@ def edges(masks):
 
 
 def draws(count=4, salt=0):
-    return lambda purpose: [np.random.default_rng([salt, number, len(purpose)]) for number in range(count)]
+    return lambda purpose: [
+        np.random.default_rng([salt, number, len(purpose)]) for number in range(count)
+    ]
 
 
 @pytest.mark.parametrize(
-    "change", [{"edge_dropout": 0.5}, {"edge_dropout": 0, "edge_thinning": 0.8}, {"edge_dropout": 0, "edge_warp": 0.05}]
+    "change",
+    [
+        {"edge_dropout": 0.5},
+        {"edge_dropout": 0, "edge_thinning": 0.8},
+        {"edge_dropout": 0, "edge_warp": 0.05},
+    ],
 )
-def test_every_knob_changes_edges_by_its_own_random_numbers_and_keeps_the_boundary(masks, edges, change):
+def test_every_knob_changes_edges_by_its_own_random_numbers_and_keeps_the_boundary(
+    masks, edges, change
+):
     sampling = SamplingSettings(**change)
-    one, again, other = (addressed_edges(edges, masks, sampling, draws(salt=salt)) for salt in (0, 0, 1))
+    one, again, other = (
+        addressed_edges(edges, masks, sampling, draws(salt=salt)) for salt in (0, 0, 1)
+    )
     boundary = mask_boundary(masks)
     assert torch.equal(one, again)
     for changed in (one, other):

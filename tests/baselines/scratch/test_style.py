@@ -1,4 +1,5 @@
-"""The style of a slice: what its numbers see, and how another case's changes a sample at a kept mask."""
+"""The style of a slice: what its numbers see, and how another case's changes a sample at a kept
+mask."""
 
 import numpy as np
 import pytest
@@ -11,7 +12,14 @@ from baselines.scratch.settings import GeneratorSettings, SamplingSettings
 from tests.baselines.generators.test_generators import CPU, PROMPT, conditions_of, disc_slices
 
 SETTINGS = GeneratorSettings(
-    unshuffle=2, channels=(16, 16), text_width=16, steps=120, learning_rate=5e-3, phrases=0, style=True, style_jitter=0.3
+    unshuffle=2,
+    channels=(16, 16),
+    text_width=16,
+    steps=120,
+    learning_rate=5e-3,
+    phrases=0,
+    style=True,
+    style_jitter=0.3,
 )
 PLAIN = {"edge_dropout": 0.0, "guidance_scale": 1.0}
 
@@ -38,7 +46,9 @@ def generator(fitted):
 
 def sampled(generator, conditions, chosen, variant=0, batch_size=24):
     sampling = SamplingSettings(style=chosen, **PLAIN)
-    return generator.sample(conditions, variant=variant, key="k", batch_size=batch_size, sampling=sampling)
+    return generator.sample(
+        conditions, variant=variant, key="k", batch_size=batch_size, sampling=sampling
+    )
 
 
 def test_statistics_tell_brightness_texture_and_sides():
@@ -57,10 +67,16 @@ def test_own_style_keeps_the_scanner_and_another_case_brings_its_own(generator):
     own, masks = sampled(generator, conditions_of(data), "own")
     assert own[12:].mean() - own[:12].mean() > 25
     assert np.array_equal(masks, data.masks)
-    other = np.stack([sampled(generator, conditions_of(data), "other", variant)[0] for variant in range(6)])
+    other = np.stack(
+        [sampled(generator, conditions_of(data), "other", variant)[0] for variant in range(6)]
+    )
     per_variant = other.mean((2, 3))
-    assert per_variant[:, :12].max() - per_variant[:, :12].min() > 25  # bright ones among those of dark cases
-    assert per_variant.std(0).mean() > 3 * sampled(generator, conditions_of(data), "own", 1)[0].mean((1, 2)).std() / 12
+    # bright ones among those of dark cases
+    assert per_variant[:, :12].max() - per_variant[:, :12].min() > 25
+    assert (
+        per_variant.std(0).mean()
+        > 3 * sampled(generator, conditions_of(data), "own", 1)[0].mean((1, 2)).std() / 12
+    )
     drawn = sampled(generator, conditions_of(data), "other", 0, batch_size=5)[0]
     assert np.abs(drawn.astype(int) - other[0]).max() <= 1  # by address, whatever the batch
 
@@ -68,9 +84,15 @@ def test_own_style_keeps_the_scanner_and_another_case_brings_its_own(generator):
 def test_a_slice_that_was_no_training_slice_has_no_style_of_its_own(generator):
     """Nothing of a test image can reach its sample but its edges."""
     data = two_scanners()
-    strangers = Conditions([f"test_{n}/z0" for n in range(24)], data.masks, data.edges, [PROMPT] * 24)
-    assert np.array_equal(sampled(generator, strangers, "own")[0], sampled(generator, strangers, "none")[0])
-    assert not np.array_equal(sampled(generator, strangers, "other")[0], sampled(generator, strangers, "none")[0])
+    strangers = Conditions(
+        [f"test_{n}/z0" for n in range(24)], data.masks, data.edges, [PROMPT] * 24
+    )
+    assert np.array_equal(
+        sampled(generator, strangers, "own")[0], sampled(generator, strangers, "none")[0]
+    )
+    assert not np.array_equal(
+        sampled(generator, strangers, "other")[0], sampled(generator, strangers, "none")[0]
+    )
 
 
 def test_the_style_is_that_of_a_training_slice_of_another_case():
@@ -84,7 +106,10 @@ def test_the_style_is_that_of_a_training_slice_of_another_case():
 def test_a_style_needs_a_generator_that_was_told_styles():
     with pytest.raises(ValueError, match="style=true"):
         GeneratorSettings(sampling=SamplingSettings(style="other"))
-    assert GeneratorSettings(style=True, sampling=SamplingSettings(style="other")).sampling.style == "other"
+    assert (
+        GeneratorSettings(style=True, sampling=SamplingSettings(style="other")).sampling.style
+        == "other"
+    )
 
 
 def test_unspecified_is_told_as_zeros():

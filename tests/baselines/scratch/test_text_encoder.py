@@ -19,7 +19,9 @@ def vocabulary():
 
 @pytest.fixture
 def encoder(vocabulary):
-    return seeded(lambda: TextEncoder(len(vocabulary.known), vocabulary.length, 8, heads=2), 0).eval()
+    return seeded(
+        lambda: TextEncoder(len(vocabulary.known), vocabulary.length, 8, heads=2), 0
+    ).eval()
 
 
 def test_prompts_are_cut_into_lower_case_words():
@@ -29,7 +31,16 @@ def test_prompts_are_cut_into_lower_case_words():
 
 
 def test_vocabulary_survives_being_stored(vocabulary):
-    assert vocabulary.known == ["darkened", "gland", "gray", "image", "mri", "prostate", "sketch", "whole"]
+    assert vocabulary.known == [
+        "darkened",
+        "gland",
+        "gray",
+        "image",
+        "mri",
+        "prostate",
+        "sketch",
+        "whole",
+    ]
     assert vocabulary.length == 6
     again = Vocabulary(vocabulary.known, vocabulary.length)
     assert torch.equal(again.encode([DARK, ""]), vocabulary.encode([DARK, ""]))
@@ -47,7 +58,9 @@ def test_too_long_a_prompt_is_refused(vocabulary):
 
 
 def test_embedding_depends_on_words_and_their_order(vocabulary, encoder):
-    texts = embed(encoder, vocabulary, [TRIPLET, DARK, "prostate, MRI, whole gland", TRIPLET], "plain")
+    texts = embed(
+        encoder, vocabulary, [TRIPLET, DARK, "prostate, MRI, whole gland", TRIPLET], "plain"
+    )
     assert len(texts) == 3, "a prompt is encoded once"
     assert texts[TRIPLET].shape == (6, 8)
     assert not torch.allclose(texts[TRIPLET], texts[DARK])

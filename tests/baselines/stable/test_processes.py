@@ -1,4 +1,5 @@
-"""Training by several processes, as on several GPUs: the same weights, no thread left behind, an error's own sentence."""
+"""Training by several processes, as on several GPUs: the same weights, no thread left behind, an
+error's own sentence."""
 
 import shutil
 from dataclasses import replace
@@ -19,16 +20,26 @@ from tests.support.tiny_stable import SIZE, save_base
 
 @pytest.fixture
 def job(tmp_path, monkeypatch):
-    monkeypatch.setattr(number_format, "native_dtype", lambda device: torch.float32)  # in bfloat16, but for rounding
-    given = {"base": str(save_base(tmp_path / "base")), "epochs": 3, "batch": 5, "micro_batch": 4, "learning_rate": 1e-3}
+    # in bfloat16, but for rounding
+    monkeypatch.setattr(number_format, "native_dtype", lambda device: torch.float32)
+    given = {
+        "base": str(save_base(tmp_path / "base")),
+        "epochs": 3,
+        "batch": 5,
+        "micro_batch": 4,
+        "learning_rate": 1e-3,
+    }
     pinned, location = StableSettings(**given).pinned(None)
     slices = FoldSlices(disc_slices())  # 12 of them: batches of 5, 5 and 2
-    return training.Job(slices, SIZE, pinned.at(location), location, None, 0, tmp_path / "one", None)
+    return training.Job(
+        slices, SIZE, pinned.at(location), location, None, 0, tmp_path / "one", None
+    )
 
 
 def train_and_note_threads(fabric, job, said, train=training._train_one_of_several):
     curve = train(fabric, job, said)
-    names = [name.read_text() for name in Path("/proc/self/task").glob("*/comm")]  # none where this is not Linux
+    # none where this is not Linux
+    names = [name.read_text() for name in Path("/proc/self/task").glob("*/comm")]
     (job.out / f"threads-{fabric.global_rank}").write_text("".join(names))
     return curve
 
@@ -37,15 +48,21 @@ def test_two_processes_train_the_same_weights_as_one(job, tmp_path, monkeypatch)
     monkeypatch.setattr(training, "_train_one_of_several", train_and_note_threads)
     told = []
     one = training.run(job, CPU)
-    two = training.run(replace(job, out=tmp_path / "two"), CPU, report=lambda *a, **k: told.append(a), processes=2)
+    two = training.run(
+        replace(job, out=tmp_path / "two"), CPU, report=lambda *a, **k: told.append(a), processes=2
+    )
     assert told == [(9, 9)]
     assert np.allclose(one, two, rtol=1e-4)
     assert mean_difference(tmp_path / "one", tmp_path / "two") < 1e-6
     threads = [(tmp_path / f"two/threads-{rank}").read_text() for rank in (0, 1)]
-    assert not any("gloo" in names for names in threads), threads  # such a thread may abort its process at the end
+    # such a thread may abort its process at the end
+    assert not any("gloo" in names for names in threads), threads
 
 
 def test_an_error_in_one_of_several_processes_is_told_in_its_own_sentence(job, tmp_path):
     shutil.rmtree(tmp_path / "base" / "vae")
-    with pytest.raises(InputError, match=r"^generator.base: .*vae has no config.json; the folder is incomplete, copy it again"):
+    with pytest.raises(
+        InputError,
+        match=r"^generator.base: .*vae has no config.json; the folder is incomplete, copy it again",
+    ):
         training.run(job, CPU, processes=2)

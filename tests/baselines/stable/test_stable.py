@@ -1,4 +1,5 @@
-"""Stable Diffusion + ControlNet on a tiny model of the same classes: fit, stop and resume, micro-batches, sample."""
+"""Stable Diffusion + ControlNet on a tiny model of the same classes: fit, stop and resume,
+micro-batches, sample."""
 
 import json
 
@@ -31,10 +32,14 @@ def disc_slices(count=12, seed=0):
     rng = np.random.default_rng(seed)
     rows, columns = np.mgrid[:SIZE, :SIZE]
     centre = rng.uniform(10, 22, (2, count, 1, 1))
-    masks = (np.hypot(rows - centre[0], columns - centre[1]) < rng.uniform(4, 8, (count, 1, 1))).astype(np.uint8)
+    masks = (
+        np.hypot(rows - centre[0], columns - centre[1]) < rng.uniform(4, 8, (count, 1, 1))
+    ).astype(np.uint8)
     images = (60 + 130 * masks + rng.normal(0, 8, masks.shape)).clip(0, 255).astype(np.uint8)
     edges = np.stack([edge_map(image, mask) for image, mask in zip(images, masks, strict=True)])
-    return TrainingSlices(images, masks, edges, [PROMPT] * count, [f"case_{n:02d}/z000" for n in range(count)])
+    return TrainingSlices(
+        images, masks, edges, [PROMPT] * count, [f"case_{n:02d}/z000" for n in range(count)]
+    )
 
 
 def conditions_of(data, phrase="", rows=slice(None)):
@@ -63,7 +68,13 @@ def settings(weights):
     """settings(changes...): pinned and placed, as a stage gets them; 12 steps of 4 slices."""
 
     def make(**changes):
-        given = {"base": str(weights / "base"), "epochs": 4, "batch": 4, "micro_batch": 4, "learning_rate": 1e-3}
+        given = {
+            "base": str(weights / "base"),
+            "epochs": 4,
+            "batch": 4,
+            "micro_batch": 4,
+            "learning_rate": 1e-3,
+        }
         pinned, location = StableSettings(**given | changes).pinned(None)
         return pinned.at(location)
 
@@ -97,14 +108,18 @@ def trained_weights(folder):
 
 
 def test_the_folder_of_a_fit_holds_what_was_trained_and_no_folder_of_this_machine(fitted, weights):
-    names = {str(path.relative_to(fitted.folder)) for path in fitted.folder.rglob("*") if path.is_file()}
+    names = {
+        str(path.relative_to(fitted.folder)) for path in fitted.folder.rglob("*") if path.is_file()
+    }
     files = ("config.json", "diffusion_pytorch_model.safetensors")
     models = {f"{part}/{name}" for part in ("unet", "controlnet") for name in files}
     assert names == models | {"config.json", "curve.csv", "training_ids.json"}
     assert training_ids(fitted.folder) == disc_slices().ids
     texts = [path.read_text() for path in fitted.folder.rglob("*.json")]
     assert not any(str(weights) in text for text in texts)
-    assert json.loads((fitted.folder / "config.json").read_text())["settings"]["base_version"].startswith("sha256:")
+    assert json.loads((fitted.folder / "config.json").read_text())["settings"][
+        "base_version"
+    ].startswith("sha256:")
 
 
 @pytest.mark.parametrize(
@@ -130,8 +145,12 @@ def test_what_is_trained_is_a_choice(settings, tmp_path, unet, moved, still):
 
 
 def test_training_improves_the_loss(settings, weights, tmp_path):
-    folder = fit(settings(epochs=30, batch=12, learning_rate=4e-3, prompt_dropout=0, ema_decay=0.5), tmp_path)
-    losses = [float(row.split(",")[1]) for row in (folder / "curve.csv").read_text().splitlines()[1:]]
+    folder = fit(
+        settings(epochs=30, batch=12, learning_rate=4e-3, prompt_dropout=0, ema_decay=0.5), tmp_path
+    )
+    losses = [
+        float(row.split(",")[1]) for row in (folder / "curve.csv").read_text().splitlines()[1:]
+    ]
     assert len(losses) == 3
     assert losses[-1] < 0.9 * losses[0]
 
@@ -155,7 +174,10 @@ def test_a_training_that_was_stopped_ends_with_the_same_weights(settings, tmp_pa
     assert not (tmp_path / "killed" / "controlnet").exists()
     steps = []
     resumed = fit(
-        chosen, tmp_path / "resumed", report=lambda step, *a, **k: steps.append(step), checkpoint=Checkpoint(tmp_path / "state")
+        chosen,
+        tmp_path / "resumed",
+        report=lambda step, *a, **k: steps.append(step),
+        checkpoint=Checkpoint(tmp_path / "state"),
     )
     assert steps == [20, 24]
     one, other = trained_weights(whole), trained_weights(resumed)
@@ -165,15 +187,21 @@ def test_a_training_that_was_stopped_ends_with_the_same_weights(settings, tmp_pa
 
 
 def mean_difference(one, other):
-    """Mean difference of the weights. A step of AdamW is nearly as large as the learning rate whatever the gradient, so
-    single weights whose gradient is but rounding error differ by whole steps; the mean shows whether sums are the same.
+    """Mean difference of the weights. A step of AdamW is nearly as large as the learning rate
+    whatever the gradient, so single weights whose gradient is but rounding error differ by whole
+    steps; the mean shows whether sums are the same.
     """
     a, b = trained_weights(one), trained_weights(other)
-    return sum(float((a[name] - b[name]).abs().sum()) for name in a) / sum(tensor.numel() for tensor in a.values())
+    return sum(float((a[name] - b[name]).abs().sum()) for name in a) / sum(
+        tensor.numel() for tensor in a.values()
+    )
 
 
-def test_neither_micro_batches_nor_lack_of_memory_change_the_result(settings, tmp_path, monkeypatch):
-    monkeypatch.setattr(number_format, "native_dtype", lambda device: torch.float32)  # in bfloat16, but for rounding
+def test_neither_micro_batches_nor_lack_of_memory_change_the_result(
+    settings, tmp_path, monkeypatch
+):
+    # in bfloat16, but for rounding
+    monkeypatch.setattr(number_format, "native_dtype", lambda device: torch.float32)
     whole = fit(settings(), tmp_path / "whole")
     parts = fit(settings(micro_batch=1), tmp_path / "parts")
     real = Denoiser.forward
@@ -201,11 +229,15 @@ def test_a_slice_that_does_not_fit_the_memory_is_said_so(settings, tmp_path, mon
         raise torch.OutOfMemoryError
 
     monkeypatch.setattr(Denoiser, "forward", no_memory)
-    with pytest.raises(InputError, match="does not hold 1 slices of 32 pixels at once; set generator.unet=locked"):
+    with pytest.raises(
+        InputError, match="does not hold 1 slices of 32 pixels at once; set generator.unet=locked"
+    ):
         fit(settings(), tmp_path)
 
 
-def test_a_loss_that_is_not_finite_stops_with_its_step_and_the_last_good_state(settings, tmp_path, monkeypatch):
+def test_a_loss_that_is_not_finite_stops_with_its_step_and_the_last_good_state(
+    settings, tmp_path, monkeypatch
+):
     real = training._Loss.__call__
     calls = []
 
@@ -215,7 +247,9 @@ def test_a_loss_that_is_not_finite_stops_with_its_step_and_the_last_good_state(s
 
     monkeypatch.setattr(training._Loss, "__call__", diverges)
     checkpoint = Checkpoint(tmp_path / "state", every_seconds=0)
-    with pytest.raises(RuntimeError, match="is nan at step 13; the last good state, of step 10, is kept"):
+    with pytest.raises(
+        RuntimeError, match="is nan at step 13; the last good state, of step 10, is kept"
+    ):
         fit(settings(epochs=8), tmp_path / "out", checkpoint=checkpoint)
     assert checkpoint.load()[1]["step"] == 10
 
@@ -225,7 +259,9 @@ def test_latents_are_encoded_once_where_no_slice_moves(settings, tmp_path, monke
 
     seen = []
     real = AutoencoderKL.encode
-    monkeypatch.setattr(AutoencoderKL, "encode", lambda self, x: seen.append(len(x)) or real(self, x))
+    monkeypatch.setattr(
+        AutoencoderKL, "encode", lambda self, x: seen.append(len(x)) or real(self, x)
+    )
     fit(settings(epochs=3, rotation_degrees=0, scale_range=(1, 1)), tmp_path / "still")
     assert sum(seen) == 12
     seen.clear()
@@ -234,7 +270,9 @@ def test_latents_are_encoded_once_where_no_slice_moves(settings, tmp_path, monke
 
 
 def sampled(generator, conditions, batch_size=4, variant=0, key="k", sampling=QUICK):
-    return generator.sample(conditions, variant=variant, key=key, batch_size=batch_size, sampling=sampling)
+    return generator.sample(
+        conditions, variant=variant, key=key, batch_size=batch_size, sampling=sampling
+    )
 
 
 @pytest.mark.parametrize(("dtype", "share"), [(torch.float32, 0.01), (torch.bfloat16, 0.1)])
@@ -288,28 +326,40 @@ def test_one_slice_too_many_is_said_so(fitted, monkeypatch):
 
     monkeypatch.setattr(Denoiser, "forward", no_memory)
     with pytest.raises(InputError, match="does not hold one slice of 32 pixels while sampling"):
-        halving(4, lambda at_once: sampled(fitted, conditions_of(disc_slices(3)), batch_size=at_once))
+        halving(
+            4, lambda at_once: sampled(fitted, conditions_of(disc_slices(3)), batch_size=at_once)
+        )
 
 
 def test_variants_keys_and_slices_have_noise_of_their_own(fitted):
     data = disc_slices(1)
-    twins = Conditions(["a", "b"], data.masks.repeat(2, 0), data.edges.repeat(2, 0), data.prompts * 2)
+    twins = Conditions(
+        ["a", "b"], data.masks.repeat(2, 0), data.edges.repeat(2, 0), data.prompts * 2
+    )
     first, _ = sampled(fitted, twins)
     assert not np.array_equal(first[0], first[1])
     assert not np.array_equal(first, sampled(fitted, twins, variant=1)[0])
     assert not np.array_equal(first, sampled(fitted, twins, key="l")[0])
-    alike, _ = sampled(fitted, twins, batch_size=1, sampling=QUICK.model_copy(update={"noise": "shared"}))
+    alike, _ = sampled(
+        fitted, twins, batch_size=1, sampling=QUICK.model_copy(update={"noise": "shared"})
+    )
     assert np.array_equal(alike[0], alike[1])
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        {"sampler": "ddim"}, {"sampler": "unipc"}, {"steps": 5}, {"guidance_scale": 1.0}, {"negative_prompt": "cat"},
-        {"control_scale": 0.0}, {"edge_dropout": 0.9}, {"text_mix": "weighted"},
+        {"sampler": "ddim"},
+        {"sampler": "unipc"},
+        {"steps": 5},
+        {"guidance_scale": 1.0},
+        {"negative_prompt": "cat"},
+        {"control_scale": 0.0},
+        {"edge_dropout": 0.9},
+        {"text_mix": "weighted"},
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_every_knob_of_sampling_changes_the_sample(fitted, change):
     conditions = conditions_of(disc_slices(3), "darkened image")
     sampling = StableSampling(steps=4, guidance_scale=9)
@@ -335,11 +385,14 @@ def test_the_weighted_mix_is_that_of_the_release(settings):
 
 def test_prompts_are_encoded_once(fitted, monkeypatch):
     seen = []
-    location, fitted = fitted.location, StableDiffusion.load(fitted.folder, CPU)  # one that has encoded nothing yet
+    # one that has encoded nothing yet
+    location, fitted = fitted.location, StableDiffusion.load(fitted.folder, CPU)
     fitted.locate(location)
     encoder = fitted._loaded(False).text_encoder
     real = encoder.forward
-    monkeypatch.setattr(encoder, "forward", lambda tokens, **k: seen.append(len(tokens)) or real(tokens, **k))
+    monkeypatch.setattr(
+        encoder, "forward", lambda tokens, **k: seen.append(len(tokens)) or real(tokens, **k)
+    )
     for variant in range(2):
         sampled(fitted, conditions_of(disc_slices(6)), batch_size=2, variant=variant)
     assert seen == [1, 1], "the one prompt of six slices and two variants, and the negative one"
@@ -359,7 +412,10 @@ def test_a_pretrained_model_is_where_fine_tuning_starts(settings, weights, tmp_p
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(image).resize((40, 24)).save(folder / f"{number}.png")
     chosen = settings(
-        pretraining=str(tmp_path / "images"), pretraining_epochs=2, pretraining_batch=4, pretraining_learning_rate=1e-3
+        pretraining=str(tmp_path / "images"),
+        pretraining_epochs=2,
+        pretraining_batch=4,
+        pretraining_learning_rate=1e-3,
     )
     numbers = {"size": SIZE, "edge": ("scharr", None, "cpu"), "seed": 0, "device": CPU}
     assert StableDiffusion.pretrain(chosen, **numbers, out=tmp_path / "pretrained") == 6

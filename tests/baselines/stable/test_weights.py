@@ -1,4 +1,5 @@
-"""Weights for Stable Diffusion: what they are, and one sentence for every way in which they cannot be used."""
+"""Weights for Stable Diffusion: what they are, and one sentence for every way in which they cannot
+be used."""
 
 import json
 import os
@@ -53,7 +54,9 @@ def test_a_folder_is_known_by_its_content_and_not_by_its_place(whole, base, tmp_
 
 def test_a_given_version_is_checked(whole):
     found = settings(base=str(whole / "base")).pinned(None)[0].base_version
-    assert settings(base=str(whole / "base"), base_version=found).pinned(None)[0].base_version == found
+    assert (
+        settings(base=str(whole / "base"), base_version=found).pinned(None)[0].base_version == found
+    )
     with pytest.raises(InputError, match="they are other weights"):
         settings(base=str(whole / "base"), base_version="sha256:0").pinned(None)
 
@@ -63,7 +66,10 @@ def test_a_hub_id_is_known_by_its_commit_without_any_network():
     assert pinned.base == "stable-diffusion-v1-5/stable-diffusion-v1-5"
     assert len(pinned.base_version) == 40
     assert location["base"] == f"hub:{pinned.base}@{pinned.base_version}"
-    assert settings(base="some/model", base_version="abc").pinned(None)[1]["base"] == "hub:some/model@abc"
+    assert (
+        settings(base="some/model", base_version="abc").pinned(None)[1]["base"]
+        == "hub:some/model@abc"
+    )
 
 
 def test_the_micro_batch_is_no_part_of_what_a_run_is(whole):
@@ -78,7 +84,9 @@ def spoil_tokenizer(base):
 
 
 def pickle_unet(base):
-    (base / "unet" / "diffusion_pytorch_model.safetensors").rename(base / "unet" / "diffusion_pytorch_model.bin")
+    (base / "unet" / "diffusion_pytorch_model.safetensors").rename(
+        base / "unet" / "diffusion_pytorch_model.bin"
+    )
 
 
 def cut_vae(base):
@@ -89,17 +97,41 @@ def cut_vae(base):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda base: shutil.rmtree(base / "vae"), "vae has no config.json; the folder is incomplete"),
-        (lambda base: (base / "text_encoder" / "model.safetensors").unlink(), "text_encoder has no model.safetensors"),
-        (pickle_unet, "unet has only pickled weights .diffusion_pytorch_model.bin., which are never read"),
+        (
+            lambda base: shutil.rmtree(base / "vae"),
+            "vae has no config.json; the folder is incomplete",
+        ),
+        (
+            lambda base: (base / "text_encoder" / "model.safetensors").unlink(),
+            "text_encoder has no model.safetensors",
+        ),
+        (
+            pickle_unet,
+            "unet has only pickled weights .diffusion_pytorch_model.bin., which are never read",
+        ),
         (cut_vae, "vae: diffusion_pytorch_model.safetensors is damaged"),
         (spoil_tokenizer, "tokenizer has no vocab.json"),
         (lambda base: (base / "text_encoder_2").mkdir(), "holds Stable Diffusion XL"),
-        (lambda base: change(base / "unet" / "config.json", addition_embed_type="text_time"), "Stable Diffusion XL"),
-        (lambda base: change(base / "unet" / "config.json", in_channels=9), "reads 9 channels and its VAE makes 4"),
-        (lambda base: change(base / "unet" / "config.json", cross_attention_dim=1024), "expects text of width 1024"),
-        (lambda base: change(base / "unet" / "config.json", _class_name="SD3Transformer"), "SD3Transformer, not UNet2D"),
-        (lambda base: (base / "vae" / "config.json").write_text("{"), "config.json is not readable"),
+        (
+            lambda base: change(base / "unet" / "config.json", addition_embed_type="text_time"),
+            "Stable Diffusion XL",
+        ),
+        (
+            lambda base: change(base / "unet" / "config.json", in_channels=9),
+            "reads 9 channels and its VAE makes 4",
+        ),
+        (
+            lambda base: change(base / "unet" / "config.json", cross_attention_dim=1024),
+            "expects text of width 1024",
+        ),
+        (
+            lambda base: change(base / "unet" / "config.json", _class_name="SD3Transformer"),
+            "SD3Transformer, not UNet2D",
+        ),
+        (
+            lambda base: (base / "vae" / "config.json").write_text("{"),
+            "config.json is not readable",
+        ),
     ],
 )
 def test_a_folder_that_cannot_work_is_refused_with_its_reason(base, spoil, message):
@@ -117,7 +149,10 @@ def test_weights_with_missing_layers_are_refused(base):
     tensors = load_file(path)
     del tensors["conv_in.weight"]
     save_file(tensors, path)
-    with pytest.raises(InputError, match="1 of the weights of UNet2DConditionModel are missing .*first: conv_in.weight"):
+    with pytest.raises(
+        InputError,
+        match="1 of the weights of UNet2DConditionModel are missing .*first: conv_in.weight",
+    ):
         load_parts({"base": str(base)})
 
 
@@ -130,7 +165,9 @@ def test_a_controlnet_of_another_model_is_refused(whole, base):
 
 
 def test_names_that_are_neither_a_folder_nor_an_id_are_refused(tmp_path):
-    with pytest.raises(InputError, match="there is no such folder, and a hub id has the form OWNER/NAME"):
+    with pytest.raises(
+        InputError, match="there is no such folder, and a hub id has the form OWNER/NAME"
+    ):
         settings(base=str(tmp_path / "absent")).check_size(64)
     (tmp_path / "model.safetensors").write_bytes(b"")
     with pytest.raises(InputError, match="is a single file"):
@@ -144,12 +181,30 @@ def test_a_size_that_does_not_divide_is_refused(base, given, size, unit):
 
 
 def test_an_unreachable_hub_is_one_sentence_before_anything_is_computed(tmp_path):
-    nowhere = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path / "hub"), "HF_HUB_DISABLE_TELEMETRY": "1"}
-    words = ["run", "--dataset", "prostate", "--source", "phantom", "--method", "emitdiff", "--preset", "paper"]
+    nowhere = {
+        "HF_ENDPOINT": "http://127.0.0.1:9",
+        "HF_HOME": str(tmp_path / "hub"),
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+    }
+    words = [
+        "run",
+        "--dataset",
+        "prostate",
+        "--source",
+        "phantom",
+        "--method",
+        "emitdiff",
+        "--preset",
+        "paper",
+    ]
     done = subprocess.run(
-        [sys.executable, "cli.py", *words, "--store", str(tmp_path / "store"), "--fold", "0"], cwd=ROOT,
-        env=os.environ | nowhere, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
+        [sys.executable, "cli.py", *words, "--store", str(tmp_path / "store"), "--fold", "0"],
+        cwd=ROOT,
+        env=os.environ | nowhere,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert done.returncode == 2, done.stdout + done.stderr
     said = " ".join(done.stderr.split())
     assert said.count("error:") == 1
@@ -167,7 +222,11 @@ def test_pre_training_folders(tmp_path):
         pretraining_folder.listed(str(tmp_path / "absent"))
     with pytest.raises(InputError, match="expected modality/organ/category"):
         pretraining_folder.listed(str(tmp_path))
-    for path in ("CT/lung/airspace_opacity/b.png", "CT/lung/airspace_opacity/a.png", "US/liver/normal/c.PNG"):
+    for path in (
+        "CT/lung/airspace_opacity/b.png",
+        "CT/lung/airspace_opacity/a.png",
+        "US/liver/normal/c.PNG",
+    ):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (20, 10), (50, 50, 50)).save(tmp_path / path, format="PNG")
     found = pretraining_folder.listed(str(tmp_path))

@@ -1,4 +1,5 @@
-"""DeepStack and TrivialAugment: their strengths, one reading of the pixels, and images that are left alone."""
+"""DeepStack and TrivialAugment: their strengths, one reading of the pixels, and images that are
+left alone."""
 
 import pytest
 import torch
@@ -20,7 +21,10 @@ def test_strengths_of_deepstack():
     ):
         used = drawn[key][drawn[key] != neutral]
         assert len(used) / len(drawn[key]) == pytest.approx(share, abs=0.02)
-        assert low <= used.min() < low + 0.02 * (high - low) and high - 0.02 * (high - low) < used.max() <= high
+        assert (
+            low <= used.min() < low + 0.02 * (high - low)
+            and high - 0.02 * (high - low) < used.max() <= high
+        )
     assert drawn["elastic_sigma_px"].min() >= 9 and drawn["elastic_sigma_px"].max() <= 13
     assert drawn["mirror_x"].float().mean() == pytest.approx(0.5, abs=0.02)
 
@@ -54,7 +58,9 @@ def test_deepstack_joins_its_geometry_into_one_reading(monkeypatch):
     modes = []
     original = functional.grid_sample
     monkeypatch.setattr(
-        functional, "grid_sample", lambda *a, **k: modes.append(k.get("mode", "bilinear")) or original(*a, **k)
+        functional,
+        "grid_sample",
+        lambda *a, **k: modes.append(k.get("mode", "bilinear")) or original(*a, **k),
     )
     make_augmenter("deepstack")(images, masks, generator())
     assert sorted(modes) == ["bilinear", "nearest"]
@@ -88,10 +94,15 @@ def test_trivial_augment_operation(operation):
     transform = stack.TrivialAugment()
     drawn = transform.draw(images, generator())
     index = transform.OPERATIONS.index(operation)
-    drawn |= {"operation": torch.tensor([0, index, index]), "strength": torch.tensor([1.0, 0.0, 0.9])}
+    drawn |= {
+        "operation": torch.tensor([0, index, index]),
+        "strength": torch.tensor([1.0, 0.0, 0.9]),
+    }
     new, labels = transform.apply(images, masks, drawn)
-    assert torch.equal(new[0], images[0]) and torch.equal(labels[0], masks[0])  # "identity" at any strength
-    assert torch.allclose(new[1], images[1], atol=1e-5) and torch.equal(labels[1], masks[1])  # strength 0
+    # "identity" at any strength
+    assert torch.equal(new[0], images[0]) and torch.equal(labels[0], masks[0])
+    # strength 0
+    assert torch.allclose(new[1], images[1], atol=1e-5) and torch.equal(labels[1], masks[1])
     assert torch.equal(new[2], images[2]) == (operation == "identity")
     geometric = operation.split("-")[0] in ("rotate", "scale", "shear", "translate")
     assert torch.equal(labels[2], masks[2]) == (not geometric)
@@ -105,4 +116,6 @@ def test_trivial_augment_chooses_evenly_and_translates_by_a_fifth():
     operations = [stack.TrivialAugment.OPERATIONS.index(f"translate-{axis}") for axis in "xy"]
     drawn |= {"operation": torch.tensor(operations), "strength": torch.ones(2)}
     _, labels = stack.TrivialAugment().apply(images, masks, drawn)
-    assert torch.equal(labels[0, :, :-12], masks[0, :, 12:]) and torch.equal(labels[1, :-12], masks[1, 12:])
+    assert torch.equal(labels[0, :, :-12], masks[0, :, 12:]) and torch.equal(
+        labels[1, :-12], masks[1, 12:]
+    )

@@ -1,4 +1,5 @@
-"""Classic augmentation: strengths as published, labels that follow, seeds that decide, and the quirks Q2 and Q3.
+"""Classic augmentation: strengths as published, labels that follow, seeds that decide, and the
+quirks Q2 and Q3.
 
 DeepStack and TrivialAugment on their own: test_augment_stack.py.
 """
@@ -37,7 +38,10 @@ def test_unknown_transform_is_an_input_error(call):
 
 
 def test_names_come_without_torch():
-    code = "import sys, baselines.transforms.catalogue, baselines.networks.architectures; sys.exit('torch' in sys.modules)"
+    code = (
+        "import sys, baselines.transforms.catalogue, baselines.networks.architectures;"
+        " sys.exit('torch' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
@@ -70,7 +74,9 @@ def test_seed_decides_everything(name, renormalise):
 @settings(max_examples=12, deadline=None)
 def test_shapes_types_and_labels_hold_for_any_size(name, n, height, width, long, renormalise, seed):
     images = torch.rand(n, 1, height, width, generator=generator(seed))
-    masks = torch.randint(0, 2, (n, height, width), generator=generator(seed)).to(torch.long if long else torch.uint8)
+    masks = torch.randint(0, 2, (n, height, width), generator=generator(seed)).to(
+        torch.long if long else torch.uint8
+    )
     new, labels = make_augmenter(name, renormalise=renormalise)(images, masks, generator(seed))
     assert new.shape == images.shape and new.dtype == torch.float32 and new.isfinite().all()
     assert labels.shape == masks.shape and labels.dtype == masks.dtype and labels.max() <= 1
@@ -120,18 +126,24 @@ def test_strengths_of_the_single_transforms():
         ("rotate", "angle_deg", -5, 5),
     ):
         values = drawn_many(name)[key]
-        assert low <= values.min() < low + 0.01 * (high - low) and high - 0.01 * (high - low) < values.max() <= high
+        assert (
+            low <= values.min() < low + 0.01 * (high - low)
+            and high - 0.01 * (high - low) < values.max() <= high
+        )
         if name in ("contrast", "gamma", "scale"):
             assert (values < 1).float().mean() == pytest.approx(0.5, abs=0.02)
     shift = drawn_many("brightness")["shift"]
     assert shift.std() == pytest.approx(0.25, rel=0.03) and abs(shift.mean()) < 0.01
-    assert torch.equal(shift * 2**20, torch.round(shift * 2**20))  # what makes the cancellation of Q3 exact
+    # what makes the cancellation of Q3 exact
+    assert torch.equal(shift * 2**20, torch.round(shift * 2**20))
     sigma = drawn_many("resolution")["sigma_px"]
     assert (sigma == 0).float().mean() == pytest.approx(0.5, abs=0.02)
     assert 0.5 <= sigma[sigma > 0].min() < 0.51 and 1.49 < sigma.max() <= 1.5
     mirror = drawn_many("mirror")
     assert mirror["mirror_x"].float().mean() == pytest.approx(0.75 * 0.5, abs=0.02)
-    assert (mirror["mirror_x"] & mirror["mirror_y"]).float().mean() == pytest.approx(0.75 * 0.25, abs=0.02)
+    assert (mirror["mirror_x"] & mirror["mirror_y"]).float().mean() == pytest.approx(
+        0.75 * 0.25, abs=0.02
+    )
 
 
 def test_contrast_scales_about_the_mean_and_keeps_the_range():
@@ -151,7 +163,9 @@ def test_gamma_is_a_power_of_the_image_range():
     changed = intensity.adjust_gamma(images, gamma)
     for image, power, result in zip(images, gamma, changed, strict=True):
         low, high = image.min(), image.max()
-        assert torch.allclose(result, ((image - low) / (high - low)) ** power * (high - low) + low, atol=1e-6)
+        assert torch.allclose(
+            result, ((image - low) / (high - low)) ** power * (high - low) + low, atol=1e-6
+        )
     kept = intensity.adjust_gamma(images, gamma, retain_stats=True)
     assert torch.allclose(kept.mean((2, 3)), images.mean((2, 3)), atol=1e-5)
     assert torch.allclose(kept.std((2, 3)), images.std((2, 3)), atol=1e-5)
@@ -174,21 +188,30 @@ def test_blur_is_scipys_away_from_the_border():
     for i in (1, 2):
         expected = ndimage.gaussian_filter(images[i, 0].numpy(), float(sigma[i]))
         assert np.abs(blurred[i, 0].numpy() - expected)[8:-8, 8:-8].max() < 1e-3
-    assert torch.allclose(intensity.gaussian_blur(torch.full((1, 1, 20, 30), 0.4), sigma[2:]), torch.tensor(0.4))
+    assert torch.allclose(
+        intensity.gaussian_blur(torch.full((1, 1, 20, 30), 0.4), sigma[2:]), torch.tensor(0.4)
+    )
 
 
 def test_mirror_is_an_exact_flip():
     images, masks = batch(4)
-    drawn = {"mirror_x": torch.tensor([0, 1, 0, 1]).bool(), "mirror_y": torch.tensor([0, 0, 1, 1]).bool()}
+    drawn = {
+        "mirror_x": torch.tensor([0, 1, 0, 1]).bool(),
+        "mirror_y": torch.tensor([0, 0, 1, 1]).bool(),
+    }
     new, labels = spatial.Mirror().apply(images, masks, drawn)
     for i, axes in enumerate(((), (1,), (0,), (0, 1))):
-        assert torch.equal(new[i, 0], images[i, 0].flip(axes)) and torch.equal(labels[i], masks[i].flip(axes))
+        assert torch.equal(new[i, 0], images[i, 0].flip(axes)) and torch.equal(
+            labels[i], masks[i].flip(axes)
+        )
 
 
 @pytest.mark.parametrize("quarters", [1, 2, 3])
 def test_positive_angles_turn_anticlockwise(quarters):
     images, masks = batch(2)
-    new, labels = spatial.Rotate().apply(images, masks, {"angle_deg": torch.full((2,), 90.0 * quarters)})
+    new, labels = spatial.Rotate().apply(
+        images, masks, {"angle_deg": torch.full((2,), 90.0 * quarters)}
+    )
     assert torch.allclose(new, images.rot90(quarters, (2, 3)), atol=1e-4)
     assert torch.equal(labels, masks.rot90(quarters, (1, 2)))
 
@@ -203,20 +226,28 @@ def test_scale_two_halves_the_picture():
 
 
 def test_elastic_offsets_match_scipys():
-    """Spread and smoothness of the field against its definition: filtered uniform noise, times alpha."""
+    """Spread and smoothness of the field against its definition: filtered uniform noise, times
+    alpha."""
     alpha, sigma, size = 150.0, 11.0, 128
     images = torch.zeros(40, 1, size, size)
     noise = spatial.elastic_noise(images, generator())
-    offset = spatial.elastic_offset(noise, torch.full((40,), alpha), torch.full((40,), sigma), size, size)
+    offset = spatial.elastic_offset(
+        noise, torch.full((40,), alpha), torch.full((40,), sigma), size, size
+    )
     ours = offset.permute(0, 3, 1, 2).flatten(0, 1).numpy()
     rng = np.random.default_rng(0)
     uniform = rng.uniform(-1, 1, (80, size, size))
-    expected = np.stack([ndimage.gaussian_filter(u, sigma, mode="constant") * alpha for u in uniform])
+    expected = np.stack(
+        [ndimage.gaussian_filter(u, sigma, mode="constant") * alpha for u in uniform]
+    )
     middle = (slice(None), slice(45, -45), slice(45, -45))
     assert ours[middle].std() == pytest.approx(expected[middle].std(), rel=0.1)
     assert ours[middle].std() == pytest.approx(0.163 * alpha / sigma, rel=0.1)
-    assert np.diff(ours[middle], axis=1).std() == pytest.approx(np.diff(expected[middle], axis=1).std(), rel=0.1)
-    assert ours[:, 0].std() == pytest.approx(expected[:, 0].std(), rel=0.15)  # smaller at the border, as scipy's
+    assert np.diff(ours[middle], axis=1).std() == pytest.approx(
+        np.diff(expected[middle], axis=1).std(), rel=0.1
+    )
+    # smaller at the border, as scipy's
+    assert ours[:, 0].std() == pytest.approx(expected[:, 0].std(), rel=0.15)
 
 
 def test_released_brightness_deepstack_and_none_are_one_configuration():
@@ -224,11 +255,14 @@ def test_released_brightness_deepstack_and_none_are_one_configuration():
     images, masks = batch()
     images = images * 0.7 // (1 / 255) / 255 + 20 / 255
     augmenters = [
-        make_augmenter(name, renormalise=True, dropped_deepstack=True) for name in ("none", "brightness", "deepstack")
+        make_augmenter(name, renormalise=True, dropped_deepstack=True)
+        for name in ("none", "brightness", "deepstack")
     ]
     states = [generator(9) for _ in augmenters]
     for _ in range(20):
-        plain, *others = (augment(images, masks, rng) for augment, rng in zip(augmenters, states, strict=True))
+        plain, *others = (
+            augment(images, masks, rng) for augment, rng in zip(augmenters, states, strict=True)
+        )
         assert plain[0].min() == 0 and plain[0].max() == 1 and not torch.equal(plain[0], images)
         for new, labels in others:
             assert torch.equal(new, plain[0]) and torch.equal(labels, plain[1])
@@ -257,7 +291,8 @@ def test_an_image_of_one_grey_value_stays_finite():
     for name in ("none", *TRANSFORMS):
         assert make_augmenter(name)(images, masks, generator())[0].isfinite().all()
     assert torch.equal(
-        make_augmenter("none", renormalise=True)(images, masks, generator())[0], torch.zeros_like(images)
+        make_augmenter("none", renormalise=True)(images, masks, generator())[0],
+        torch.zeros_like(images),
     )
 
 
@@ -275,7 +310,9 @@ def test_sheet_samples():
     arguments = ("rotate", images[0, 0].numpy(), masks[0].numpy(), 5)
     new, labels, drawn = augmenter.sheet_samples(*arguments, seed=1)
     assert new.shape == (5, SIZE, SIZE) and new.dtype == np.float32 and labels.dtype == np.uint8
-    assert [set(d) for d in drawn] == [{"angle_deg"}] * 5 and len({d["angle_deg"] for d in drawn}) == 5
+    assert [set(d) for d in drawn] == [{"angle_deg"}] * 5 and len(
+        {d["angle_deg"] for d in drawn}
+    ) == 5
     assert np.array_equal(augmenter.sheet_samples(*arguments, seed=1)[0], new)
     assert not np.array_equal(augmenter.sheet_samples(*arguments, seed=2)[0], new)
     assert set(augmenter.sheet_samples("noise", *arguments[1:], seed=1)[2][0]) == {"noise_sd"}

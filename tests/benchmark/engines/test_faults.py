@@ -1,5 +1,5 @@
-"""What goes wrong on real machines, done for real. After each fault the same command ends complete, computes nothing
-again that was finished, and writes the same record.
+"""What goes wrong on real machines, done for real. After each fault the same command ends complete,
+computes nothing again that was finished, and writes the same record.
 """
 
 import json
@@ -40,7 +40,9 @@ COSTS = ("seconds", "peak_memory_mb", "gpu_memory_mb", "machine")
 
 
 def run(store: Path, engine: str = "inline", **options) -> int:
-    return run_requests(list(REQUESTS), store, "cpu", engine, False, (), None, options=EngineOptions(**options))
+    return run_requests(
+        list(REQUESTS), store, "cpu", engine, False, (), None, options=EngineOptions(**options)
+    )
 
 
 def content(store: Path) -> dict[str, bytes]:
@@ -49,7 +51,9 @@ def content(store: Path) -> dict[str, bytes]:
     for path in sorted((store / "records").glob("*.json")):
         record = json.loads(path.read_bytes())
         del record["provenance"]
-        record["stages"] = [{k: v for k, v in stage.items() if k not in COSTS} for stage in record["stages"]]
+        record["stages"] = [
+            {k: v for k, v in stage.items() if k not in COSTS} for stage in record["stages"]
+        ]
         found[path.name] = json.dumps(record, indent=1).encode()
     return found
 
@@ -59,15 +63,30 @@ def computed(store: Path) -> dict[str, tuple[int, int]]:
     found = {}
     for stage, key in Store(store).all_stages():
         status = Store(store).folder(stage, key).stat()
-        found[f"{stage} {key}"] = (status.st_ino, status.st_ctime_ns)  # a freed inode number may come back at once
+        # a freed inode number may come back at once
+        found[f"{stage} {key}"] = (status.st_ino, status.st_ctime_ns)
     return found
 
 
-def program(store: Path, suite: Path, *options: str, start: tuple[str, ...] = ("cli.py",)) -> subprocess.Popen:
+def program(
+    store: Path, suite: Path, *options: str, start: tuple[str, ...] = ("cli.py",)
+) -> subprocess.Popen:
     """The suite as a program of its own, or with a part of it that fails."""
-    words = ["suite", str(suite), "--preset", "smoke", "--store", str(store), "--device", "cpu", *options]
+    words = [
+        "suite",
+        str(suite),
+        "--preset",
+        "smoke",
+        "--store",
+        str(store),
+        "--device",
+        "cpu",
+        *options,
+    ]
     start = [sys.executable, *start, *words]
-    return subprocess.Popen(start, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return subprocess.Popen(
+        start, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
 
 
 @pytest.fixture(scope="module")
@@ -97,9 +116,14 @@ def half(whole, tmp_path):
 def test_kill_9_of_the_program_in_each_stage(whole, suite, tmp_path):
     store, kept = tmp_path / "store", {}
     present = {stage for stage, _ in Store(whole).all_stages()}
-    assert {stage for stage in STAGE_VERSIONS if stage not in present} <= {"pretrain"}  # of the preset paper alone
+    # of the preset paper alone
+    assert {stage for stage in STAGE_VERSIONS if stage not in present} <= {"pretrain"}
     for stage in (stage for stage in STAGE_VERSIONS if stage in present):
-        died = program(store, suite, start=("-m", "tests.support.faulty", stage, str(tmp_path / stage), "1", "cli"))
+        died = program(
+            store,
+            suite,
+            start=("-m", "tests.support.faulty", stage, str(tmp_path / stage), "1", "cli"),
+        )
         said, _ = died.communicate(timeout=120)
         assert died.returncode == -9, said
         assert kept.items() <= computed(store).items()
@@ -109,10 +133,23 @@ def test_kill_9_of_the_program_in_each_stage(whole, suite, tmp_path):
     assert content(store) == content(whole)
 
 
-def test_kill_9_in_the_middle_of_a_training_goes_on_from_its_checkpoint(whole, half, suite, tmp_path, monkeypatch):
+def test_kill_9_in_the_middle_of_a_training_goes_on_from_its_checkpoint(
+    whole, half, suite, tmp_path, monkeypatch
+):
     shutil.rmtree(half / "stages" / "fit-segmenter")
     kept = computed(half)
-    died = program(half, suite, start=("-m", "tests.support.faulty", "fit-segmenter:mid", str(tmp_path / "flag"), "1", "cli"))
+    died = program(
+        half,
+        suite,
+        start=(
+            "-m",
+            "tests.support.faulty",
+            "fit-segmenter:mid",
+            str(tmp_path / "flag"),
+            "1",
+            "cli",
+        ),
+    )
     said, _ = died.communicate(timeout=120)
     assert died.returncode == -9, said
     assert len(list((half / "partial").iterdir())) == 1
@@ -120,13 +157,22 @@ def test_kill_9_in_the_middle_of_a_training_goes_on_from_its_checkpoint(whole, h
     real = Checkpoint.load
     monkeypatch.setattr(Checkpoint, "load", lambda self: found.append(real(self)) or found[-1])
     assert run(half) == 0
-    assert sorted(one is not None for one in found) == [False, True]  # one training went on, the other had not begun
+    # one training went on, the other had not begun
+    assert sorted(one is not None for one in found) == [False, True]
     assert kept.items() <= computed(half).items() and not list((half / "partial").iterdir())
     assert content(half) == content(whole)
 
 
 def test_kill_9_of_a_worker_costs_one_stage(whole, tmp_path, monkeypatch):
-    faulty = [sys.executable, "-m", "tests.support.faulty", "fit-segmenter", str(tmp_path / "flag"), "1", "worker"]
+    faulty = [
+        sys.executable,
+        "-m",
+        "tests.support.faulty",
+        "fit-segmenter",
+        str(tmp_path / "flag"),
+        "1",
+        "worker",
+    ]
     monkeypatch.setattr(processes, "COMMAND", faulty)
     assert run(tmp_path / "store", "processes", workers=2) == 0
     assert (tmp_path / "flag").read_text() == "1"
@@ -134,10 +180,20 @@ def test_kill_9_of_a_worker_costs_one_stage(whole, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_stage_that_always_kills_its_worker_fails_alone(whole, half, tmp_path, monkeypatch, capsys):
+def test_a_stage_that_always_kills_its_worker_fails_alone(
+    whole, half, tmp_path, monkeypatch, capsys
+):
     shutil.rmtree(half / "stages" / "fit-generator")
     shutil.rmtree(half / "stages" / "synthesize")
-    faulty = [sys.executable, "-m", "tests.support.faulty", "fit-generator", str(tmp_path / "flag"), "99", "worker"]
+    faulty = [
+        sys.executable,
+        "-m",
+        "tests.support.faulty",
+        "fit-generator",
+        str(tmp_path / "flag"),
+        "99",
+        "worker",
+    ]
     monkeypatch.setattr(processes, "COMMAND", faulty)
     assert run(half, "processes", workers=2) == 1
     assert (tmp_path / "flag").read_text() == "3" and "SIGKILL" in capsys.readouterr().err
@@ -178,7 +234,9 @@ def test_an_interrupt_ends_the_program_and_its_workers(whole, suite, tmp_path):
     mine = _children(started.pid)
     started.send_signal(signal.SIGINT)
     said, _ = started.communicate(timeout=20)
-    assert started.returncode == 130 and "finished stages are kept" in said and "Traceback" not in said
+    assert (
+        started.returncode == 130 and "finished stages are kept" in said and "Traceback" not in said
+    )
     assert not _left(mine)
     assert not Store(tmp_path / "store").failures()
 
@@ -214,12 +272,19 @@ def test_kill_of_a_ray_node_in_mid_suite(whole, tmp_path, monkeypatch):
 
 
 def _times_computed(store: Path) -> dict[str, int]:
-    return {path.stem: path.read_text().count("\ndone in ") for path in (store / "logs").glob("*.log")}
+    return {
+        path.stem: path.read_text().count("\ndone in ") for path in (store / "logs").glob("*.log")
+    }
 
 
 @pytest.mark.parametrize("damage", ["truncate", "flip", "delete"])
 @pytest.mark.parametrize(
-    ("stage", "name"), [("prepare", "images.npy"), ("synthesize", "images.npy"), ("fit-segmenter", "weights.safetensors")]
+    ("stage", "name"),
+    [
+        ("prepare", "images.npy"),
+        ("synthesize", "images.npy"),
+        ("fit-segmenter", "weights.safetensors"),
+    ],
 )
 def test_a_damaged_artefact_is_noticed_before_it_is_used(whole, half, stage, name, damage):
     if stage == "synthesize":
@@ -242,7 +307,9 @@ def test_a_damaged_manifest_is_no_result(whole, half, damage):
     assert run(half) == 0
     assert content(half) == content(whole)
     after = computed(half)
-    assert {key for key in before if before[key] != after[key]} == {f"fit-segmenter {target.parent.name}"}
+    assert {key for key in before if before[key] != after[key]} == {
+        f"fit-segmenter {target.parent.name}"
+    }
 
 
 def _damage(path: Path, how: str) -> None:
@@ -259,7 +326,10 @@ def _damage(path: Path, how: str) -> None:
 def test_damaged_scores_and_records_are_made_again(whole, tmp_path):
     store = tmp_path / "store"
     shutil.copytree(whole, store)
-    scores, records = sorted(store.glob("stages/score/*/cases.json")), sorted(store.glob("records/*.json"))
+    scores, records = (
+        sorted(store.glob("stages/score/*/cases.json")),
+        sorted(store.glob("records/*.json")),
+    )
     _damage(scores[0], "flip")
     records[0].unlink()
     _damage(records[1], "truncate")
@@ -279,11 +349,17 @@ def test_verify_has_damaged_stages_computed_again(whole, tmp_path, capsys):
     assert verify_store(store) == 1
     assert "damaged: synthesize" in capsys.readouterr().err
     said = capsys.readouterr().out if print_status(store) == 0 else ""
-    assert "1 done, 0 running, 1 waiting, 0 failed" in said and "waiting: synthesize" in said and "is damaged" in said
+    assert (
+        "1 done, 0 running, 1 waiting, 0 failed" in said
+        and "waiting: synthesize" in said
+        and "is damaged" in said
+    )
     assert run(store) == 0 and verify_store(store) == 0
     assert content(store) == content(whole)
     after = computed(store)
-    assert {key for key in after if before[key] != after[key]} == {f"synthesize {broken.parent.name}"}
+    assert {key for key in after if before[key] != after[key]} == {
+        f"synthesize {broken.parent.name}"
+    }
 
 
 def test_two_programs_on_one_store(whole, suite, tmp_path):
@@ -300,7 +376,9 @@ def small_disk(tmp_path):
     """A disk of 24 MB in memory; skips where this user may not mount one."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)], capture_output=True)
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)], capture_output=True
+    )
     if done.returncode:
         pytest.skip("mounting a small disk needs root")
     yield folder
@@ -352,7 +430,11 @@ def test_a_clock_that_jumps_changes_nothing(whole, half, monkeypatch):
     monkeypatch.setattr(time, "time", back_a_year)
     again = []
     real = attempt.execute
-    monkeypatch.setattr(attempt, "execute", lambda store, key, *rest: (again.append(key), real(store, key, *rest))[1])
+    monkeypatch.setattr(
+        attempt,
+        "execute",
+        lambda store, key, *rest: (again.append(key), real(store, key, *rest))[1],
+    )
     assert run(half) == 0
     assert len(again) == 4 and before.items() <= computed(half).items()
     assert content(half) == content(whole)

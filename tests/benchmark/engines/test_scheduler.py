@@ -62,7 +62,9 @@ def test_a_failure_fails_what_needs_it_alone(store):
     todo = agenda(store)
     order = walk(todo, lambda node: Outcome("failed", "broken") if node == A else put(store, node))
     assert order == [A, D]
-    assert {key: failure.error for key, failure in todo.failures.items()} == dict.fromkeys((A.key, B.key, C.key), "broken")
+    assert {key: failure.error for key, failure in todo.failures.items()} == dict.fromkeys(
+        (A.key, B.key, C.key), "broken"
+    )
     assert todo.failures[C.key].node == C
 
 
@@ -132,7 +134,9 @@ def test_a_stage_found_damaged_by_the_record_is_computed_again(store):
     (store.folder(A.stage, A.key) / "a").unlink()
     todo = agenda(store, [A, D], on_done=on_done)
     todo._add(A.key)
-    assert walk(todo, lambda node: put(store, node) if seen or node == D else Outcome("present")) in ([D, A, A], [A, A, D])
+    assert walk(
+        todo, lambda node: put(store, node) if seen or node == D else Outcome("present")
+    ) in ([D, A, A], [A, A, D])
     assert store.damage(A.stage, A.key) == []
 
 
@@ -219,13 +223,17 @@ def test_variants_of_one_generator_are_computed_in_a_row(store):
     other, stranger = variant(0, sampling=1), Node("prepare", {"number": 3})
     asked = serve(ready(store, other, stranger), store)
     assert [node for node, _ in asked] == [*VARIANTS, other, stranger]
-    assert [following for _, following in asked] == [keys(VARIANTS[number + 1 :]) for number in range(5)] + [[], []]
+    assert [following for _, following in asked] == [
+        keys(VARIANTS[number + 1 :]) for number in range(5)
+    ] + [[], []]
 
 
 def test_a_row_ends_where_another_stage_comes_first(store):
     put(store, A), put(store, GENERATOR)
     asked = serve(agenda(store, [A, GENERATOR, *VARIANTS[:2], D, *VARIANTS[2:]]), store)
-    assert [following for _, following in asked[:3]] == [keys(VARIANTS[1:2]), [], []] and asked[2][0] == D
+    assert [following for _, following in asked[:3]] == [keys(VARIANTS[1:2]), [], []] and asked[2][
+        0
+    ] == D
     assert [following for _, following in asked[3:]] == [keys(VARIANTS[3:]), keys(VARIANTS[4:]), []]
 
 
@@ -234,14 +242,20 @@ def test_every_worker_gets_its_share(store):
     first, _ = todo.take(block=False)
     assert todo.company_of(first) == VARIANTS[1:3]
     second, _ = todo.take(block=False)
-    assert second == VARIANTS[3] and todo.company_of(second) == [] and todo.take(block=False)[0] == VARIANTS[4]
+    assert (
+        second == VARIANTS[3]
+        and todo.company_of(second) == []
+        and todo.take(block=False)[0] == VARIANTS[4]
+    )
     assert todo.running == 5
 
 
 def test_after_a_failure_in_a_row_the_rest_is_still_computed(store):
     bad = VARIANTS[1]
     todo = ready(store)
-    asked = serve(todo, store, lambda node: Outcome("failed", "broken") if node == bad else put(store, node))
+    asked = serve(
+        todo, store, lambda node: Outcome("failed", "broken") if node == bad else put(store, node)
+    )
     assert [node for node, _ in asked] == VARIANTS and set(todo.failures) == {bad.key}
 
 
@@ -270,7 +284,9 @@ def test_a_row_stops_where_another_worker_found_its_generator_damaged(store):
     row = [todo.take(block=False)[0], *todo.company_of(VARIANTS[0])]
     elsewhere = todo.take(block=False)[0]
     store.remove(GENERATOR.stage, GENERATOR.key)
-    todo.settle(elsewhere, Outcome("damaged", "bad bytes", damaged=(GENERATOR.stage, GENERATOR.key)))
+    todo.settle(
+        elsewhere, Outcome("damaged", "bad bytes", damaged=(GENERATOR.stage, GENERATOR.key))
+    )
     todo.settle(row[0], put(store, row[0]))
     assert not todo.may_start(row[1])
     todo.give_back(row[1:])

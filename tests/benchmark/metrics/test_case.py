@@ -9,7 +9,11 @@ import numpy as np
 import pytest
 import torch
 from medpy.metric import binary as medpy
-from monai.metrics import compute_average_surface_distance, compute_hausdorff_distance, compute_surface_dice
+from monai.metrics import (
+    compute_average_surface_distance,
+    compute_hausdorff_distance,
+    compute_surface_dice,
+)
 from monai.metrics.utils import get_edge_surface_distance
 from scipy.ndimage import binary_dilation, binary_erosion
 
@@ -26,20 +30,27 @@ def measure(prediction, truth, spacing=None, policy="penalty", tolerance=1.0) ->
 
 
 def joint_crop(*masks: np.ndarray) -> list[np.ndarray]:
-    """The masks in their joint bounding box plus one background voxel on every side, found without our code."""
+    """The masks in their joint bounding box plus one background voxel on every side, found without
+    our code."""
     inside = np.argwhere(np.logical_or.reduce(masks))
-    box = tuple(slice(a, b + 1) for a, b in zip(inside.min(axis=0), inside.max(axis=0), strict=True))
+    box = tuple(
+        slice(a, b + 1) for a, b in zip(inside.min(axis=0), inside.max(axis=0), strict=True)
+    )
     return [np.pad(mask[box], 1) for mask in masks]
 
 
-def assert_equals_references(prediction: np.ndarray, truth: np.ndarray, spacing, tolerance: float = 1.0) -> None:
+def assert_equals_references(
+    prediction: np.ndarray, truth: np.ndarray, spacing, tolerance: float = 1.0
+) -> None:
     ours = measure(prediction, truth, spacing, tolerance=tolerance)
     small_prediction, small_truth = joint_crop(prediction.astype(bool), truth.astype(bool))
     assert_equals_medpy(ours, small_prediction, small_truth, spacing)
     assert_equals_monai(ours, small_prediction, small_truth, spacing, tolerance)
 
 
-def assert_equals_medpy(ours: CaseMetrics, prediction: np.ndarray, truth: np.ndarray, spacing) -> None:
+def assert_equals_medpy(
+    ours: CaseMetrics, prediction: np.ndarray, truth: np.ndarray, spacing
+) -> None:
     assert ours.hd95 == pytest.approx(medpy.hd95(prediction, truth, spacing), rel=1e-9, abs=1e-9)
     assert ours.assd == pytest.approx(medpy.assd(prediction, truth, spacing), rel=1e-9, abs=1e-9)
     assert ours.dice == pytest.approx(medpy.dc(prediction, truth), abs=1e-12)
@@ -53,16 +64,18 @@ def assert_equals_monai(
 ) -> None:
     """MONAI keeps distances in float32, hence the relative 1e-6.
 
-    Its percentile also finds the rank in float32, which costs it a digit: its own distances with a percentile in
-    float64 agree to 1e-6, the percentile as it comes to 1e-5.
+    Its percentile also finds the rank in float32, which costs it a digit: its own distances with a
+    percentile in float64 agree to 1e-6, the percentile as it comes to 1e-5.
     """
-    directed = get_edge_surface_distance(*map(torch.from_numpy, (prediction, truth)), spacing=spacing, symmetric=True)[
-        1
-    ]
+    directed = get_edge_surface_distance(
+        *map(torch.from_numpy, (prediction, truth)), spacing=spacing, symmetric=True
+    )[1]
     assert ours.hd95_max == pytest.approx(
         max(np.percentile(d.double().numpy(), 95) for d in directed), rel=1e-6, abs=1e-6
     )
-    assert ours.assd_mean == pytest.approx(sum(d.double().mean().item() for d in directed) / 2, rel=1e-6, abs=1e-6)
+    assert ours.assd_mean == pytest.approx(
+        sum(d.double().mean().item() for d in directed) / 2, rel=1e-6, abs=1e-6
+    )
     one_hot = [torch.from_numpy(np.stack([~mask, mask])[None]) for mask in (prediction, truth)]
     hd95 = compute_hausdorff_distance(*one_hot, percentile=95, spacing=spacing).item()
     assd = compute_average_surface_distance(*one_hot, symmetric=True, spacing=spacing).item()
@@ -78,8 +91,11 @@ def ellipsoid(shape, centre, radii) -> np.ndarray:
 
 
 def corrupted(truth: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Predictions as networks make them: displaced, too large, ragged, and with false islands far away."""
-    ragged = truth ^ (binary_dilation(truth) & ~binary_erosion(truth) & (rng.random(truth.shape) < 0.4))
+    """Predictions as networks make them: displaced, too large, ragged, and with false islands far
+    away."""
+    ragged = truth ^ (
+        binary_dilation(truth) & ~binary_erosion(truth) & (rng.random(truth.shape) < 0.4)
+    )
     return {
         "shifted": np.roll(truth, (1, -4, 6), axis=(0, 1, 2)),
         "dilated": binary_dilation(truth, iterations=2),
@@ -93,7 +109,9 @@ def corrupted(truth: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarr
 
 def read_label(path: Path) -> tuple[np.ndarray, tuple[float, ...]]:
     image = nibabel.load(path)
-    return np.asarray(image.dataobj).T > 0, tuple(float(step) for step in image.header.get_zooms()[::-1])
+    return np.asarray(image.dataobj).T > 0, tuple(
+        float(step) for step in image.header.get_zooms()[::-1]
+    )
 
 
 def prostate_labels(data_root: Path) -> list[Path]:
@@ -106,7 +124,9 @@ def prostate_labels(data_root: Path) -> list[Path]:
 @pytest.mark.parametrize("kind", ["shifted", "dilated", "ragged", "islands"])
 def test_a_real_volume_equals_medpy_and_monai(data_root, kind):
     truth, spacing = read_label(prostate_labels(data_root)[12])
-    assert_equals_references(corrupted(truth, np.random.default_rng(1))[kind], truth, spacing, tolerance=spacing[1])
+    assert_equals_references(
+        corrupted(truth, np.random.default_rng(1))[kind], truth, spacing, tolerance=spacing[1]
+    )
 
 
 @pytest.mark.data
@@ -126,10 +146,15 @@ def test_random_masks_in_two_and_three_dimensions_equal_medpy_and_monai(seed):
 
 
 def test_mean_of_means_is_that_of_the_old_medpy():
-    truth, prediction = ellipsoid((9, 30, 30), (4, 12, 15), (3, 7, 9)), ellipsoid((9, 30, 30), (5, 15, 15), (3, 9, 6))
+    truth, prediction = (
+        ellipsoid((9, 30, 30), (4, 12, 15), (3, 7, 9)),
+        ellipsoid((9, 30, 30), (5, 15, 15), (3, 9, 6)),
+    )
     spacing = (3.0, 0.6, 0.6)
     directed = medpy.asd(prediction, truth, spacing), medpy.asd(truth, prediction, spacing)
-    assert measure(prediction, truth, spacing).assd_mean == pytest.approx(sum(directed) / 2, rel=1e-9)
+    assert measure(prediction, truth, spacing).assd_mean == pytest.approx(
+        sum(directed) / 2, rel=1e-9
+    )
 
 
 def test_masks_at_the_image_border_equal_medpy_on_the_whole_array():
@@ -193,10 +218,15 @@ def test_a_distance_equal_to_the_nsd_tolerance_counts_wherever_the_mask_lies(off
 
 
 def test_a_volume_of_one_slice_is_measured_as_an_image():
-    truth, prediction = ellipsoid((40, 40), (20, 20), (9, 12)), ellipsoid((40, 40), (22, 19), (11, 9))
+    truth, prediction = (
+        ellipsoid((40, 40), (20, 20), (9, 12)),
+        ellipsoid((40, 40), (22, 19), (11, 9)),
+    )
     flat = measure(prediction, truth, (0.5, 0.8))
     assert measure(prediction[None], truth[None], (3.0, 0.5, 0.8)) == flat
-    assert medpy.assd(prediction[None], truth[None], (3.0, 0.5, 0.8)) != pytest.approx(flat.assd, rel=0.1)
+    assert medpy.assd(prediction[None], truth[None], (3.0, 0.5, 0.8)) != pytest.approx(
+        flat.assd, rel=0.1
+    )
 
 
 # ---- empty masks ----
@@ -224,7 +254,11 @@ def test_empty_masks_follow_the_table(policy):
     ):
         ours = table[name]
         assert [getattr(ours, score_name) for score_name in SCORES] == [score] * 4
-        assert (ours.volume_difference, ours.missed, ours.empty_truth) == (difference, missed, empty_truth)
+        assert (ours.volume_difference, ours.missed, ours.empty_truth) == (
+            difference,
+            missed,
+            empty_truth,
+        )
         if (policy, name) != ("centre-pixel", "miss"):
             assert [getattr(ours, column) for column in DISTANCES] == pytest.approx([distance] * 4)
 
@@ -241,10 +275,15 @@ def test_centre_pixel_measures_a_miss_from_the_image_centre():
 
 
 def test_every_column_is_a_plain_finite_number():
-    for ours in (*empty_table("penalty").values(), measure(np.ones((3, 3), bool), np.eye(3, dtype=bool))):
+    for ours in (
+        *empty_table("penalty").values(),
+        measure(np.ones((3, 3), bool), np.eye(3, dtype=bool)),
+    ):
         columns = ours.as_dict()
         assert list(columns) == [field.name for field in fields(CaseMetrics)]
-        assert all(type(value) in (int, float, bool) and isfinite(value) for value in columns.values())
+        assert all(
+            type(value) in (int, float, bool) and isfinite(value) for value in columns.values()
+        )
         assert all(isinstance(columns[name], float) for name in DEFINITIONS)
 
 
@@ -255,9 +294,19 @@ def test_every_column_is_a_plain_finite_number():
     ("prediction", "truth", "spacing", "message"),
     [
         (np.zeros((3, 4), bool), np.zeros((4, 3), bool), (1, 1), "one shape"),
-        (np.zeros((3, 4)), np.zeros((3, 4), bool), (1, 1), "prediction must be a bool or uint8 array, not float64"),
+        (
+            np.zeros((3, 4)),
+            np.zeros((3, 4), bool),
+            (1, 1),
+            "prediction must be a bool or uint8 array, not float64",
+        ),
         ([[0, 1]], np.zeros((1, 2), bool), (1, 1), "not list"),
-        (np.zeros((3, 4), bool), np.full((3, 4), 255, np.uint8), (1, 1), "truth must hold 0 and 1 only, not 255"),
+        (
+            np.zeros((3, 4), bool),
+            np.full((3, 4), 255, np.uint8),
+            (1, 1),
+            "truth must hold 0 and 1 only, not 255",
+        ),
         (np.zeros(4, bool), np.zeros(4, bool), (1,), "at least one voxel"),
         (np.zeros((0, 4, 4), bool), np.zeros((0, 4, 4), bool), (1, 1, 1), "at least one voxel"),
         (np.zeros((3, 4), bool), np.zeros((3, 4), bool), (1, 1, 1), "2 positive finite numbers"),

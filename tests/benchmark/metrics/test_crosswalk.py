@@ -1,4 +1,5 @@
-"""Masks as users store them, read right; everything that is not a pair of masks, refused in one sentence."""
+"""Masks as users store them, read right; everything that is not a pair of masks, refused in one
+sentence."""
 
 import gzip
 import json
@@ -21,7 +22,10 @@ def ellipse(shape, centre, radii) -> np.ndarray:
     return sum(((axis - c) / r) ** 2 for axis, c, r in zip(axes, centre, radii, strict=True)) <= 1
 
 
-TRUTH_2D, PREDICTION_2D = ellipse((40, 50), (18, 22), (9, 13)), ellipse((40, 50), (20, 25), (10, 11))
+TRUTH_2D, PREDICTION_2D = (
+    ellipse((40, 50), (18, 22), (9, 13)),
+    ellipse((40, 50), (20, 25), (10, 11)),
+)
 TRUTH_3D, PREDICTION_3D = (  # (x, y, z), as NIfTI has it
     ellipse((30, 34, 12), (14, 15, 5), (8, 10, 3)),
     ellipse((30, 34, 12), (16, 15, 6), (9, 8, 4)),
@@ -34,7 +38,9 @@ def save_png(path: Path, array: np.ndarray, mode: str | None = None) -> Path:
     return path
 
 
-def save_nifti(path: Path, array: np.ndarray, spacing=(0.6, 0.7, 3.0), affine=None, unit="mm") -> Path:
+def save_nifti(
+    path: Path, array: np.ndarray, spacing=(0.6, 0.7, 3.0), affine=None, unit="mm"
+) -> Path:
     affine = np.diag([*spacing, 1.0]) if affine is None else affine
     image = nibabel.Nifti1Image(array, affine)
     image.header.set_xyzt_units(unit)
@@ -47,7 +53,9 @@ def grey(mask: np.ndarray, inside: int = 255) -> np.ndarray:
 
 
 def rgba(colour, alpha) -> np.ndarray:
-    return np.dstack([np.broadcast_to(channel, TRUTH_2D.shape) for channel in (*colour, alpha)]).astype(np.uint8)
+    return np.dstack(
+        [np.broadcast_to(channel, TRUTH_2D.shape) for channel in (*colour, alpha)]
+    ).astype(np.uint8)
 
 
 @pytest.fixture
@@ -69,13 +77,18 @@ def test_nifti_pair_in_millimetres_of_the_header(nifti_pair):
     assert numbers["hd95"] == pytest.approx(medpy.hd95(PREDICTION_3D, TRUTH_3D, spacing), rel=1e-6)
     assert numbers["assd"] == pytest.approx(medpy.assd(PREDICTION_3D, TRUTH_3D, spacing), rel=1e-6)
     assert numbers["dice"] == pytest.approx(medpy.dc(PREDICTION_3D, TRUTH_3D), rel=1e-12)
-    assert numbers["precision"] == pytest.approx(medpy.precision(PREDICTION_3D, TRUTH_3D), rel=1e-12)
+    assert numbers["precision"] == pytest.approx(
+        medpy.precision(PREDICTION_3D, TRUTH_3D), rel=1e-12
+    )
     assert numbers["recall"] == pytest.approx(medpy.recall(PREDICTION_3D, TRUTH_3D), rel=1e-12)
     assert (found.unit, found.notes) == ("mm", ())
 
 
 def test_png_pair_in_pixels(tmp_path):
-    found = crosswalk(save_png(tmp_path / "p.png", grey(PREDICTION_2D)), save_png(tmp_path / "t.PNG", grey(TRUTH_2D)))
+    found = crosswalk(
+        save_png(tmp_path / "p.png", grey(PREDICTION_2D)),
+        save_png(tmp_path / "t.PNG", grey(TRUTH_2D)),
+    )
     assert found.as_json()["hd95"] == pytest.approx(medpy.hd95(PREDICTION_2D, TRUTH_2D), rel=1e-9)
     assert found.unit == "px"
     name, value, unit, definition = found.rows()[-1]
@@ -86,7 +99,9 @@ def test_png_pair_in_pixels(tmp_path):
 
 def test_prediction_and_truth_are_not_mixed_up(tmp_path):
     small, large = ellipse((40, 50), (20, 25), (4, 4)), ellipse((40, 50), (20, 25), (9, 9))
-    found = crosswalk(save_png(tmp_path / "small.png", grey(small)), save_png(tmp_path / "large.png", grey(large)))
+    found = crosswalk(
+        save_png(tmp_path / "small.png", grey(small)), save_png(tmp_path / "large.png", grey(large))
+    )
     assert found.metrics.precision == 1
     assert found.metrics.recall < 0.3
 
@@ -159,7 +174,9 @@ def test_labels_are_merged_with_a_note(tmp_path, nifti_pair):
 
 def test_a_nifti_of_one_slice_is_an_image_along_any_axis(tmp_path):
     for number, axis in enumerate((2, 1)):
-        stored = [np.expand_dims(mask.T, axis).astype(np.uint8) for mask in (PREDICTION_2D, TRUTH_2D)]
+        stored = [
+            np.expand_dims(mask.T, axis).astype(np.uint8) for mask in (PREDICTION_2D, TRUTH_2D)
+        ]
         spacing = np.insert([0.5, 0.8], axis, 4.0)
         paths = [
             save_nifti(tmp_path / f"{number}{side}.nii", array, spacing)
@@ -172,7 +189,9 @@ def test_a_nifti_of_one_slice_is_an_image_along_any_axis(tmp_path):
 
 def test_other_units_become_millimetres(tmp_path, nifti_pair):
     metres = [
-        save_nifti(tmp_path / f"{side}.nii", array.astype(np.uint8), (0.0006, 0.0007, 0.003), unit="meter")
+        save_nifti(
+            tmp_path / f"{side}.nii", array.astype(np.uint8), (0.0006, 0.0007, 0.003), unit="meter"
+        )
         for side, array in (("p", PREDICTION_3D), ("t", TRUTH_3D))
     ]
     assert crosswalk(*metres).as_json() == pytest.approx(crosswalk(*nifti_pair).as_json(), rel=1e-5)
@@ -182,7 +201,9 @@ def test_rounding_of_an_affine_is_not_a_difference(tmp_path, nifti_pair):
     affine = np.diag([0.6, 0.7, 3.0, 1.0])
     affine[:3] += 1e-5
     moved = save_nifti(tmp_path / "moved.nii.gz", TRUTH_3D.astype(np.uint8), affine=affine)
-    found, expected = (crosswalk(nifti_pair[0], truth).as_json() for truth in (moved, nifti_pair[1]))
+    found, expected = (
+        crosswalk(nifti_pair[0], truth).as_json() for truth in (moved, nifti_pair[1])
+    )
     assert found == pytest.approx(expected, rel=1e-4)
 
 
@@ -228,15 +249,27 @@ def test_broken_files_are_refused(tmp_path, nifti_pair):
 
 
 @pytest.mark.parametrize(
-    "values", [GRADIENT, grey(T, 100) + grey(~T, 50), grey(T) // 2 + GRADIENT // 4, np.dstack([GRADIENT] * 3)]
+    "values",
+    [
+        GRADIENT,
+        grey(T, 100) + grey(~T, 50),
+        grey(T) // 2 + GRADIENT // 4,
+        np.dstack([GRADIENT] * 3),
+    ],
 )
 def test_grey_png_is_not_thresholded(tmp_path, values):
-    assert_refused("is not a mask", save_png(tmp_path / "grey.png", values), save_png(tmp_path / "t.png", grey(T)))
+    assert_refused(
+        "is not a mask",
+        save_png(tmp_path / "grey.png", values),
+        save_png(tmp_path / "t.png", grey(T)),
+    )
 
 
 def test_three_colours_are_no_mask(tmp_path):
     blue = np.dstack([grey(T) * (GRADIENT > 100)] * 2 + [grey(T)])
-    assert_refused("is not a mask", save_png(tmp_path / "c.png", blue), save_png(tmp_path / "t.png", grey(T)))
+    assert_refused(
+        "is not a mask", save_png(tmp_path / "c.png", blue), save_png(tmp_path / "t.png", grey(T))
+    )
 
 
 def test_grey_nifti_is_not_thresholded(tmp_path, nifti_pair):
@@ -244,7 +277,9 @@ def test_grey_nifti_is_not_thresholded(tmp_path, nifti_pair):
     hole = TRUTH_3D.astype(np.float32)
     hole[3, 3, 3] = np.nan
     for number, array in enumerate((ramp, ramp * 1000 - 500, hole, (ramp * 11).astype(np.int16))):
-        assert_refused("is not a mask", save_nifti(tmp_path / f"{number}.nii", array), nifti_pair[1])
+        assert_refused(
+            "is not a mask", save_nifti(tmp_path / f"{number}.nii", array), nifti_pair[1]
+        )
     colours = np.zeros(TRUTH_3D.shape, dtype=[("R", "u1"), ("G", "u1"), ("B", "u1")])
     assert_refused("is not a mask", save_nifti(tmp_path / "rgb.nii", colours), nifti_pair[1])
 
@@ -259,14 +294,20 @@ def test_grids_that_differ_are_refused(tmp_path, nifti_pair):
     truth, mask = nifti_pair[1], PREDICTION_3D.astype(np.uint8)
     png = save_png(tmp_path / "p.png", grey(PREDICTION_2D))
     assert_refused("different kinds", png, truth)
-    assert_refused("differ in shape, (40, 49) and (40, 50)", save_png(tmp_path / "n.png", grey(T[:, 1:])), png)
+    assert_refused(
+        "differ in shape, (40, 49) and (40, 50)", save_png(tmp_path / "n.png", grey(T[:, 1:])), png
+    )
     assert_refused("differ in shape", save_nifti(tmp_path / "s.nii", mask[:, :, 1:]), truth)
     assert_refused(
-        "differ in spacing, 3 x 0.7 x 0.8 mm and", save_nifti(tmp_path / "v.nii", mask, (0.8, 0.7, 3.0)), truth
+        "differ in spacing, 3 x 0.7 x 0.8 mm and",
+        save_nifti(tmp_path / "v.nii", mask, (0.8, 0.7, 3.0)),
+        truth,
     )
     moved, turned = np.diag([0.6, 0.7, 3.0, 1.0]), np.diag([-0.6, 0.7, 3.0, 1.0])
     moved[2, 3] = 3.0
-    assert_refused("differ in affine by up to 3 mm", save_nifti(tmp_path / "m.nii", mask, affine=moved), truth)
+    assert_refused(
+        "differ in affine by up to 3 mm", save_nifti(tmp_path / "m.nii", mask, affine=moved), truth
+    )
     assert_refused("differ in affine", save_nifti(tmp_path / "t.nii", mask, affine=turned), truth)
 
 
@@ -291,7 +332,10 @@ def test_real_label_map_of_two_zones(data_root, tmp_path):
     image = nibabel.load(path)
     truth = np.asarray(image.dataobj) > 0
     prediction = np.roll(truth, (3, -2, 0), axis=(0, 1, 2))
-    nibabel.save(nibabel.Nifti1Image(prediction.astype(np.uint8), image.affine, image.header), tmp_path / "p.nii.gz")
+    nibabel.save(
+        nibabel.Nifti1Image(prediction.astype(np.uint8), image.affine, image.header),
+        tmp_path / "p.nii.gz",
+    )
     found = crosswalk(tmp_path / "p.nii.gz", path)
     assert found.metrics.dice == pytest.approx(medpy.dc(prediction, truth))
     assert "2 labels merged" in found.notes[0]
@@ -299,7 +343,9 @@ def test_real_label_map_of_two_zones(data_root, tmp_path):
 
 @pytest.mark.data
 def test_real_one_bit_masks_are_not_all_zero(data_root):
-    paths = sorted((data_root / "busi" / "Dataset_BUSI_with_GT" / "malignant").glob("*_mask.png"))[:5]
+    paths = sorted((data_root / "busi" / "Dataset_BUSI_with_GT" / "malignant").glob("*_mask.png"))[
+        :5
+    ]
     assert paths
     for path in paths:
         assert read_mask(path).mask.any()

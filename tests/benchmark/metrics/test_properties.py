@@ -1,4 +1,5 @@
-"""What every metric must satisfy, on random small masks: symmetry, identity, scaling, translation, bounds, layout."""
+"""What every metric must satisfy, on random small masks: symmetry, identity, scaling, translation,
+bounds, layout."""
 
 import numpy as np
 import pytest
@@ -14,7 +15,9 @@ pairs = shapes.flatmap(lambda shape: st.tuples(hnp.arrays(bool, shape), hnp.arra
 steps = st.tuples(*[st.floats(0.2, 6.0)] * 3)
 
 
-def measure(prediction: np.ndarray, truth: np.ndarray, spacing, tolerance: float = 1.0) -> CaseMetrics:
+def measure(
+    prediction: np.ndarray, truth: np.ndarray, spacing, tolerance: float = 1.0
+) -> CaseMetrics:
     return case_metrics(prediction, truth, spacing, empty_policy="penalty", nsd_tolerance=tolerance)
 
 
@@ -33,7 +36,9 @@ def test_symmetry_and_bounds(pair, step, tolerance):
     diagonal = float(np.linalg.norm(np.multiply(truth.shape, spacing)))
     assert all(0 <= getattr(one, name) <= 1 for name in SCORES)
     assert all(0 <= getattr(one, name) <= diagonal * (1 + 1e-12) for name in DISTANCES)
-    assert min(one.precision, one.recall) - 1e-12 <= one.dice <= max(one.precision, one.recall) + 1e-12
+    assert (
+        min(one.precision, one.recall) - 1e-12 <= one.dice <= max(one.precision, one.recall) + 1e-12
+    )
 
 
 @settings(max_examples=60, deadline=None)
@@ -52,7 +57,9 @@ def test_distances_scale_with_the_spacing(pair, step, factor):
     one = measure(prediction, truth, spacing)
     scaled = measure(prediction, truth, [s * factor for s in spacing], tolerance=factor)
     for name in DISTANCES:
-        assert getattr(scaled, name) == pytest.approx(getattr(one, name) * factor, rel=1e-9, abs=1e-12)
+        assert getattr(scaled, name) == pytest.approx(
+            getattr(one, name) * factor, rel=1e-9, abs=1e-12
+        )
     assert (scaled.dice, scaled.volume_difference) == (one.dice, one.volume_difference)
 
 
@@ -63,9 +70,9 @@ def test_translation_and_margins_change_nothing(pair, step, margin):
     assume(prediction.any() and truth.any())
     width = [(margin[2 * axis], margin[2 * axis + 1]) for axis in range(truth.ndim)]
     spacing = step[: truth.ndim]
-    assert measure(np.pad(prediction, width), np.pad(truth, width), spacing).as_dict() == pytest.approx(
-        measure(prediction, truth, spacing).as_dict(), rel=1e-12
-    )
+    assert measure(
+        np.pad(prediction, width), np.pad(truth, width), spacing
+    ).as_dict() == pytest.approx(measure(prediction, truth, spacing).as_dict(), rel=1e-12)
 
 
 @settings(max_examples=40, deadline=None)

@@ -27,14 +27,20 @@ def test_the_transform_for_noise_gives_the_numbers_of_the_tree(monkeypatch):
     by_tree = surface_distances(noise, truth, (2.0, 0.7, 0.9))
     monkeypatch.setattr(surfaces, "MINIMUM_TRANSFORM_QUERIES", 100)
     by_transform = surface_distances(noise, truth, (2.0, 0.7, 0.9))
-    np.testing.assert_allclose(by_transform.prediction_to_truth, by_tree.prediction_to_truth, rtol=1e-12)
-    np.testing.assert_allclose(by_transform.truth_to_prediction, by_tree.truth_to_prediction, rtol=1e-12)
+    np.testing.assert_allclose(
+        by_transform.prediction_to_truth, by_tree.prediction_to_truth, rtol=1e-12
+    )
+    np.testing.assert_allclose(
+        by_transform.truth_to_prediction, by_tree.truth_to_prediction, rtol=1e-12
+    )
 
 
 def test_noise_takes_the_transform_and_organs_the_tree(monkeypatch):
     taken = []
     original = surfaces.distance_transform_edt
-    monkeypatch.setattr(surfaces, "distance_transform_edt", lambda *a, **k: taken.append(1) or original(*a, **k))
+    monkeypatch.setattr(
+        surfaces, "distance_transform_edt", lambda *a, **k: taken.append(1) or original(*a, **k)
+    )
     truth = ellipsoid((16, 200, 200), (8, 100, 100), (7, 60, 70))
     surface_distances(np.roll(truth, 5, axis=2), truth, (3, 1, 1))
     assert not taken

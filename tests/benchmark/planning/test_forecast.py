@@ -24,7 +24,9 @@ def store(tmp_path):
     return Store(tmp_path / "store")
 
 
-def finish(store: Store, node, seconds: float, machine: str = MACHINE, memory: float = 100.0) -> None:
+def finish(
+    store: Store, node, seconds: float, machine: str = MACHINE, memory: float = 100.0
+) -> None:
     """A finished stage of a made cost."""
     cost = {"seconds": seconds, "peak_memory_mb": memory, "gpu_memory_mb": 0.0, "machine": machine}
 
@@ -43,9 +45,21 @@ def rows(plans, store):
 def test_shared_stages_are_counted_and_what_they_spare(store):
     found = rows(_plans(RATIOS, store)[0], store)
     assert (found["prepare"].total, found["prepare"].shared, found["prepare"].spared) == (1, 1, 2)
-    assert (found["fit-generator"].total, found["fit-generator"].shared, found["fit-generator"].spared) == (1, 1, 1)
-    assert (found["synthesize"].total, found["synthesize"].shared, found["synthesize"].spared) == (2, 1, 1)
-    assert (found["fit-segmenter"].total, found["fit-segmenter"].shared, found["fit-segmenter"].spared) == (3, 0, 0)
+    assert (
+        found["fit-generator"].total,
+        found["fit-generator"].shared,
+        found["fit-generator"].spared,
+    ) == (1, 1, 1)
+    assert (found["synthesize"].total, found["synthesize"].shared, found["synthesize"].spared) == (
+        2,
+        1,
+        1,
+    )
+    assert (
+        found["fit-segmenter"].total,
+        found["fit-segmenter"].shared,
+        found["fit-segmenter"].spared,
+    ) == (3, 0, 0)
     assert not any(row.costs or row.known or row.cached for row in found.values())
 
 
@@ -61,7 +75,10 @@ def test_costs_of_a_kind_are_foretold_by_machine(store):
     finish(store, second, 6.0, "another", memory=7.0)
     done = rows(plans, store)["synthesize"]
     assert done.todo == 0 and done.costs == {}
-    assert {machine: cost.seconds for machine, cost in done.spared_costs.items()} == {MACHINE: 4.0, "another": 6.0}
+    assert {machine: cost.seconds for machine, cost in done.spared_costs.items()} == {
+        MACHINE: 4.0,
+        "another": 6.0,
+    }
 
 
 def test_a_plan_learns_from_other_runs_of_the_store(store):
@@ -76,7 +93,9 @@ def test_a_plan_learns_from_other_runs_of_the_store(store):
 def test_a_dry_run_shows_what_is_shared_before_and_after_a_part(store, capsys):
     def dry(workers: int | None = None) -> str:
         options = EngineOptions(workers=workers)
-        assert run_requests(RATIOS, store.root, "cpu", "inline", True, (), None, options=options) == 0
+        assert (
+            run_requests(RATIOS, store.root, "cpu", "inline", True, (), None, options=options) == 0
+        )
         return capsys.readouterr().out
 
     before = dry()
@@ -85,7 +104,11 @@ def test_a_dry_run_shows_what_is_shared_before_and_after_a_part(store, capsys):
     assert run_requests(RATIOS[:2], store.root, "cpu", "inline", False, (), None) == 0
     capsys.readouterr()
     after = dry(2)
-    assert "3 runs, 2 of them done" in after and "One stage at a time:" in after and "2 at once:" in after
+    assert (
+        "3 runs, 2 of them done" in after
+        and "One stage at a time:" in after
+        and "2 at once:" in after
+    )
     assert "never measured" not in after
     assert run_requests(RATIOS, store.root, "cpu", "inline", False, (), None) == 0
     capsys.readouterr()
@@ -114,7 +137,9 @@ def test_time_left_starts_from_measured_costs_and_learns(store, monkeypatch):
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_live_view_shows_the_call_and_every_stage_at_work(store, monkeypatch, width):
-    screen = Console(file=io.StringIO(), force_terminal=True, width=width, height=20, color_system=None)
+    screen = Console(
+        file=io.StringIO(), force_terminal=True, width=width, height=20, color_system=None
+    )
     monkeypatch.setattr(live, "out", screen)
     nodes = unique_nodes(_plans(RATIOS, store)[0])
     left = TimeLeft(nodes, store, None)
@@ -130,9 +155,20 @@ def test_the_live_view_shows_the_call_and_every_stage_at_work(store, monkeypatch
             plain.print(progress._bars.get_renderable())
     lines = plain.file.getvalue().splitlines()
     assert max(map(len, lines)) <= width
-    assert f"1/{len(nodes)} stages" in lines[0] and "1/3 runs" in lines[0] and "1 failed" in lines[0] and "gone" in lines[0]
+    assert (
+        f"1/{len(nodes)} stages" in lines[0]
+        and "1/3 runs" in lines[0]
+        and "1 failed" in lines[0]
+        and "gone" in lines[0]
+    )
     text = " ".join(lines)
-    assert nodes[2].stage in text and "3/8" in text and "loss 0.250" in text and "2/4" in text and "dice 0.750" in text
+    assert (
+        nodes[2].stage in text
+        and "3/8" in text
+        and "loss 0.250" in text
+        and "2/4" in text
+        and "dice 0.750" in text
+    )
     assert "left" in text and "stages never measured" in text
 
 

@@ -28,8 +28,15 @@ def key(one, stage: str) -> str:
 def test_stages_come_in_an_order_in_which_they_can_be_computed():
     one = plan("emitdiff", ratio=3)
     assert [node.stage for node in one.nodes] == [
-        "prepare", "fit-generator", "synthesize", "synthesize", "synthesize", "fit-segmenter", "predict", "score",
-    ]  # fmt: skip
+        "prepare",
+        "fit-generator",
+        "synthesize",
+        "synthesize",
+        "synthesize",
+        "fit-segmenter",
+        "predict",
+        "score",
+    ]
     seen = set()
     for node in one.nodes:
         assert set(node.input_keys()) <= seen
@@ -105,7 +112,11 @@ def test_generator_cases_training_adds_the_validation_cases_alone():
 
 
 def test_selection_decides_which_cases_choose_the_checkpoint():
-    rigorous, leaking, last = plan("none"), plan("none", "selection=test"), plan("none", "selection=last")
+    rigorous, leaking, last = (
+        plan("none"),
+        plan("none", "selection=test"),
+        plan("none", "selection=last"),
+    )
     assert rigorous.last("fit-segmenter").spec["select_on"] == list(rigorous.split.validation)
     assert leaking.last("fit-segmenter").spec["select_on"] == list(leaking.split.test)
     assert last.last("fit-segmenter").spec["select_on"] == []
@@ -134,9 +145,14 @@ def test_a_chosen_precision_is_part_of_a_run_and_an_automatic_one_of_none():
     """Records from before the choice keep their keys."""
     choices = ((), ("precision=auto",), ("precision=bfloat16",))
     usual, automatic, half = (plan("none", *choice, architecture="unet") for choice in choices)
-    assert "precision" not in usual.run.preset.model_dump() and "precision" not in usual.last("fit-segmenter").spec
+    assert (
+        "precision" not in usual.run.preset.model_dump()
+        and "precision" not in usual.last("fit-segmenter").spec
+    )
     assert usual.run.key == automatic.run.key != half.run.key
-    assert key(usual, "prepare") == key(half, "prepare") and key(usual, "fit-segmenter") != key(half, "fit-segmenter")
+    assert key(usual, "prepare") == key(half, "prepare") and key(usual, "fit-segmenter") != key(
+        half, "fit-segmenter"
+    )
     assert half.last("fit-segmenter").spec["precision"] == "bfloat16"
     with pytest.raises(InputError, match="precision=half"):
         plan("none", "precision=half")
@@ -144,8 +160,10 @@ def test_a_chosen_precision_is_part_of_a_run_and_an_automatic_one_of_none():
 
 def test_a_network_that_loses_nothing_by_it_takes_the_number_format_of_its_device():
     for architecture, settings, chosen in (
-        ("attention-unet", (), "native"), ("attention-unet", ("precision=float32",), "float32"), ("unet", (), None),
-    ):  # fmt: skip
+        ("attention-unet", (), "native"),
+        ("attention-unet", ("precision=float32",), "float32"),
+        ("unet", (), None),
+    ):
         spec = plan("none", *settings, architecture=architecture).last("fit-segmenter").spec
         assert spec.get("precision") == chosen
 
@@ -154,9 +172,19 @@ def test_held_out_samples_have_the_plain_prompt_the_whole_edge_map_and_no_other_
     one = plan("emitdiff", "audit=true", "generator.sampling.edge_thinning=0.3", ratio=2)
     variants = [node.spec for node in one.nodes if node.stage == "synthesize"]
     used, held_out = variants[:2], variants[2:]
-    assert all(spec["phrase"] and {"style", "edge_warp", "edge_thinning"} <= spec["sampling"].keys() for spec in used)
+    assert all(
+        spec["phrase"] and {"style", "edge_warp", "edge_thinning"} <= spec["sampling"].keys()
+        for spec in used
+    )
     assert used[0]["sampling"]["style"] == "other"
     for spec in held_out:
         assert not spec["phrase"]
-        changed = {name for name, value in used[0]["sampling"].items() if spec["sampling"].get(name) != value}
-        assert changed == {"style", "edge_warp", "edge_thinning"} and not changed & spec["sampling"].keys()
+        changed = {
+            name
+            for name, value in used[0]["sampling"].items()
+            if spec["sampling"].get(name) != value
+        }
+        assert (
+            changed == {"style", "edge_warp", "edge_thinning"}
+            and not changed & spec["sampling"].keys()
+        )

@@ -5,11 +5,23 @@ from pathlib import Path
 import pytest
 
 from benchmark.core.errors import InputError
-from benchmark.planning.suite import load_suite, requests, scaled_patch_sizes, scaling_notes, suite_names
+from benchmark.planning.suite import (
+    load_suite,
+    requests,
+    scaled_patch_sizes,
+    scaling_notes,
+    suite_names,
+)
 
 EXPECTED = {
-    "smoke": 4, "table2": 36, "ratio": 8, "alpha": 8, "patch": 6, "architectures": 10, "scarcity": 16,
-}  # fmt: skip
+    "smoke": 4,
+    "table2": 36,
+    "ratio": 8,
+    "alpha": 8,
+    "patch": 6,
+    "architectures": 10,
+    "scarcity": 16,
+}
 
 
 def test_all_suites_of_the_design_are_there():
@@ -37,9 +49,12 @@ def test_audit_walks_one_switch_at_a_time_to_released():
     assert len(found) == 3 * (len(switches) + 2)
     singles = {request.sets[0].split("=")[0] for request in found if request.sets}
     assert singles == set(switches)
-    assert [request.sets for request in found if request.sets and request.sets[0] == "resize_z=true"][0] == (
-        "resize_z=true", "slices=foreground",
-    )  # fmt: skip
+    assert [
+        request.sets for request in found if request.sets and request.sets[0] == "resize_z=true"
+    ][0] == (
+        "resize_z=true",
+        "slices=foreground",
+    )
     assert sum(request.protocol == "released" for request in found) == 3
 
 
@@ -57,7 +72,9 @@ def test_a_suite_can_be_narrowed_to_datasets():
 
 def test_scaled_patch_sizes_are_said():
     suite = load_suite("patch")
-    assert "are scaled to 1, 2, 4, 8, 16, 64 of 64 px" in scaling_notes(suite, {"preset": "smoke"})[0]
+    assert (
+        "are scaled to 1, 2, 4, 8, 16, 64 of 64 px" in scaling_notes(suite, {"preset": "smoke"})[0]
+    )
     assert scaling_notes(suite, {"preset": "smoke", "sets": ("size=384",)}) == []
     assert scaling_notes(load_suite("ratio"), {}) == []
 
@@ -70,8 +87,14 @@ def test_patch_sizes_scale_to_divisors():
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("runs:\n  - {dataset: prostate, methods: none}\n", "line 2: unknown key 'methods' \\(did you mean 'method'"),
-        ("abuot: x\nruns:\n  - {method: none}\n", "line 1: unknown key 'abuot' \\(did you mean 'about'"),
+        (
+            "runs:\n  - {dataset: prostate, methods: none}\n",
+            "line 2: unknown key 'methods' \\(did you mean 'method'",
+        ),
+        (
+            "abuot: x\nruns:\n  - {method: none}\n",
+            "line 1: unknown key 'abuot' \\(did you mean 'about'",
+        ),
         ("about: x\n", "no list `runs`"),
         ("runs: [a\n", "is not YAML"),
         ("- 1\n", "line 1: expected"),
@@ -95,8 +118,13 @@ def test_an_unknown_suite_and_an_absent_file():
 def test_the_published_suite_takes_each_dataset_from_its_own_folder():
     found = requests(load_suite("published"), {"data_root": Path("real")})
     roots = {(request.dataset, request.source, request.data_root) for request in found}
-    assert roots == {("prostate", "msd", Path("real/promise12")), ("breast", "busi", Path("real/busi"))}
-    assert {(request.preset, request.folds, request.seeds) for request in found} == {("compact", None, (0, 1, 2))}
+    assert roots == {
+        ("prostate", "msd", Path("real/promise12")),
+        ("breast", "busi", Path("real/busi")),
+    }
+    assert {(request.preset, request.folds, request.seeds) for request in found} == {
+        ("compact", None, (0, 1, 2))
+    }
     labels = {(request.dataset, request.method, request.transform) for request in found}
     assert len(labels) == 2 * (1 + 9 + 2 + 1) and len({request.ratio for request in found}) == 1 + 8
     assert requests(load_suite("published"), {})[0].data_root == Path("promise12")

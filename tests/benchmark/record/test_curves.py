@@ -6,7 +6,10 @@ from benchmark.record.curves import POINTS, read_curves, thinned
 def test_columns_are_read_where_they_hold_numbers(tmp_path):
     path = tmp_path / "curve.csv"
     path.write_text("epoch,step,loss,dice\n1,10,0.5,\n2,20,0.25,0.8123456\n3,30,nan,0.9\n")
-    assert read_curves(path) == {"loss": ((10, 0.5), (20, 0.25)), "dice": ((20, 0.81235), (30, 0.9))}
+    assert read_curves(path) == {
+        "loss": ((10, 0.5), (20, 0.25)),
+        "dice": ((20, 0.81235), (30, 0.9)),
+    }
 
 
 def test_long_curves_keep_their_ends():

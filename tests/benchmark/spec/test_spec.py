@@ -10,20 +10,32 @@ from benchmark.spec.presets import preset
 from benchmark.spec.protocol import Protocol, check_contradictions, differences, named_protocol
 from benchmark.spec.run import RunSpec, SourceSpec
 
-SOURCE = SourceSpec(kind="phantom", title="phantom", licence="-", fingerprint="0" * 64, synthetic=True)
+SOURCE = SourceSpec(
+    kind="phantom", title="phantom", licence="-", fingerprint="0" * 64, synthetic=True
+)
 SMOKE = preset("smoke")
 
 
 def run(**changes) -> RunSpec:
     values = {
-        "dataset": "prostate", "source": SOURCE, "method": resolve_method("none", SMOKE), "architecture": "unet",
-        "fold": 0, "seed": 0, "protocol": named_protocol("rigorous"), "preset": SMOKE,
-    }  # fmt: skip
+        "dataset": "prostate",
+        "source": SOURCE,
+        "method": resolve_method("none", SMOKE),
+        "architecture": "unet",
+        "fold": 0,
+        "seed": 0,
+        "protocol": named_protocol("rigorous"),
+        "preset": SMOKE,
+    }
     return RunSpec(**values | changes)
 
 
 def test_canonical_ignores_order_and_refuses_nan():
-    assert canonical({"b": [1, 2.5], "a": None}) == '{"a":null,"b":[1,2.5]}' == canonical({"a": None, "b": [1, 2.5]})
+    assert (
+        canonical({"b": [1, 2.5], "a": None})
+        == '{"a":null,"b":[1,2.5]}'
+        == canonical({"a": None, "b": [1, 2.5]})
+    )
     with pytest.raises(ValueError):
         canonical({"a": float("nan")})
 
@@ -36,11 +48,16 @@ def test_equal_specs_have_equal_keys_and_every_field_counts():
     base = run()
     assert base.key == run().key
     others = [
-        run(dataset="breast"), run(architecture="resunet"), run(fold=1), run(seed=1), run(training_share=0.5),
-        run(protocol=Protocol(selection="test")), run(preset=SMOKE.model_copy(update={"epochs": 3})),
+        run(dataset="breast"),
+        run(architecture="resunet"),
+        run(fold=1),
+        run(seed=1),
+        run(training_share=0.5),
+        run(protocol=Protocol(selection="test")),
+        run(preset=SMOKE.model_copy(update={"epochs": 3})),
         run(method=resolve_method("classic", SMOKE)),
         run(source=SOURCE.model_copy(update={"fingerprint": "1" * 64})),
-    ]  # fmt: skip
+    ]
     assert len({base.key, *(other.key for other in others)}) == len(others) + 1
 
 
@@ -70,7 +87,11 @@ def test_named_seeds_are_stable_and_differ_by_name():
 
 def test_methods_take_their_defaults_from_the_preset():
     method = resolve_method("emitdiff", SMOKE)
-    assert (method.ratio, method.alpha, method.patch_size) == (SMOKE.ratio, SMOKE.alpha, SMOKE.patch_size)
+    assert (method.ratio, method.alpha, method.patch_size) == (
+        SMOKE.ratio,
+        SMOKE.alpha,
+        SMOKE.patch_size,
+    )
     assert resolve_method("classic", SMOKE).label == "classic deepstack"
     assert resolve_method("emitdiff", SMOKE, transform="deepstack").label == "emitdiff + deepstack"
     assert resolve_method("emitdiff", SMOKE, ratio=0).ratio == 0
@@ -97,8 +118,17 @@ def test_what_a_method_cannot_be(arguments, says):
 def test_named_protocols_differ_as_documented():
     assert differences(named_protocol("rigorous")) == {}
     released = differences(named_protocol("released"))
-    assert released["selection"] == "test" and released["merge"] == "logits" and released["resize_z"] is True
-    assert set(differences(named_protocol("paper"))) == {"selection", "generator_cases", "folds", "lr_schedule"}
+    assert (
+        released["selection"] == "test"
+        and released["merge"] == "logits"
+        and released["resize_z"] is True
+    )
+    assert set(differences(named_protocol("paper"))) == {
+        "selection",
+        "generator_cases",
+        "folds",
+        "lr_schedule",
+    }
 
 
 def test_every_switch_names_its_source():

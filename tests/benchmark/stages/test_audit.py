@@ -1,4 +1,5 @@
-"""The audit of synthetic images in whole runs: what the record says, what the filter drops, and that no leak gets by."""
+"""The audit of synthetic images in whole runs: what the record says, what the filter drops, and
+that no leak gets by."""
 
 import json
 
@@ -17,12 +18,26 @@ from benchmark.store.store import Store
 from tests.support.runs import run, tiny
 
 SIX = "phantom_cases=6"
-PIX = (SIX, "n_folds=2", "epochs=2", "validation_share=0.4", "generator.steps=4", "generator.batch=4",
-       "generator.channels=[4,8,8]", "generator.discriminator_channels=[4]")  # fmt: skip
+PIX = (
+    SIX,
+    "n_folds=2",
+    "epochs=2",
+    "validation_share=0.4",
+    "generator.steps=4",
+    "generator.batch=4",
+    "generator.channels=[4,8,8]",
+    "generator.discriminator_channels=[4]",
+)
 
 
 def pix2pix(*sets: str, **options) -> Request:
-    values = {"dataset": "prostate", "source": "phantom", "architecture": "unet", "folds": (0,), "ratio": 2} | options
+    values = {
+        "dataset": "prostate",
+        "source": "phantom",
+        "architecture": "unet",
+        "folds": (0,),
+        "ratio": 2,
+    } | options
     return Request(method="pix2pix", sets=(*PIX, *sets), **values)
 
 
@@ -31,9 +46,12 @@ def audited(tmp_path_factory):
     """A store with audited runs of three generators, and none."""
     folder = tmp_path_factory.mktemp("store")
     code, records = run(
-        folder, pix2pix("audit=true"), tiny("emitdiff", SIX, "audit=true", ratio=2),
-        tiny("unconditional", SIX, "audit=true", ratio=2), tiny("none", SIX),
-    )  # fmt: skip
+        folder,
+        pix2pix("audit=true"),
+        tiny("emitdiff", SIX, "audit=true", ratio=2),
+        tiny("unconditional", SIX, "audit=true", ratio=2),
+        tiny("none", SIX),
+    )
     assert code == 0
     return folder, {record.spec.method.name: record for record in records}
 
@@ -48,13 +66,27 @@ def test_the_record_says_how_the_samples_are(audited):
         assert {row.case for row in found.rows if row.part == HELD_OUT} == set(record.split.test)
         for row in found.rows:
             assert row.images == 2 * row.slices
-            assert 0 < row.mae < row.rmse < 1 and row.mse < row.rmse and -1 < row.ssim < 1 and 0 <= row.ms_ssim <= 1
-            assert row.diversity > 0 and row.pixel_sd > 0 and row.own_distance > 0 and 0 <= row.copied <= 1
+            assert (
+                0 < row.mae < row.rmse < 1
+                and row.mse < row.rmse
+                and -1 < row.ssim < 1
+                and 0 <= row.ms_ssim <= 1
+            )
+            assert (
+                row.diversity > 0
+                and row.pixel_sd > 0
+                and row.own_distance > 0
+                and 0 <= row.copied <= 1
+            )
             assert 0 <= row.real_copied <= 1
-            assert 0 <= row.agreement <= 1 and 0 <= row.agreement_volume <= 1 and row.real_nearest > 0
+            assert (
+                0 <= row.agreement <= 1 and 0 <= row.agreement_volume <= 1 and row.real_nearest > 0
+            )
         among = [row.real_copied for row in found.rows if row.part == TRAINING]
         assert np.mean(among) < 0.05, "the threshold is the 1 % quantile of real training slices"
-        assert set(found.frechet) == {TRAINING, HELD_OUT, "real"} and min(found.frechet.values()) >= 0
+        assert (
+            set(found.frechet) == {TRAINING, HELD_OUT, "real"} and min(found.frechet.values()) >= 0
+        )
         assert found.ms_ssim_scales == 3 and 0 <= found.reference_dice <= 1
         labelled = sum(found.agreement_histogram[TRAINING])
         assert 0 < labelled < sum(found.distance_histogram[TRAINING])
@@ -65,7 +97,9 @@ def test_pairs_have_no_source_image_and_no_held_out_part(audited):
     _, records = audited
     found = records["unconditional"].samples
     assert found.paired and found.held_out_variants == 0
-    assert all(row.part == TRAINING and row.mae is None and row.own_distance is None for row in found.rows)
+    assert all(
+        row.part == TRAINING and row.mae is None and row.own_distance is None for row in found.rows
+    )
     assert set(found.frechet) == {TRAINING}
 
 
@@ -89,7 +123,10 @@ def test_an_audit_changes_no_result(audited, tmp_path):
     _, records = audited
     _, (plain,) = run(tmp_path, pix2pix())
     assert plain.cases == records["pix2pix"].cases and plain.key != records["pix2pix"].key
-    assert "audit" not in plain.spec.model_dump() and "minimum_agreement" not in plain.spec.model_dump()["method"]
+    assert (
+        "audit" not in plain.spec.model_dump()
+        and "minimum_agreement" not in plain.spec.model_dump()["method"]
+    )
 
 
 def test_training_ids_travel_with_every_sample(audited):
@@ -106,7 +143,8 @@ def test_training_ids_travel_with_every_sample(audited):
 
 
 def test_a_leak_is_refused_before_any_segmenter_is_trained(tmp_path, monkeypatch):
-    """A generator whose ids name a test case: its run fails in fit-segmenter, without a step of training."""
+    """A generator whose ids name a test case: its run fails in fit-segmenter, without a step of
+    training."""
     from benchmark.stages import execute as stages
     from benchmark.training import segmenter
 
@@ -117,11 +155,15 @@ def test_a_leak_is_refused_before_any_segmenter_is_trained(tmp_path, monkeypatch
 
     def leaking(spec, inputs, out, context):
         found = real(spec, inputs, out, context)
-        (out / IDS_FILE).write_text(json.dumps([f"{plan.split.test[0]}/z000", f"{plan.split.train[0]}/z000"]))
+        (out / IDS_FILE).write_text(
+            json.dumps([f"{plan.split.test[0]}/z000", f"{plan.split.train[0]}/z000"])
+        )
         return found
 
     monkeypatch.setitem(stages.STAGES, "fit-generator", leaking)
-    monkeypatch.setattr(segmenter, "fit", lambda *_, **__: pytest.fail("a segmenter was trained on leaking samples"))
+    monkeypatch.setattr(
+        segmenter, "fit", lambda *_, **__: pytest.fail("a segmenter was trained on leaking samples")
+    )
     code, (record,) = run(tmp_path, request)
     assert code == 2 and record.status == "failed"
     assert f"trained on 1 of the test cases ({plan.split.test[0]})" in record.error
@@ -163,9 +205,13 @@ def test_the_filter_drops_what_it_says(audited, threshold):
     _, found = run(folder, pix2pix(f"filter=agreement:{threshold}"))
     record = next(r for r in found if r.spec.method.minimum_agreement == threshold)
     audit = next(stage.key for stage in record.stages if stage.stage == "audit")
-    assert audit == next(stage.key for stage in records["pix2pix"].stages if stage.stage == "audit"), "the same audit"
+    assert audit == next(
+        stage.key for stage in records["pix2pix"].stages if stage.stage == "audit"
+    ), "the same audit"
     agreement = np.load(Store(folder).folder("audit", audit) / "agreement.npy")
-    results = next(s for s in record.stages if s.stage == "fit-segmenter" and s.purpose == "run").results
+    results = next(
+        s for s in record.stages if s.stage == "fit-segmenter" and s.purpose == "run"
+    ).results
     below = int((agreement < threshold).sum())
     assert results["offered"] == agreement.size and results["dropped"] == below
     assert results["kept"] == agreement.size - below
@@ -196,8 +242,11 @@ def test_wrong_rules_are_refused(method, sets, message):
 def test_the_suite_audits_all_of_its_runs():
     found = requests(load_suite("table1"), {"sets": ("epochs=2",)}, ("prostate",))
     assert {request.method: sample_rules(request) for request in found} == {
-        "none": (False, None), "pix2pix": (True, None), "unconditional": (True, None), "emitdiff": (True, None)
-    }  # fmt: skip
+        "none": (False, None),
+        "pix2pix": (True, None),
+        "unconditional": (True, None),
+        "emitdiff": (True, None),
+    }
     assert all("epochs=2" in request.sets for request in found)
 
 

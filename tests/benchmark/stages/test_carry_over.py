@@ -1,4 +1,5 @@
-"""Variants that one process computes in a row share their generator, by every engine; samples stay what they are alone."""
+"""Variants that one process computes in a row share their generator, by every engine; samples stay
+what they are alone."""
 
 import itertools
 import json
@@ -19,18 +20,27 @@ REQUEST = tiny("emitdiff", ratio=4)
 
 
 def run(store, engine: str = "inline", **options) -> int:
-    return run_requests([REQUEST], store, "cpu", engine, False, (), None, options=EngineOptions(**options))
+    return run_requests(
+        [REQUEST], store, "cpu", engine, False, (), None, options=EngineOptions(**options)
+    )
 
 
 def variants(store) -> dict[int, str]:
     """Variant number -> key of its stage."""
     found = Store(store)
-    return {found.manifest(stage, key)["spec"]["variant"]: key for stage, key in found.all_stages() if stage == "synthesize"}
+    return {
+        found.manifest(stage, key)["spec"]["variant"]: key
+        for stage, key in found.all_stages()
+        if stage == "synthesize"
+    }
 
 
 def processes(store) -> list[str]:
     """The process that computed each variant, in their order."""
-    logs = [Store(store).log_path("synthesize", key).read_text() for _, key in sorted(variants(store).items())]
+    logs = [
+        Store(store).log_path("synthesize", key).read_text()
+        for _, key in sorted(variants(store).items())
+    ]
     return [log.partition(", process ")[2].split()[0] for log in logs]
 
 
@@ -62,11 +72,16 @@ def counted(monkeypatch):
     """(loads, the variant numbers of each call) of the generator, as they happen."""
     loads, calls = [], []
     load, sample = emitdiff.EmitDiff.load.__func__, emitdiff.EmitDiff.sample
-    monkeypatch.setattr(emitdiff.EmitDiff, "load", classmethod(lambda cls, *a: loads.append(1) or load(cls, *a)))
     monkeypatch.setattr(
-        emitdiff.EmitDiff, "sample", lambda self, given, *, variant, **names: calls.append(given.numbered(variant))
-        or sample(self, given, variant=variant, **names),
-    )  # fmt: skip
+        emitdiff.EmitDiff, "load", classmethod(lambda cls, *a: loads.append(1) or load(cls, *a))
+    )
+    monkeypatch.setattr(
+        emitdiff.EmitDiff,
+        "sample",
+        lambda self, given, *, variant, **names: (
+            calls.append(given.numbered(variant)) or sample(self, given, variant=variant, **names)
+        ),
+    )
     return loads, calls
 
 
@@ -95,7 +110,9 @@ def test_a_row_of_stages_by_hand_shares_too(alone, counted, tmp_path, capsys):
     counted[0].clear(), capsys.readouterr()
     assert run_stages(keys, tmp_path, Execution("cpu"), as_json=True) == 0
     said = [json.loads(line)["outcome"]["kind"] for line in capsys.readouterr().out.splitlines()]
-    assert said == ["computed"] * 4 and len(counted[0]) == 1 and alike(images(tmp_path), images(alone))
+    assert (
+        said == ["computed"] * 4 and len(counted[0]) == 1 and alike(images(tmp_path), images(alone))
+    )
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -103,7 +120,8 @@ def test_worker_processes_compute_rows(alone, tmp_path, workers):
     assert run(tmp_path, "processes", workers=workers) == 0
     found = processes(tmp_path)
     rows = 1 + sum(one != other for one, other in itertools.pairwise(found))
-    assert rows <= 3 if workers == 2 else rows == 1  # two workers: 2 variants to the first, 1 of the others to the second
+    # two workers: 2 variants to the first, 1 of the others to the second
+    assert rows <= 3 if workers == 2 else rows == 1
     assert alike(images(tmp_path), images(alone))
 
 

@@ -1,4 +1,5 @@
-"""How stages are computed: determinism that reaches every process, curves for TensorBoard, repeats and their spread."""
+"""How stages are computed: determinism that reaches every process, curves for TensorBoard, repeats
+and their spread."""
 
 import csv
 import json
@@ -24,13 +25,18 @@ from tests.support.study import whole_study
 
 
 def compute(store, *requests, engine="inline", **options) -> int:
-    return run_requests(list(requests), store, "cpu", engine, False, (), None, options=EngineOptions(**options))
+    return run_requests(
+        list(requests), store, "cpu", engine, False, (), None, options=EngineOptions(**options)
+    )
 
 
 def flags(store) -> set[bool]:
     """What every stage said of the algorithms it was computed with."""
     found = Store(store)
-    return {found.manifest(stage, key)["provenance"]["deterministic"] for stage, key in found.all_stages()}
+    return {
+        found.manifest(stage, key)["provenance"]["deterministic"]
+        for stage, key in found.all_stages()
+    }
 
 
 def test_deterministic_runs_twice_give_the_same_record(tmp_path):
@@ -38,13 +44,21 @@ def test_deterministic_runs_twice_give_the_same_record(tmp_path):
         assert compute(tmp_path / name, tiny("emitdiff"), deterministic=True) == 0
         assert flags(tmp_path / name) == {True}
     assert content(tmp_path / "one") == content(tmp_path / "two")
-    (record,) = (Store(tmp_path / "one").record(path.stem) for path in (tmp_path / "one" / "records").glob("*.json"))
-    assert record.provenance["deterministic"] and all(stage.deterministic for stage in record.stages)
+    (record,) = (
+        Store(tmp_path / "one").record(path.stem)
+        for path in (tmp_path / "one" / "records").glob("*.json")
+    )
+    assert record.provenance["deterministic"] and all(
+        stage.deterministic for stage in record.stages
+    )
 
 
 def test_deterministic_forbids_what_is_not_and_ends_with_its_block():
     values, places = torch.zeros(4), torch.tensor([0, 0])
-    with deterministic(True), pytest.raises(RuntimeError, match="does not have a deterministic implementation"):
+    with (
+        deterministic(True),
+        pytest.raises(RuntimeError, match="does not have a deterministic implementation"),
+    ):
         values.put_(places, torch.ones(2))
     values.put_(places, torch.ones(2))
     with deterministic(False):
@@ -52,7 +66,12 @@ def test_deterministic_forbids_what_is_not_and_ends_with_its_block():
 
 
 def test_determinism_reaches_worker_processes_and_single_stages(tmp_path):
-    assert compute(tmp_path, tiny("none"), engine="processes", workers=1, deterministic=True, logger="csv") == 0
+    assert (
+        compute(
+            tmp_path, tiny("none"), engine="processes", workers=1, deterministic=True, logger="csv"
+        )
+        == 0
+    )
     assert flags(tmp_path) == {True} and list((tmp_path / "csv").rglob("metrics.csv"))
     store = Store(tmp_path)
     key = next(key for stage, key in store.all_stages() if stage == "score")
@@ -65,8 +84,16 @@ def test_determinism_reaches_worker_processes_and_single_stages(tmp_path):
 
 
 def test_an_execution_crosses_a_command_line():
-    assert Execution("cuda", True, "csv").words() == ["--device", "cuda", "--logger", "csv", "--deterministic"]
-    with pytest.raises(InputError, match="unknown logger 'tensorbord' \\(did you mean 'tensorboard'"):
+    assert Execution("cuda", True, "csv").words() == [
+        "--device",
+        "cuda",
+        "--logger",
+        "csv",
+        "--deterministic",
+    ]
+    with pytest.raises(
+        InputError, match="unknown logger 'tensorbord' \\(did you mean 'tensorboard'"
+    ):
         Execution("cpu", logger="tensorbord")
 
 
@@ -74,7 +101,9 @@ def test_reused_stages_that_were_not_deterministic_are_said(tmp_path, capsys):
     store, node = Store(tmp_path), Node("score", {})
     store.compute(node.stage, node.key, lambda folder: {"provenance": {"deterministic": False}})
     print_reused([node], store, EngineOptions(deterministic=True))
-    assert "computed without --deterministic are reused: 1 score" in " ".join(capsys.readouterr().out.split())
+    assert "computed without --deterministic are reused: 1 score" in " ".join(
+        capsys.readouterr().out.split()
+    )
     print_reused([node], store, EngineOptions())
     assert not capsys.readouterr().out
 
@@ -129,7 +158,17 @@ def test_random_numbers_of_layers_follow_from_the_stage_alone(tmp_path, monkeypa
     store = Store(tmp_path)
     for number in (1, 2, 1):
         node = Node("score", {"number": number})
-        store.write_plan(node.key, {"stage": "score", "key": node.key, "version": 1, "spec": {}, "inputs": {}, "location": {}})
+        store.write_plan(
+            node.key,
+            {
+                "stage": "score",
+                "key": node.key,
+                "version": 1,
+                "spec": {},
+                "inputs": {},
+                "location": {},
+            },
+        )
         torch.rand(number)
         store.remove("score", node.key)
         stages.execute(store, node.key, Execution())
@@ -151,7 +190,9 @@ def test_repeats_are_stores_of_their_own_and_their_spread_is_shown(tmp_path, cap
     monkeypatch.setitem(stages.STAGES, "score", noisy)
     assert repeated(lambda folder: compute(folder, tiny("none")), tmp_path, 2, False) == 0
     assert len(calls) == 2 and Store(tmp_path / "repeats" / "2").runs()
-    (record,) = (Store(tmp_path).record(path.stem) for path in (tmp_path / "records").glob("*.json"))
+    (record,) = (
+        Store(tmp_path).record(path.stem) for path in (tmp_path / "records").glob("*.json")
+    )
     (again,) = record.repeats
     assert again.dice[0] - record.cases[0].dice == pytest.approx(0.1)
     assert again.dice[1:] == tuple(row.dice for row in record.cases[1:]) and not again.deterministic
@@ -171,7 +212,9 @@ def test_the_report_shows_the_spread_of_repeats():
 
     record = next(one for one in whole_study() if one.status == "done")
     dice = tuple(max(0.0, row.dice - 0.01) for row in record.cases)
-    record = record.model_copy(update={"repeats": (Repeat(machine="a", deterministic=False, dice=dice),)})
+    record = record.model_copy(
+        update={"repeats": (Repeat(machine="a", deterministic=False, dice=dice),)}
+    )
     (noise,) = noise_floor(summarise(make_groups([record])[0]))
     assert noise.what.startswith("the same run computed again") and noise.comparisons == 1
     assert noise.typical == pytest.approx(0.01, abs=1e-3)

@@ -38,11 +38,13 @@ def test_errors_are_in_grey_range_one_and_per_image():
 def test_ssim_is_that_of_scikit_image():
     from skimage.metrics import structural_similarity
 
-    """But for the border: scikit-image leaves 5 px of it out, torchmetrics mirrors the image there."""
+    """But for the border: scikit-image leaves 5 px out, torchmetrics mirrors the image there."""
     real, made = pictures(size=320), pictures(size=320, seed=1)
     made = ((made.astype(int) + 2 * real) // 3).astype(np.uint8)
     wanted = [
-        structural_similarity(a, b, data_range=255, gaussian_weights=True, sigma=1.5, use_sample_covariance=False)
+        structural_similarity(
+            a, b, data_range=255, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
+        )
         for a, b in zip(made, real, strict=True)
     ]
     found = image_metrics(made, real)["ssim"]
@@ -52,7 +54,9 @@ def test_ssim_is_that_of_scikit_image():
 
 def test_ms_ssim_is_that_of_torchmetrics_at_the_papers_size():
     """At 384 px: five scales with the weights of Wang et al., torchmetrics' own default."""
-    from torchmetrics.functional.image import multiscale_structural_similarity_index_measure as theirs
+    from torchmetrics.functional.image import (
+        multiscale_structural_similarity_index_measure as theirs,
+    )
 
     real, made = pictures(2, 384), pictures(2, 384, seed=1)
     made = ((made.astype(int) + real) // 2).astype(np.uint8)
@@ -62,8 +66,9 @@ def test_ms_ssim_is_that_of_torchmetrics_at_the_papers_size():
 
 
 def wang(made, real):
-    """MS-SSIM of two uint8 images by the formulas of Wang et al. 2003, written out; torchmetrics' choice at the border:
-    mirrored, and the contrast of all scales but the coarsest without the outer 5 px."""
+    """MS-SSIM of two uint8 images by the formulas of Wang et al. 2003, written out; torchmetrics'
+    choice at the border: mirrored, and the contrast of all scales but the coarsest without the
+    outer 5 px."""
     from scipy.ndimage import correlate1d
 
     window = np.exp(-(np.arange(-5, 6) ** 2) / (2 * 1.5**2))
@@ -113,13 +118,19 @@ def test_errors_are_those_of_torchmetrics():
     real, made = pictures(3), pictures(3, seed=1)
     found = image_metrics(made, real)
     for place in range(3):
-        pair = [torch.from_numpy(stack[place] / np.float32(255)).flatten() for stack in (made, real)]
+        pair = [
+            torch.from_numpy(stack[place] / np.float32(255)).flatten() for stack in (made, real)
+        ]
         assert found["mae"][place] == pytest.approx(mean_absolute_error(*pair).item(), rel=1e-5)
         assert found["mse"][place] == pytest.approx(mean_squared_error(*pair).item(), rel=1e-5)
-        assert found["rmse"][place] == pytest.approx(mean_squared_error(*pair, squared=False).item(), rel=1e-5)
+        assert found["rmse"][place] == pytest.approx(
+            mean_squared_error(*pair, squared=False).item(), rel=1e-5
+        )
 
 
-@pytest.mark.parametrize(("size", "scales"), [(16, 1), (32, 2), (64, 3), (128, 4), (175, 4), (176, 5), (384, 5)])
+@pytest.mark.parametrize(
+    ("size", "scales"), [(16, 1), (32, 2), (64, 3), (128, 4), (175, 4), (176, 5), (384, 5)]
+)
 def test_the_coarsest_scale_holds_the_window(size, scales):
     betas = ms_ssim_betas(size)
     assert len(betas) == scales and sum(betas) == pytest.approx(1)
@@ -131,7 +142,9 @@ def test_the_coarsest_scale_holds_the_window(size, scales):
 def test_alike_variants_have_no_diversity_and_unlike_ones_some():
     alike = diversity(np.stack([pictures()] * 3))
     assert alike["diversity"] == pytest.approx(0, abs=1e-5) and np.all(alike["pixel_sd"] == 0)
-    near = diversity(np.stack([pictures(), np.clip(pictures().astype(int) + 5, 0, 255).astype(np.uint8)]))
+    near = diversity(
+        np.stack([pictures(), np.clip(pictures().astype(int) + 5, 0, 255).astype(np.uint8)])
+    )
     far = diversity(np.stack([pictures(), pictures(seed=1)]))
     assert np.all(near["diversity"] < 0.02) and np.all(far["diversity"] > 0.3)
     flat = diversity(np.stack([np.full((1, 32, 32), level, np.uint8) for level in (0, 51)]))

@@ -1,4 +1,5 @@
-"""Agreement, memorisation, distribution distance and the filter, against answers known beforehand."""
+"""Agreement, memorisation, distribution distance and the filter, against answers known
+beforehand."""
 
 import numpy as np
 import pytest
@@ -44,7 +45,9 @@ def test_a_copied_set_is_detected_whatever_its_brightness():
 def test_with_one_case_alone_there_is_no_other():
     vectors, owners = compared(pictures(3)), np.zeros(3, int)
     assert np.all(np.isinf(nearest_distances(vectors, vectors, owners, owners)))
-    assert np.all(np.isfinite(compared(np.full((1, 16, 16), 7, np.uint8)))), "a flat image has no direction"
+    assert np.all(np.isfinite(compared(np.full((1, 16, 16), 7, np.uint8)))), (
+        "a flat image has no direction"
+    )
 
 
 def test_frechet_distance_of_normal_distributions():
@@ -60,7 +63,9 @@ def test_frechet_distance_of_normal_distributions():
     assert np.isfinite(frechet_distance(rng.normal(size=(5, 20)), rng.normal(size=(6, 20))))
 
 
-@pytest.mark.parametrize(("name", "channels"), [("unet", 256), ("attention-unet", 256), ("smp:unet:resnet18", 512)])
+@pytest.mark.parametrize(
+    ("name", "channels"), [("unet", 256), ("attention-unet", 256), ("smp:unet:resnet18", 512)]
+)
 def test_features_are_those_of_the_bottleneck(name, channels):
     model = build(name, 64, seed=0)
     images = pictures(5)
@@ -82,7 +87,10 @@ def test_dropped_variants_are_replaced_by_kept_ones_of_their_slice():
     real = torch.full((4, 2, 2), 99, dtype=torch.uint8)
     seen = chosen.over(variants, real)
     assert len(seen) == 3
-    shown = {row: {int(seen[torch.tensor([v]), torch.tensor([row])][0, 0, 0]) for v in range(3)} for row in range(4)}
+    shown = {
+        row: {int(seen[torch.tensor([v]), torch.tensor([row])][0, 0, 0]) for v in range(3)}
+        for row in range(4)
+    }
     assert shown == {0: {0, 8}, 1: {5, 9}, 2: {2, 6, 10}, 3: {99}}
 
 

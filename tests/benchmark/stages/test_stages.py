@@ -21,7 +21,8 @@ def test_stretching_repeats_slices_evenly():
 
 
 def test_stretching_moves_distances_along_z():
-    """Q23: the same two masks are farther apart along z once the stack is stretched with the spacing kept."""
+    """Q23: the same two masks are farther apart along z once the stack is stretched with the
+    spacing kept."""
     truth = np.zeros((6, 12, 12), np.uint8)
     truth[2:4, 3:9, 3:9] = 1
     prediction = np.roll(truth, 1, 0)
@@ -43,21 +44,31 @@ def prepared(tmp_path_factory):
 def write_prediction(folder, z, mask):
     (folder / "predictions").mkdir(parents=True)
     np.save(folder / "predictions" / "0.npy", np.packbits(mask))
-    (folder / "index.json").write_text(json.dumps([{"case": "phantom_00", "z": z, "shape": list(mask.shape)}]))
+    (folder / "index.json").write_text(
+        json.dumps([{"case": "phantom_00", "z": z, "shape": list(mask.shape)}])
+    )
 
 
 def scored(prepared, tmp_path, z, mask, **changes):
     write_prediction(tmp_path / "predict", z, mask)
     (tmp_path / "score").mkdir(parents=True)
     spec = {"empty_mask": "penalty", "resize_z": False, "nsd_tolerance": 2.0} | changes
-    score(spec, {"prepare": prepared, "predict": tmp_path / "predict"}, tmp_path / "score", Context())
+    score(
+        spec, {"prepare": prepared, "predict": tmp_path / "predict"}, tmp_path / "score", Context()
+    )
     return json.loads((tmp_path / "score" / "cases.json").read_text())[0]
 
 
 def test_a_perfect_prediction_scores_one(prepared, tmp_path):
     truth = Prepared(prepared).truth("phantom_00")
     row = scored(prepared, tmp_path, list(range(len(truth))), truth)
-    assert (row["dice"], row["hd95"], row["assd"], row["missed"], row["unit"]) == (1.0, 0.0, 0.0, False, "mm")
+    assert (row["dice"], row["hd95"], row["assd"], row["missed"], row["unit"]) == (
+        1.0,
+        0.0,
+        0.0,
+        False,
+        "mm",
+    )
 
 
 def test_left_out_slices_are_not_scored(prepared, tmp_path):

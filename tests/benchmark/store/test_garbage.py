@@ -1,4 +1,5 @@
-"""What the store holds and no run needs: found with its size, removed only on demand, never what a record lists."""
+"""What the store holds and no run needs: found with its size, removed only on demand, never what a
+record lists."""
 
 import pytest
 
@@ -11,10 +12,13 @@ KEPT, WAITING, OLD = "aa" * 32, "bb" * 32, "cc" * 32
 
 @pytest.fixture
 def store(tmp_path):
-    """A stage of a run, one of an older version that no run lists, and a leftover of a process that is gone."""
+    """A stage of a run, one of an older version that no run lists, and a leftover of a process that
+    is gone."""
     store = Store(tmp_path)
     for key in (KEPT, OLD):
-        store.compute("predict", key, lambda folder: (folder / "mask.npy").write_bytes(bytes(1000)) and {})
+        store.compute(
+            "predict", key, lambda folder: (folder / "mask.npy").write_bytes(bytes(1000)) and {}
+        )
         store.write_plan(key, {"stage": "predict", "key": key})
     stages = [{"stage": "predict", "key": KEPT}, {"stage": "score", "key": WAITING}]
     store.write_run("11" * 32, {"key": "11" * 32, "stages": stages})
@@ -41,7 +45,11 @@ def test_it_is_listed_first_and_removed_on_demand(store, capsys):
     assert collect_garbage(store.root, False) == 0
     assert "nothing was removed" in capsys.readouterr().out and store.has("predict", OLD)
     assert collect_garbage(store.root, True) == 0
-    assert not store.has("predict", OLD) and store.has("predict", KEPT) and not list((store.root / "tmp").iterdir())
+    assert (
+        not store.has("predict", OLD)
+        and store.has("predict", KEPT)
+        and not list((store.root / "tmp").iterdir())
+    )
     assert collect_garbage(store.root, False) == 0
     assert "holds nothing" in capsys.readouterr().out
 

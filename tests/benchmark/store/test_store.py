@@ -87,9 +87,12 @@ def test_a_lock_is_seen_by_others_and_freed_by_kill(tmp_path):
     store = Store(tmp_path)
     code = (
         "import sys, time\nfrom pathlib import Path\nfrom benchmark.store.store import Store\n"
-        f"with Store(Path({str(tmp_path)!r})).locked({KEY!r}):\n    print('held', flush=True)\n    time.sleep(60)\n"
+        f"with Store(Path({str(tmp_path)!r})).locked({KEY!r}):\n    print('held', flush=True)\n   "
+        f" time.sleep(60)\n"
     )
-    owner = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    owner = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
     try:
         assert owner.stdout.readline().strip() == "held"
         assert store.is_locked(KEY)

@@ -17,15 +17,26 @@ from benchmark.training.segmenter import Training, fit, make_fabric
 
 ROOT = Path(__file__).resolve().parents[3]
 TRAINING = Training(
-    epochs=6, batch_size=4, learning_rate=1e-2, weight_decay=0.01, lr_schedule="cosine", shuffle=True, validate_every=2
+    epochs=6,
+    batch_size=4,
+    learning_rate=1e-2,
+    weight_decay=0.01,
+    lr_schedule="cosine",
+    shuffle=True,
+    validate_every=2,
 )
 
 
 def train(checkpoint: Checkpoint | None, kill_in_epoch: int | None = None):
-    """A small network with batch norm, random flips and selection; its process is killed in an epoch."""
+    """A small network with batch norm, random flips and selection; its process is killed in an
+    epoch."""
     torch.manual_seed(0)
-    model = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 2, 1))
-    images = torch.randint(0, 255, (10, 16, 16), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
+    model = nn.Sequential(
+        nn.Conv2d(1, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 2, 1)
+    )
+    images = torch.randint(
+        0, 255, (10, 16, 16), generator=torch.Generator().manual_seed(1), dtype=torch.uint8
+    )
     masks = (images > 128).to(torch.uint8)
     real = RealObjective(images=images, masks=masks, loss=dice_ce(False))
     calls = 0
@@ -38,11 +49,21 @@ def train(checkpoint: Checkpoint | None, kill_in_epoch: int | None = None):
         loss, presented = real(network, items, rng)
         return loss * torch.rand((), generator=rng), presented
 
-    scores = iter([0.5, 0.7, 0.6]) if checkpoint is None or checkpoint.load() is None else iter([0.7, 0.6])
+    scores = (
+        iter([0.5, 0.7, 0.6])
+        if checkpoint is None or checkpoint.load() is None
+        else iter([0.7, 0.6])
+    )
     result = fit(
-        model, objective, 10, TRAINING, select=lambda network: next(scores), fabric=make_fabric("cpu"), seed=3,
+        model,
+        objective,
+        10,
+        TRAINING,
+        select=lambda network: next(scores),
+        fabric=make_fabric("cpu"),
+        seed=3,
         checkpoint=checkpoint,
-    )  # fmt: skip
+    )
     return result, calls
 
 
@@ -91,7 +112,9 @@ def test_a_damaged_checkpoint_is_none(tmp_path, damage):
 
 
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
-def test_an_optimiser_goes_on_with_its_moments_whatever_the_memory_format_of_the_weights(tmp_path, memory_format):
+def test_an_optimiser_goes_on_with_its_moments_whatever_the_memory_format_of_the_weights(
+    tmp_path, memory_format
+):
     def steps(layer, optimiser, numbers):
         for number in numbers:
             optimiser.zero_grad()
@@ -107,7 +130,14 @@ def test_an_optimiser_goes_on_with_its_moments_whatever_the_memory_format_of_the
     layer, optimiser = start()
     steps(layer, optimiser, range(3))
     stopped = Checkpoint(tmp_path)
-    stopped.save({"weight": layer.weight.detach(), "bias": layer.bias.detach(), **optimiser_tensors("adam.", optimiser)}, {})
+    stopped.save(
+        {
+            "weight": layer.weight.detach(),
+            "bias": layer.bias.detach(),
+            **optimiser_tensors("adam.", optimiser),
+        },
+        {},
+    )
     steps(layer, optimiser, range(3, 6))
     resumed, its_optimiser = start()
     tensors, _ = stopped.load()

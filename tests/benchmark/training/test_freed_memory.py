@@ -27,7 +27,11 @@ print(faults() - before)
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told")
 def test_a_large_array_takes_the_place_of_the_last_one():
     usual, kept = (
-        int(subprocess.run([sys.executable, "-c", PROGRAM, how], capture_output=True, text=True, check=True).stdout)
+        int(
+            subprocess.run(
+                [sys.executable, "-c", PROGRAM, how], capture_output=True, text=True, check=True
+            ).stdout
+        )
         for how in ("as it is", "kept")
     )
     assert usual > 1000, "the system gave fresh pages each time"

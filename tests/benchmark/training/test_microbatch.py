@@ -7,7 +7,13 @@ import pytest
 import torch
 from torch import nn
 
-from baselines.objectives.objectives import JoinedPairs, MergedImages, MergedLogits, RealObjective, dice_ce
+from baselines.objectives.objectives import (
+    JoinedPairs,
+    MergedImages,
+    MergedLogits,
+    RealObjective,
+    dice_ce,
+)
 from baselines.scratch import diffusion
 from baselines.scratch.settings import GeneratorSettings
 from baselines.scratch.training import start_training, train
@@ -19,17 +25,26 @@ from tests.support.runs import run, tiny
 
 SIZE = 16
 TRAINING = Training(
-    epochs=3, batch_size=4, learning_rate=1e-2, weight_decay=0.01, lr_schedule="cosine", shuffle=True, validate_every=1
+    epochs=3,
+    batch_size=4,
+    learning_rate=1e-2,
+    weight_decay=0.01,
+    lr_schedule="cosine",
+    shuffle=True,
+    validate_every=1,
 )
 
 
 class Small(nn.Module):
-    """A network whose forward pass runs out of memory with more than `room` items, from its `since`-th pass on."""
+    """A network whose forward pass runs out of memory with more than `room` items, from its
+    `since`-th pass on."""
 
     def __init__(self, norm: nn.Module, room: int | None = None, since: int = 0):
         super().__init__()
         torch.manual_seed(0)
-        self.body = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1, bias=False), norm, nn.Tanh(), nn.Conv2d(8, 2, 1))
+        self.body = nn.Sequential(
+            nn.Conv2d(1, 8, 3, padding=1, bias=False), norm, nn.Tanh(), nn.Conv2d(8, 2, 1)
+        )
         self.room, self.since, self.passes, self.largest = room, since, 0, 0
 
     def forward(self, images):
@@ -42,7 +57,9 @@ class Small(nn.Module):
 
 
 def objective(kind, **more):
-    images = torch.randint(0, 256, (10, SIZE, SIZE), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
+    images = torch.randint(
+        0, 256, (10, SIZE, SIZE), generator=torch.Generator().manual_seed(1), dtype=torch.uint8
+    )
     masks = (images > 128).to(torch.uint8)
     variants = 255 - images[None].repeat(2, 1, 1, 1)
     if kind is not RealObjective:
@@ -54,16 +71,27 @@ def objective(kind, **more):
     return kind(images=images, masks=masks, loss=dice_ce(False), **more)
 
 
-def trained(kind, norm: nn.Module, room: int | None, since: int = 0, checkpoint: Checkpoint | None = None):
+def trained(
+    kind, norm: nn.Module, room: int | None, since: int = 0, checkpoint: Checkpoint | None = None
+):
     model = Small(copy.deepcopy(norm), room, since)
     fitted = fit(
-        model, objective(kind), 10, TRAINING, select=None, fabric=make_fabric("cpu", "float32"), seed=3, checkpoint=checkpoint
-    )  # fmt: skip
+        model,
+        objective(kind),
+        10,
+        TRAINING,
+        select=None,
+        fabric=make_fabric("cpu", "float32"),
+        seed=3,
+        checkpoint=checkpoint,
+    )
     return fitted, model
 
 
 def close(one: dict, two: dict) -> bool:
-    return all(torch.allclose(one[name].float(), two[name].float(), rtol=1e-4, atol=1e-6) for name in one)
+    return all(
+        torch.allclose(one[name].float(), two[name].float(), rtol=1e-4, atol=1e-6) for name in one
+    )
 
 
 @pytest.mark.parametrize("kind", [RealObjective, MergedImages, MergedLogits, JoinedPairs])
@@ -72,7 +100,9 @@ def test_a_training_in_parts_ends_with_the_weights_of_the_undisturbed_one(kind, 
     whole, _ = trained(kind, nn.InstanceNorm2d(8), None)
     parts, model = trained(kind, nn.InstanceNorm2d(8), 1, since)
     assert model.largest == 1 and close(whole.state, parts.state)
-    assert [row["loss"] for row in parts.curve] == pytest.approx([row["loss"] for row in whole.curve], rel=1e-5)
+    assert [row["loss"] for row in parts.curve] == pytest.approx(
+        [row["loss"] for row in whole.curve], rel=1e-5
+    )
     assert (parts.steps, parts.presented) == (whole.steps, whole.presented)
     lowered = parts.shortage["micro_batch"]
     passes = {RealObjective: 1, MergedImages: 1, MergedLogits: 2, JoinedPairs: 1}[kind]
@@ -106,7 +136,11 @@ def test_batch_statistics_are_those_of_the_parts_and_their_running_mean_that_of_
 
 def test_an_aborted_step_leaves_no_trace_in_the_running_statistics():
     model = Small(nn.BatchNorm2d(8), None)
-    micro, images, tries = MicroBatches(model, [torch.default_generator], 4), torch.randn(4, 1, SIZE, SIZE), []
+    micro, images, tries = (
+        MicroBatches(model, [torch.default_generator], 4),
+        torch.randn(4, 1, SIZE, SIZE),
+        [],
+    )
 
     def step() -> torch.Tensor:
         tries.append(torch.rand(()))
@@ -123,7 +157,10 @@ def test_an_aborted_step_leaves_no_trace_in_the_running_statistics():
 
 def test_dropout_repeats_its_masks_when_a_part_is_computed_for_its_gradient():
     torch.manual_seed(0)
-    model, images = nn.Sequential(nn.Conv2d(1, 4, 1), nn.Dropout(0.5), nn.Conv2d(4, 1, 1)), torch.randn(6, 1, 8, 8)
+    model, images = (
+        nn.Sequential(nn.Conv2d(1, 4, 1), nn.Dropout(0.5), nn.Conv2d(4, 1, 1)),
+        torch.randn(6, 1, 8, 8),
+    )
     micro = MicroBatches(model, [], 6)
     micro.state = {"size": 2, "since_step": 0}
     torch.manual_seed(1)
@@ -136,7 +173,9 @@ def test_dropout_repeats_its_masks_when_a_part_is_computed_for_its_gradient():
 
 
 def test_a_single_item_that_is_too_much_is_one_sentence():
-    with pytest.raises(RuntimeError, match="single item at a time .* take a smaller network or slice size"):
+    with pytest.raises(
+        RuntimeError, match="single item at a time .* take a smaller network or slice size"
+    ):
         trained(RealObjective, nn.InstanceNorm2d(8), 0)
 
 
@@ -147,21 +186,26 @@ def test_other_errors_pass():
     with pytest.raises(RuntimeError, match="shapes differ"):
         MicroBatches(nn.Conv2d(1, 1, 1), [], 4).run(broken)
     assert not is_out_of_memory(ValueError("out of memory"))
-    assert is_out_of_memory(RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"))
+    assert is_out_of_memory(
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried")
+    )
 
 
 def test_a_resumed_training_stays_in_parts(tmp_path):
     whole, _ = trained(RealObjective, nn.BatchNorm2d(8), 2)
     checkpoint = Checkpoint(tmp_path, every_seconds=0)
-    trained(RealObjective, nn.BatchNorm2d(8), 2, checkpoint=checkpoint)  # its last checkpoint is of epoch 2
+    # its last checkpoint is of epoch 2
+    trained(RealObjective, nn.BatchNorm2d(8), 2, checkpoint=checkpoint)
     rest, model = trained(RealObjective, nn.BatchNorm2d(8), 2, checkpoint=Checkpoint(tmp_path))
-    assert model.passes == 2 * 4 + 1  # the third epoch: batches of 4, 4 and 2; each part twice, the last batch whole
+    # the third epoch: batches of 4, 4 and 2; each part twice, the last batch whole
+    assert model.passes == 2 * 4 + 1
     assert rest.shortage == whole.shortage
     assert all(torch.equal(whole.state[name], rest.state[name]) for name in whole.state)
 
 
 def test_a_real_shortage_of_memory_is_noticed():
     """A batch that this machine cannot hold: torch's own error, not one made here."""
+
     def step() -> int:
         size = micro.state.get("size", 2**20)
         torch.empty(size, 2**26)  # 256 MB an item
@@ -172,7 +216,10 @@ def test_a_real_shortage_of_memory_is_noticed():
 
 
 def test_predictions_and_samples_take_fewer_at_once():
-    model, images = Small(nn.BatchNorm2d(8), None), torch.randint(0, 256, (10, SIZE, SIZE), dtype=torch.uint8).numpy()
+    model, images = (
+        Small(nn.BatchNorm2d(8), None),
+        torch.randint(0, 256, (10, SIZE, SIZE), dtype=torch.uint8).numpy(),
+    )
     whole = foreground_probability(model, images, make_fabric("cpu"))
     model.room, model.largest = 3, 0
     assert abs(whole - foreground_probability(model, images, make_fabric("cpu"))).max() < 1e-6
@@ -185,7 +232,9 @@ class Denoiser(nn.Module):
     def __init__(self, room: int | None):
         super().__init__()
         torch.manual_seed(0)
-        self.body = nn.Sequential(nn.Conv2d(4, 8, 3, padding=1), nn.GroupNorm(2, 8), nn.SiLU(), nn.Conv2d(8, 4, 1))
+        self.body = nn.Sequential(
+            nn.Conv2d(4, 8, 3, padding=1), nn.GroupNorm(2, 8), nn.SiLU(), nn.Conv2d(8, 4, 1)
+        )
         self.room = room
 
     def forward(self, grid, timesteps):
@@ -195,7 +244,8 @@ class Denoiser(nn.Module):
 
 
 def test_a_diffusion_loss_in_parts_is_the_same(tmp_path, monkeypatch):
-    monkeypatch.setattr(number_format, "native_dtype", lambda device: torch.float32)  # in bfloat16, but for rounding
+    # in bfloat16, but for rounding
+    monkeypatch.setattr(number_format, "native_dtype", lambda device: torch.float32)
     settings = GeneratorSettings(steps=6, batch=5, unshuffle=2)
     grids = torch.rand(9, 4, 8, 8, generator=torch.Generator().manual_seed(4))
     shares = diffusion.signal_shares(torch.device("cpu"))
@@ -205,13 +255,17 @@ def test_a_diffusion_loss_in_parts_is_the_same(tmp_path, monkeypatch):
         state = start_training(network, settings, 7, torch.device("cpu"))
 
         def loss(rows, rng, network=network):
-            return diffusion.denoising_loss(network, grids[rows], torch.ones(1), shares, settings, rng)
+            return diffusion.denoising_loss(
+                network, grids[rows], torch.ones(1), shares, settings, rng
+            )
 
         train(state, loss, 9, settings, lambda done, total, **numbers: None)
         weights.append((network.state_dict(), state.curve))
         state.micro.write(tmp_path)
     assert close(weights[0][0], weights[1][0])
-    assert [row[1] for row in weights[0][1]] == pytest.approx([row[1] for row in weights[1][1]], rel=1e-5)
+    assert [row[1] for row in weights[0][1]] == pytest.approx(
+        [row[1] for row in weights[1][1]], rel=1e-5
+    )
     lowered = json.loads((tmp_path / SHORTAGE_FILE).read_text())["micro_batch"]
     assert lowered == {"size": 2, "batch": 5, "since_step": 0, "batch_statistics": False}
 

@@ -1,4 +1,5 @@
-"""bfloat16 against float32: nearly the same samples, the same ones for every batch size, and the format on record."""
+"""bfloat16 against float32: nearly the same samples, the same ones for every batch size, and the
+format on record."""
 
 from types import SimpleNamespace
 
@@ -8,7 +9,13 @@ import torch
 
 from baselines.generators.catalogue import GENERATORS
 from benchmark.training import number_format
-from tests.baselines.generators.test_generators import CPU, NAMES, SETTINGS, conditions_of, disc_slices
+from tests.baselines.generators.test_generators import (
+    CPU,
+    NAMES,
+    SETTINGS,
+    conditions_of,
+    disc_slices,
+)
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +35,9 @@ def test_bfloat16_moves_a_sample_by_less_than_a_grey_level(name, folders, monkey
         monkeypatch.setattr(number_format, "native_dtype", lambda device: dtype)
         generator = GENERATORS.load(name).load(folders[name], CPU)
         conditions = conditions_of(disc_slices(8))
-        return generator.sample(conditions, variant=0, key="k", batch_size=batch_size)[0].astype(int)
+        return generator.sample(conditions, variant=0, key="k", batch_size=batch_size)[0].astype(
+            int
+        )
 
     exact, rounded = sampled(torch.float32), sampled(torch.bfloat16)
     assert not np.array_equal(exact, rounded), "bfloat16 was not used"
@@ -36,7 +45,9 @@ def test_bfloat16_moves_a_sample_by_less_than_a_grey_level(name, folders, monkey
     assert difference.mean() < 1
     assert np.quantile(difference, 0.99) <= 4
     alone = np.abs(rounded - sampled(torch.bfloat16, batch_size=3))
-    assert alone.mean() < 0.05, "a batch changes the order of sums, and with it here and there a rounding"
+    assert alone.mean() < 0.05, (
+        "a batch changes the order of sums, and with it here and there a rounding"
+    )
 
 
 def test_the_format_is_that_of_the_device(folders, monkeypatch):
@@ -56,6 +67,10 @@ def test_a_gpu_that_would_emulate_bfloat16_computes_in_float32(monkeypatch, gene
     monkeypatch.setattr(torch.version, "hip", None)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
-    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(major=generation))
-    monkeypatch.setattr(torch.cuda, "_check_bf16_tensor_supported", lambda device: True, raising=False)
+    monkeypatch.setattr(
+        torch.cuda, "get_device_properties", lambda device: SimpleNamespace(major=generation)
+    )
+    monkeypatch.setattr(
+        torch.cuda, "_check_bf16_tensor_supported", lambda device: True, raising=False
+    )
     assert number_format.native_dtype(torch.device("cuda")) == wanted

@@ -1,12 +1,26 @@
-"""The training loop and the objectives: order, selection, schedule, merging, and what is presented."""
+"""The training loop and the objectives: order, selection, schedule, merging, and what is
+presented."""
 
 import pytest
 import torch
 from monai.losses import DiceCELoss
 from torch import nn
 
-from baselines.objectives.objectives import JoinedPairs, MergedImages, MergedLogits, RealObjective, dice_ce
-from benchmark.training.segmenter import Training, case_dice, fit, foreground_probability, learning_rate_factor, make_fabric
+from baselines.objectives.objectives import (
+    JoinedPairs,
+    MergedImages,
+    MergedLogits,
+    RealObjective,
+    dice_ce,
+)
+from benchmark.training.segmenter import (
+    Training,
+    case_dice,
+    fit,
+    foreground_probability,
+    learning_rate_factor,
+    make_fabric,
+)
 
 SIZE = 16
 
@@ -37,9 +51,14 @@ def slices():
 
 def training(**changes) -> Training:
     values = {
-        "epochs": 2, "batch_size": 4, "learning_rate": 1e-2, "weight_decay": 0.0, "lr_schedule": "cosine",
-        "shuffle": True, "validate_every": 1,
-    }  # fmt: skip
+        "epochs": 2,
+        "batch_size": 4,
+        "learning_rate": 1e-2,
+        "weight_decay": 0.0,
+        "lr_schedule": "cosine",
+        "shuffle": True,
+        "validate_every": 1,
+    }
     return Training(**values | changes)
 
 
@@ -51,13 +70,29 @@ def order_of(model: Tiny) -> list[int]:
 
 def test_shuffle_off_shows_neighbouring_slices_in_file_order(slices):
     model = Tiny()
-    fit(model, RealObjective(**slices), 10, training(shuffle=False, epochs=1), select=None, fabric=make_fabric("cpu"), seed=0)
+    fit(
+        model,
+        RealObjective(**slices),
+        10,
+        training(shuffle=False, epochs=1),
+        select=None,
+        fabric=make_fabric("cpu"),
+        seed=0,
+    )
     assert order_of(model) == list(range(10))
 
 
 def test_shuffle_shows_every_slice_once_per_epoch_in_a_new_order(slices):
     model = Tiny()
-    done = fit(model, RealObjective(**slices), 10, training(), select=None, fabric=make_fabric("cpu"), seed=0)
+    done = fit(
+        model,
+        RealObjective(**slices),
+        10,
+        training(),
+        select=None,
+        fabric=make_fabric("cpu"),
+        seed=0,
+    )
     first, second = order_of(model)[:10], order_of(model)[10:]
     assert sorted(first) == sorted(second) == list(range(10)) and first != second
     assert (done.steps, done.presented) == (6, {"real": 20, "synthetic": 0})
@@ -66,7 +101,10 @@ def test_shuffle_shows_every_slice_once_per_epoch_in_a_new_order(slices):
 def test_the_order_of_slices_does_not_depend_on_the_method(slices):
     variants = slices["images"][None].repeat(3, 1, 1, 1)
     models = Tiny(), Tiny()
-    objectives = RealObjective(**slices), MergedImages(**slices, variants=variants, alpha=0.5, patch_size=4)
+    objectives = (
+        RealObjective(**slices),
+        MergedImages(**slices, variants=variants, alpha=0.5, patch_size=4),
+    )
     for model, objective in zip(models, objectives, strict=True):
         fit(model, objective, 10, training(), select=None, fabric=make_fabric("cpu"), seed=3)
     assert order_of(models[0]) == order_of(models[1])
@@ -80,21 +118,45 @@ def test_selection_keeps_the_first_best_checkpoint(slices):
         states.append({k: v.clone() for k, v in model.module.state_dict().items()})
         return next(scores)
 
-    done = fit(Tiny(), RealObjective(**slices), 10, training(epochs=4), select=select, fabric=make_fabric("cpu"), seed=0)
+    done = fit(
+        Tiny(),
+        RealObjective(**slices),
+        10,
+        training(epochs=4),
+        select=select,
+        fabric=make_fabric("cpu"),
+        seed=0,
+    )
     assert done.epoch == 2 and [row["dice"] for row in done.curve] == [0.1, 0.9, 0.9, 0.3]
     assert all(torch.equal(done.state[name], states[1][name]) for name in done.state)
     assert any(not torch.equal(states[3][name], states[1][name]) for name in done.state)
 
 
 def test_without_selection_the_last_weights_are_taken(slices):
-    done = fit(Tiny(), RealObjective(**slices), 10, training(epochs=3), select=None, fabric=make_fabric("cpu"), seed=0)
+    done = fit(
+        Tiny(),
+        RealObjective(**slices),
+        10,
+        training(epochs=3),
+        select=None,
+        fabric=make_fabric("cpu"),
+        seed=0,
+    )
     assert done.epoch == 3 and "dice" not in done.curve[-1]
 
 
 def test_training_learns_and_repeats_exactly(slices):
     def train():
         fabric = make_fabric("cpu")
-        done = fit(Tiny(), RealObjective(**slices), 10, training(epochs=15), select=None, fabric=fabric, seed=1)
+        done = fit(
+            Tiny(),
+            RealObjective(**slices),
+            10,
+            training(epochs=15),
+            select=None,
+            fabric=fabric,
+            seed=1,
+        )
         return done
 
     one, two = train(), train()
@@ -144,10 +206,16 @@ def test_alpha_one_is_training_on_real_slices_alone(slices, kind):
 
 def test_merging_at_the_logits_makes_two_passes_and_is_another_method(slices):
     variants = 255 - slices["images"][None]
-    at_image, image_loss, _ = shown(MergedImages(**slices, variants=variants, alpha=0.5, patch_size=4))
-    at_logits, logits_loss, _ = shown(MergedLogits(**slices, variants=variants, alpha=0.5, patch_size=4))
+    at_image, image_loss, _ = shown(
+        MergedImages(**slices, variants=variants, alpha=0.5, patch_size=4)
+    )
+    at_logits, logits_loss, _ = shown(
+        MergedLogits(**slices, variants=variants, alpha=0.5, patch_size=4)
+    )
     assert len(at_image.seen) == 1 and len(at_logits.seen) == 2
-    assert torch.allclose(at_logits.seen[0][:, 0], slices["images"][:6].float() / 127.5 - 1, atol=1e-6)
+    assert torch.allclose(
+        at_logits.seen[0][:, 0], slices["images"][:6].float() / 127.5 - 1, atol=1e-6
+    )
     assert torch.allclose(at_logits.seen[1][:, 0], variants[0, :6].float() / 127.5 - 1, atol=1e-6)
     assert not torch.allclose(image_loss, logits_loss)
 
@@ -164,10 +232,17 @@ def test_joined_pairs_weigh_real_and_synthetic_by_alpha(slices):
 
 
 def test_all_variants_pair_every_slice_with_every_variant(slices):
-    objective = MergedImages(**slices, variants=slices["images"][None].repeat(3, 1, 1, 1), all_variants=True, patch_size=4)
+    objective = MergedImages(
+        **slices,
+        variants=slices["images"][None].repeat(3, 1, 1, 1),
+        all_variants=True,
+        patch_size=4,
+    )
     assert objective.items == 30
     rows, variant = objective.pair(torch.arange(30), torch.Generator())
-    assert set(zip(rows.tolist(), variant.tolist(), strict=True)) == {(r, v) for r in range(10) for v in range(3)}
+    assert set(zip(rows.tolist(), variant.tolist(), strict=True)) == {
+        (r, v) for r in range(10) for v in range(3)
+    }
 
 
 def test_volume_dice_is_a_mean_over_cases():
@@ -175,7 +250,9 @@ def test_volume_dice_is_a_mean_over_cases():
     masks = torch.zeros(4, 2, 2, dtype=torch.uint8).numpy()
     probability[0], masks[0] = 0.9, 1
     masks[2, 0, 0] = 1
-    assert case_dice(probability, masks, torch.tensor([0, 0, 1, 2]).numpy()) == pytest.approx((1 + 0 + 1) / 3)
+    assert case_dice(probability, masks, torch.tensor([0, 0, 1, 2]).numpy()) == pytest.approx(
+        (1 + 0 + 1) / 3
+    )
 
 
 def test_probabilities_do_not_depend_on_the_batch(slices):
@@ -193,7 +270,9 @@ def test_the_loss_is_monais(background):
     labels[1], labels[2] = 0, 1
     given = [(4 * torch.randn(4, 2, 9, 9, generator=rng)).requires_grad_()]
     given.append(given[0].detach().clone().requires_grad_())
-    theirs = DiceCELoss(include_background=background, to_onehot_y=True, softmax=True)(given[0], labels[:, None])
+    theirs = DiceCELoss(include_background=background, to_onehot_y=True, softmax=True)(
+        given[0], labels[:, None]
+    )
     ours = dice_ce(background)(given[1], labels)
     theirs.backward()
     ours.backward()
@@ -206,9 +285,19 @@ def test_bfloat16_is_another_number_format_and_close(slices, monkeypatch):
 
     def train(precision):
         fabric = make_fabric("cpu", precision)
-        return fit(Tiny(), RealObjective(**slices), 10, training(epochs=5), select=None, fabric=fabric, seed=1)
+        return fit(
+            Tiny(),
+            RealObjective(**slices),
+            10,
+            training(epochs=5),
+            select=None,
+            fabric=fabric,
+            seed=1,
+        )
 
-    exact, automatic, half, native = (train(name) for name in ("float32", "auto", "bfloat16", "native"))
+    exact, automatic, half, native = (
+        train(name) for name in ("float32", "auto", "bfloat16", "native")
+    )
     assert exact.curve == automatic.curve != half.curve == native.curve
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
     assert train("native").curve == exact.curve

@@ -1,4 +1,5 @@
-"""Fetching over a real HTTP server: resumed, checked, safely unpacked, and nothing half-done left in place."""
+"""Fetching over a real HTTP server: resumed, checked, safely unpacked, and nothing half-done left
+in place."""
 
 import hashlib
 import importlib.util
@@ -42,7 +43,10 @@ def test_a_download_is_whole_and_leaves_nothing_else(tmp_path):
     seen = []
     with serving({"/a.tar": BODY}) as server:
         out = download(
-            server.address + "a.tar", tmp_path / "a.tar", md5=md5(BODY), report=lambda d, t, **f: seen.append((d, t))
+            server.address + "a.tar",
+            tmp_path / "a.tar",
+            md5=md5(BODY),
+            report=lambda d, t, **f: seen.append((d, t)),
         )
     assert out.read_bytes() == BODY
     assert seen[-1] == (len(BODY), len(BODY))
@@ -58,7 +62,10 @@ def test_an_interrupted_download_goes_on(tmp_path, ranges):
         assert not (tmp_path / "a.tar").exists()
         have = (tmp_path / "a.tar.part").stat().st_size
         assert 0 < have <= 100_000
-        assert download(server.address + "a.tar", tmp_path / "a.tar", md5=md5(BODY)).read_bytes() == BODY
+        assert (
+            download(server.address + "a.tar", tmp_path / "a.tar", md5=md5(BODY)).read_bytes()
+            == BODY
+        )
         assert server.requested == [None, f"bytes={have}-"]
 
 
@@ -75,7 +82,10 @@ def test_a_changed_file_is_not_glued_to_the_old_part(tmp_path):
 def test_a_part_that_is_whole_already_is_taken(tmp_path):
     (tmp_path / "a.tar.part").write_bytes(BODY)
     with serving({"/a.tar": BODY}) as server:
-        assert download(server.address + "a.tar", tmp_path / "a.tar", md5=md5(BODY)).read_bytes() == BODY
+        assert (
+            download(server.address + "a.tar", tmp_path / "a.tar", md5=md5(BODY)).read_bytes()
+            == BODY
+        )
 
 
 def test_a_part_longer_than_the_file_is_dropped(tmp_path):
@@ -87,7 +97,10 @@ def test_a_part_longer_than_the_file_is_dropped(tmp_path):
 
 
 def test_a_damaged_download_is_dropped(tmp_path):
-    with serving({"/a.tar": BODY[:-1] + b"x"}) as server, pytest.raises(InputError, match="is damaged .MD5"):
+    with (
+        serving({"/a.tar": BODY[:-1] + b"x"}) as server,
+        pytest.raises(InputError, match="is damaged .MD5"),
+    ):
         download(server.address + "a.tar", tmp_path / "a.tar", md5=md5(BODY))
     assert [path.name for path in tmp_path.iterdir() if not path.name.startswith(".")] == []
 
@@ -98,7 +111,9 @@ def test_errors_of_the_server_and_of_the_network_are_one_sentence(tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with pytest.raises(InputError, match=f"cannot download http://127.0.0.1:{port}/a.tar: .*check the network"):
+    with pytest.raises(
+        InputError, match=f"cannot download http://127.0.0.1:{port}/a.tar: .*check the network"
+    ):
         download(f"http://127.0.0.1:{port}/a.tar", tmp_path / "a.tar")
 
 
@@ -164,7 +179,9 @@ def test_an_archive_that_swells_is_stopped(tmp_path):
 
 def test_damaged_archives_are_refused_and_macos_files_left_out(tmp_path):
     archive = tmp_path / "a.tar"
-    archive.write_bytes(tar_of((tar_member("d/a.txt"), b"a" * 5000), (tar_member("d/._a.txt"), b"b"))[:2000])
+    archive.write_bytes(
+        tar_of((tar_member("d/a.txt"), b"a" * 5000), (tar_member("d/._a.txt"), b"b"))[:2000]
+    )
     with pytest.raises(InputError, match="cannot unpack"):
         unpack(archive, "tar", tmp_path / "in", limit_bytes=LIMIT)
     archive.write_bytes(tar_of((tar_member("d/a.txt"), b"a"), (tar_member("d/._a.txt"), b"b")))
@@ -197,7 +214,10 @@ def test_a_task_is_fetched_opened_and_not_fetched_again(tmp_path, packed_task):
         assert done.folder == root / "Task05_Prostate"
         assert f"published MD5 {md5(packed_task)}" in done.checked
         assert names(root) == ["Task05_Prostate"]
-        assert len(open_source("prostate", "auto", root, phantom_cases=1, phantom_size=64).cases()) == 3
+        assert (
+            len(open_source("prostate", "auto", root, phantom_cases=1, phantom_size=64).cases())
+            == 3
+        )
         assert "complete already" in fetch("prostate", root, archive=archive).checked
         assert "complete already" in fetch("prostate", done.folder, archive=archive).checked
         assert len(server.requested) == 1
@@ -210,7 +230,11 @@ def test_missing_files_are_added_and_none_replaced(tmp_path, packed_task):
     kept.write_bytes(b"mine")
     shutil.rmtree(folder / "imagesTr")
     with serving({"/t.tar": packed_task}) as server:
-        fetch("prostate", tmp_path / "data", archive=Archive(server.address + "t.tar", "tar", md5(packed_task), LIMIT))
+        fetch(
+            "prostate",
+            tmp_path / "data",
+            archive=Archive(server.address + "t.tar", "tar", md5(packed_task), LIMIT),
+        )
     assert len(list((folder / "imagesTr").iterdir())) == 3
     assert kept.read_bytes() == b"mine"
 
@@ -219,25 +243,44 @@ def test_an_archive_of_something_else_changes_nothing(tmp_path, packed_task):
     other = tar_of((tar_member("other/a.txt"), b"a"))
     with serving({"/t.tar": other}) as server:
         archive = Archive(server.address + "t.tar", "tar", md5(other), LIMIT)
-        with pytest.raises(InputError, match="is not the published archive: there is no folder Task05_Prostate"):
+        with pytest.raises(
+            InputError, match="is not the published archive: there is no folder Task05_Prostate"
+        ):
             fetch("prostate", tmp_path / "data", archive=archive)
     assert names(tmp_path / "data") == []
 
 
 def test_busi_is_checked_by_its_content(tmp_path, monkeypatch):
-    monkeypatch.setattr("datasets.sources.busi.PUBLISHED", {"malignant": 3, "benign": 2, "normal": 1})
+    monkeypatch.setattr(
+        "datasets.sources.busi.PUBLISHED", {"malignant": 3, "benign": 2, "normal": 1}
+    )
     made = busi_folder(tmp_path / "made", malignant=3, benign=2, normal=1)
     whole = shutil.make_archive(str(tmp_path / "whole"), "zip", made)
     (made / "Dataset_BUSI_with_GT" / "benign" / "benign (2)_mask.png").unlink()
     short = shutil.make_archive(str(tmp_path / "short"), "zip", made)
-    with serving({f"/{name}.zip": open(path, "rb").read() for name, path in (("w", whole), ("s", short))}) as server:
-        with pytest.raises(InputError, match="is not the published archive: it holds 1 of 2 benign images with masks"):
-            fetch("breast", tmp_path / "data", archive=Archive(server.address + "s.zip", "zip", None, LIMIT))
+    with serving(
+        {f"/{name}.zip": open(path, "rb").read() for name, path in (("w", whole), ("s", short))}
+    ) as server:
+        with pytest.raises(
+            InputError,
+            match="is not the published archive: it holds 1 of 2 benign images with masks",
+        ):
+            fetch(
+                "breast",
+                tmp_path / "data",
+                archive=Archive(server.address + "s.zip", "zip", None, LIMIT),
+            )
         assert names(tmp_path / "data") == []
-        done = fetch("breast", tmp_path / "data", archive=Archive(server.address + "w.zip", "zip", None, LIMIT))
+        done = fetch(
+            "breast",
+            tmp_path / "data",
+            archive=Archive(server.address + "w.zip", "zip", None, LIMIT),
+        )
     assert "No checksum is published, so the content was counted: all 6 images" in done.checked
     options = SourceOptions(busi_class="both")
-    source = open_source("breast", "auto", tmp_path / "data", phantom_cases=1, phantom_size=64, options=options)
+    source = open_source(
+        "breast", "auto", tmp_path / "data", phantom_cases=1, phantom_size=64, options=options
+    )
     assert source.title == "BUSI (malignant and benign)"
 
 

@@ -10,7 +10,14 @@ from benchmark.core.errors import InputError
 from datasets.fetching.verify import verify
 from datasets.slices.preview import contact_sheet
 from datasets.sources.open import open_source
-from tests.support.made_images import RAS_MM, busi_folder, msd_folder, organ, save_nifti, write_description
+from tests.support.made_images import (
+    RAS_MM,
+    busi_folder,
+    msd_folder,
+    organ,
+    save_nifti,
+    write_description,
+)
 
 
 def found(findings, level: str) -> list[str]:
@@ -20,7 +27,9 @@ def found(findings, level: str) -> list[str]:
 def test_a_sound_folder_has_nothing_to_complain_of(tmp_path):
     msd_folder(tmp_path / "Task05_Prostate", name="Mine")
     seen = []
-    findings = verify("prostate", tmp_path, lambda done, total, **fields: seen.append((done, total)))
+    findings = verify(
+        "prostate", tmp_path, lambda done, total, **fields: seen.append((done, total))
+    )
     assert found(findings, "ok") == ["Mine: 3 of 3 cases read without error."]
     assert len(findings) == 1
     assert seen == [(1, 3), (2, 3), (3, 3)]
@@ -37,7 +46,9 @@ def test_every_kind_of_damage_is_found(tmp_path):
     save_nifti(folder / "labelsTr" / "prostate_02.nii.gz", label[:, :, :4])
     save_nifti(folder / "labelsTr" / "prostate_03.nii.gz", label * 0)
     save_nifti(folder / "labelsTr" / "prostate_04.nii.gz", label, moved)
-    shutil.copy(folder / "imagesTr" / "prostate_05.nii.gz", folder / "imagesTr" / "prostate_06.nii.gz")
+    shutil.copy(
+        folder / "imagesTr" / "prostate_05.nii.gz", folder / "imagesTr" / "prostate_06.nii.gz"
+    )
     save_nifti(folder / "imagesTr" / "spare.nii.gz", image)
     (folder / "labelsTr" / "prostate_07.nii.gz").write_bytes(b"broken")
     errors = found(verify("prostate", tmp_path), "error")
@@ -54,10 +65,12 @@ def test_every_kind_of_damage_is_found(tmp_path):
     assert len(errors) == 2
     assert warnings == [
         "MSD Task05_Prostate: dataset.json lists 8 cases; published are 32.",
-        "MSD Task05_Prostate: 1 files are not listed in dataset.json and not read (imagesTr/spare.nii.gz).",
+        "MSD Task05_Prostate: 1 files are not listed in dataset.json and not read"
+        " (imagesTr/spare.nii.gz).",
         "case prostate_04: by their headers, image and label lie at different places.",
         "MSD Task05_Prostate: 1 of 7 masks are empty (prostate_03).",
-        "prostate_05 and prostate_06 are the same image; cross-validation may put them into different folds.",
+        "prostate_05 and prostate_06 are the same image; cross-validation may put them into"
+        " different folds.",
     ]
     assert found(findings, "ok") == ["MSD Task05_Prostate: 6 of 7 cases read without error."]
 
@@ -68,9 +81,17 @@ def test_all_classes_of_busi_are_read(tmp_path):
     Image.fromarray(np.zeros((20, 30), bool)).save(empty)
     findings = verify("breast", tmp_path)
     assert found(findings, "error") == []
-    assert found(findings, "warning") == ["BUSI (benign, 2 of 437 images): 1 of 2 masks are empty (benign (1))."]
-    assert any("2 of 2 masks are empty, as is right without a lesion" in text for text in found(findings, "note"))
-    assert sum("patients and pixel sizes are not recorded" in text for text in found(findings, "note")) == 1
+    assert found(findings, "warning") == [
+        "BUSI (benign, 2 of 437 images): 1 of 2 masks are empty (benign (1))."
+    ]
+    assert any(
+        "2 of 2 masks are empty, as is right without a lesion" in text
+        for text in found(findings, "note")
+    )
+    assert (
+        sum("patients and pixel sizes are not recorded" in text for text in found(findings, "note"))
+        == 1
+    )
 
 
 def test_nothing_there_is_one_finding(tmp_path):
@@ -81,7 +102,9 @@ def test_nothing_there_is_one_finding(tmp_path):
     assert "1 of 1 images are missing" in finding.text
 
 
-@pytest.mark.parametrize(("dataset", "count", "tiles"), [("prostate", 2, (5, 2)), ("breast", 5, (4, 2))])
+@pytest.mark.parametrize(
+    ("dataset", "count", "tiles"), [("prostate", 2, (5, 2)), ("breast", 5, (4, 2))]
+)
 def test_a_contact_sheet_is_a_picture_with_outlines(tmp_path, dataset, count, tiles):
     source = open_source(dataset, "phantom", phantom_cases=6, phantom_size=48)
     out = contact_sheet(source, tmp_path / "sheets" / "sheet.png", count)
@@ -95,12 +118,16 @@ def test_a_contact_sheet_is_a_picture_with_outlines(tmp_path, dataset, count, ti
 
 def test_a_sheet_shows_pixels_in_their_true_proportion(tmp_path):
     affine = np.diag([-0.5, -1.0, 3, 1])
-    folder = msd_folder(tmp_path / "Task05_Prostate", ("prostate_00",), shape=(20, 20, 5), affine=affine)
+    folder = msd_folder(
+        tmp_path / "Task05_Prostate", ("prostate_00",), shape=(20, 20, 5), affine=affine
+    )
     image = np.full((20, 20, 5), 100.0, np.float32)
     image[:2, :2] = 0
     save_nifti(folder / "imagesTr" / "prostate_00.nii.gz", image, affine)
     source = open_source("prostate", "msd", tmp_path, phantom_cases=1, phantom_size=64)
-    picture = np.asarray(Image.open(contact_sheet(source, tmp_path / "sheet.png", 1)).convert("L")).astype(int)
+    picture = np.asarray(
+        Image.open(contact_sheet(source, tmp_path / "sheet.png", 1)).convert("L")
+    ).astype(int)
     bright = picture[120:] > 200
     columns = bright.any(axis=0)
     start = int(columns.argmax())

@@ -1,4 +1,5 @@
-"""Volumes are turned to display orientation by their headers, and masks written back in the file's own axes."""
+"""Volumes are turned to display orientation by their headers, and masks written back in the file's
+own axes."""
 
 import itertools
 
@@ -20,7 +21,9 @@ def turned_affine(order, flips, angle, zooms=(0.5, 0.7, 3.0)) -> np.ndarray:
     linear = np.zeros((3, 3))
     for axis, (target, flip) in enumerate(zip(order, flips, strict=True)):
         linear[target, axis] = flip * zooms[axis]
-    tilt = np.array([[1, 0, 0], [0, np.cos(angle), -np.sin(angle)], [0, np.sin(angle), np.cos(angle)]])
+    tilt = np.array(
+        [[1, 0, 0], [0, np.cos(angle), -np.sin(angle)], [0, np.sin(angle), np.cos(angle)]]
+    )
     affine = np.eye(4)
     affine[:3, :3] = tilt @ linear
     affine[:3, 3] = (11, -22, 33)
@@ -39,7 +42,9 @@ flips = st.sampled_from(list(itertools.product((1, -1), repeat=3)))
 
 @settings(max_examples=30, deadline=None)
 @given(orders, flips, st.floats(-0.5, 0.5))
-def test_rows_run_to_posterior_columns_to_left_slices_to_superior(tmp_path_factory, order, flips, angle):
+def test_rows_run_to_posterior_columns_to_left_slices_to_superior(
+    tmp_path_factory, order, flips, angle
+):
     affine = turned_affine(order, flips, angle)
     folder = tmp_path_factory.mktemp("nifti")
     right, anterior, superior = world(affine)
@@ -71,7 +76,9 @@ def test_a_mask_comes_back_in_the_files_own_axes(tmp_path_factory, order, flips,
 
 
 def test_spacing_follows_the_axes(tmp_path):
-    path = save_nifti(tmp_path / "a.nii", np.zeros(SHAPE, np.int16), turned_affine((2, 0, 1), (1, -1, 1), 0.0))
+    path = save_nifti(
+        tmp_path / "a.nii", np.zeros(SHAPE, np.int16), turned_affine((2, 0, 1), (1, -1, 1), 0.0)
+    )
     geometry = nifti.read_geometry(path)
     # Stored axes run along superior (0.5 mm), right (0.7 mm), anterior (3 mm).
     assert geometry.spacing == (0.5, 3.0, 0.7)
@@ -93,7 +100,9 @@ def test_spacing_follows_the_axes(tmp_path):
 def test_units_of_spacing(tmp_path, zoom, unit, expected):
     affine = np.diag([zoom, zoom, zoom, 1])
     affine[0, 3] = 5
-    geometry = nifti.read_geometry(save_nifti(tmp_path / "a.nii", np.zeros(SHAPE, np.int16), affine, unit))
+    geometry = nifti.read_geometry(
+        save_nifti(tmp_path / "a.nii", np.zeros(SHAPE, np.int16), affine, unit)
+    )
     assert (geometry.spacing, geometry.spacing_unit) == expected
 
 
@@ -103,7 +112,10 @@ def test_an_identity_without_unit_is_an_array_in_image_order(tmp_path):
     assert np.array_equal(nifti.read_volume(path), stored.transpose(2, 1, 0))
     geometry = nifti.read_geometry(path)
     assert (geometry.orientation, geometry.orientation_recorded) == ("LPS", False)
-    assert nifti.read_geometry(save_nifti(tmp_path / "b.nii", stored, np.eye(4), "mm")).orientation == "RAS"
+    assert (
+        nifti.read_geometry(save_nifti(tmp_path / "b.nii", stored, np.eye(4), "mm")).orientation
+        == "RAS"
+    )
 
 
 def test_the_matrix_a_library_makes_up_records_no_orientation(tmp_path):
@@ -141,7 +153,9 @@ def test_slope_and_intercept_are_applied(tmp_path):
     image = nibabel.Nifti1Image(np.full(SHAPE, 10, np.int16), np.diag([-0.5, -0.5, 3, 1]))
     image.header.set_slope_inter(2, -1000)
     nibabel.save(image, tmp_path / "a.nii")
-    assert np.all(nifti.read_volume(tmp_path / "a.nii") == nibabel.load(tmp_path / "a.nii").get_fdata().max())
+    assert np.all(
+        nifti.read_volume(tmp_path / "a.nii") == nibabel.load(tmp_path / "a.nii").get_fdata().max()
+    )
 
 
 def test_damaged_files_are_named(tmp_path):
@@ -172,6 +186,12 @@ def test_same_place(tmp_path):
     moved = affine.copy()
     moved[1, 3] += 2
     first = save_nifti(tmp_path / "a.nii", np.zeros(SHAPE, np.int16), affine)
-    assert nifti.same_place(first, save_nifti(tmp_path / "b.nii", np.zeros(SHAPE, np.uint8), affine))
-    assert not nifti.same_place(first, save_nifti(tmp_path / "c.nii", np.zeros(SHAPE, np.uint8), moved))
-    assert nifti.same_place(first, save_nifti(tmp_path / "d.nii", np.zeros(SHAPE, np.uint8), np.eye(4), None))
+    assert nifti.same_place(
+        first, save_nifti(tmp_path / "b.nii", np.zeros(SHAPE, np.uint8), affine)
+    )
+    assert not nifti.same_place(
+        first, save_nifti(tmp_path / "c.nii", np.zeros(SHAPE, np.uint8), moved)
+    )
+    assert nifti.same_place(
+        first, save_nifti(tmp_path / "d.nii", np.zeros(SHAPE, np.uint8), np.eye(4), None)
+    )

@@ -1,4 +1,5 @@
-"""The phantoms: pure functions of (index, seed, size), plausible in their units, neither trivial nor blank."""
+"""The phantoms: pure functions of (index, seed, size), plausible in their units, neither trivial
+nor blank."""
 
 from functools import cache
 
@@ -27,7 +28,8 @@ def dice(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def best_threshold_dice(image: np.ndarray, mask: np.ndarray) -> float:
-    """The best Dice that "all voxels above (or below) one level" can reach when the level is chosen with the truth."""
+    """The best Dice that "all voxels above (or below) one level" can reach when the level is chosen
+    with the truth."""
     order = np.argsort(image, axis=None)
     hits = np.cumsum(mask.ravel()[order], dtype=np.float64)
     taken, total = np.arange(1, hits.size + 1), hits[-1]
@@ -121,7 +123,9 @@ def test_the_border_is_visible(name):
         disk = ndimage.generate_binary_structure(3, 1)
         disk[0] = disk[2] = False
         inside = ndimage.binary_erosion(mask, disk, iterations=1)
-        ring = ndimage.binary_dilation(mask, disk, iterations=6) & ~ndimage.binary_dilation(mask, disk, iterations=2)
+        ring = ndimage.binary_dilation(mask, disk, iterations=6) & ~ndimage.binary_dilation(
+            mask, disk, iterations=2
+        )
         if inside.any():
             spread = image[inside | ring].std()
             differences.append(abs(np.median(image[inside]) - np.median(image[ring])) / spread)
@@ -134,12 +138,14 @@ def test_ct_has_the_hounsfield_units_of_its_tissues():
         assert image.min() >= -1024 and np.array_equal(image, np.rint(image))
         assert np.median(image[:, :2, :2]) == pytest.approx(-1000, abs=25)  # air in the corners
         assert 0.002 < (image > 250).mean() < 0.1 and image.max() > 350  # bone
-        # The liver fills the patient's right half of the middle slices: the commonest soft tissue there.
+        # The liver fills the patient's right half of the middle slices: the commonest soft tissue
+        # there.
         middle = image[image.shape[0] // 2, 16:40, 10:28]
         liver = np.median(middle[(middle > 0) & (middle < 200)])
         assert 0 < liver < 160
         assert 30 < np.median(image[mask == 1]) < 180
-        assert spacing[0] >= 5.0 and spacing[0] / sample("spleen", index, size=192)[2][1] > 1.5  # anisotropic
+        # anisotropic
+        assert spacing[0] >= 5.0 and spacing[0] / sample("spleen", index, size=192)[2][1] > 1.5
 
 
 def test_ct_spleen_lies_left_and_behind_with_the_liver_right():
@@ -168,7 +174,8 @@ def test_mri_cases_come_from_different_scanners():
 
 
 def test_mri_noise_is_rician():
-    """Where there is no signal the magnitude is Rayleigh distributed: mean / deviation = sqrt(pi / (4 - pi))."""
+    """Where there is no signal the magnitude is Rayleigh distributed: mean / deviation = sqrt(pi /
+    (4 - pi))."""
     ratios = []
     for index in range(40):
         image, _, spacing = sample("prostate", index, seed=3, size=48)
@@ -180,10 +187,13 @@ def test_mri_noise_is_rician():
 
 
 def test_speckle_is_rayleigh_like_and_wider_than_deep():
-    """One look of an even medium, before compression, is a Rayleigh field that is correlated across the beam."""
+    """One look of an even medium, before compression, is a Rayleigh field that is correlated across
+    the beam."""
     space = make_space(1, 256, 1.0, 0.15, (0.0, 19.2, 0.0))
     scan = breast._draw_scan(np.random.default_rng(0))
-    scan = type(scan)(**{**vars(scan), "field": 38.4, "looks": 1, "dynamic_range": 60.0, "gain": 40.0})
+    scan = type(scan)(
+        **{**vars(scan), "field": 38.4, "looks": 1, "dynamic_range": 60.0, "gain": 40.0}
+    )
     even = np.zeros(space.shape, np.float32)
     shown = breast._acquire(np.random.default_rng(1), space, scan, even, even, even)
     envelope = (10 ** ((shown * 60 / 255 - 40) / 20))[0, 60:200]
@@ -217,7 +227,8 @@ def test_breast_strata_are_balanced_and_differ_in_shape():
     for index, stratum in enumerate(strata):
         mask = sample("breast", index, size=128)[1][0].astype(bool)
         edge = (mask & ~ndimage.binary_erosion(mask)).sum()
-        rough[stratum].append(edge**2 / mask.sum())  # grows with irregularity; does not depend on size
+        # grows with irregularity; does not depend on size
+        rough[stratum].append(edge**2 / mask.sum())
     assert np.median(rough["malignant"]) > 1.1 * np.median(rough["benign"])
 
 

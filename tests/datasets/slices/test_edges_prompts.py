@@ -1,4 +1,5 @@
-"""Edge maps hold image edges and the mask's boundary; prompts are triplets; phrases are distinct."""
+"""Edge maps hold image edges and the mask's boundary; prompts are triplets; phrases are
+distinct."""
 
 import numpy as np
 import pytest
@@ -71,5 +72,10 @@ def test_prompts_are_triplets():
 
 
 def test_phrases_start_with_those_of_the_paper_and_never_repeat():
-    assert AUGMENTATION_PHRASES[:4] == ("enhanced contrast", "high resolution", "darkened image", "median filter")
+    assert AUGMENTATION_PHRASES[:4] == (
+        "enhanced contrast",
+        "high resolution",
+        "darkened image",
+        "median filter",
+    )
     assert len(set(AUGMENTATION_PHRASES)) == len(AUGMENTATION_PHRASES) == 50

@@ -1,6 +1,8 @@
-"""HED: the network's own answer, weights named by folder, file or hub id, and weights that are none.
+"""HED: the network's own answer, weights named by folder, file or hub id, and weights that are
+none.
 
-The weights are random (no published ones here): what is tested is the path of a file into the network and out again.
+The weights are random (no published ones here): what is tested is the path of a file into the
+network and out again.
 """
 
 import numpy as np
@@ -10,9 +12,22 @@ from safetensors.torch import save_file
 
 from benchmark.core.errors import InputError
 from benchmark.planning.plan import plan_run
-from benchmark.planning.request import Request, edge_weights_file, open_request, resolve, settings_of
+from benchmark.planning.request import (
+    Request,
+    edge_weights_file,
+    open_request,
+    resolve,
+    settings_of,
+)
 from datasets.slices.edges import edge_map, make_detector, mask_boundary
-from datasets.slices.hed import PUBLIC_ID, WEIGHTS_FILE, Hed, _library, find_weights, weights_identity
+from datasets.slices.hed import (
+    PUBLIC_ID,
+    WEIGHTS_FILE,
+    Hed,
+    _library,
+    find_weights,
+    weights_identity,
+)
 from tests.support.runs import tiny
 
 
@@ -34,7 +49,9 @@ def image():
 
 def test_it_answers_as_the_detector_of_controlnet_aux(folder, image):
     theirs = _library().HEDdetector(Hed(folder / WEIGHTS_FILE)._network)
-    wanted = theirs(np.stack([image] * 3, -1), detect_resolution=64, image_resolution=64, output_type="np")[..., 0]
+    wanted = theirs(
+        np.stack([image] * 3, -1), detect_resolution=64, image_resolution=64, output_type="np"
+    )[..., 0]
     found = Hed(folder / WEIGHTS_FILE)(image)
     assert found.dtype == np.uint8 and found.shape == image.shape and found.std() > 3
     assert np.abs(found.astype(int) - wanted).max() <= 1
@@ -42,7 +59,10 @@ def test_it_answers_as_the_detector_of_controlnet_aux(folder, image):
 
 def test_safetensors_hold_the_same_network(folder, image, tmp_path):
     save_file(torch.load(folder / WEIGHTS_FILE, weights_only=True), tmp_path / "hed.safetensors")
-    assert np.array_equal(Hed(find_weights(str(tmp_path / "hed.safetensors")))(image), Hed(folder / WEIGHTS_FILE)(image))
+    assert np.array_equal(
+        Hed(find_weights(str(tmp_path / "hed.safetensors")))(image),
+        Hed(folder / WEIGHTS_FILE)(image),
+    )
 
 
 def test_the_mask_boundary_is_added_to_its_edges(folder, image):
@@ -54,7 +74,12 @@ def test_the_mask_boundary_is_added_to_its_edges(folder, image):
 
 
 def request(*sets: str) -> Request:
-    return Request(dataset="prostate", method="none", source="phantom", sets=("phantom_cases=4", "n_folds=2", *sets))
+    return Request(
+        dataset="prostate",
+        method="none",
+        source="phantom",
+        sets=("phantom_cases=4", "n_folds=2", *sets),
+    )
 
 
 def test_the_checksum_enters_the_key_and_the_place_does_not(folder, tmp_path):
@@ -80,7 +105,9 @@ def test_a_run_detects_with_the_weights(folder, tmp_path):
     assert code == 0 and record.spec.preset.edge == "hed"
     data = Prepared(Store(tmp_path).folder("prepare", record.stages[0].key))
     row = int(np.argmax(data.foreground))
-    assert np.array_equal(data.edges[row], edge_map(data.images[row], data.masks[row], Hed(folder / WEIGHTS_FILE)))
+    assert np.array_equal(
+        data.edges[row], edge_map(data.images[row], data.masks[row], Hed(folder / WEIGHTS_FILE))
+    )
 
 
 @pytest.mark.parametrize(
@@ -107,13 +134,17 @@ def test_an_unreachable_hub_names_the_id_and_the_local_option(monkeypatch, tmp_p
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(InputError, match=f"hub id '{PUBLIC_ID}' could not be fetched.*edge_weights=FOLDER"):
+    with pytest.raises(
+        InputError, match=f"hub id '{PUBLIC_ID}' could not be fetched.*edge_weights=FOLDER"
+    ):
         find_weights(PUBLIC_ID)
 
 
 def test_other_weights_are_refused(tmp_path):
     torch.save({"norm": torch.zeros(1, 3, 1, 1)}, tmp_path / "part.pth")
-    with pytest.raises(InputError, match="does not hold the weights of HED: .* tensors are missing"):
+    with pytest.raises(
+        InputError, match="does not hold the weights of HED: .* tensors are missing"
+    ):
         Hed(tmp_path / "part.pth")
     (tmp_path / "broken.pth").write_bytes(b"not weights")
     with pytest.raises(InputError, match="no readable weights file"):

@@ -1,4 +1,5 @@
-"""Slices as later stages read them: grey levels, masks, rows, truth, and the way back to the native grid."""
+"""Slices as later stages read them: grey levels, masks, rows, truth, and the way back to the native
+grid."""
 
 import json
 import shutil
@@ -51,13 +52,21 @@ def disc_case(name="a", shape=(4, 60, 50), empty=()) -> Case:
 
 @pytest.fixture
 def prepared(tmp_path):
-    cases = [disc_case("a", empty=(0,)), disc_case("bb", (3, 40, 70)), disc_case("ccc", (2, 30, 30), empty=(0, 1))]
+    cases = [
+        disc_case("a", empty=(0,)),
+        disc_case("bb", (3, 40, 70)),
+        disc_case("ccc", (2, 30, 30), empty=(0, 1)),
+    ]
     (tmp_path / "out").mkdir()
     seen = []
     prepare(
-        Given(*cases), tmp_path / "out", size=32, intensity="slice-percentile", edge="scharr",
+        Given(*cases),
+        tmp_path / "out",
+        size=32,
+        intensity="slice-percentile",
+        edge="scharr",
         report=lambda done, total, **fields: seen.append((done, total, fields["slices"])),
-    )  # fmt: skip
+    )
     assert seen == [(1, 3, 4), (2, 3, 7), (3, 3, 9)]
     return Prepared(tmp_path / "out"), {case.info.id: case for case in cases}
 
@@ -122,7 +131,9 @@ def test_the_way_back_to_native(prepared):
     assert 2 * (native & truth).sum() / (native.sum() + truth.sum()) > 0.95
     alone = data.to_native("a", data.masks[rows].astype(np.float32))
     assert np.array_equal(alone, native[1:])
-    soft = data.to_native("a", data.masks[rows].astype(np.float32), data.z_index[rows], threshold=None)
+    soft = data.to_native(
+        "a", data.masks[rows].astype(np.float32), data.z_index[rows], threshold=None
+    )
     assert soft.dtype == np.float32
     assert np.array_equal(soft > 0.5, native)
     with pytest.raises(InputError, match="2 predicted slices for 3"):
@@ -131,8 +142,13 @@ def test_the_way_back_to_native(prepared):
 
 def test_nothing_needs_the_source_folder(tmp_path):
     folder = msd_folder(tmp_path / "Task05_Prostate")
-    prepare(MsdSource("prostate", folder, SourceOptions()), tmp_path / "out", size=16, intensity="slice-percentile",
-            edge="sobel")  # fmt: skip
+    prepare(
+        MsdSource("prostate", folder, SourceOptions()),
+        tmp_path / "out",
+        size=16,
+        intensity="slice-percentile",
+        edge="sobel",
+    )
     shutil.rmtree(folder)
     data = Prepared(tmp_path / "out")
     assert data.truth("prostate_02").sum() > 0
@@ -140,18 +156,28 @@ def test_nothing_needs_the_source_folder(tmp_path):
 
 
 def test_a_prepared_folder_holds_no_absolute_path(tmp_path):
-    source = BusiSource(busi_folder(tmp_path, malignant=3) / "Dataset_BUSI_with_GT", SourceOptions())
+    source = BusiSource(
+        busi_folder(tmp_path, malignant=3) / "Dataset_BUSI_with_GT", SourceOptions()
+    )
     prepare(source, tmp_path / "out", size=16, intensity="slice-percentile", edge="scharr")
     assert str(tmp_path) not in (tmp_path / "out" / "cases.json").read_text()
-    assert json.loads((tmp_path / "out" / "cases.json").read_text())["cases"][0]["stratum"] == "malignant"
+    assert (
+        json.loads((tmp_path / "out" / "cases.json").read_text())["cases"][0]["stratum"]
+        == "malignant"
+    )
 
 
 def test_a_damaged_case_stops_preparation(tmp_path):
     folder = msd_folder(tmp_path / "Task05_Prostate")
     save_nifti(folder / "labelsTr" / "prostate_02.nii.gz", np.full((12, 10, 5), 9, np.uint8))
     with pytest.raises(InputError, match="prostate_02.nii.gz holds unexpected labels: 9"):
-        prepare(MsdSource("prostate", folder, SourceOptions()), tmp_path / "out", size=16,
-                intensity="slice-percentile", edge="scharr")  # fmt: skip
+        prepare(
+            MsdSource("prostate", folder, SourceOptions()),
+            tmp_path / "out",
+            size=16,
+            intensity="slice-percentile",
+            edge="scharr",
+        )
 
 
 def test_a_folder_that_holds_nothing_prepared_is_refused(tmp_path):

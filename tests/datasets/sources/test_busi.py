@@ -23,10 +23,15 @@ def root(tmp_path):
 
 def test_cases_are_in_natural_order(root):
     source = opened(root)
-    assert [case.id for case in source.cases()] == [f"malignant ({number})" for number in range(1, 12)]
+    assert [case.id for case in source.cases()] == [
+        f"malignant ({number})" for number in range(1, 12)
+    ]
     assert source.title == "BUSI (malignant, 11 of 210 images)"
     assert source.licence == "CC BY 4.0"
-    assert source.cases()[0].files == ("malignant/malignant (1).png", "malignant/malignant (1)_mask.png")
+    assert source.cases()[0].files == (
+        "malignant/malignant (1).png",
+        "malignant/malignant (1)_mask.png",
+    )
     assert source.prompt(source.cases()[0]) == "ultrasound, breast, malignant lesion"
 
 
@@ -95,8 +100,12 @@ def test_colour_becomes_luminance(root):
 def test_a_mask_of_several_greys_is_refused(root):
     grey = np.zeros((20, 30), np.uint8)
     grey[3, :3] = (60, 120, 255)
-    Image.fromarray(grey).save(root / "Dataset_BUSI_with_GT" / "malignant" / "malignant (2)_mask.png")
-    with pytest.raises(InputError, match=r"malignant \(2\)_mask.png holds unexpected labels: 60, 120, 255"):
+    Image.fromarray(grey).save(
+        root / "Dataset_BUSI_with_GT" / "malignant" / "malignant (2)_mask.png"
+    )
+    with pytest.raises(
+        InputError, match=r"malignant \(2\)_mask.png holds unexpected labels: 60, 120, 255"
+    ):
         opened(root).load("malignant (2)")
 
 
@@ -118,7 +127,9 @@ def test_images_without_mask_are_refused_or_left_out(root):
     folder = root / "Dataset_BUSI_with_GT" / "malignant"
     (folder / "malignant (2)_mask.png").unlink()
     (folder / "malignant (5).png").unlink()
-    with pytest.raises(InputError, match=r"1 of 10 images have no mask \(malignant \(2\)\) and 1 of 10 masks"):
+    with pytest.raises(
+        InputError, match=r"1 of 10 images have no mask \(malignant \(2\)\) and 1 of 10 masks"
+    ):
         opened(root)
     source = opened(root, allow_incomplete=True)
     assert len(source.cases()) == 9
@@ -135,7 +146,9 @@ def test_missing_folders_are_named(root, tmp_path):
         opened(root, busi_class="normal")
     empty = tmp_path / "empty"
     empty.mkdir()
-    with pytest.raises(InputError, match="neither Dataset_BUSI_with_GT nor the class folders.*found: nothing"):
+    with pytest.raises(
+        InputError, match="neither Dataset_BUSI_with_GT nor the class folders.*found: nothing"
+    ):
         opened(empty)
 
 
@@ -148,9 +161,14 @@ def test_predictions_are_written_as_png(root, tmp_path):
 
 
 def test_the_fingerprint_tells_classes_and_content_apart(root):
-    prints = {opened(root, busi_class=name).fingerprint() for name in ("malignant", "benign", "both", "normal")}
+    prints = {
+        opened(root, busi_class=name).fingerprint()
+        for name in ("malignant", "benign", "both", "normal")
+    }
     assert len(prints) == 4
-    Image.fromarray(np.ones((20, 30), bool)).save(root / "Dataset_BUSI_with_GT" / "benign" / "benign (1)_mask.png")
+    Image.fromarray(np.ones((20, 30), bool)).save(
+        root / "Dataset_BUSI_with_GT" / "benign" / "benign (1)_mask.png"
+    )
     assert opened(root, busi_class="benign").fingerprint() not in prints
     assert opened(root).fingerprint() in prints
 
@@ -158,6 +176,8 @@ def test_the_fingerprint_tells_classes_and_content_apart(root):
 @pytest.mark.parametrize("present", [1, 210])
 @pytest.mark.parametrize("busi_class", ["malignant", "benign", "both", "normal"])
 def test_the_class_is_read_off_the_title(busi_class, present):
-    counts = dict.fromkeys(("malignant", "benign") if busi_class == "both" else (busi_class,), present)
+    counts = dict.fromkeys(
+        ("malignant", "benign") if busi_class == "both" else (busi_class,), present
+    )
     assert busi_class_of(subset_title(busi_class, counts)) == busi_class
     assert busi_class_of("our ultrasound") is None

@@ -1,4 +1,5 @@
-"""A user's own images described by a YAML file: pairing, patients, labels, and mistakes named by key and line."""
+"""A user's own images described by a YAML file: pairing, patients, labels, and mistakes named by
+key and line."""
 
 import numpy as np
 import pytest
@@ -18,7 +19,9 @@ def place(tmp_path):
     for name in ("p2_b", "p10_a", "p2_a"):
         (tmp_path / "pictures").mkdir(exist_ok=True)
         (tmp_path / "masks").mkdir(exist_ok=True)
-        Image.fromarray(rng.integers(0, 255, (12, 16), dtype=np.uint8)).save(tmp_path / "pictures" / f"{name}.png")
+        Image.fromarray(rng.integers(0, 255, (12, 16), dtype=np.uint8)).save(
+            tmp_path / "pictures" / f"{name}.png"
+        )
         mask = np.zeros((12, 16), np.uint8)
         mask[2:6, 3:9] = 255
         Image.fromarray(mask).save(tmp_path / "masks" / f"{name}.png")
@@ -28,7 +31,9 @@ def place(tmp_path):
 def opened(place, text, dataset="breast", **options):
     path = place / "mine.yaml"
     path.write_text(text)
-    return open_source(dataset, str(path), None, phantom_cases=1, phantom_size=64, options=SourceOptions(**options))
+    return open_source(
+        dataset, str(path), None, phantom_cases=1, phantom_size=64, options=SourceOptions(**options)
+    )
 
 
 def test_pairs_by_name_in_natural_order(place):
@@ -45,7 +50,9 @@ def test_pairs_by_name_in_natural_order(place):
 def test_patients_spacing_and_words(place):
     source = opened(
         place,
-        BASIC + "group: ^(p\\d+)_\nstratum: _(.)$\nspacing_mm: [0.2, 0.1]\ncategory: cyst\nmodality: US\n",
+        BASIC
+        + "group: ^(p\\d+)_\nstratum: _(.)$\nspacing_mm: [0.2, 0.1]\ncategory: cyst\nmodality:"
+        " US\n",
     )
     assert [case.group for case in source.cases()] == ["p2", "p2", "p10"]
     assert [case.stratum for case in source.cases()] == ["a", "b", "a"]
@@ -60,7 +67,9 @@ def test_images_and_masks_may_share_a_folder(place):
         path.rename(place / "pictures" / f"{path.stem}_seg.png")
     source = opened(place, BASIC.replace("masks: masks", "masks: pictures\nmask_suffix: _seg.png"))
     assert [case.files for case in source.cases()][0] == ("p2_a.png", "p2_a_seg.png")
-    with pytest.raises(InputError, match="line 4: masks is the folder of the images too; give mask_suffix"):
+    with pytest.raises(
+        InputError, match="line 4: masks is the folder of the images too; give mask_suffix"
+    ):
         opened(place, BASIC.replace("masks: masks", "masks: pictures"))
 
 
@@ -88,7 +97,9 @@ def test_a_prediction_is_a_png(place):
     source = opened(place, BASIC)
     out = source.write_mask("p2_a", source.load("p2_a").mask, place / "prediction")
     assert out.name == "prediction.png"
-    assert np.array_equal(np.asarray(Image.open(out)), np.asarray(Image.open(place / "masks" / "p2_a.png")))
+    assert np.array_equal(
+        np.asarray(Image.open(out)), np.asarray(Image.open(place / "masks" / "p2_a.png"))
+    )
 
 
 def test_sixteen_bit_images_keep_their_values(place):
@@ -107,7 +118,10 @@ def test_the_fingerprint_follows_what_changes_the_cases(place):
 
 def test_an_msd_folder_with_a_spacing_of_its_own(tmp_path):
     msd_folder(tmp_path / "scans", ("a_1", "a_2", "b_1"), name="x", affine=np.eye(4), unit=None)
-    text = "dataset: prostate\ntitle: Ours\nmsd: scans\nspacing_mm: [3, 0.5, 0.5]\ngroup: ^(.)_\norgan: gland\n"
+    text = (
+        "dataset: prostate\ntitle: Ours\nmsd: scans\nspacing_mm: [3, 0.5, 0.5]\ngroup:"
+        " ^(.)_\norgan: gland\n"
+    )
     source = opened(tmp_path, text, "prostate")
     assert (source.kind, source.title) == ("folder", "Ours")
     assert [case.group for case in source.cases()] == ["a", "a", "b"]
@@ -123,14 +137,23 @@ def test_an_msd_folder_with_a_spacing_of_its_own(tmp_path):
         (BASIC + "spacing: 1\n", r"line 5: unknown key 'spacing' \(did you mean 'spacing_mm'\?\)"),
         (BASIC + "\n# note\nmask: x\n", r"line 7: unknown key 'mask' \(did you mean 'masks'\?\)"),
         (BASIC + "title: b\n", "line 5: key 'title' appears again; it stands in line 2"),
-        (BASIC.replace("breast", "brest"), r"line 1: dataset is 'brest' \(did you mean 'breast'\?\)"),
-        (BASIC.replace("masks: masks", "masks: maks"), "line 4: masks names the folder .*maks, which does not exist"),
+        (
+            BASIC.replace("breast", "brest"),
+            r"line 1: dataset is 'brest' \(did you mean 'breast'\?\)",
+        ),
+        (
+            BASIC.replace("masks: masks", "masks: maks"),
+            "line 4: masks names the folder .*maks, which does not exist",
+        ),
         (BASIC.replace("masks: masks\n", ""), "lacks the key 'masks'"),
         (BASIC.replace("title: Our clinic\n", ""), "lacks the key 'title'"),
         (BASIC + "group: p\\d+\n", "line 5: group needs a bracket"),
         (BASIC + "group: '(p'\n", "line 5: group is no regular expression"),
         (BASIC + "group: (x+)\n", "'\\(x\\+\\)', finds nothing in case 'p2_a'"),
-        (BASIC + "spacing_mm: 0.1\n", "line 5: spacing_mm must be a list of positive mm, .row, column."),
+        (
+            BASIC + "spacing_mm: 0.1\n",
+            "line 5: spacing_mm must be a list of positive mm, .row, column.",
+        ),
         (BASIC + "spacing_mm: [1, 1, 1]\n", "line 5: spacing_mm must be"),
         (BASIC + "spacing_mm: [0, 1]\n", "line 5: spacing_mm must be"),
         (BASIC + "labels: [0, 1]\n", "line 5: labels must be a list"),

@@ -48,7 +48,9 @@ def test_a_case_is_in_display_order_with_its_spacing(folder):
 
 def test_a_prediction_returns_to_the_files_axes(folder, tmp_path):
     source = opened(folder)
-    out = source.write_mask("prostate_02", source.load("prostate_02").mask, tmp_path / "prediction.nii.gz")
+    out = source.write_mask(
+        "prostate_02", source.load("prostate_02").mask, tmp_path / "prediction.nii.gz"
+    )
     label = nibabel.load(folder / "labelsTr" / "prostate_02.nii.gz")
     assert np.array_equal(np.asarray(nibabel.load(out).dataobj), np.asarray(label.dataobj))
     assert np.array_equal(nibabel.load(out).affine, label.affine)
@@ -62,7 +64,9 @@ def test_zones_merge_and_only_t2_is_read(tmp_path):
     )
     label = np.zeros((12, 10, 5), np.uint8)
     label[2:5, 3:6, 1:4], label[5:8, 3:6, 1:4] = 1, 2
-    both = np.stack([np.full((12, 10, 5), 7.0), np.full((12, 10, 5), 9.0)], axis=-1).astype(np.float32)
+    both = np.stack([np.full((12, 10, 5), 7.0), np.full((12, 10, 5), 9.0)], axis=-1).astype(
+        np.float32
+    )
     for case in ("prostate_07", "prostate_02", "prostate_11"):
         save_nifti(folder / "imagesTr" / f"{case}.nii.gz", both)
         save_nifti(folder / "labelsTr" / f"{case}.nii.gz", label)
@@ -95,7 +99,9 @@ def test_labels_alone_name_what_is_missing_and_how_to_get_it(folder):
 
 def test_an_incomplete_dataset_is_refused_or_named(folder):
     (folder / "labelsTr" / "prostate_07.nii.gz").unlink()
-    with pytest.raises(InputError, match=r"1 of 3 labels are missing \(prostate_07\).*\(2\) by --allow-incomplete"):
+    with pytest.raises(
+        InputError, match=r"1 of 3 labels are missing \(prostate_07\).*\(2\) by --allow-incomplete"
+    ):
         opened(folder)
     source = opened(folder, LENIENT)
     assert [case.id for case in source.cases()] == ["prostate_02", "prostate_11"]
@@ -125,7 +131,9 @@ def test_damaged_cases_are_refused_in_one_sentence(folder):
     assert "1 of 600 pixels" in broken_case(folder, with_nan)
     assert "NaN or infinite" in broken_case(folder, with_nan)
     assert "unexpected labels: 3, 7 (expected: 0, 1)" in broken_case(folder, with_label)
-    assert "5 x 10 x 12 (z, y, x) against 4 x 10 x 12" in broken_case(folder, lambda i, m: (i, m[..., :4]))
+    assert "5 x 10 x 12 (z, y, x) against 4 x 10 x 12" in broken_case(
+        folder, lambda i, m: (i, m[..., :4])
+    )
 
 
 def test_an_empty_mask_is_legal(folder):
@@ -154,7 +162,10 @@ def test_an_unknown_case_is_named(folder):
         ('{"training": [{"image": "a.nii.gz"}]}', 'needs an "image" and a "label"'),
         ('{"training": [{"image": "../a.nii.gz", "label": "b.nii.gz"}]}', "outside its folder"),
         ('{"training": [{"image": "a.nii.gz", "label": "/etc/b.nii.gz"}]}', "outside its folder"),
-        ('{"training": [{"image": "x/../../a.nii.gz", "label": "b.nii.gz"}]}', "outside its folder"),
+        (
+            '{"training": [{"image": "x/../../a.nii.gz", "label": "b.nii.gz"}]}',
+            "outside its folder",
+        ),
         ('{"training": [{"image": "C:\\\\a.nii.gz", "label": "b.nii.gz"}]}', "outside its folder"),
         ('{"training": [{"image": "a.nii.gz", "label": "a.nii.gz"}]}', '"labels" must map'),
         ('{"training": [ENTRY], "labels": {"0": "background"}}', "names no foreground"),

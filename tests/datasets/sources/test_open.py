@@ -11,8 +11,13 @@ from tests.support.made_images import busi_folder, msd_folder
 
 def opened(dataset, source="auto", data_root=None, **options):
     return open_source(
-        dataset, source, data_root, phantom_cases=4, phantom_size=32, options=SourceOptions(**options)
-    )  # fmt: skip
+        dataset,
+        source,
+        data_root,
+        phantom_cases=4,
+        phantom_size=32,
+        options=SourceOptions(**options),
+    )
 
 
 @pytest.fixture
@@ -32,7 +37,9 @@ def test_auto_says_that_the_phantom_stands_in(root):
     source = opened("spleen", "auto", root)
     assert source.kind == "phantom"
     (note,) = source.notes
-    assert f"{root} holds no spleen data; `python cli.py data fetch spleen --data-root {root}`" in note
+    assert (
+        f"{root} holds no spleen data; `python cli.py data fetch spleen --data-root {root}`" in note
+    )
     (note,) = opened("breast").notes
     assert "no --data-root is given; `python cli.py data fetch breast --data-root DIR`" in note
     (note,) = opened("prostate", "auto", root.parent).notes
@@ -69,7 +76,9 @@ def test_wrong_folders_are_refused(root, tmp_path):
         opened("prostate", "auto", tmp_path / "gone")
     with pytest.raises(InputError, match="dataset.json is a file, not a folder"):
         opened("prostate", "auto", root / "Task05_Prostate" / "dataset.json")
-    with pytest.raises(InputError, match="neither Task09_Spleen nor a dataset.json .found: Dataset_BUSI_with_GT"):
+    with pytest.raises(
+        InputError, match="neither Task09_Spleen nor a dataset.json .found: Dataset_BUSI_with_GT"
+    ):
         opened("spleen", "msd", root)
     with pytest.raises(InputError, match=f"one level down; use --data-root {root}"):
         opened("prostate", "msd", root.parent)
@@ -79,7 +88,12 @@ def test_wrong_folders_are_refused(root, tmp_path):
 
 def test_the_phantom_is_a_source_like_any_other(tmp_path):
     source = opened("prostate", "phantom")
-    assert [case.id for case in source.cases()] == ["phantom_00", "phantom_01", "phantom_02", "phantom_03"]
+    assert [case.id for case in source.cases()] == [
+        "phantom_00",
+        "phantom_01",
+        "phantom_02",
+        "phantom_03",
+    ]
     case = source.load("phantom_02")
     assert case.image.shape == case.mask.shape
     assert case.image.shape[1:] == (32, 32)
@@ -99,7 +113,9 @@ def test_phantom_fingerprints_follow_what_makes_them():
         return open_source(dataset, "phantom", phantom_cases=cases, phantom_size=size).fingerprint()
 
     assert fingerprint() == fingerprint()
-    assert len({fingerprint(), fingerprint("spleen"), fingerprint(cases=5), fingerprint(size=64)}) == 4
+    assert (
+        len({fingerprint(), fingerprint("spleen"), fingerprint(cases=5), fingerprint(size=64)}) == 4
+    )
 
 
 def test_the_breast_phantom_has_classes_and_writes_png(tmp_path):
@@ -107,10 +123,16 @@ def test_the_breast_phantom_has_classes_and_writes_png(tmp_path):
     assert {case.stratum for case in source.cases()} == {"malignant", "benign"}
     case = source.load("phantom_00")
     assert case.image.shape == (1, 32, 32)
-    assert source.write_mask("phantom_00", case.mask, tmp_path / "mask.png").read_bytes().startswith(b"\x89PNG")
+    assert (
+        source.write_mask("phantom_00", case.mask, tmp_path / "mask.png")
+        .read_bytes()
+        .startswith(b"\x89PNG")
+    )
 
 
-@pytest.mark.parametrize(("cases", "size", "message"), [(0, 64, "at least 1 case"), (3, 16, "32 to 384 px")])
+@pytest.mark.parametrize(
+    ("cases", "size", "message"), [(0, 64, "at least 1 case"), (3, 16, "32 to 384 px")]
+)
 def test_impossible_phantoms_are_refused(cases, size, message):
     with pytest.raises(InputError, match=message):
         open_source("prostate", "phantom", phantom_cases=cases, phantom_size=size)

@@ -1,4 +1,5 @@
-"""Verdicts never say more than the data: what reproduces, what refutes, and what may not be held against the paper."""
+"""Verdicts never say more than the data: what reproduces, what refutes, and what may not be held
+against the paper."""
 
 import csv
 
@@ -25,30 +26,54 @@ def verdicts(records, defaults=None):
 
 def shifted(record, change):
     """The record with each Dice changed by change(dice, place)."""
-    rows = [row.model_copy(update={"dice": change(row.dice, place)}) for place, row in enumerate(record.cases)]
+    rows = [
+        row.model_copy(update={"dice": change(row.dice, place)})
+        for place, row in enumerate(record.cases)
+    ]
     return record.model_copy(update={"cases": tuple(rows)})
 
 
 def pair(lift, spread=0.02, seeds=3, **options):
-    """none and emitdiff on the prostate; emitdiff is `lift` above none, give or take `spread` from case to case."""
-    base = [study_record("none", fold=fold, seed=seed, **options) for seed in range(seeds) for fold in range(3)]
+    """none and emitdiff on the prostate; emitdiff is `lift` above none, give or take `spread` from
+    case to case."""
+    base = [
+        study_record("none", fold=fold, seed=seed, **options)
+        for seed in range(seeds)
+        for fold in range(3)
+    ]
     ours = []
     for record in base:
         place = {"fold": record.spec.fold, "seed": record.spec.seed}
-        ours.append(study_record("emitdiff", **place, **options).model_copy(update={"cases": record.cases}))
-    return base + [shifted(one, lambda dice, place: dice + lift + spread * (-1) ** place) for one in ours]
+        ours.append(
+            study_record("emitdiff", **place, **options).model_copy(update={"cases": record.cases})
+        )
+    return base + [
+        shifted(one, lambda dice, place: dice + lift + spread * (-1) ** place) for one in ours
+    ]
 
 
 @pytest.fixture(scope="module")
 def comparable():
-    return verdicts([*table2(seeds=6, **PAPER), *settings(seeds=6, **PAPER), *architectures(seeds=6, **PAPER)])
+    return verdicts(
+        [*table2(seeds=6, **PAPER), *settings(seeds=6, **PAPER), *architectures(seeds=6, **PAPER)]
+    )
 
 
 def test_every_claim_of_the_brief_is_listed_with_a_rule_that_exists():
     found = {claim.id for claim in claims()}
     assert {f"gain-{dataset}-diffboost" for dataset in ("prostate", "spleen", "breast")} <= found
-    assert {"ratio-prostate", "alpha-prostate", "patch-prostate", "architectures-prostate", "fidelity-prostate"} <= found
-    assert {"spread-spleen-diffboost", "deepstack-breast-deepstack", "row-spleen-randommirror"} <= found
+    assert {
+        "ratio-prostate",
+        "alpha-prostate",
+        "patch-prostate",
+        "architectures-prostate",
+        "fidelity-prostate",
+    } <= found
+    assert {
+        "spread-spleen-diffboost",
+        "deepstack-breast-deepstack",
+        "row-spleen-randommirror",
+    } <= found
     assert {claim.rule for claim in claims()} == {*BY_ROW, *BY_CURVE, *BY_FAMILY}
     texts = {claim.id: claim.text for claim in claims()}
     assert "from 78.46 to 84.56 (+7.77 %)" in texts["gain-prostate-diffboost"]
@@ -63,7 +88,8 @@ def test_without_records_nothing_is_testable_and_each_claim_says_what_it_needs()
 
 def test_comparable_runs_give_verdicts(comparable):
     expected = {
-        "gain-prostate-diffboost": NOT_REPRODUCED,  # the study's gain is smaller than the printed one
+        # the study's gain is smaller than the printed one
+        "gain-prostate-diffboost": NOT_REPRODUCED,
         "best-prostate-diffboost": REPRODUCED,
         "patch-prostate": REPRODUCED,
         "alpha-prostate": REPRODUCED,
@@ -91,7 +117,9 @@ def test_the_printed_gain_is_held_against_the_interval(lift, spread, verdict, ou
     assert (found.verdict, found.findings[0].outcome) == (verdict, outcome)
 
 
-@pytest.mark.parametrize("options", [{}, {"source": PHANTOM, **PAPER}, {"training_share": 0.5, **PAPER}])
+@pytest.mark.parametrize(
+    "options", [{}, {"source": PHANTOM, **PAPER}, {"training_share": 0.5, **PAPER}]
+)
 def test_runs_that_are_not_the_papers_are_shown_and_never_counted(options):
     found = verdicts(pair(0.065, **options))["gain-prostate-diffboost"]
     assert found.verdict == NOT_TESTABLE
@@ -102,16 +130,26 @@ def test_runs_that_are_not_the_papers_are_shown_and_never_counted(options):
 
 
 def test_a_curve_around_other_settings_than_the_presets_is_shown_and_never_counted():
-    swept = [study_record("emitdiff", ratio=20, alpha=alpha, **cell, **PAPER)
-             for alpha in (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0) for cell in cells(seeds=6)]  # fmt: skip
-    found = verdicts([*(study_record("none", **cell, **PAPER) for cell in cells(seeds=6)), *swept])["alpha-prostate"]
+    swept = [
+        study_record("emitdiff", ratio=20, alpha=alpha, **cell, **PAPER)
+        for alpha in (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
+        for cell in cells(seeds=6)
+    ]
+    found = verdicts([*(study_record("none", **cell, **PAPER) for cell in cells(seeds=6)), *swept])[
+        "alpha-prostate"
+    ]
     assert found.verdict == NOT_TESTABLE
     assert found.reason == "No comparable runs: emitdiff (n = 20): not the preset's n."
 
 
 @pytest.mark.parametrize(
     ("changes", "other"),
-    [({}, ""), ({"sampling": {"compile": True}}, ""), ({"epochs": 3}, "epochs"), ({"unet": "locked"}, "unet")],
+    [
+        ({}, ""),
+        ({"sampling": {"compile": True}}, ""),
+        ({"epochs": 3}, "epochs"),
+        ({"unet": "locked"}, "unet"),
+    ],
 )
 def test_runs_of_another_generator_than_the_presets_are_never_counted(changes, other):
     numbers = GENERATOR_NUMBERS["paper"]["stable-diffusion"]
@@ -120,12 +158,18 @@ def test_runs_of_another_generator_than_the_presets_are_never_counted(changes, o
     generator = StableSettings(**numbers | versions | changes | sampling).model_dump(mode="json")
 
     def with_generator(record):
-        method = record.spec.method.model_copy(update={"generator": generator if record.spec.method.generates else None})
+        method = record.spec.method.model_copy(
+            update={"generator": generator if record.spec.method.generates else None}
+        )
         return record.model_copy(update={"spec": record.spec.model_copy(update={"method": method})})
 
-    found = verdicts(map(with_generator, pair(0.065, **PAPER)), generator_defaults())["gain-prostate-diffboost"]
+    found = verdicts(map(with_generator, pair(0.065, **PAPER)), generator_defaults())[
+        "gain-prostate-diffboost"
+    ]
     assert found.verdict == (NOT_TESTABLE if other else REPRODUCED)
-    assert found.findings[0].caveats == ((f"emitdiff: generator with other {other} than the preset's",) if other else ())
+    assert found.findings[0].caveats == (
+        (f"emitdiff: generator with other {other} than the preset's",) if other else ()
+    )
 
 
 def test_missing_and_leaking_runs_are_never_counted():
@@ -133,7 +177,9 @@ def test_missing_and_leaking_runs_are_never_counted():
     lacking = verdicts(whole[:-1])["gain-prostate-diffboost"]
     assert lacking.verdict == NOT_TESTABLE and "missing fold 2 seed 2" in lacking.reason
     leak = whole[0].split.model_copy(update={"train": whole[0].split.test[:1]})
-    leaking = verdicts([whole[0].model_copy(update={"split": leak}), *whole[1:]])["gain-prostate-diffboost"]
+    leaking = verdicts([whole[0].model_copy(update={"split": leak}), *whole[1:]])[
+        "gain-prostate-diffboost"
+    ]
     assert leaking.verdict == NOT_TESTABLE and "trained on test cases" in leaking.reason
 
 

@@ -23,7 +23,9 @@ OTHERS = {
 
 @pytest.mark.parametrize("change", OTHERS.values(), ids=OTHERS)
 def test_what_differs_never_shares_a_table(change):
-    groups = make_groups([make_record("none"), make_record("emitdiff"), make_record("none", **change)])
+    groups = make_groups(
+        [make_record("none"), make_record("emitdiff"), make_record("none", **change)]
+    )
     assert sorted(len(group.records) for group in groups) == [1, 2]
 
 
@@ -41,14 +43,21 @@ def test_names_folds_and_seeds_do_not_split_a_table(change):
 
 
 def test_every_record_is_in_exactly_one_group_and_groups_agree_in_all_but_the_run():
-    records = [make_record(method, fold=fold, **change) for change in OTHERS.values() for method in ("none", "emitdiff")
-               for fold in (0, 1)]  # fmt: skip
+    records = [
+        make_record(method, fold=fold, **change)
+        for change in OTHERS.values()
+        for method in ("none", "emitdiff")
+        for fold in (0, 1)
+    ]
     groups = make_groups(records)
     assert sorted(record.key for group in groups for record in group.records) == sorted(
         record.key for record in records
     )
     for group in groups:
-        shared = {record.spec.model_dump_json(exclude={"method", "fold", "seed"}) for record in group.records}
+        shared = {
+            record.spec.model_dump_json(exclude={"method", "fold", "seed"})
+            for record in group.records
+        }
         assert len(shared) == 1
     assert len({group.slug for group in groups}) == len(groups)
 
@@ -59,18 +68,35 @@ def test_real_images_come_first():
 
 
 def test_methods_stand_in_their_fixed_order_whatever_the_order_of_the_records():
-    records = table2_records(folds=(0,)) + [make_record("emitdiff", ratio=5), make_record("emitdiff", "deepstack")]
+    records = table2_records(folds=(0,)) + [
+        make_record("emitdiff", ratio=5),
+        make_record("emitdiff", "deepstack"),
+    ]
     labels = [runs.label for runs in one_group(records[::-1]).methods]
     assert labels == [
-        "none", "classic contrast", "classic gamma", "classic brightness", "classic noise", "classic resolution",
-        "classic mirror", "classic rotate", "classic scale", "classic deepstack", "unconditional", "emitdiff",
-        "emitdiff (n = 5)", "emitdiff + deepstack",
-    ]  # fmt: skip
+        "none",
+        "classic contrast",
+        "classic gamma",
+        "classic brightness",
+        "classic noise",
+        "classic resolution",
+        "classic mirror",
+        "classic rotate",
+        "classic scale",
+        "classic deepstack",
+        "unconditional",
+        "emitdiff",
+        "emitdiff (n = 5)",
+        "emitdiff + deepstack",
+    ]
 
 
 def test_missing_folds_follow_from_the_preset_and_the_seeds_seen():
     records = [make_record("none", fold=fold, seed=seed) for fold in (0, 1, 2) for seed in (0, 4)]
-    records += [make_record("emitdiff", fold=0), make_record("emitdiff", fold=1, error="NaN in step 7")]
+    records += [
+        make_record("emitdiff", fold=0),
+        make_record("emitdiff", fold=1, error="NaN in step 7"),
+    ]
     none, emitdiff = one_group(records).methods
     assert (none.missing, none.expected) == ((), 6)
     assert emitdiff.missing == ((2, 0), (0, 4), (1, 4), (2, 4))

@@ -1,4 +1,5 @@
-"""Verdicts of a table, its noise floor, and curves and families of runs that differ in one setting."""
+"""Verdicts of a table, its noise floor, and curves and families of runs that differ in one
+setting."""
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,13 @@ from reports.comparison.inference import BETTER, EQUAL, OPEN, WORSE, infer, main
 from reports.comparison.setting_curves import audit_family, curves, families
 from reports.comparison.summaries import summarise
 from reports.statistics.resampling import Interval
-from reports.tables.inference import p_text, statistics_notes, variance_table, verdict_table, write_statistics
+from reports.tables.inference import (
+    p_text,
+    statistics_notes,
+    variance_table,
+    verdict_table,
+    write_statistics,
+)
 from tests.support.made_records import PHANTOM, make_record, summary_of
 from tests.support.study import architectures, audit, scarcity, settings, study_record, table2
 
@@ -56,9 +63,13 @@ def test_the_noise_floor_compares_runs_that_should_be_equal():
     found = {noise.what.split()[0]: noise for noise in infer(summary_of(records)).noise}
     assert set(found) == {"brightness", "dropped", "one"}
     assert found["one"].comparisons == 12
-    means = {runs.label: np.mean([row.dice for one in runs.done for row in one.cases])
-             for runs in summary_of(records).group.methods}  # fmt: skip
-    assert found["dropped"].largest == pytest.approx(abs(means["classic deepstack"] - means["none"]))
+    means = {
+        runs.label: np.mean([row.dice for one in runs.done for row in one.cases])
+        for runs in summary_of(records).group.methods
+    }
+    assert found["dropped"].largest == pytest.approx(
+        abs(means["classic deepstack"] - means["none"])
+    )
     assert [noise.what for noise in infer(summary_of(table2(seeds=1))).noise] == []
 
 
@@ -84,7 +95,16 @@ def test_one_method_or_no_none_still_works():
 def test_curves_hold_the_preset_value_and_nothing_but_the_swept_setting(study):
     found = {curve.setting: curve for curve in curves(study.summary)}
     assert [point.value for point in found["ratio"].points] == [0, 3, 5, 10, 20, 30, 40, 50]
-    assert [point.value for point in found["alpha"].points] == [0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0]
+    assert [point.value for point in found["alpha"].points] == [
+        0.0,
+        0.2,
+        0.3,
+        0.4,
+        0.5,
+        0.6,
+        0.8,
+        1.0,
+    ]
     assert [point.value for point in found["patch_size"].points] == [1, 4, 8, 16, 32, 64, 128]
     assert {curve.at(curve.usual).label for curve in found.values()} == {"emitdiff"}
     assert found["ratio"].at(10).gain == study.summary.dice.interval("emitdiff", "none")
@@ -93,13 +113,23 @@ def test_curves_hold_the_preset_value_and_nothing_but_the_swept_setting(study):
 
 def test_of_a_methods_settings_the_one_with_most_runs_is_ranked_and_of_several_the_presets():
     def records(ratio, seeds, **more):
-        return [make_record("emitdiff", ratio=ratio, seed=seed, fold=fold, **more) for seed in range(seeds) for fold in (0, 1)]
+        return [
+            make_record("emitdiff", ratio=ratio, seed=seed, fold=fold, **more)
+            for seed in range(seeds)
+            for fold in (0, 1)
+        ]
 
     none = [make_record("none", fold=fold) for fold in (0, 1)]
     usual = make_record("emitdiff").spec.preset.ratio
-    assert main_labels(summary_of(none + records(usual, 1) + records(usual + 2, 1))) == ("none", "emitdiff")
+    assert main_labels(summary_of(none + records(usual, 1) + records(usual + 2, 1))) == (
+        "none",
+        "emitdiff",
+    )
     more = f"emitdiff (n = {usual + 2})"
-    assert main_labels(summary_of(none + records(usual, 1) + records(usual + 2, 2))) == ("none", more)
+    assert main_labels(summary_of(none + records(usual, 1) + records(usual + 2, 2))) == (
+        "none",
+        more,
+    )
     assert main_labels(summary_of(none + records(usual + 2, 1))) == ("none", more)
     found = curves(summary_of(none + records(0, 1) + records(usual, 1) + records(usual + 2, 2)))
     assert [(curve.setting, curve.usual) for curve in found] == [("ratio", usual + 2)]
@@ -113,13 +143,21 @@ def test_the_mean_of_points_is_taken_by_case(study):
 
 
 def test_families_differ_in_one_field_only():
-    other = [study_record(method, architecture="unet", source=PHANTOM, fold=fold)
-             for method in ("none", "emitdiff") for fold in range(3)]  # fmt: skip
+    other = [
+        study_record(method, architecture="unet", source=PHANTOM, fold=fold)
+        for method in ("none", "emitdiff")
+        for fold in range(3)
+    ]
     records = {r.key: r for r in (*architectures(seeds=1), *scarcity(), *audit(), *other)}
     summaries = [summarise(group) for group in make_groups(records.values())]
     (networks,) = families(summaries, "architecture")
     assert [member.value for member in networks.members] == [
-        "unet", "resunet", "resnet50-unet", "attention-unet", "swin-unetr"]  # fmt: skip
+        "unet",
+        "resunet",
+        "resnet50-unet",
+        "attention-unet",
+        "swin-unetr",
+    ]
     assert len({member.summary.group.spec.source.title for member in networks.members}) == 1
     (shares,) = families(summaries, "training_share")
     assert [member.value for member in shares.members] == [0.1, 0.25, 0.5, 1.0]

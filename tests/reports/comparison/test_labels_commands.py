@@ -8,15 +8,26 @@ from baselines.scratch.settings import GeneratorSettings
 from benchmark.planning.request import Opened, Request, resolve
 from benchmark.spec.presets import GENERATOR_NUMBERS
 from benchmark.spec.protocol import PROTOCOL_NAMES, Protocol, named_protocol
-from reports.comparison.labels import generator_apart, method_labels, one_line, preset_label, protocol_label
+from reports.comparison.labels import (
+    generator_apart,
+    method_labels,
+    one_line,
+    preset_label,
+    protocol_label,
+)
 from reports.comparison.repeat_command import repeat_command
 from tests.support.made_records import MSD_PROSTATE, PHANTOM, make_record
 
 DEFAULTS = dict.fromkeys(("emitdiff", "unconditional"), GeneratorSettings().model_dump(mode="json"))
-# Of a record from before the preset told the mask and styles: it says nothing of settings that are younger.
+# Of a record from before the preset told the mask and styles: it says nothing of settings that are
+# younger.
 OLDER = {
-    "sampling": {"steps": 6, "guidance_scale": 1.5}, "control": "net", "mask_shown": False, "style": False, "edge_warp": 0.0,
-}  # fmt: skip
+    "sampling": {"steps": 6, "guidance_scale": 1.5},
+    "control": "net",
+    "mask_shown": False,
+    "style": False,
+    "edge_warp": 0.0,
+}
 
 
 def with_generator(record, **changes):
@@ -24,7 +35,9 @@ def with_generator(record, **changes):
     spec = record.spec
     given = GENERATOR_NUMBERS[spec.preset.name][spec.method.name] | changes
     settings = GeneratorSettings(**given).model_dump(mode="json")
-    return spec.model_copy(update={"method": spec.method.model_copy(update={"generator": settings})})
+    return spec.model_copy(
+        update={"method": spec.method.model_copy(update={"generator": settings})}
+    )
 
 
 def resolved(command, spec):
@@ -38,33 +51,54 @@ def resolved(command, spec):
         else:
             given[option.removeprefix("--").replace("-", "_")] = value
     request = Request(
-        dataset=given["dataset"], method=given["method"], transform=given.get("transform"),
-        architecture=given["architecture"], protocol=given["protocol"], preset=given["preset"], sets=tuple(sets),
+        dataset=given["dataset"],
+        method=given["method"],
+        transform=given.get("transform"),
+        architecture=given["architecture"],
+        protocol=given["protocol"],
+        preset=given["preset"],
+        sets=tuple(sets),
         ratio=int(given["ratio"]) if "ratio" in given else None,
         alpha=float(given["alpha"]) if "alpha" in given else None,
         patch_size=int(given["patch_size"]) if "patch_size" in given else None,
-        folds=(int(given["fold"]),), seeds=(int(given["seeds"]),),
+        folds=(int(given["fold"]),),
+        seeds=(int(given["seeds"]),),
         training_share=float(given.get("training_share", 1)),
-    )  # fmt: skip
+    )
     (run,) = resolve(request, Opened(None, spec.source, [], {}))
     return run
 
 
-@pytest.mark.parametrize("defaults", [None, DEFAULTS], ids=["all settings", "only changed settings"])
+@pytest.mark.parametrize(
+    "defaults", [None, DEFAULTS], ids=["all settings", "only changed settings"]
+)
 @pytest.mark.parametrize(
     "spec",
     [
         make_record("none", fold=2, seed=7).spec,
         make_record("classic", "gamma", protocol="released", source=MSD_PROSTATE).spec,
-        make_record("none", protocol=Protocol(selection="test", renormalise=True), training_share=0.25).spec,
-        make_record("none", protocol=named_protocol("released").model_copy(update={"merge": "image"})).spec,
+        make_record(
+            "none", protocol=Protocol(selection="test", renormalise=True), training_share=0.25
+        ).spec,
+        make_record(
+            "none", protocol=named_protocol("released").model_copy(update={"merge": "image"})
+        ).spec,
         make_record("none", numbers={"precision": "bfloat16"}).spec,
-        make_record("none", numbers={"epochs": 40, "learning_rate": 1e-5, "edge": "canny"}, architecture="unet").spec,
+        make_record(
+            "none",
+            numbers={"epochs": 40, "learning_rate": 1e-5, "edge": "canny"},
+            architecture="unet",
+        ).spec,
         with_generator(make_record("emitdiff", ratio=5, alpha=0.3, patch_size=8)),
-        with_generator(make_record("emitdiff", "deepstack", preset_name="compact"), steps=800, channels=[32, 64]),
+        with_generator(
+            make_record("emitdiff", "deepstack", preset_name="compact"),
+            steps=800,
+            channels=[32, 64],
+        ),
         with_generator(make_record("emitdiff"), **OLDER),
         with_generator(
-            make_record("unconditional", preset_name="compact"), sampling=DEFAULTS["unconditional"]["sampling"] | {"steps": 4}
+            make_record("unconditional", preset_name="compact"),
+            sampling=DEFAULTS["unconditional"]["sampling"] | {"steps": 4},
         ),
     ],
     ids=lambda spec: spec.method.label if hasattr(spec, "method") else None,
@@ -76,7 +110,8 @@ def test_the_command_resolves_to_the_same_run(spec, defaults):
 def test_a_plain_run_needs_no_set_and_known_defaults_are_left_out():
     spec = with_generator(make_record("emitdiff", fold=0, ratio=10, alpha=0.6, patch_size=32))
     assert repeat_command(spec, DEFAULTS) == (
-        "python cli.py run --dataset prostate --source phantom --method emitdiff --ratio 10 --alpha 0.6 --patch-size 32"
+        "python cli.py run --dataset prostate --source phantom --method emitdiff --ratio 10"
+        " --alpha 0.6 --patch-size 32"
         " --architecture attention-unet --fold 0 --seeds 0 --protocol rigorous --preset smoke"
     )
 
@@ -87,12 +122,22 @@ def test_a_plain_run_needs_no_set_and_known_defaults_are_left_out():
         (PHANTOM, "--source phantom --method"),
         (MSD_PROSTATE, "--source msd --data-root DIR --method"),
         (MSD_PROSTATE.model_copy(update={"kind": "folder"}), "--source FILE.yaml --method"),
-        (MSD_PROSTATE.model_copy(update={"kind": "busi", "title": "BUSI (malignant)"}), "--data-root DIR --method"),
         (
-            MSD_PROSTATE.model_copy(update={"kind": "busi", "title": "BUSI (normal, 5 of 133 images)"}),
+            MSD_PROSTATE.model_copy(update={"kind": "busi", "title": "BUSI (malignant)"}),
+            "--data-root DIR --method",
+        ),
+        (
+            MSD_PROSTATE.model_copy(
+                update={"kind": "busi", "title": "BUSI (normal, 5 of 133 images)"}
+            ),
             "--busi-class normal",
         ),
-        (MSD_PROSTATE.model_copy(update={"kind": "busi", "title": "BUSI (malignant and benign)"}), "--busi-class both"),
+        (
+            MSD_PROSTATE.model_copy(
+                update={"kind": "busi", "title": "BUSI (malignant and benign)"}
+            ),
+            "--busi-class both",
+        ),
     ],
 )
 def test_the_source_is_named_as_the_command_line_asks(source, expected):
@@ -100,10 +145,17 @@ def test_the_source_is_named_as_the_command_line_asks(source, expected):
 
 
 def test_a_hostile_setting_cannot_leave_its_word():
-    method = make_record("classic", "gamma").spec.method.model_copy(update={"transform": "gamma; rm -rf x\n# y"})
+    method = make_record("classic", "gamma").spec.method.model_copy(
+        update={"transform": "gamma; rm -rf x\n# y"}
+    )
     command = repeat_command(make_record(method, architecture="a b$(c)").spec)
     assert "\n" not in command
-    assert shlex.split(command)[9:13] == ["--transform", "gamma; rm -rf x # y", "--architecture", "a b$(c)"]
+    assert shlex.split(command)[9:13] == [
+        "--transform",
+        "gamma; rm -rf x # y",
+        "--architecture",
+        "a b$(c)",
+    ]
 
 
 def test_labels_name_what_differs_from_the_preset_and_between_generators():
@@ -118,15 +170,22 @@ def test_labels_name_what_differs_from_the_preset_and_between_generators():
         "emitdiff (n = 0, alpha = 1.0, generator steps = 100)",
         f"emitdiff (patch = 8, generator steps = {usual.method.generator['steps']})",
     ]
-    assert method_labels([usual.method, wide.method], usual.preset) == ["emitdiff", "emitdiff (patch = 8)"]
+    assert method_labels([usual.method, wide.method], usual.preset) == [
+        "emitdiff",
+        "emitdiff (patch = 8)",
+    ]
 
 
 def test_labels_name_what_differs_from_the_defaults_of_a_generator_and_what_specs_leave_out():
     longer = with_generator(make_record("unconditional"), steps=1600)
-    assert method_labels([longer.method], longer.preset) == ["unconditional"]  # `smoke` has no numbers of its own for it
-    assert method_labels([longer.method], longer.preset, defaults=DEFAULTS) == ["unconditional (generator steps = 1600)"]
+    # `smoke` has no numbers of its own for it
+    assert method_labels([longer.method], longer.preset) == ["unconditional"]
+    assert method_labels([longer.method], longer.preset, defaults=DEFAULTS) == [
+        "unconditional (generator steps = 1600)"
+    ]
     plain = with_generator(make_record("emitdiff"), control="net", mask_shown=False)
-    assert not {"control", "mask_shown"} & set(plain.method.generator)  # neutral, but not what `smoke` has
+    # neutral, but not what `smoke` has
+    assert not {"control", "mask_shown"} & set(plain.method.generator)
     expected = "emitdiff (generator control = net, generator mask_shown = false)"
     assert method_labels([plain.method], plain.preset, defaults=DEFAULTS) == [expected]
     usual = with_generator(make_record("emitdiff"))
@@ -139,7 +198,10 @@ def test_the_generators_part_of_a_label_can_stand_apart():
         return generator_apart(method_labels([spec.method], spec.preset)[0])
 
     assert apart(ratio=4) == ("emitdiff (n = 4)", "generator channels = [8, 16], steps = 7")
-    assert apart(ratio=4, patch_size=8) == ("emitdiff (n = 4, patch = 8)", "generator channels = [8, 16], steps = 7")
+    assert apart(ratio=4, patch_size=8) == (
+        "emitdiff (n = 4, patch = 8)",
+        "generator channels = [8, 16], steps = 7",
+    )
     assert apart() == ("emitdiff", "generator channels = [8, 16], steps = 7")
     assert generator_apart("emitdiff (patch = 8)") == ("emitdiff (patch = 8)", "")
     assert generator_apart("none") == ("none", "")

@@ -30,7 +30,8 @@ def test_a_named_switch_takes_the_named_value(quirk, name, value):
 
 def test_every_switch_of_the_release_is_explained_by_its_quirk():
     explained = {name for _, name, _ in SWITCHES}
-    apart = set(named_protocol("released").model_fields_set) - {"generator_cases"}  # that one is printed in the paper
+    # that one is printed in the paper
+    apart = set(named_protocol("released").model_fields_set) - {"generator_cases"}
     assert apart <= explained
 
 

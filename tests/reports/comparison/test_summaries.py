@@ -8,16 +8,32 @@ import pytest
 from scipy import stats
 
 from benchmark.spec.protocol import Protocol
-from reports.comparison.paper_numbers import not_comparable, paper_gain_percent, paper_method, table2
+from reports.comparison.paper_numbers import (
+    not_comparable,
+    paper_gain_percent,
+    paper_method,
+    table2,
+)
 from reports.comparison.summaries import case_differences, relative_gain_percent
-from tests.support.made_records import MSD_PROSTATE, case_row, make_record, one_group, row_of, summary_of, table2_records
+from tests.support.made_records import (
+    MSD_PROSTATE,
+    case_row,
+    make_record,
+    one_group,
+    row_of,
+    summary_of,
+    table2_records,
+)
 
 # Two folds of unequal size: fold means 0.7 and 0.6, fold SDs 0.02**0.5 and (0.2 / 3)**0.5.
 FOLD_0, FOLD_1 = {"a": 0.8, "b": 0.6}, {"c": 0.9, "d": 0.5, "e": 0.7, "f": 0.3}
 
 
 def two_folds(**options):
-    return [make_record(fold=0, rows=FOLD_0, **options), make_record(fold=1, rows=FOLD_1, **options)]
+    return [
+        make_record(fold=0, rows=FOLD_0, **options),
+        make_record(fold=1, rows=FOLD_1, **options),
+    ]
 
 
 def rows(**dice):
@@ -29,7 +45,12 @@ def test_mean_and_sd_over_cases():
     assert row["dice_mean"] == pytest.approx(3.8 / 6)
     squares = sum((value - 3.8 / 6) ** 2 for value in (*FOLD_0.values(), *FOLD_1.values()))
     assert row["dice_sd"] == pytest.approx(math.sqrt(squares / 5))
-    assert (row["cases"], row["runs_done"], row["runs_expected"], row["missing"]) == (6, 2, 3, "fold 2 seed 0")
+    assert (row["cases"], row["runs_done"], row["runs_expected"], row["missing"]) == (
+        6,
+        2,
+        3,
+        "fold 2 seed 0",
+    )
 
 
 def test_mean_of_fold_means_and_root_mean_square_of_fold_sds():
@@ -44,7 +65,10 @@ def test_a_single_case_has_no_spread():
 
 
 def test_seeds_are_averaged_within_a_case_first():
-    records = [make_record(rows={"a": 0.8, "b": 0.4}), make_record(rows={"a": 0.6, "b": 0.6}, seed=1)]
+    records = [
+        make_record(rows={"a": 0.8, "b": 0.4}),
+        make_record(rows={"a": 0.6, "b": 0.6}, seed=1),
+    ]
     row = row_of(records, "none")
     assert (row["cases"], row["seeds"]) == (2, "0 1")
     assert row["dice_mean"] == pytest.approx(0.6)
@@ -85,7 +109,10 @@ def test_gain_is_taken_over_the_cases_that_both_have():
 def test_gain_follows_the_aggregate_rule():
     higher = [
         make_record(
-            "emitdiff", fold=fold, rows={case: value + add for case, value in cases.items()}, protocol="released"
+            "emitdiff",
+            fold=fold,
+            rows={case: value + add for case, value in cases.items()},
+            protocol="released",
         )
         for fold, cases, add in ((0, FOLD_0, 0.1), (1, FOLD_1, 0.0))
     ]
@@ -95,9 +122,12 @@ def test_gain_follows_the_aggregate_rule():
 
 def test_no_gain_without_none_or_without_a_common_case():
     assert math.isnan(
-        row_of([make_record("emitdiff"), make_record("unconditional")], "emitdiff")["gain_percent"] or math.nan
+        row_of([make_record("emitdiff"), make_record("unconditional")], "emitdiff")["gain_percent"]
+        or math.nan
     )
-    row = row_of([make_record("none", rows={"a": 0.5}), make_record("emitdiff", rows={"b": 0.5})], "emitdiff")
+    row = row_of(
+        [make_record("none", rows={"a": 0.5}), make_record("emitdiff", rows={"b": 0.5})], "emitdiff"
+    )
     assert math.isnan(row["gain_percent"])
     assert row["paired_cases"] == 0
     assert math.isnan(relative_gain_percent(rows(a=0.5), rows(a=0.0), "cases")[0])
@@ -110,22 +140,33 @@ def test_cases_are_paired_within_their_fold():
 
 
 def test_the_interval_of_a_constant_shift_is_a_point_and_needs_two_cases():
-    records = [make_record("none", rows={"a": 0.5, "b": 0.25}), make_record("emitdiff", rows={"a": 0.75, "b": 0.5})]
+    records = [
+        make_record("none", rows={"a": 0.5, "b": 0.25}),
+        make_record("emitdiff", rows={"a": 0.75, "b": 0.5}),
+    ]
     row = row_of(records, "emitdiff")
     assert [row[f"dice_difference{end}"] for end in ("", "_low", "_high")] == [0.25] * 3
-    one = row_of([make_record("none", rows={"a": 0.5}), make_record("emitdiff", rows={"a": 0.75})], "emitdiff")
+    one = row_of(
+        [make_record("none", rows={"a": 0.5}), make_record("emitdiff", rows={"a": 0.75})],
+        "emitdiff",
+    )
     assert one["dice_difference"] == 0.25 and math.isnan(one["dice_difference_low"])
 
 
 def test_the_interval_of_one_fold_and_seed_agrees_with_another_implementation():
     rng = np.random.default_rng(3)
-    a, b = ({f"c{place}": float(value) for place, value in enumerate(rng.uniform(0.4, 0.9, 40))} for _ in range(2))
+    a, b = (
+        {f"c{place}": float(value) for place, value in enumerate(rng.uniform(0.4, 0.9, 40))}
+        for _ in range(2)
+    )
     records = [make_record("emitdiff", rows=a), make_record("none", rows=b)]
     row, again = row_of(records, "emitdiff"), row_of(records[::-1], "emitdiff")
     ends = ("dice_difference_low", "dice_difference_high")
     assert [row[end] for end in ends] == [again[end] for end in ends]
     differences = np.array([a[case] - b[case] for case in a])
-    theirs = stats.bootstrap((differences,), np.mean, method="percentile", rng=1).confidence_interval
+    theirs = stats.bootstrap(
+        (differences,), np.mean, method="percentile", rng=1
+    ).confidence_interval
     assert [row[end] for end in ends] == [pytest.approx(value, abs=0.006) for value in theirs]
 
 
@@ -136,14 +177,22 @@ def test_seconds_are_means_per_run_by_kind_of_stage():
 
 def test_missed_predictions_are_counted_over_all_runs():
     missed = case_row("a", 0.0, missed=True, prediction_voxels=0)
-    records = [make_record(rows=[missed, case_row("b", 0.5)]), make_record(rows=[missed, case_row("b", 0.5)], seed=1)]
+    records = [
+        make_record(rows=[missed, case_row("b", 0.5)]),
+        make_record(rows=[missed, case_row("b", 0.5)], seed=1),
+    ]
     assert row_of(records, "none")["missed_predictions"] == 2
 
 
 def test_failed_and_missing_runs_are_named():
     records = [make_record("none", fold=fold, seed=seed) for fold in range(3) for seed in (0, 1)]
     row = row_of(
-        [*records, make_record("emitdiff", fold=0, error="loss is NaN"), make_record("emitdiff", fold=1)], "emitdiff"
+        [
+            *records,
+            make_record("emitdiff", fold=0, error="loss is NaN"),
+            make_record("emitdiff", fold=1),
+        ],
+        "emitdiff",
     )
     assert row["failed"] == "fold 0 seed 0: loss is NaN"
     assert row["missing"] == "fold 2 seed 0; all folds of seed 1"
@@ -156,7 +205,9 @@ def test_a_group_of_failures_alone_has_rows_and_no_numbers():
     assert summary.labels == []
 
 
-@pytest.mark.parametrize(("dataset", "gain"), [("prostate", 7.78), ("spleen", 0.38), ("breast", 13.87)])
+@pytest.mark.parametrize(
+    ("dataset", "gain"), [("prostate", 7.78), ("spleen", 0.38), ("breast", 13.87)]
+)
 def test_the_paper_s_headline_gains_follow_from_its_table(dataset, gain):
     assert paper_gain_percent(dataset, "DiffBoost") == pytest.approx(gain, abs=0.01)
 
@@ -167,8 +218,14 @@ def test_every_method_of_table_2_has_its_published_values():
     named = [name for name in rows["paper_method"] if name]
     assert sorted(named) == sorted({method for _, method, _ in table2()})
     assert len(table2()) == 11 * 3 * 5
-    assert (rows.loc["none", "paper_dice_mean"], rows.loc["emitdiff", "paper_dice_mean"]) == (78.46, 84.56)
-    assert (rows.loc["classic scale", "paper_dice_mean"], rows.loc["classic noise", "paper_hd95_mean"]) == (
+    assert (rows.loc["none", "paper_dice_mean"], rows.loc["emitdiff", "paper_dice_mean"]) == (
+        78.46,
+        84.56,
+    )
+    assert (
+        rows.loc["classic scale", "paper_dice_mean"],
+        rows.loc["classic noise", "paper_hd95_mean"],
+    ) == (
         83.11,
         12.04,
     )
@@ -186,13 +243,18 @@ def test_only_the_paper_s_own_images_and_size_are_comparable():
         return "; ".join(not_comparable(one_group([make_record(**options)])))
 
     paper = {"source": MSD_PROSTATE, "preset_name": "paper"}
-    whole = make_record(**paper, rows={f"case {number}": 0.5 for number in range(30)})  # and 2 of training
+    # and 2 of training
+    whole = make_record(**paper, rows={f"case {number}": 0.5 for number in range(30)})
     assert not_comparable(one_group([whole])) == ()
     assert "3 cases, not 32" in reasons(**paper, rows={"a": 0.5})
     assert "source is phantom" in reasons(preset_name="paper")
-    assert "not MSD Task05_Prostate" in reasons(source=MSD_PROSTATE.model_copy(update={"title": "PROMISE12"}))
+    assert "not MSD Task05_Prostate" in reasons(
+        source=MSD_PROSTATE.model_copy(update={"title": "PROMISE12"})
+    )
     assert "preset is smoke" in reasons(source=MSD_PROSTATE)
     assert "architecture is unet" in reasons(**paper, architecture="unet")
     assert "50 % of the training cases" in reasons(**paper, training_share=0.5)
     breast = MSD_PROSTATE.model_copy(update={"kind": "busi", "title": "BUSI (malignant)"})
-    assert "does not name its breast images" in reasons(source=breast, dataset="breast", preset_name="paper")
+    assert "does not name its breast images" in reasons(
+        source=breast, dataset="breast", preset_name="paper"
+    )

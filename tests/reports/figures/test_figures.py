@@ -12,7 +12,14 @@ from PIL import Image
 
 from reports.comparison.inference import infer
 from reports.figures import drawing
-from reports.figures.by_method import compared_labels, dice_plot, difference_plot, figure_title, group_figures, hd95_plot
+from reports.figures.by_method import (
+    compared_labels,
+    dice_plot,
+    difference_plot,
+    figure_title,
+    group_figures,
+    hd95_plot,
+)
 from reports.figures.drawing import row_labels, rows_height
 from reports.figures.panels import (
     PREDICTION_COLOUR,
@@ -38,8 +45,11 @@ def share_of(image, colour, tolerance=30):
 
 @pytest.fixture(scope="module")
 def crowded():
-    """All methods of Table II and one with a long label, one missed case, and a title full of traps."""
-    source = PHANTOM.model_copy(update={"title": r"phantom $\frac{1}{$ <b>_x_</b> " + "of a long name " * 4})
+    """All methods of Table II and one with a long label, one missed case, and a title full of
+    traps."""
+    source = PHANTOM.model_copy(
+        update={"title": r"phantom $\frac{1}{$ <b>_x_</b> " + "of a long name " * 4}
+    )
     records = table2_records(source=source)
     records += [make_record("emitdiff", source=source, ratio=5, alpha=0.3, patch_size=8)]
     lost = case_row("lost", 0.0, missed=True, hd95=60.0)
@@ -71,7 +81,9 @@ def test_the_same_records_give_the_same_bytes(tmp_path):
 @pytest.mark.parametrize("plot", [dice_plot, hd95_plot, difference_plot])
 def test_labels_do_not_overlap_and_lie_inside(crowded, plot):
     with mpl.rc_context(drawing.STYLE):
-        figure = Figure(figsize=(drawing.WIDTH_INCHES, 1.45 + 0.31 * len(crowded.labels)), layout="constrained")
+        figure = Figure(
+            figsize=(drawing.WIDTH_INCHES, 1.45 + 0.31 * len(crowded.labels)), layout="constrained"
+        )
         FigureCanvasAgg(figure)
         axes = figure.add_subplot()
         plot(crowded, axes)
@@ -103,7 +115,14 @@ def test_points_are_the_case_values_and_missed_ones_are_crosses(crowded):
 
 def test_the_title_names_dataset_source_rules_and_n(crowded):
     title = figure_title(crowded.group, crowded.values).replace("\N{NO-BREAK SPACE}", " ")
-    for words in ("prostate", "phantom", "synthetic images", "protocol rigorous", "preset smoke", "n = 4 to 13 cases"):
+    for words in (
+        "prostate",
+        "phantom",
+        "synthetic images",
+        "protocol rigorous",
+        "preset smoke",
+        "n = 4 to 13 cases",
+    ):
         assert words in title
 
 
@@ -111,7 +130,9 @@ def test_figures_that_would_mislead_are_left_out(tmp_path):
     assert group_figures(summary_of([make_record(error="x")]), tmp_path) == []
     mixed = summary_of([make_record(rows=[case_row("a", 0.5), case_row("b", 0.7, unit="px")])])
     assert [made.png.stem.rsplit("-", 1)[1] for made in group_figures(mixed, tmp_path)] == ["dice"]
-    apart = summary_of([make_record("none", rows={"a": 0.5}), make_record("emitdiff", rows={"b": 0.5})])
+    apart = summary_of(
+        [make_record("none", rows={"a": 0.5}), make_record("emitdiff", rows={"b": 0.5})]
+    )
     assert compared_labels(apart) == []
 
 
@@ -119,7 +140,9 @@ def test_figures_that_would_mislead_are_left_out(tmp_path):
 def slices():
     """k = 3 slices of 32 px with an ellipse, two variants each."""
     y, x = np.mgrid[:32, :32]
-    masks = np.stack([((y - 16) ** 2 / (6 + k) ** 2 + (x - 15) ** 2 / 36 < 1) for k in range(3)]).astype(np.uint8)
+    masks = np.stack(
+        [((y - 16) ** 2 / (6 + k) ** 2 + (x - 15) ** 2 / 36 < 1) for k in range(3)]
+    ).astype(np.uint8)
     images = masks * 120 + 40
     variants = np.stack([images, images + 30], axis=1)
     return {
@@ -135,7 +158,8 @@ def test_synthesis_panel_shows_every_tile_and_the_mask(slices, tmp_path):
     image = pixels(synthesis_panel(slices, tmp_path / "new" / "panel.png"))
     assert image.shape[1] > image.shape[0]
     assert share_of(image, TRUTH_COLOUR) > 0.003
-    for grey in (40, 160, 70, 190):  # background and organ of the real slice and of the second variant
+    # background and organ of the real slice and of the second variant
+    for grey in (40, 160, 70, 190):
         assert share_of(image, (grey / 255,) * 3, 3) > 0.01
 
 
@@ -176,17 +200,26 @@ def test_best_median_and_worst_case_are_among_those_that_all_methods_have():
         make_record("none", rows={"a": 0.9, "b": 0.5, "c": 0.7, "only none": 0.1}),
         make_record("emitdiff", rows={"a": 0.8, "b": 0.6, "c": 0.7}),
     ]
-    assert choose_cases(summary_of(records)) == [("best", 0, "a"), ("median", 0, "c"), ("worst", 0, "b")]
+    assert choose_cases(summary_of(records)) == [
+        ("best", 0, "a"),
+        ("median", 0, "c"),
+        ("worst", 0, "b"),
+    ]
     assert choose_cases(summary_of([make_record(rows={"a": 0.9})])) == [("best", 0, "a")]
     assert choose_cases(summary_of([make_record(error="x")])) == []
 
 
 def test_labels_beside_a_figure_are_short_and_told_apart():
-    long = "emitdiff (generator steps = 800, generator channels = [32, 64, 96, 128], generator batch = 64, 9 more = {})"
+    long = (
+        "emitdiff (generator steps = 800, generator channels = [32, 64, 96, 128], generator batch"
+        " = 64, 9 more = {})"
+    )
     labels = ["none", long.format("a1b2c3"), long.format("d4e5f6")]
     shown = row_labels(labels)
     assert shown[0] == "none" and len(set(shown)) == 3
-    assert all(label.count("\n") <= 1 and max(map(len, label.splitlines())) <= 34 for label in shown)
+    assert all(
+        label.count("\n") <= 1 and max(map(len, label.splitlines())) <= 34 for label in shown
+    )
     assert rows_height(shown, 0.2) > 0.6
 
 

@@ -1,4 +1,5 @@
-"""Figures over settings and of ranks: drawn where the records hold them, with the values that they show."""
+"""Figures over settings and of ranks: drawn where the records hold them, with the values that they
+show."""
 
 import numpy as np
 import pytest
@@ -10,7 +11,14 @@ from reports.comparison.inference import infer
 from reports.comparison.setting_curves import audit_family, families
 from reports.comparison.summaries import summarise
 from reports.figures.by_setting import audit_figure, audit_figures, scarcity_figure, setting_figures
-from reports.figures.ranks import cost_plot, crosswalk_plot, dice_hd95_plot, rank_figures, ranks_plot, ties_plot
+from reports.figures.ranks import (
+    cost_plot,
+    crosswalk_plot,
+    dice_hd95_plot,
+    rank_figures,
+    ranks_plot,
+    ties_plot,
+)
 from reports.pages.study import joined_groups
 from tests.support.made_records import case_row, make_record, summary_of
 from tests.support.study import architectures, audit, scarcity, settings, table2
@@ -18,9 +26,19 @@ from tests.support.study import architectures, audit, scarcity, settings, table2
 
 @pytest.fixture(scope="module")
 def summaries():
-    """Two seeds of Table II, the settings, networks, training shares and the audit, all on the prostate."""
-    records = [*table2(seeds=2), *settings(seeds=2), *architectures(seeds=2), *scarcity(seeds=2), *audit(seeds=1)]
-    return [summarise(group) for group in make_groups({record.key: record for record in records}.values())]
+    """Two seeds of Table II, the settings, networks, training shares and the audit, all on the
+    prostate."""
+    records = [
+        *table2(seeds=2),
+        *settings(seeds=2),
+        *architectures(seeds=2),
+        *scarcity(seeds=2),
+        *audit(seeds=1),
+    ]
+    return [
+        summarise(group)
+        for group in make_groups({record.key: record for record in records}.values())
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +52,10 @@ def ink(path):
 
 def test_every_suite_has_its_figure_as_png_svg_and_pdf(summaries, tmp_path):
     drawings = setting_figures(summaries, tmp_path) + audit_figures(summaries, tmp_path)
-    names = [drawing.png.stem.split("-")[-1 if drawing.png.stem.startswith("prostate") else 0] for drawing in drawings]
+    names = [
+        drawing.png.stem.split("-")[-1 if drawing.png.stem.startswith("prostate") else 0]
+        for drawing in drawings
+    ]
     assert names == ["ratio", "alpha", "size", "architectures", "scarcity", "audit"]
     for drawing in drawings:
         assert 0.005 < ink(drawing.png) < 0.3
@@ -48,7 +69,9 @@ def test_figures_over_settings_need_their_runs(tmp_path):
     assert setting_figures([summary_of(without)], tmp_path) == []  # no none to be held against
 
 
-def test_the_audit_shows_each_switch_and_scarcity_only_methods_that_all_shares_have(summaries, tmp_path):
+def test_the_audit_shows_each_switch_and_scarcity_only_methods_that_all_shares_have(
+    summaries, tmp_path
+):
     (protocols,) = families(summaries, "protocol")
     alt = audit_figure(audit_family(protocols), tmp_path).alt
     assert alt.count(":") == 1 + 17 and "selection = test: +" in alt and "released: +" in alt
@@ -70,7 +93,11 @@ def test_rank_figures_are_drawn_once_there_is_enough_to_rank(inference, tmp_path
     names = [drawing.png.stem.rsplit("-", 1)[1] for drawing in drawings]
     assert names == ["ties", "ranks", "hd95", "crosswalk", "cost"]
     assert all(0.005 < ink(drawing.png) < 0.4 for drawing in drawings)
-    few = infer(summary_of([make_record(method, fold=fold) for method in ("none", "emitdiff") for fold in range(3)]))
+    few = infer(
+        summary_of(
+            [make_record(method, fold=fold) for method in ("none", "emitdiff") for fold in range(3)]
+        )
+    )
     assert rank_figures(few, tmp_path) == []
 
 
@@ -78,7 +105,11 @@ def test_methods_without_a_common_case_have_no_mean_ranks(tmp_path):
     first = {f"test_0{number}": 0.7 + number / 50 for number in range(8)}
     records = [make_record("none", rows=first), make_record("classic", "noise", rows=first)]
     records += [make_record("none", fold=fold) for fold in (1, 2)]
-    records += [make_record("classic", name, fold=fold) for name in ("gamma", "mirror", "scale") for fold in (1, 2)]
+    records += [
+        make_record("classic", name, fold=fold)
+        for name in ("gamma", "mirror", "scale")
+        for fold in (1, 2)
+    ]
     drawings = rank_figures(infer(summary_of(records)), tmp_path)
     kinds = [drawing.svg.stem.rpartition("-")[2] for drawing in drawings]
     assert "ranks" in kinds and "ties" not in kinds
@@ -86,7 +117,10 @@ def test_methods_without_a_common_case_have_no_mean_ranks(tmp_path):
 
 def test_rank_figures_without_one_unit_leave_distances_out(tmp_path):
     rows = [case_row(f"c{k}", 0.5 + k / 50, unit="px" if k else "mm") for k in range(8)]
-    records = [make_record("classic", name, rows=rows) for name in ("gamma", "noise", "scale", "rotate", "mirror")]
+    records = [
+        make_record("classic", name, rows=rows)
+        for name in ("gamma", "noise", "scale", "rotate", "mirror")
+    ]
     drawings = rank_figures(infer(summary_of(records)), tmp_path)
     assert [drawing.png.stem.rsplit("-", 1)[1] for drawing in drawings] == ["ties", "ranks"]
 
@@ -110,7 +144,9 @@ def test_points_stand_where_the_table_says(inference):
     dice_hd95_plot(figure, inference)
     rows = inference.summary.rows.set_index("method").loc[list(inference.labels)]
     points = np.array([found.get_offsets()[0] for found in figure.axes[0].collections])
-    np.testing.assert_allclose(points, np.stack([100 * rows["dice_mean"], rows["hd95_mean"]], axis=1))
+    np.testing.assert_allclose(
+        points, np.stack([100 * rows["dice_mean"], rows["hd95_mean"]], axis=1)
+    )
     figure = Figure()
     cost_plot(figure, inference)
     widths = [bar.get_width() for bar in figure.axes[1].patches]

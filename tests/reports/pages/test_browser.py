@@ -1,4 +1,5 @@
-"""The pages in Chromium: they sort, filter and open, ask nothing of the network, and fit a phone, by keyboard, in the dark."""
+"""The pages in Chromium: they sort, filter and open, ask nothing of the network, and fit a phone,
+by keyboard, in the dark."""
 
 import numpy as np
 import pytest
@@ -13,26 +14,48 @@ from tests.support.browser import CHROMIUM, Browser
 from tests.support.made_records import case_row, make_record, table2_records
 from tests.support.sampled import sample_row, with_samples
 
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")]
-SHOWN = "[...document.querySelectorAll('table.leaders tbody tr')].map(row => row.querySelector('th a').textContent)"
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
+]
+SHOWN = (
+    "[...document.querySelectorAll('table.leaders tbody tr')].map(row => row.querySelector('th"
+    " a').textContent)"
+)
 OVERFLOW = "document.documentElement.scrollWidth - window.innerWidth"
 
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
-    """Table II of a phantom in two protocols, one run of it failed, one audited, and a hostile run of another source."""
+    """Table II of a phantom in two protocols, one run of it failed, one audited, and a hostile run
+    of another source."""
     out = tmp_path_factory.mktemp("report")
-    records = [*table2_records(), *(make_record(name, protocol="released") for name in ("none", "emitdiff"))]
-    records[3] = make_record("classic", "contrast", fold=0, error="RuntimeError: the loss is not finite")
+    records = [
+        *table2_records(),
+        *(make_record(name, protocol="released") for name in ("none", "emitdiff")),
+    ]
+    records[3] = make_record(
+        "classic", "contrast", fold=0, error="RuntimeError: the loss is not finite"
+    )
     curve = {"loss": ((10, 0.9), (20, 0.5)), "dice": ((10, 0.2), (20, 0.8))}
-    stages = [one.model_copy(update={"curve": curve}) if one.stage == "fit-segmenter" else one for one in records[0].stages]
+    stages = [
+        one.model_copy(update={"curve": curve}) if one.stage == "fit-segmenter" else one
+        for one in records[0].stages
+    ]
     records[0] = records[0].model_copy(update={"stages": tuple(stages)})
-    rows = [sample_row(HOSTILE, TRAINING, agreement_volume=0.1), sample_row("a", HELD_OUT, copied=0.5)]
+    rows = [
+        sample_row(HOSTILE, TRAINING, agreement_volume=0.1),
+        sample_row("a", HELD_OUT, copied=0.5),
+    ]
     records[-1] = with_samples(records[-1], rows=rows)
     source = records[0].spec.source.model_copy(update={"title": "z" + HOSTILE})
-    records.append(make_record("none", rows=[case_row(HOSTILE, 0.5), case_row("b", 0.4)], source=source))
+    records.append(
+        make_record("none", rows=[case_row(HOSTILE, 0.5), case_row("b", 0.4)], source=source)
+    )
     marks = {records[0].key: Mark(HOSTILE, VERIFIED, HOSTILE)}
-    build(records, [HOSTILE], out, marks=marks, refused=[Refused(HOSTILE, (HOSTILE,))], figures="page")
+    build(
+        records, [HOSTILE], out, marks=marks, refused=[Refused(HOSTILE, (HOSTILE,))], figures="page"
+    )
     return out, records
 
 
@@ -44,7 +67,8 @@ def browser(tmp_path_factory):
 
 @pytest.fixture
 def wide(browser):
-    """The browser, with a desktop's width and light colours; afterwards nothing may have gone wrong."""
+    """The browser, with a desktop's width and light colours; afterwards nothing may have gone
+    wrong."""
     browser.resize(1280, 900)
     browser.prefer("light")
     browser.problems.clear()
@@ -55,9 +79,19 @@ def wide(browser):
 
 
 def kinds_of_page(out, records):
-    whole = [out / f"{name}.html" for name in ("index", "claims", "paper", "settings", "audits", "protocol")]
-    runs = [out / run_page(record.key) for record in (records[0], records[3], records[-2], records[-1])]
-    return [*whole, *runs, *sorted(out.glob("groups/*.html")), out / "claims" / "gain-prostate-diffboost.html"]
+    whole = [
+        out / f"{name}.html"
+        for name in ("index", "claims", "paper", "settings", "audits", "protocol")
+    ]
+    runs = [
+        out / run_page(record.key) for record in (records[0], records[3], records[-2], records[-1])
+    ]
+    return [
+        *whole,
+        *runs,
+        *sorted(out.glob("groups/*.html")),
+        out / "claims" / "gain-prostate-diffboost.html",
+    ]
 
 
 def test_every_kind_of_page_runs_without_errors_or_requests_and_fits_a_phone(report, wide):
@@ -66,8 +100,16 @@ def test_every_kind_of_page_runs_without_errors_or_requests_and_fits_a_phone(rep
             wide.resize(width, 900)
             wide.open(page)
             assert wide.run(OVERFLOW) <= 0, (page.name, width)
-    assert wide.run("window.hacked === undefined && document.querySelectorAll('img[src*=evil]').length") == 0
-    assert {address.rsplit("/", 1)[1] for address in wide.requests if address.endswith(".js")} == {"datatables.js", "page.js"}
+    assert (
+        wide.run(
+            "window.hacked === undefined && document.querySelectorAll('img[src*=evil]').length"
+        )
+        == 0
+    )
+    assert {address.rsplit("/", 1)[1] for address in wide.requests if address.endswith(".js")} == {
+        "datatables.js",
+        "page.js",
+    }
 
 
 def test_the_leaderboard_opens_with_one_comparison_and_shows_all_on_demand(report, wide):
@@ -77,12 +119,14 @@ def test_the_leaderboard_opens_with_one_comparison_and_shows_all_on_demand(repor
     assert "released" not in wide.run("document.querySelector('.board tbody').innerText")
     choose(wide, "comparison", "")
     assert wide.run("document.querySelector('.board').querySelectorAll('tbody tr').length") == 14
-    assert "released" in wide.run("document.querySelector('.board tbody').innerText")  # the protocol's column is back
+    # the protocol's column is back
+    assert "released" in wide.run("document.querySelector('.board tbody').innerText")
 
 
 def choose(browser, name, value):
     browser.run(
-        f"{{ const one = document.querySelector('.board [data-filter={name}]'); one.value = {value!r};"
+        f"{{ const one = document.querySelector('.board [data-filter={name}]'); one.value ="
+        f" {value!r};"
         " one.dispatchEvent(new Event('input', {bubbles: true})); }"
     )
 
@@ -94,10 +138,14 @@ def test_filters_leave_the_rows_that_fit(report, wide):
     assert wide.run(f"[...{rows}].map(row => row.dataset.family)") == ["emitdiff"]
     choose(wide, "family", "")
     choose(wide, "state", "incomplete")
-    assert wide.run(f"{rows}.length") == 1 and "failed fold 0 seed 0" in wide.run(f"{rows}[0].innerText")
+    assert wide.run(f"{rows}.length") == 1 and "failed fold 0 seed 0" in wide.run(
+        f"{rows}[0].innerText"
+    )
     choose(wide, "state", "")
     choose(wide, "text", "deepstack")
-    assert wide.run(f"[...{rows}].map(row => row.querySelector('a').textContent)") == ["classic deepstack"]
+    assert wide.run(f"[...{rows}].map(row => row.querySelector('a').textContent)") == [
+        "classic deepstack"
+    ]
 
 
 def test_columns_sort_by_their_numbers_by_mouse_and_by_keyboard(report, wide):
@@ -123,20 +171,32 @@ def test_a_reader_gets_from_the_leaderboard_to_a_run_and_back(report, wide):
     wide.open(out / "index.html")
     group = wide.run("document.querySelector('.board tbody a').getAttribute('href')")
     wide.open(out / group)
-    runs = wide.run("[...document.querySelectorAll('td, th')].flatMap(c => [...c.querySelectorAll('a[href*=\"/runs/\"]')])"
-                    ".map(a => a.getAttribute('href'))")  # fmt: skip
+    runs = wide.run(
+        "[...document.querySelectorAll('td, th')].flatMap(c =>"
+        " [...c.querySelectorAll('a[href*=\"/runs/\"]')])"
+        ".map(a => a.getAttribute('href'))"
+    )
     assert f"../{run_page(records[0].key)}" in runs and len(runs) == 36
     wide.open(out / run_page(records[0].key))
     text = wide.run("document.body.innerText")
-    assert "verified" in text and "python cli.py run --dataset prostate" in text and "Training curves" in text
-    assert wide.run("document.querySelector('table.cases tbody th').textContent") == min(
-        records[0].cases, key=lambda row: row.dice
-    ).case
+    assert (
+        "verified" in text
+        and "python cli.py run --dataset prostate" in text
+        and "Training curves" in text
+    )
+    assert (
+        wide.run("document.querySelector('table.cases tbody th').textContent")
+        == min(records[0].cases, key=lambda row: row.dice).case
+    )
     assert wide.run("document.querySelector('.where a').getAttribute('href')") == f"../{group}"
 
 
 def test_a_link_into_a_folded_part_opens_it(report, wide):
-    page = next(path for path in report[0].glob("groups/*.html") if "split-" in path.read_text(encoding="utf-8"))
+    page = next(
+        path
+        for path in report[0].glob("groups/*.html")
+        if "split-" in path.read_text(encoding="utf-8")
+    )
     wide.open(page)
     split = wide.run("document.querySelector('details[id^=split]').id")
     wide.open(page, "#" + split)
@@ -161,7 +221,9 @@ def test_pages_without_script_keep_their_tables(report, wide):
 
 
 def pixels(browser, folder):
-    return np.asarray(Image.open(browser.picture(folder / "page.png", whole=False)).convert("RGB")).astype(int)
+    return np.asarray(
+        Image.open(browser.picture(folder / "page.png", whole=False)).convert("RGB")
+    ).astype(int)
 
 
 def test_pages_follow_a_dark_desktop_and_print_on_white(report, wide, tmp_path):
@@ -180,7 +242,11 @@ def test_figures_are_drawn_on_the_page(report, wide, tmp_path):
     page = max(report[0].glob("groups/*.html"), key=lambda path: path.stat().st_size)
     wide.open(page)
     wide.run("document.querySelector('figure').scrollIntoView()")
-    wide.run("Promise.all([...document.images].map(image => { image.loading = 'eager'; return image.decode(); }))")
+    wide.run(
+        "Promise.all([...document.images].map(image => { image.loading = 'eager'; return"
+        " image.decode(); }))"
+    )
     image = pixels(wide, tmp_path)
-    green = (np.abs(image - (127, 206, 185)) < 12).all(-1)  # the box of emitdiff, half-transparent on white
+    # the box of emitdiff, half-transparent on white
+    green = (np.abs(image - (127, 206, 185)) < 12).all(-1)
     assert green.sum() > 200

@@ -60,11 +60,15 @@ def words(out):
 def report(tmp_path_factory):
     """A report with two groups, a panel, a broken file, a failed and some missing runs."""
     out = tmp_path_factory.mktemp("report")
-    records = [make_record(method, fold=fold) for method in ("none", "emitdiff") for fold in (0, 1, 2)]
+    records = [
+        make_record(method, fold=fold) for method in ("none", "emitdiff") for fold in (0, 1, 2)
+    ]
     records[-1] = make_record("emitdiff", fold=2, error="RuntimeError: the loss is not finite")
     records += [make_record("none", source=MSD_PROSTATE, protocol="released", fold=1)]
     picture = tmp_path_factory.mktemp("panel") / "some panel.png"
-    Image.fromarray(np.arange(64 * 160, dtype=np.uint32).reshape(64, 160).astype(np.uint8)).save(picture)
+    Image.fromarray(np.arange(64 * 160, dtype=np.uint32).reshape(64, 160).astype(np.uint8)).save(
+        picture
+    )
     panels = {group_id(records[0].spec): [Panel(picture, "Samples", "Four slices.")]}
     build(records, ["records/x.json is not a readable record (cut off)"], out, panels)
     return out, records
@@ -74,22 +78,40 @@ def test_all_links_and_pictures_are_local_and_there(report):
     out, _ = report
     found = pages(out)
     kinds = {name.split("/")[0] for name in found}
-    single = {f"{name}.html" for name in ("index", "claims", "paper", "settings", "audits", "protocol")}
+    single = {
+        f"{name}.html" for name in ("index", "claims", "paper", "settings", "audits", "protocol")
+    }
     assert kinds == single | {"groups", "runs", "claims"}
     for name, page in found.items():
         ids = page.values("id")
         assert len(ids) == len(set(ids)), name
-        for link in page.values("href") + [value for kind in LOADING for value in page.values(kind)]:
+        for link in page.values("href") + [
+            value for kind in LOADING for value in page.values(kind)
+        ]:
             assert "://" not in link and not link.startswith("//")
             address, _, anchor = link.partition("#")
-            target = posixpath.normpath(posixpath.join(posixpath.dirname(name), unquote(address))) if address else name
+            target = (
+                posixpath.normpath(posixpath.join(posixpath.dirname(name), unquote(address)))
+                if address
+                else name
+            )
             assert not target.startswith("..") and (out / target).is_file(), (name, link)
             assert not anchor or anchor in found[target].values("id"), (name, link)
         assert "@import" not in page.source and "url(" not in page.source
-        loaded = {attributes.get("src") or attributes.get("href") for tag, attributes in page.tags if tag in ("script", "link")}
-        assert {posixpath.normpath(posixpath.join(posixpath.dirname(name), one)) for one in loaded} == SHARED
+        loaded = {
+            attributes.get("src") or attributes.get("href")
+            for tag, attributes in page.tags
+            if tag in ("script", "link")
+        }
+        assert {
+            posixpath.normpath(posixpath.join(posixpath.dirname(name), one)) for one in loaded
+        } == SHARED
         assert not {"iframe", "object", "embed", "base", "form"} & {tag for tag, _ in page.tags}
-        assert not page.values("style") and "'unsafe-inline'" not in page.source and "default-src 'none'" in page.source
+        assert (
+            not page.values("style")
+            and "'unsafe-inline'" not in page.source
+            and "default-src 'none'" in page.source
+        )
 
 
 def test_every_page_can_be_reached_from_the_first(report):
@@ -101,7 +123,11 @@ def test_every_page_can_be_reached_from_the_first(report):
             continue
         seen.add(name)
         links = (unquote(link.partition("#")[0]) for link in found[name].values("href"))
-        waiting += [posixpath.normpath(posixpath.join(posixpath.dirname(name), link)) for link in links if link]
+        waiting += [
+            posixpath.normpath(posixpath.join(posixpath.dirname(name), link))
+            for link in links
+            if link
+        ]
     assert seen == set(found)
 
 
@@ -111,7 +137,9 @@ def test_every_picture_opens_and_shows_something(report):
     assert len(pictures) == 3 + 2 + 1
     for path in pictures:
         assert np.asarray(Image.open(path).convert("L")).std() > 5
-    shown = [attributes for page in pages(out).values() for tag, attributes in page.tags if tag == "img"]
+    shown = [
+        attributes for page in pages(out).values() for tag, attributes in page.tags if tag == "img"
+    ]
     assert len(shown) == 6
     assert all(attributes["alt"] for attributes in shown)
 
@@ -120,24 +148,45 @@ def test_the_pages_say_what_each_group_is(report):
     out, records = report
     text = words(out)
     for part in (
-        "phantom: synthetic images", "real images", "MSD Task05_Prostate", "CC-BY-SA 4.0", "protocol released",
-        "15 protocol switches not as in rigorous", "Test cases choose the checkpoint", "not comparable with the paper",
+        "phantom: synthetic images",
+        "real images",
+        "MSD Task05_Prostate",
+        "CC-BY-SA 4.0",
+        "protocol released",
+        "15 protocol switches not as in rigorous",
+        "Test cases choose the checkpoint",
+        "not comparable with the paper",
         "records/x.json is not a readable record (cut off)",
         "failed fold 2 seed 0: RuntimeError: the loss is not finite",
-        "missing fold 0 seed 0; fold 2 seed 0", "6 runs done, 1 failed, 2 missing", "84.6 ± 6.7",
+        "missing fold 0 seed 0; fold 2 seed 0",
+        "6 runs done, 1 failed, 2 missing",
+        "84.6 ± 6.7",
         "Four slices.",
-    ):  # fmt: skip
+    ):
         assert part in text, part
     assert all(record.key[:12] in text for record in records)
 
 
 def test_the_leaderboard_has_a_row_per_method_and_shows_what_is_absent(report):
     page = pages(report[0])["index.html"]
-    rows = [attributes for tag, attributes in page.tags if tag == "tr" and "data-comparison" in attributes]
-    assert [row["data-state"] for row in rows] == ["incomplete", "incomplete", "complete"]  # emitdiff failed in a fold
+    rows = [
+        attributes
+        for tag, attributes in page.tags
+        if tag == "tr" and "data-comparison" in attributes
+    ]
+    # emitdiff failed in a fold
+    assert [row["data-state"] for row in rows] == ["incomplete", "incomplete", "complete"]
     assert {row["data-family"] for row in rows} == {"none", "emitdiff"}
-    assert page.words.count("failed fold 2 seed 0: RuntimeError") == 1 and "2 of 3" in page.words and "1 of 3" in page.words
-    boards = [attributes["data-shown"] for tag, attributes in page.tags if tag == "section" and "data-shown" in attributes]
+    assert (
+        page.words.count("failed fold 2 seed 0: RuntimeError") == 1
+        and "2 of 3" in page.words
+        and "1 of 3" in page.words
+    )
+    boards = [
+        attributes["data-shown"]
+        for tag, attributes in page.tags
+        if tag == "section" and "data-shown" in attributes
+    ]
     assert boards == [group.id for group in make_groups(report[1])]
 
 
@@ -149,8 +198,14 @@ def test_every_run_has_its_page_with_all_that_is_known_of_it(report):
         assert record.key in text and f"--fold {record.spec.fold} --seeds 0 --protocol" in text
         assert all(row.case in text for row in record.cases)
         if record.status == "done":
-            assert "240 optimiser steps; 1920 real and 0 synthetic" in text and "aaaaaaaaaaaa" in text
-            rows = [row for row in found[run_page(record.key)].source.split("<tr><th>") if row.startswith("test_")]
+            assert (
+                "240 optimiser steps; 1920 real and 0 synthetic" in text and "aaaaaaaaaaaa" in text
+            )
+            rows = [
+                row
+                for row in found[run_page(record.key)].source.split("<tr><th>")
+                if row.startswith("test_")
+            ]
             dice = [float(row.split("<td>")[1]) for row in rows]
             assert len(dice) == len(record.cases) and dice == sorted(dice)
         else:
@@ -160,7 +215,10 @@ def test_every_run_has_its_page_with_all_that_is_known_of_it(report):
 def test_training_curves_are_drawn_from_the_record(tmp_path):
     record = make_record()
     curve = {"loss": ((10, 0.9), (20, 0.5), (30, 0.4)), "dice": ((10, 0.2), (30, 0.8))}
-    stages = [stage.model_copy(update={"curve": curve}) if stage.stage == "fit-segmenter" else stage for stage in record.stages]
+    stages = [
+        stage.model_copy(update={"curve": curve}) if stage.stage == "fit-segmenter" else stage
+        for stage in record.stages
+    ]
     record = record.model_copy(update={"stages": tuple(stages)})
     build([record], [], tmp_path)
     page = Page(tmp_path / run_page(record.key))
@@ -171,14 +229,27 @@ def test_training_curves_are_drawn_from_the_record(tmp_path):
 def test_every_run_has_its_command_the_missing_ones_too(report):
     out, records = report
     real, phantom = make_groups(records)
-    assert [(line.fold, line.status) for line in run_lines(real)] == [(1, "done"), (0, "missing"), (2, "missing")]
+    assert [(line.fold, line.status) for line in run_lines(real)] == [
+        (1, "done"),
+        (0, "missing"),
+        (2, "missing"),
+    ]
     [(which, command)] = missing_commands(real)
     assert which.endswith("folds 0, 2, seed 0") and "--source msd --data-root DIR" in command
     assert "--fold 0,2 --seeds 0 --protocol released" in command
-    assert [line.status for line in run_lines(phantom)][-1] == "failed: RuntimeError: the loss is not finite"
+    assert [line.status for line in run_lines(phantom)][
+        -1
+    ] == "failed: RuntimeError: the loss is not finite"
     found = pages(out)
     assert found[group_page(real.slug)].text.count("python cli.py run") == 1
-    assert sum(page.text.count("python cli.py run") for name, page in found.items() if name.startswith("runs/")) == 7
+    assert (
+        sum(
+            page.text.count("python cli.py run")
+            for name, page in found.items()
+            if name.startswith("runs/")
+        )
+        == 7
+    )
 
 
 def test_tables_and_figures_stand_beside_the_pages(report):
@@ -188,32 +259,53 @@ def test_tables_and_figures_stand_beside_the_pages(report):
     ends = ("-cases.csv", "-runs.csv", "-summary.csv", ".md")
     assert {f"{group.slug}{end}" for group in groups for end in ends} < {*names}
     assert {"claims.csv", "claims.md", "table1.csv", "table1.md", "table1.tex"} < {*names}
-    assert [name for name in names if name.endswith("-statistics.csv")] == [f"{groups[1].slug}-statistics.csv"]
-    assert all(len(list((out / "figures").glob(f"*.{kind}"))) == 5 for kind in ("svg", "png", "pdf"))
+    assert [name for name in names if name.endswith("-statistics.csv")] == [
+        f"{groups[1].slug}-statistics.csv"
+    ]
+    assert all(
+        len(list((out / "figures").glob(f"*.{kind}"))) == 5 for kind in ("svg", "png", "pdf")
+    )
 
 
 def test_claims_statistics_and_the_papers_tables_have_their_pages(report):
     found = pages(report[0])
-    assert {"claim-gain-prostate-diffboost", "claim-row-spleen-randommirror"} <= {*found["claims.html"].values("id")}
+    assert {"claim-gain-prostate-diffboost", "claim-row-spleen-randommirror"} <= {
+        *found["claims.html"].values("id")
+    }
     assert "0 reproduced, 0 not reproduced, 19 not testable yet" in found["index.html"].words
     claim = found["claims/gain-prostate-diffboost.html"].words
     assert "source is phantom" in claim and "on phantom, synthetic images" in claim
     assert "Holds if the interval excludes 0 on the printed side" in claim  # the rule
-    runs = [link for link in found["claims/gain-prostate-diffboost.html"].values("href") if "/runs/" in link]
+    runs = [
+        link
+        for link in found["claims/gain-prostate-diffboost.html"].values("href")
+        if "/runs/" in link
+    ]
     assert len(runs) == 5  # the finished runs of none and emitdiff
-    assert "What may be concluded" in words(report[0]) and "Table I: image fidelity" in found["paper.html"].words
+    assert (
+        "What may be concluded" in words(report[0])
+        and "Table I: image fidelity" in found["paper.html"].words
+    )
     assert "No setting was swept here yet" in found["settings.html"].words
 
 
 def test_the_protocol_page_explains_every_switch_quirk_and_number(report):
     page = pages(report[0])["protocol.html"]
     assert {f"Q{number}" for number in range(1, 35)} <= {*page.values("id")}
-    for part in ("selection", "generator_cases", "Cases that choose the checkpoint", "nsd_tolerance", "hd95_max"):
+    for part in (
+        "selection",
+        "generator_cases",
+        "Cases that choose the checkpoint",
+        "nsd_tolerance",
+        "hd95_max",
+    ):
         assert part in page.words
 
 
 def test_text_of_a_record_never_becomes_markup(tmp_path):
-    source = PHANTOM.model_copy(update={"title": HOSTILE, "licence": HOSTILE, "fingerprint": HOSTILE})
+    source = PHANTOM.model_copy(
+        update={"title": HOSTILE, "licence": HOSTILE, "fingerprint": HOSTILE}
+    )
     common = {
         "source": source,
         "architecture": HOSTILE,
@@ -223,18 +315,34 @@ def test_text_of_a_record_never_becomes_markup(tmp_path):
     method = make_record("classic", "gamma").spec.method.model_copy(update={"transform": HOSTILE})
     done = make_record(method, rows=[case_row(HOSTILE, 0.5), case_row("b", 0.25)], **common)
     stage = StageCost(
-        stage=HOSTILE, key=HOSTILE, version=1, seconds=1.0, peak_memory_mb=1.0, machine=HOSTILE,
+        stage=HOSTILE,
+        key=HOSTILE,
+        version=1,
+        seconds=1.0,
+        peak_memory_mb=1.0,
+        machine=HOSTILE,
         curve={HOSTILE: ((0, 1), (1, 2))},
-    )  # fmt: skip
+    )
     done = done.model_copy(
         update={
-            "notes": (HOSTILE,), "key": HOSTILE, "stages": (stage,), "seeds": {HOSTILE: 1},
-            "split": done.split.model_copy(update={"hash": HOSTILE, "train": (HOSTILE,), "generator": ("other" + HOSTILE,)}),
-            "provenance": {HOSTILE: HOSTILE, "git": {"commit": HOSTILE}, "packages": {HOSTILE: HOSTILE}},
+            "notes": (HOSTILE,),
+            "key": HOSTILE,
+            "stages": (stage,),
+            "seeds": {HOSTILE: 1},
+            "split": done.split.model_copy(
+                update={"hash": HOSTILE, "train": (HOSTILE,), "generator": ("other" + HOSTILE,)}
+            ),
+            "provenance": {
+                HOSTILE: HOSTILE,
+                "git": {"commit": HOSTILE},
+                "packages": {HOSTILE: HOSTILE},
+            },
         }
-    )  # fmt: skip
+    )
     none = make_record("none", rows=[case_row(HOSTILE, 0.75), case_row("b", 0.5)], **common)
-    generator = make_record("emitdiff").spec.method.model_copy(update={"generator": {HOSTILE: HOSTILE}})
+    generator = make_record("emitdiff").spec.method.model_copy(
+        update={"generator": {HOSTILE: HOSTILE}}
+    )
     failed = make_record(generator, error=HOSTILE, **common)
     out = tmp_path / "out"
     plain = make_record("none", rows={"a": 0.5, "b": 0.6})
@@ -242,11 +350,20 @@ def test_text_of_a_record_never_becomes_markup(tmp_path):
     Image.new("L", (8, 8)).save(picture)
     marks = {plain.key: Mark(HOSTILE, HOSTILE, HOSTILE), HOSTILE: Mark("x", VERIFIED)}
     panels = {group_id(none.spec): [Panel(picture, HOSTILE, HOSTILE)]}
-    build([done, none, failed, plain], [HOSTILE], out, panels, marks=marks, refused=[Refused(HOSTILE, (HOSTILE,))])
+    build(
+        [done, none, failed, plain],
+        [HOSTILE],
+        out,
+        panels,
+        marks=marks,
+        refused=[Refused(HOSTILE, (HOSTILE,))],
+    )
     texts = 0
     for name, page in pages(out).items():
         assert "<script>" not in page.source.lower() and page.source.count("<script") == 2, name
-        assert not [key for _, attributes in page.tags for key in attributes if key.startswith("on")]
+        assert not [
+            key for _, attributes in page.tags for key in attributes if key.startswith("on")
+        ]
         assert not [value for value in page.values("src") if "evil.example" in value]
         texts += page.text.count("alert(1)")
     assert texts > 60 and "{{ 7 * 7 }}" in words(out)
@@ -256,12 +373,21 @@ def test_text_of_a_record_never_becomes_markup(tmp_path):
 def test_owners_badges_and_refused_submissions_are_shown(tmp_path):
     mine, theirs = make_record("none"), make_record("emitdiff")
     marks = {theirs.key: Mark("B. Builder", VERIFIED, "Masks were sent.")}
-    build([mine, theirs], [], tmp_path, marks=marks, refused=[Refused("x.zip", ("a summary differs",))])
+    build(
+        [mine, theirs],
+        [],
+        tmp_path,
+        marks=marks,
+        refused=[Refused("x.zip", ("a summary differs",))],
+    )
     found = pages(tmp_path)
     assert "1 submission refused x.zip: a summary differs" in found["index.html"].words
     assert "emitdiff by B. Builder verified" in found["index.html"].words
     assert "Masks were sent." in found[run_page(theirs.key)].words
-    assert badges([mine.key, theirs.key], marks) == ["verified: 1 of 2 runs"] and badges([mine.key], marks) == []
+    assert (
+        badges([mine.key, theirs.key], marks) == ["verified: 1 of 2 runs"]
+        and badges([mine.key], marks) == []
+    )
 
 
 def test_no_record_gives_a_page_that_says_what_to_do(tmp_path):
@@ -270,7 +396,10 @@ def test_no_record_gives_a_page_that_says_what_to_do(tmp_path):
 
 
 def test_only_failures_give_pages_too(tmp_path):
-    assert "failed fold 0 seed 0: disk full" in Page(build([make_record(error="disk full")], [], tmp_path)).words
+    assert (
+        "failed fold 0 seed 0: disk full"
+        in Page(build([make_record(error="disk full")], [], tmp_path)).words
+    )
 
 
 def test_long_case_lists_are_cut_and_say_so(tmp_path):
@@ -279,12 +408,18 @@ def test_long_case_lists_are_cut_and_say_so(tmp_path):
     build([record], [], tmp_path)
     page = pages(tmp_path)[group_page(make_groups([record])[0].slug)]
     assert f"The {SHOWN_CASES} lowest of {SHOWN_CASES + 30} rows" in page.words
-    assert '<th scope="row">case 099' in page.source and '<th scope="row">case 100' not in page.source
+    assert (
+        '<th scope="row">case 099' in page.source and '<th scope="row">case 100' not in page.source
+    )
     assert "case 129" in pages(tmp_path)[run_page(record.key)].words
 
 
 def contents(out):
-    return {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    return {
+        path.relative_to(out).as_posix(): path.read_bytes()
+        for path in out.rglob("*")
+        if path.is_file()
+    }
 
 
 def test_the_same_records_give_the_same_folder(tmp_path):
@@ -322,8 +457,15 @@ def test_work_in_processes_keeps_its_order_and_raises_what_it_raises():
 
 def test_datatables_is_a_plain_script_with_its_licences():
     found = datatables()
-    assert "export{" not in found["datatables.js"][-9000:] and "window.DataTable=" in found["datatables.js"]
-    assert "MIT" in found["LICENCES.txt"] and "jQuery" in found["LICENCES.txt"] and "DataTables 2" in found["LICENCES.txt"]
+    assert (
+        "export{" not in found["datatables.js"][-9000:]
+        and "window.DataTable=" in found["datatables.js"]
+    )
+    assert (
+        "MIT" in found["LICENCES.txt"]
+        and "jQuery" in found["LICENCES.txt"]
+        and "DataTables 2" in found["LICENCES.txt"]
+    )
 
 
 def test_panels_that_are_no_pictures_are_an_input_error(tmp_path):
@@ -341,8 +483,15 @@ def test_panels_drawn_into_the_folder_are_not_copied(tmp_path):
     record = make_record()
     (tmp_path / "panels").mkdir()
     Image.new("L", (8, 8)).save(tmp_path / "panels" / "mine.png")
-    build([record], [], tmp_path, {group_id(record.spec): [Panel(tmp_path / "panels" / "mine.png", "t", "c")]})
-    assert "../panels/mine.png" in Page(tmp_path / group_page(make_groups([record])[0].slug)).values("src")
+    build(
+        [record],
+        [],
+        tmp_path,
+        {group_id(record.spec): [Panel(tmp_path / "panels" / "mine.png", "t", "c")]},
+    )
+    assert "../panels/mine.png" in Page(
+        tmp_path / group_page(make_groups([record])[0].slug)
+    ).values("src")
     assert len(list((tmp_path / "panels").iterdir())) == 1
 
 

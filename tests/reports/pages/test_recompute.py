@@ -1,4 +1,5 @@
-"""A report recomputed from its records: nothing differs as it was written, and every edited number is named."""
+"""A report recomputed from its records: nothing differs as it was written, and every edited number
+is named."""
 
 import shutil
 
@@ -10,7 +11,12 @@ from reports.pages.build import build
 from reports.pages.recompute import recompute
 from tests.support.made_records import make_record
 
-RECORDS = [make_record(method, fold=fold, seed=seed) for method in ("none", "emitdiff") for fold in range(3) for seed in (0, 1)]
+RECORDS = [
+    make_record(method, fold=fold, seed=seed)
+    for method in ("none", "emitdiff")
+    for fold in range(3)
+    for seed in (0, 1)
+]
 
 
 @pytest.fixture(scope="module")
@@ -48,16 +54,26 @@ def test_an_edited_number_of_a_csv_is_named_with_row_and_column(report):
     value = emitdiff.split(",")[place]
     edit(path, value, "0.91")
     (told,) = recompute(report, RECORDS).differences
-    assert told == f"tables/{path.name}, row 3 ('emitdiff'), column 'dice_mean': '0.91' where the case rows give '{value}'."
+    assert (
+        told == f"tables/{path.name}, row 3 ('emitdiff'), column 'dice_mean': '0.91' where the case"
+        f" rows give '{value}'."
+    )
 
 
-@pytest.mark.parametrize("pattern", ["tables/*-cases.csv", "tables/*-runs.csv", "tables/*-statistics.csv", "tables/claims.csv"])
+@pytest.mark.parametrize(
+    "pattern",
+    ["tables/*-cases.csv", "tables/*-runs.csv", "tables/*-statistics.csv", "tables/claims.csv"],
+)
 def test_a_row_that_was_removed_is_found(report, pattern):
     path = only(report, pattern)
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join(lines[:-1]))
     told = recompute(report, RECORDS).differences
-    assert told and all(text.startswith(f"tables/{path.name}, row {len(lines)} ") for text in told) and "'nothing'" in told[0]
+    assert (
+        told
+        and all(text.startswith(f"tables/{path.name}, row {len(lines)} ") for text in told)
+        and "'nothing'" in told[0]
+    )
 
 
 def test_an_edited_number_of_a_markdown_table_and_of_a_page_is_named(report):
@@ -86,7 +102,10 @@ def test_an_edited_case_on_a_runs_page_is_named(report):
     path = next(path for path in report.glob("runs/*.html") if RECORDS[0].key in path.read_text())
     edit(path, f"<th>{row.case}<td>{100 * row.dice:.1f}", f"<th>{row.case}<td>99.9")
     (told,) = recompute(report, RECORDS).differences
-    assert told.startswith(f"runs/{path.name}") and f"'99.9' where the case rows give '{100 * row.dice:.1f}'" in told
+    assert (
+        told.startswith(f"runs/{path.name}")
+        and f"'99.9' where the case rows give '{100 * row.dice:.1f}'" in told
+    )
 
 
 def test_tables_of_other_records_are_named(report):
@@ -94,7 +113,9 @@ def test_tables_of_other_records_are_named(report):
     only(report, "tables/*-statistics.csv").unlink()
     told = recompute(report, RECORDS).differences
     assert "tables/extra.csv: no record of these makes this table." in told
-    assert any(text.endswith("-statistics.csv: is missing; these records make it.") for text in told)
+    assert any(
+        text.endswith("-statistics.csv: is missing; these records make it.") for text in told
+    )
     changed = [RECORDS[0].model_copy(update={"cases": RECORDS[0].cases[:-1]}), *RECORDS[1:]]
     assert len(recompute(report, changed).differences) > 10
 
@@ -107,7 +128,12 @@ def test_owners_of_a_leaderboard_are_compared_too(written, tmp_path):
 
 
 def test_large_reports_are_read_as_they_are_packed(tmp_path):
-    cells = [(method, fold, seed) for method in ("none", "emitdiff") for fold in range(3) for seed in range(34)]
+    cells = [
+        (method, fold, seed)
+        for method in ("none", "emitdiff")
+        for fold in range(3)
+        for seed in range(34)
+    ]
     records = [make_record(method, fold=fold, seed=seed) for method, fold, seed in cells]
     build(records, [], tmp_path)
     assert list(tmp_path.glob("tables/*.csv.gz"))

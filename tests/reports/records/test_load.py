@@ -20,7 +20,9 @@ def test_reads_stores_folders_and_single_files(tmp_path):
     write(in_store, tmp_path / "store" / "records")
     write(in_folder, tmp_path / "plain")
     write(alone, tmp_path / "alone")
-    loaded = load_records([tmp_path / "store", tmp_path / "plain", tmp_path / "alone" / f"{alone.key}.json"])
+    loaded = load_records(
+        [tmp_path / "store", tmp_path / "plain", tmp_path / "alone" / f"{alone.key}.json"]
+    )
     assert loaded.records == [in_store, in_folder, alone]
     assert loaded.problems == []
 
@@ -50,7 +52,10 @@ def test_a_folder_that_does_not_exist_is_an_input_error(tmp_path):
 
 
 def test_case_frame_has_one_row_per_case_with_the_recorded_values():
-    records = [make_record("emitdiff", fold=1, seed=3, rows={"a": 0.8, "b": 0.6}), make_record(error="stopped")]
+    records = [
+        make_record("emitdiff", fold=1, seed=3, rows={"a": 0.8, "b": 0.6}),
+        make_record(error="stopped"),
+    ]
     frame = case_frame(records)
     assert frame[["case", "fold", "seed", "dice", "hd95_max"]].to_dict("records") == [
         {"case": "a", "fold": 1, "seed": 3, "dice": 0.8, "hd95_max": records[0].cases[0].hd95_max},
@@ -63,8 +68,16 @@ def test_case_frame_has_one_row_per_case_with_the_recorded_values():
 def test_run_frame_splits_the_seconds_by_kind_of_stage():
     frame = run_frame([make_record("emitdiff"), make_record("none", error="out of memory")])
     done, failed = frame.to_dict("records")
-    assert (done["seconds"], done["generator_seconds"], done["segmenter_seconds"]) == (61.0, 40.0, 20.0)
-    assert (done["commit"], done["machine"], done["optimiser_steps"]) == ("a" * 40, "test machine, 2 cores", 240)
+    assert (done["seconds"], done["generator_seconds"], done["segmenter_seconds"]) == (
+        61.0,
+        40.0,
+        20.0,
+    )
+    assert (done["commit"], done["machine"], done["optimiser_steps"]) == (
+        "a" * 40,
+        "test machine, 2 cores",
+        240,
+    )
     assert (failed["status"], failed["error"], failed["cases"]) == ("failed", "out of memory", 0)
 
 
@@ -78,7 +91,9 @@ def test_a_small_record_reads_like_the_whole_one(tmp_path):
     write(make_record(error="stopped"), tmp_path)
     whole, small = (load_records([tmp_path], small=small).records for small in (False, True))
     for one, other in zip(whole, small, strict=True):
-        assert [tuple(row.model_dump().values()) for row in one.cases] == [tuple(row) for row in other.cases]
+        assert [tuple(row.model_dump().values()) for row in one.cases] == [
+            tuple(row) for row in other.cases
+        ]
         assert [type(row.truth_voxels) for row in other.cases] == [int] * len(one.cases)
         rest = {"cases": (), "stages": ()}
         assert one.model_copy(update=rest) == other.model_copy(update=rest)
@@ -89,7 +104,10 @@ def test_a_small_record_reads_like_the_whole_one(tmp_path):
     scored = next(record for record in small if record.cases)
     again = next(record for record in load_records([tmp_path], small=True).records if record.cases)
     assert scored.cases == again.cases
-    others = [row.model_copy(update={"dice": 0.1}) for row in next(one for one in whole if one.cases).cases]
+    others = [
+        row.model_copy(update={"dice": 0.1})
+        for row in next(one for one in whole if one.cases).cases
+    ]
     assert scored.cases != CaseTable(others, Pool())
 
 

@@ -1,4 +1,5 @@
-"""Case values with known variance components, and whether the true mean is found. Nothing here was ever measured."""
+"""Case values with known variance components, and whether the true mean is found. Nothing here was
+ever measured."""
 
 import numpy as np
 
@@ -23,4 +24,6 @@ def cells_of(values, folds=FOLDS):
     """Cells of an array (methods, seeds, cases); methods are called a, b, c..."""
     methods, seeds, cases = values.shape
     labels = tuple(chr(ord("a") + number) for number in range(methods))
-    return Cells(labels, tuple(range(seeds)), tuple(f"case {n}" for n in range(cases)), folds, values)
+    return Cells(
+        labels, tuple(range(seeds)), tuple(f"case {n}" for n in range(cases)), folds, values
+    )

@@ -7,14 +7,24 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import ttost_paired
 
-from reports.statistics.paired import ALPHA, POWER, equivalence, holm, signed_rank, smallest_detectable, spread_ratio
+from reports.statistics.paired import (
+    ALPHA,
+    POWER,
+    equivalence,
+    holm,
+    signed_rank,
+    smallest_detectable,
+    spread_ratio,
+)
 
 REPETITIONS = 2_000
 
 
 def rejections(test, draw):
     """Share of simulated samples whose p is below 0.05."""
-    return np.mean([test(*draw(np.random.default_rng([11, number]))) < 0.05 for number in range(REPETITIONS)])
+    return np.mean(
+        [test(*draw(np.random.default_rng([11, number]))) < 0.05 for number in range(REPETITIONS)]
+    )
 
 
 def test_signed_rank_keeps_its_level_and_finds_a_shift():
@@ -30,7 +40,9 @@ def test_signed_rank_of_small_samples_is_exact():
 
 
 def test_holm_by_hand_and_against_statsmodels():
-    np.testing.assert_allclose(holm(np.array([0.01, np.nan, 0.04, 0.03])), [0.03, np.nan, 0.06, 0.06])
+    np.testing.assert_allclose(
+        holm(np.array([0.01, np.nan, 0.04, 0.03])), [0.03, np.nan, 0.06, 0.06]
+    )
     p_values = np.random.default_rng(0).uniform(size=40) ** 3
     np.testing.assert_allclose(holm(p_values), multipletests(p_values, method="holm")[1])
 
@@ -40,7 +52,10 @@ def test_holm_holds_the_error_of_a_whole_table():
     for number in range(400):
         rng = np.random.default_rng([5, number])
         base = rng.normal(0, 0.02, 24)
-        wrong += holm(np.array([signed_rank(rng.normal(0, 0.03, 24) - base) for _ in range(9)])).min() < 0.05
+        wrong += (
+            holm(np.array([signed_rank(rng.normal(0, 0.03, 24) - base) for _ in range(9)])).min()
+            < 0.05
+        )
     assert wrong / 400 <= 0.07
 
 
@@ -49,8 +64,10 @@ def test_equivalence_is_the_two_one_sided_tests():
     a, b = rng.normal(0.8, 0.05, (2, 30))
     assert equivalence(a - b, 0.02) == pytest.approx(ttost_paired(a, b, -0.02, 0.02)[0])
     differences = a - b
-    by_hand = [stats.ttest_1samp(differences, edge, alternative=side).pvalue
-               for edge, side in ((-0.02, "greater"), (0.02, "less"))]  # fmt: skip
+    by_hand = [
+        stats.ttest_1samp(differences, edge, alternative=side).pvalue
+        for edge, side in ((-0.02, "greater"), (0.02, "less"))
+    ]
     assert equivalence(differences, 0.02) == pytest.approx(max(by_hand))
 
 
@@ -64,9 +81,13 @@ def test_equivalence_keeps_its_level_at_the_margin_and_finds_equal_methods():
 def test_spread_ratio_keeps_its_level_and_finds_a_smaller_spread():
     def pair(rng, factor):
         shared = rng.normal(0, 0.08, 32)
-        return 0.8 + factor * (shared + rng.normal(0, 0.03, 32)), 0.8 + shared + rng.normal(0, 0.03, 32)
+        return 0.8 + factor * (shared + rng.normal(0, 0.03, 32)), 0.8 + shared + rng.normal(
+            0, 0.03, 32
+        )
 
-    assert 0.03 <= rejections(lambda a, b: spread_ratio(a, b)[1], lambda rng: pair(rng, 1.0)) <= 0.07
+    assert (
+        0.03 <= rejections(lambda a, b: spread_ratio(a, b)[1], lambda rng: pair(rng, 1.0)) <= 0.07
+    )
     assert rejections(lambda a, b: spread_ratio(a, b)[1], lambda rng: pair(rng, 0.6)) > 0.95
     a, b = pair(np.random.default_rng(0), 0.5)
     assert spread_ratio(a, b)[0] == pytest.approx(a.std() / b.std())
@@ -77,7 +98,9 @@ def test_the_smallest_detectable_difference_is_found_with_the_stated_power():
     sd, n = 0.04, 32
     delta = smallest_detectable(sd / np.sqrt(n), n)
     assert delta == pytest.approx(0.0205, abs=0.0005)
-    found = rejections(lambda x: stats.ttest_1samp(x, 0).pvalue, lambda rng: (rng.normal(delta, sd, n),))
+    found = rejections(
+        lambda x: stats.ttest_1samp(x, 0).pvalue, lambda rng: (rng.normal(delta, sd, n),)
+    )
     assert found == pytest.approx(0.8, abs=0.03)
     assert np.isnan(smallest_detectable(0.01, 1))
 

@@ -17,7 +17,9 @@ def coverage(seeds, **components):
     for repetition in range(REPETITIONS):
         rng = np.random.default_rng([7, repetition])
         base = rng.normal(0.8, 0.1, (1, len(FOLDS)))
-        values = np.stack([np.repeat(base, seeds, 0), base + simulated(rng, seeds, mean=0.05, **components)])
+        values = np.stack(
+            [np.repeat(base, seeds, 0), base + simulated(rng, seeds, mean=0.05, **components)]
+        )
         found = Bootstrap(cells_of(values), seed=repetition, resamples=400).interval("b", "a")
         hits += found.low <= 0.05 <= found.high
     return hits / REPETITIONS
@@ -68,7 +70,9 @@ def test_methods_with_other_seeds_are_drawn_apart():
 
 
 def test_the_same_seed_gives_the_same_interval_and_another_almost_the_same():
-    cells = cells_of(np.stack([simulated(np.random.default_rng(k), training=0.01) for k in range(2)]))
+    cells = cells_of(
+        np.stack([simulated(np.random.default_rng(k), training=0.01) for k in range(2)])
+    )
     first, again, other = (Bootstrap(cells, seed=seed).interval("a", "b") for seed in (0, 0, 1))
     assert first == again
     assert other != first
@@ -94,10 +98,20 @@ def test_too_few_cases_have_no_interval():
 
 def test_cells_are_filled_from_rows_by_method_seed_fold_and_case():
     rows = pd.DataFrame(
-        [("x", 0, 3, "p", 0.1), ("x", 1, 3, "p", 0.2), ("y", 0, 4, "p", 0.3), ("z", 0, 3, "q", 0.9)],
+        [
+            ("x", 0, 3, "p", 0.1),
+            ("x", 1, 3, "p", 0.2),
+            ("y", 0, 4, "p", 0.3),
+            ("z", 0, 3, "q", 0.9),
+        ],
         columns=["method", "fold", "seed", "case", "dice"],
     )
     cells = Cells.of(rows, "dice", ["y", "x"])
-    assert (cells.labels, cells.seeds, cells.cases, list(cells.folds)) == (("y", "x"), (3, 4), ("p", "p"), [0, 1])
+    assert (cells.labels, cells.seeds, cells.cases, list(cells.folds)) == (
+        ("y", "x"),
+        (3, 4),
+        ("p", "p"),
+        [0, 1],
+    )
     np.testing.assert_array_equal(cells.of_method("x"), [[0.1, 0.2], [np.nan, np.nan]])
     np.testing.assert_allclose(cells.differences("x", "y"), [-0.2])

@@ -23,7 +23,8 @@ def test_two_methods_share_a_letter_exactly_if_they_are_not_told_apart(seed):
     p_values, order = symmetric(rng, count), rng.permutation(count)
     groups = tie_groups(p_values < 0.05, order)
     shown = letters(groups, count)
-    assert not any(set(a) < set(b) for a in groups for b in groups)  # compact: no group inside another
+    # compact: no group inside another
+    assert not any(set(a) < set(b) for a in groups for b in groups)
     reference = scikit_posthocs.compact_letter_display(p_values)
     for a in range(count):
         for b in range(a):
@@ -51,11 +52,15 @@ def test_methods_that_are_equal_are_rarely_told_apart():
 def test_rank_shares_add_up_and_follow_the_truth():
     rng = np.random.default_rng(0)
     clear = np.stack([simulated(rng, mean=mean) for mean in (0.5, 0.9, 0.7)])
-    np.testing.assert_allclose(rank_shares(Bootstrap(cells_of(clear))), [[0, 0, 1], [1, 0, 0], [0, 1, 0]])
+    np.testing.assert_allclose(
+        rank_shares(Bootstrap(cells_of(clear))), [[0, 0, 1], [1, 0, 0], [0, 1, 0]]
+    )
     one = simulated(rng)
     equal = rank_shares(Bootstrap(cells_of(np.stack([one, one, one - 1]))))
     np.testing.assert_allclose(equal, [[0.5, 0.5, 0], [0.5, 0.5, 0], [0, 0, 1]])
-    close = rank_shares(Bootstrap(cells_of(np.stack([simulated(rng, mean=0.003 * k) for k in range(4)]))))
+    close = rank_shares(
+        Bootstrap(cells_of(np.stack([simulated(rng, mean=0.003 * k) for k in range(4)])))
+    )
     np.testing.assert_allclose(close.sum(0), 1)
     np.testing.assert_allclose(close.sum(1), 1)
     assert 0.02 < close.max() < 0.98
@@ -73,11 +78,16 @@ def test_equal_methods_come_first_equally_often():
 def test_mean_ranks_and_friedman_against_scipy():
     values = np.random.default_rng(1).normal(0, 1, (4, 15)) + np.arange(4)[:, None] / 3
     holed = np.concatenate([values, [[0.1], [np.nan], [0.2], [0.3]]], axis=1)
-    np.testing.assert_allclose(mean_ranks(holed), np.mean([stats.rankdata(-column) for column in values.T], axis=0))
+    np.testing.assert_allclose(
+        mean_ranks(holed), np.mean([stats.rankdata(-column) for column in values.T], axis=0)
+    )
     assert friedman(holed) == pytest.approx(stats.friedmanchisquare(*values).pvalue)
     assert np.isnan(friedman(values[:2])) and friedman(np.ones((3, 5))) == 1.0
 
 
 def test_friedman_keeps_its_level():
-    wrong = [friedman(np.random.default_rng([2, k]).normal(0, 1, (6, len(FOLDS)))) < 0.05 for k in range(800)]
+    wrong = [
+        friedman(np.random.default_rng([2, k]).normal(0, 1, (6, len(FOLDS)))) < 0.05
+        for k in range(800)
+    ]
     assert 0.03 <= np.mean(wrong) <= 0.07

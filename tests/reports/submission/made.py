@@ -1,6 +1,8 @@
-"""A tiny store of real form for the tests of submissions: breast phantoms of 64 px, true masks shifted by a pixel.
+"""A tiny store of real form for the tests of submissions: breast phantoms of 64 px, true masks
+shifted by a pixel.
 
-Settings, splits, stage keys, masks and rows are those of the program's own code; only the training is left out.
+Settings, splits, stage keys, masks and rows are those of the program's own code; only the training
+is left out.
 """
 
 from functools import cache
@@ -26,7 +28,13 @@ SETS = ("phantom_cases=6", "n_folds=2", "epochs=1", "ratio=1", "patch_size=16")
 
 def asked(method: str, fold: int = 0, seed: int = 0, sets: tuple[str, ...] = ()) -> Request:
     return Request(
-        dataset="breast", method=method, source="phantom", architecture="unet", folds=(fold,), seeds=(seed,), sets=SETS + sets
+        dataset="breast",
+        method=method,
+        source="phantom",
+        architecture="unet",
+        folds=(fold,),
+        seeds=(seed,),
+        sets=SETS + sets,
     )
 
 
@@ -47,16 +55,28 @@ def write_run(store: Store, spec: RunSpec) -> Record:
     for number, case_id in enumerate(plan.split.test):
         case = source.load(case_id)
         masks.append(np.roll(case.mask, 1 + spec.seed, axis=1 + number % 2))
-        rows.append(score_case(
-            case_id, masks[-1], [0], case.mask, case.spacing, case.spacing_unit, empty_mask=spec.protocol.empty_mask,
-            resize_z=False, nsd_tolerance=spec.preset.nsd_tolerance,
-        ))  # fmt: skip
+        rows.append(
+            score_case(
+                case_id,
+                masks[-1],
+                [0],
+                case.mask,
+                case.spacing,
+                case.spacing_unit,
+                empty_mask=spec.protocol.empty_mask,
+                resize_z=False,
+                nsd_tolerance=spec.preset.nsd_tolerance,
+            )
+        )
 
     def work(folder: Path) -> dict:
         (folder / "predictions").mkdir()
         for number, mask in enumerate(masks):
             np.save(folder / "predictions" / f"{number}.npy", np.packbits(mask))
-        index = [{"case": case, "z": [0], "shape": list(mask.shape)} for case, mask in zip(plan.split.test, masks, strict=True)]
+        index = [
+            {"case": case, "z": [0], "shape": list(mask.shape)}
+            for case, mask in zip(plan.split.test, masks, strict=True)
+        ]
         write_json(folder / "index.json", index)
         return {"version": 1, "spec": {}, "inputs": {}, "results": {}, "cost": {}, "provenance": {}}
 
@@ -66,32 +86,52 @@ def write_run(store: Store, spec: RunSpec) -> Record:
     generator = plan.last("fit-generator")
     presented = {"real": 40, "synthetic": 40 * (generator is not None)}
     record = Record(
-        key=spec.key, status="done", spec=spec, cases=tuple(CaseRow.model_validate(row) for row in rows),
+        key=spec.key,
+        status="done",
+        spec=spec,
+        cases=tuple(CaseRow.model_validate(row) for row in rows),
         split=Split(
-            hash=plan.split.hash, train=plan.split.train, validation=plan.split.validation, test=plan.split.test,
+            hash=plan.split.hash,
+            train=plan.split.train,
+            validation=plan.split.validation,
+            test=plan.split.test,
             generator=tuple(generator.spec["cases"]) if generator else (),
         ),
-        budget=Budget(optimiser_steps=5, real_presentations=40, synthetic_presentations=presented["synthetic"]),
+        budget=Budget(
+            optimiser_steps=5, real_presentations=40, synthetic_presentations=presented["synthetic"]
+        ),
         seeds={
-            "split": spec.preset.split_seed, "generator": named_seed(spec.seed, "generator"),
-            "weights": named_seed(spec.seed, "segmenter", "weights"), "order": named_seed(spec.seed, "segmenter", "order"),
+            "split": spec.preset.split_seed,
+            "generator": named_seed(spec.seed, "generator"),
+            "weights": named_seed(spec.seed, "segmenter", "weights"),
+            "order": named_seed(spec.seed, "segmenter", "order"),
             "step": named_seed(spec.seed, "segmenter", "step"),
         },
         stages=tuple(
             StageCost(
-                stage=node.stage, key=node.key, version=node.version, seconds=1.0, peak_memory_mb=100.0, machine="a machine",
-                results={"steps": 5, "presented": presented} if node.stage == "fit-segmenter" else {},
+                stage=node.stage,
+                key=node.key,
+                version=node.version,
+                seconds=1.0,
+                peak_memory_mb=100.0,
+                machine="a machine",
+                results={"steps": 5, "presented": presented}
+                if node.stage == "fit-segmenter"
+                else {},
             )
             for node in plan.nodes
         ),
-        notes=("Opened /home/somebody/data/Dataset_BUSI_with_GT for this.",), substitutions=substitutions(spec),
+        notes=("Opened /home/somebody/data/Dataset_BUSI_with_GT for this.",),
+        substitutions=substitutions(spec),
         provenance={"git": {"commit": "a" * 40, "dirty": False}, "python": "3.11"},
-    )  # fmt: skip
+    )
     store.write_record(record)
     return record
 
 
-def tiny_store(folder: Path, methods: tuple[str, ...] = ("none", "emitdiff"), folds: tuple[int, ...] = (0, 1)) -> Store:
+def tiny_store(
+    folder: Path, methods: tuple[str, ...] = ("none", "emitdiff"), folds: tuple[int, ...] = (0, 1)
+) -> Store:
     """Runs of these methods and folds."""
     store = Store(folder)
     for method in methods:

@@ -1,7 +1,9 @@
-"""Seeded mutations of a valid submission, for the fuzz test: of its bytes, its zip, its JSON and its masks.
+"""Seeded mutations of a valid submission, for the fuzz test: of its bytes, its zip, its JSON and
+its masks.
 
-Those of JSON and masks are signed again (sha256, averages, and half of the time the key), as somebody would do who knows
-the format, so that they get past the checksums to the checks behind them.
+Those of JSON and masks are signed again (sha256, averages, and half of the time the key), as
+somebody would do who knows the format, so that they get past the checksums to the checks behind
+them.
 """
 
 import contextlib
@@ -24,20 +26,76 @@ from reports.submission.manifest import averages, sha256
 
 Entries = dict[str, bytes]
 DEEP = "nested"  # stands for a list in a list in a list
-SHAPES = ([1, 2**31, 2**31], [0, 64, 64], [-1, 64, 64], [1, 64, 65], [64, 64, 1], [1, 64], [1, 128, 32])
+SHAPES = (
+    [1, 2**31, 2**31],
+    [0, 64, 64],
+    [-1, 64, 64],
+    [1, 64, 65],
+    [64, 64, 1],
+    [1, 64],
+    [1, 128, 32],
+)
 NAMES = (
-    "../evil.json", "../../records/x.json", "/tmp/evil.json", "C:\\evil.json", "records\\..\\..\\evil", "records/../../e.json",
-    "evil.py", "evil.pkl", "records/evil.exe", "<script>alert(1)</script>.json", "records/" + "a" * 64 + ".json",
-    "masks/" + "b" * 64 + "/0.npy", "a/" * 40 + "x", "\u202egnp.json", "records/", "con:evil", "x" * 3000,
-)  # fmt: skip
+    "../evil.json",
+    "../../records/x.json",
+    "/tmp/evil.json",
+    "C:\\evil.json",
+    "records\\..\\..\\evil",
+    "records/../../e.json",
+    "evil.py",
+    "evil.pkl",
+    "records/evil.exe",
+    "<script>alert(1)</script>.json",
+    "records/" + "a" * 64 + ".json",
+    "masks/" + "b" * 64 + "/0.npy",
+    "a/" * 40 + "x",
+    "\u202egnp.json",
+    "records/",
+    "con:evil",
+    "x" * 3000,
+)
 TEXTS = (
-    "../../evil", "/etc/passwd", "<script>window.hacked=1</script>", "javascript:alert(1)", "\x00", "\ud800", "a" * 5000, "",
-    "=cmd|' /C calc'!A0", "NaN", "{{ 7 * 7 }}", "[/red]", "none", "done", "a\nb", "0", "\u202e",
-)  # fmt: skip
+    "../../evil",
+    "/etc/passwd",
+    "<script>window.hacked=1</script>",
+    "javascript:alert(1)",
+    "\x00",
+    "\ud800",
+    "a" * 5000,
+    "",
+    "=cmd|' /C calc'!A0",
+    "NaN",
+    "{{ 7 * 7 }}",
+    "[/red]",
+    "none",
+    "done",
+    "a\nb",
+    "0",
+    "\u202e",
+)
 NUMBERS = (
-    float("nan"), float("inf"), -float("inf"), -1, -0.5, 0, 1, 1.0, 0.5, 2, 1e300, 1e15, 1e16, 10**18, 10**30, 10**400, 5e-324,
-    True, 2**63, 2**64, 3.7,
-)  # fmt: skip
+    float("nan"),
+    float("inf"),
+    -float("inf"),
+    -1,
+    -0.5,
+    0,
+    1,
+    1.0,
+    0.5,
+    2,
+    1e300,
+    1e15,
+    1e16,
+    10**18,
+    10**30,
+    10**400,
+    5e-324,
+    True,
+    2**63,
+    2**64,
+    3.7,
+)
 
 
 def entries_of(data: bytes) -> Entries:
@@ -45,7 +103,10 @@ def entries_of(data: bytes) -> Entries:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-def zipped(entries: Iterator[tuple[str, bytes]], change: Callable[[zipfile.ZipInfo], None] = lambda info: None) -> bytes:
+def zipped(
+    entries: Iterator[tuple[str, bytes]],
+    change: Callable[[zipfile.ZipInfo], None] = lambda info: None,
+) -> bytes:
     """A zip as `submit` writes it, but for what `change` does to its headers."""
     stream = io.BytesIO()
     with warnings.catch_warnings(), zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -53,7 +114,11 @@ def zipped(entries: Iterator[tuple[str, bytes]], change: Callable[[zipfile.ZipIn
         for name, data in entries:
             info = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
             info.filename = name  # as it is, whatever the system's separator
-            info.compress_type, info.create_system, info.external_attr = zipfile.ZIP_DEFLATED, 3, 0o100644 << 16
+            info.compress_type, info.create_system, info.external_attr = (
+                zipfile.ZIP_DEFLATED,
+                3,
+                0o100644 << 16,
+            )
             change(info)
             archive.writestr(info, data, compresslevel=9)
     return stream.getvalue()
@@ -97,7 +162,12 @@ def of_zip(valid: bytes, rng: random.Random) -> bytes:
     if kind == 0:
         return zipped([*entries, (rng.choice(NAMES), data)])
     if kind == 1:
-        return zipped([(rng.choice(NAMES) if n == chosen else old, held) for n, (old, held) in enumerate(entries)])
+        return zipped(
+            [
+                (rng.choice(NAMES) if n == chosen else old, held)
+                for n, (old, held) in enumerate(entries)
+            ]
+        )
     if kind == 2:
         return zipped([*entries, (name, rng.choice((data, b"{}")))])
     if kind == 3:
@@ -107,22 +177,45 @@ def of_zip(valid: bytes, rng: random.Random) -> bytes:
     if kind == 5:
         return flag(external_attr=rng.choice((0o120777, 0o40755, 0o100755, 0o060644)) << 16)
     if kind == 6:
-        return flag(compress_type=rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)))
+        return flag(
+            compress_type=rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA))
+        )
     if kind == 7:
-        return flag(**rng.choice(({"comment": b"x"}, {"extra": b"\x01\x00\x02\x00ab"}, {"date_time": (2020, 1, 1, 0, 0, 0)})))
+        return flag(
+            **rng.choice(
+                (
+                    {"comment": b"x"},
+                    {"extra": b"\x01\x00\x02\x00ab"},
+                    {"date_time": (2020, 1, 1, 0, 0, 0)},
+                )
+            )
+        )
     if kind == 8:  # sizes in the directory that are not those of the data
         raw = bytearray(valid)
         place = raw.rindex(b"PK\x01\x02", 0, rng.randrange(raw.index(b"PK\x01\x02") + 4, len(raw)))
         at = place + rng.choice((8, 10, 16, 20, 24, 28, 42))
-        raw[at : at + 4] = rng.choice((b"\xff\xff\xff\x7f", b"\0\0\0\0", rng.randbytes(4), b"\x01\x00\x00\x00"))
+        raw[at : at + 4] = rng.choice(
+            (b"\xff\xff\xff\x7f", b"\0\0\0\0", rng.randbytes(4), b"\x01\x00\x00\x00")
+        )
         return bytes(raw)
-    if kind == 9:  # a bomb: a megabyte of zeros in a kilobyte, announced as itself or as another entry
-        return zipped([(old, bytes(5 << 20) if n == chosen else held) for n, (old, held) in enumerate(entries)])
+    # a bomb: a megabyte of zeros in a kilobyte, announced as itself or as another entry
+    if kind == 9:
+        return zipped(
+            [
+                (old, bytes(5 << 20) if n == chosen else held)
+                for n, (old, held) in enumerate(entries)
+            ]
+        )
     if kind == 10:
         raw = bytearray(valid)
         raw[-22 + rng.randrange(4, 22)] ^= 1 << rng.randrange(8)
         return bytes(raw)
-    return zipped([(old, rng.randbytes(200) if n == chosen else held) for n, (old, held) in enumerate(entries)])
+    return zipped(
+        [
+            (old, rng.randbytes(200) if n == chosen else held)
+            for n, (old, held) in enumerate(entries)
+        ]
+    )
 
 
 def of_record(valid: bytes, rng: random.Random) -> bytes:
@@ -160,17 +253,35 @@ def of_masks(valid: bytes, rng: random.Random) -> bytes:
     elif kind == 3:
         entries[name] = saved(np.array([array, {"a": 1}], dtype=object))
     elif kind == 4:
-        entries[name] = saved(rng.choice((array.astype(np.float64), array.reshape(2, -1), array[:-1], array[::-1], array * 0)))
+        entries[name] = saved(
+            rng.choice(
+                (array.astype(np.float64), array.reshape(2, -1), array[:-1], array[::-1], array * 0)
+            )
+        )
     elif kind == 5:
         entry["shape"] = rng.choice(
-            ([1, 2**31, 2**31], [0, 64, 64], [-1, 64, 64], [1, 64, 65], [64, 64, 1], [1, 64], [1, 128, 32])
+            (
+                [1, 2**31, 2**31],
+                [0, 64, 64],
+                [-1, 64, 64],
+                [1, 64, 65],
+                [64, 64, 1],
+                [1, 64],
+                [1, 128, 32],
+            )
         )
     elif kind == 6:
-        shape = rng.choice((b"(10**9,)", b"(512,512)", b"(9999999999,)", b"__import__('os').getcwd()", b"()"))
+        shape = rng.choice(
+            (b"(10**9,)", b"(512,512)", b"(9999999999,)", b"__import__('os').getcwd()", b"()")
+        )
         text = b"{'descr': '|u1', 'fortran_order': False, 'shape': " + shape + b", }"
-        entries[name] = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + array.tobytes()
+        entries[name] = (
+            b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + array.tobytes()
+        )
     elif kind == 7:
-        entries[name] = rng.choice((b"", b"\x93NUMPY", entries[name] + b"\0", entries[name][:-1], b"\x80\x04N."))
+        entries[name] = rng.choice(
+            (b"", b"\x93NUMPY", entries[name] + b"\0", entries[name][:-1], b"\x80\x04N.")
+        )
     elif kind == 8:
         entry["place"] = rng.choice((7, -1, 10**6, "0", 1.5))
     else:
@@ -182,7 +293,8 @@ def of_masks(valid: bytes, rng: random.Random) -> bytes:
 
 
 def signed(entries: Entries, name: str, record: Any, rekey: bool = False) -> bytes:
-    """The submission with this record in place of another, with sha256, averages and (`rekey`) key made to fit."""
+    """The submission with this record in place of another, with sha256, averages and (`rekey`) key
+    made to fit."""
     manifest = json.loads(entries["manifest.json"])
     (entry,) = [entry for entry in manifest["records"] if f"records/{entry['key']}.json" == name]
     old = entry["key"]
@@ -192,7 +304,8 @@ def signed(entries: Entries, name: str, record: Any, rekey: bool = False) -> byt
         except (ValueError, KeyError, TypeError, RecursionError):
             rekey = False
     data = dumped(record)
-    with contextlib.suppress(ValueError, ArithmeticError, RecursionError):  # what no record can be has no averages
+    # what no record can be has no averages
+    with contextlib.suppress(ValueError, ArithmeticError, RecursionError):
         entry["averages"] = averages(Record.model_validate(json.loads(data))).model_dump()
     entry["sha256"] = sha256(data)
     entry["key"] = record["key"] if rekey else old
@@ -206,12 +319,15 @@ def signed(entries: Entries, name: str, record: Any, rekey: bool = False) -> byt
 
 
 def dumped(value: Any) -> bytes:
-    """Canonical where that is possible; else as Python spells it (NaN). 'DEEP n' becomes a list of n lists."""
+    """Canonical where that is possible; else as Python spells it (NaN). 'DEEP n' becomes a list of
+    n lists."""
     try:
         text = canonical(value)
     except ValueError:
         text = json.dumps(value, sort_keys=True, separators=(",", ":"))
-    return re.sub(rf'"{DEEP} (\d+)"', lambda found: "[" * int(found[1]) + "]" * int(found[1]), text).encode()
+    return re.sub(
+        rf'"{DEEP} (\d+)"', lambda found: "[" * int(found[1]) + "]" * int(found[1]), text
+    ).encode()
 
 
 def saved(array: np.ndarray) -> bytes:
@@ -240,7 +356,9 @@ def _edit_rows(record: dict, rng: random.Random) -> None:
         old, row["case"] = row["case"], new
         _also_in_the_split(record, rng, lambda test: test.__setitem__(test.index(old), new))
     else:
-        row[rng.choice(("missed", "empty_truth", "unit", "truth_voxels", "prediction_voxels"))] = rng.choice((True, "px", 7, 0))
+        row[rng.choice(("missed", "empty_truth", "unit", "truth_voxels", "prediction_voxels"))] = (
+            rng.choice((True, "px", 7, 0))
+        )
 
 
 def _also_in_the_split(record: dict, rng: random.Random, change: Callable[[list], None]) -> None:

@@ -14,10 +14,18 @@ from tests.reports.submission.made import check, tiny_store
 
 @pytest.fixture(scope="module")
 def edited(tmp_path_factory):
-    """edited(change) -> the check of a submission of `emitdiff` with this change in its record, signed again."""
+    """edited(change) -> the check of a submission of `emitdiff` with this change in its record,
+    signed again."""
     folder = tmp_path_factory.mktemp("content")
     store, library = tiny_store(folder / "s", ("emitdiff",), (0,)), Library()
-    pack(load_records([store.root]).records, store, folder / "a.zip", owner="", note="", with_masks=False)
+    pack(
+        load_records([store.root]).records,
+        store,
+        folder / "a.zip",
+        owner="",
+        note="",
+        with_masks=False,
+    )
     entries = mutations.entries_of((folder / "a.zip").read_bytes())
     (name,) = [name for name in entries if name.startswith("records/")]
 
@@ -45,38 +53,137 @@ def put(*path, to):
         (put("status", to="failed"), False, "records", "it is of a failed run"),
         (put("schema_version", to=2), False, "records", "it has record schema 2"),
         (put("cases", to=[]), False, "records", "it lacks its split, its budget or its case rows"),
-        (put("budget", to=None), False, "records", "it lacks its split, its budget or its case rows"),
-        (put("budget", "optimiser_steps", to=6), False, "records", "its budget is not what its stage fit-segmenter counted"),
+        (
+            put("budget", to=None),
+            False,
+            "records",
+            "it lacks its split, its budget or its case rows",
+        ),
+        (
+            put("budget", "optimiser_steps", to=6),
+            False,
+            "records",
+            "its budget is not what its stage fit-segmenter counted",
+        ),
         (put("seeds", "order", to=1), False, "records", "its seeds are not those that follow"),
-        (put("substitutions", 0, "why", to="x"), False, "records", "its list of substitutions is not the one"),
-        (put("stages", 0, "seconds", to=-1.0), False, "records", "its stage prepare cost less than nothing"),
-        (put("stages", 0, "version", to=99), False, "records", "its stage prepare has a key or a version that none has"),
-        (put("stages", 0, "stage", to="cook"), False, "records", "it lists a stage 'cook', which there is not"),
-        (lambda record: record["stages"].pop(2), False, "records", "it lists 0 stages synthesize where its method needs 1"),
+        (
+            put("substitutions", 0, "why", to="x"),
+            False,
+            "records",
+            "its list of substitutions is not the one",
+        ),
+        (
+            put("stages", 0, "seconds", to=-1.0),
+            False,
+            "records",
+            "its stage prepare cost less than nothing",
+        ),
+        (
+            put("stages", 0, "version", to=99),
+            False,
+            "records",
+            "its stage prepare has a key or a version that none has",
+        ),
+        (
+            put("stages", 0, "stage", to="cook"),
+            False,
+            "records",
+            "it lists a stage 'cook', which there is not",
+        ),
+        (
+            lambda record: record["stages"].pop(2),
+            False,
+            "records",
+            "it lists 0 stages synthesize where its method needs 1",
+        ),
         (put("cases", 0, "unit", to="voxel"), False, "records", "its distances are in voxel"),
-        (put("repeats", to=[{"machine": "m", "deterministic": True, "dice": [0.5]}]), False, "records", "one of its repeats"),
+        (
+            put("repeats", to=[{"machine": "m", "deterministic": True, "dice": [0.5]}]),
+            False,
+            "records",
+            "one of its repeats",
+        ),
         (put("spec", "fold", to=2), True, "records", "fold 2 of 2 folds"),
         (put("spec", "preset", "n_folds", to=10**9), True, "records", "fold 0 of 1000000000 folds"),
         (put("spec", "method", "ratio", to=10**6), True, "records", "at most 1000 are read"),
-        (put("spec", "method", "alpha", to=None), True, "records", "its method has settings that such a method does not have"),
-        (put("spec", "method", "patch_size", to=17), True, "records", "its method cannot be: --patch-size 17"),
-        (put("spec", "architecture", to="a b"), True, "records", "its architecture has the name 'a b', which none has"),
+        (
+            put("spec", "method", "alpha", to=None),
+            True,
+            "records",
+            "its method has settings that such a method does not have",
+        ),
+        (
+            put("spec", "method", "patch_size", to=17),
+            True,
+            "records",
+            "its method cannot be: --patch-size 17",
+        ),
+        (
+            put("spec", "architecture", to="a b"),
+            True,
+            "records",
+            "its architecture has the name 'a b', which none has",
+        ),
         (put("spec", "seed", to=3), False, "records", "the key is not the sha256 of the spec"),
-        (put("spec", "preset", "phantom_cases", to=10**9), True, "split", "there are at most 2000|at most 2000"),
-        (put("split", "hash", to="0" * 64), False, "split", "the split's hash is not that of its cases"),
-        (lambda record: record["split"]["generator"].pop(), False, "leaks", "generator_cases=fit means 2 others"),
-        (put("split", "generator", 0, to="phantom_99"), False, "leaks", "the generator was trained on other cases"),
-        (put("spec", "preset", "epochs", to=7), True, "stages", "its stage fit-segmenter is not the one"),
-        (put("spec", "method", "generator", "steps", to=7), True, "stages", "its stage fit-generator is not the one"),
-        (put("spec", "method", "generator", "stepz", to=7), True, "stages", "has settings that none can have"),
-        (put("stages", 1, "key", to="0" * 64), False, "stages", "its stage fit-generator is not the one"),
+        (
+            put("spec", "preset", "phantom_cases", to=10**9),
+            True,
+            "split",
+            "there are at most 2000|at most 2000",
+        ),
+        (
+            put("split", "hash", to="0" * 64),
+            False,
+            "split",
+            "the split's hash is not that of its cases",
+        ),
+        (
+            lambda record: record["split"]["generator"].pop(),
+            False,
+            "leaks",
+            "generator_cases=fit means 2 others",
+        ),
+        (
+            put("split", "generator", 0, to="phantom_99"),
+            False,
+            "leaks",
+            "the generator was trained on other cases",
+        ),
+        (
+            put("spec", "preset", "epochs", to=7),
+            True,
+            "stages",
+            "its stage fit-segmenter is not the one",
+        ),
+        (
+            put("spec", "method", "generator", "steps", to=7),
+            True,
+            "stages",
+            "its stage fit-generator is not the one",
+        ),
+        (
+            put("spec", "method", "generator", "stepz", to=7),
+            True,
+            "stages",
+            "has settings that none can have",
+        ),
+        (
+            put("stages", 1, "key", to="0" * 64),
+            False,
+            "stages",
+            "its stage fit-generator is not the one",
+        ),
         (put("stages", 2, "version", to=1), False, "stages", "its stage synthesize is not the one"),
         (put("cases", 0, "hd95", to=1e6), False, "values", "a distance is above 100000 mm"),
     ],
-)  # fmt: skip
+)
 def test_contradictions_are_named(edited, change, rekey, where, says):
     checked = edited(change, rekey)
-    told = [finding.text for finding in checked.findings if finding.check == where and finding.state == "refused"]
+    told = [
+        finding.text
+        for finding in checked.findings
+        if finding.check == where and finding.state == "refused"
+    ]
     assert any(word in text for text in told for word in says.split("|")), checked.findings
     assert not checked.valid and all(len(text) <= 400 for text in checked.reasons)
 
@@ -91,7 +198,10 @@ def test_stages_of_an_earlier_version_are_not_checked_and_said(edited):
 
     checked = edited(older)
     assert checked.valid, checked.reasons
-    assert any("from synthesize on: an earlier version computed them" in finding.text for finding in checked.findings)
+    assert any(
+        "from synthesize on: an earlier version computed them" in finding.text
+        for finding in checked.findings
+    )
 
     def older_and_wrong(record):
         older(record)
@@ -111,4 +221,6 @@ def test_deeply_nested_and_long_texts_are_refused(edited):
 
 def test_mutations_are_the_same_every_time(edited):
     data = mutations.zipped({"manifest.json": b"{}", "a": b"b"}.items())
-    assert mutations.of_bytes(data, random.Random("x")) == mutations.of_bytes(data, random.Random("x"))
+    assert mutations.of_bytes(data, random.Random("x")) == mutations.of_bytes(
+        data, random.Random("x")
+    )

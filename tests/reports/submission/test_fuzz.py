@@ -1,4 +1,5 @@
-"""Mutated submissions: none is accepted unless it says the same, none raises, none writes a file."""
+"""Mutated submissions: none is accepted unless it says the same, none raises, none writes a
+file."""
 
 import json
 import os
@@ -23,10 +24,18 @@ KINDS = {"bytes": 150, "zip": 120, "record": 300, "manifest": 80, "masks": 80}
 
 @pytest.fixture(scope="module")
 def valid(tmp_path_factory):
-    """(bytes of a valid submission of two runs with masks, its check, a library that knows its phantom)."""
+    """(bytes of a valid submission of two runs with masks, its check, a library that knows its
+    phantom)."""
     folder = tmp_path_factory.mktemp("valid")
     store = tiny_store(folder / "store", folds=(0,))
-    pack(load_records([store.root]).records, store, folder / "a.zip", owner="A", note="n", with_masks=True)
+    pack(
+        load_records([store.root]).records,
+        store,
+        folder / "a.zip",
+        owner="A",
+        note="n",
+        with_masks=True,
+    )
     library = Library()
     return (folder / "a.zip").read_bytes(), check(folder / "a.zip", library), library
 
@@ -34,10 +43,20 @@ def valid(tmp_path_factory):
 def said(checked):
     """What a submission says of runs and their results: all but costs, machines, notes, owner."""
     return [
-        (r.cases, r.split, r.budget, r.seeds, r.status, r.spec.method, r.spec.dataset, r.spec.fold, r.spec.seed,
-         [(stage.stage, stage.key, stage.version) for stage in r.stages])
+        (
+            r.cases,
+            r.split,
+            r.budget,
+            r.seeds,
+            r.status,
+            r.spec.method,
+            r.spec.dataset,
+            r.spec.fold,
+            r.spec.seed,
+            [(stage.stage, stage.key, stage.version) for stage in r.stages],
+        )
         for r in checked.records
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -55,11 +74,19 @@ def test_mutations_are_refused_unless_they_say_the_same(valid, tmp_path, monkeyp
         if checked.valid:
             accepted += mutated != data
             assert said(checked) == said(original), (kind, seed)
-            assert checked.verified <= original.verified | {record.key for record in checked.records}
+            assert checked.verified <= original.verified | {
+                record.key for record in checked.records
+            }
         else:
-            assert all(text.endswith((".", "…")) and text.isprintable() and len(text) <= 400 for text in checked.reasons), seed
-    # What may differ in an accepted one: costs, machines, notes and owner, which nobody can check, and padding bits.
-    assert accepted <= KINDS[kind] * {"record": 0.2, "manifest": 0.1}.get(kind, 0.02), f"{accepted} accepted"
+            assert all(
+                text.endswith((".", "…")) and text.isprintable() and len(text) <= 400
+                for text in checked.reasons
+            ), seed
+    # What may differ in an accepted one: costs, machines, notes and owner, which nobody can check,
+    # and padding bits.
+    assert accepted <= KINDS[kind] * {"record": 0.2, "manifest": 0.1}.get(kind, 0.02), (
+        f"{accepted} accepted"
+    )
 
 
 def test_a_bomb_is_refused_before_it_is_unpacked(valid, tmp_path, monkeypatch):
@@ -71,7 +98,11 @@ def test_a_bomb_is_refused_before_it_is_unpacked(valid, tmp_path, monkeypatch):
     entries["manifest.json"] = bytes(8 << 20)
     (tmp_path / "a.zip").write_bytes(mutations.zipped(entries.items()))
     monkeypatch.setattr("zipfile.ZipFile.read", lambda *_: pytest.fail("unpacked"))
-    assert check(tmp_path / "a.zip", library).reasons[0].startswith("the entries unpack to more than is allowed")
+    assert (
+        check(tmp_path / "a.zip", library)
+        .reasons[0]
+        .startswith("the entries unpack to more than is allowed")
+    )
 
 
 def test_a_stream_that_unpacks_to_more_than_it_says_is_not_unpacked(valid, tmp_path):
@@ -82,7 +113,10 @@ def test_a_stream_that_unpacks_to_more_than_it_says_is_not_unpacked(valid, tmp_p
     stream = b"".join(packer.compress(bytes(1 << 20)) for _ in range(size >> 20)) + packer.flush()
     numbers = (20, 0, 8, 0, 33, zlib.crc32(bytes(wrong)), len(stream), wrong, len(name), 0)
     head = struct.pack("<4s5H3I2H", b"PK\x03\x04", *numbers) + name + stream
-    listed = struct.pack("<4s2B5H3I5H2I", b"PK\x01\x02", 20, 3, *numbers, 0, 0, 0, 0o100644 << 16, 0) + name
+    listed = (
+        struct.pack("<4s2B5H3I5H2I", b"PK\x01\x02", 20, 3, *numbers, 0, 0, 0, 0o100644 << 16, 0)
+        + name
+    )
     end = struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, 1, 1, len(listed), len(head), 0)
     (tmp_path / "a.zip").write_bytes(head + listed + end)
     tracemalloc.start()
@@ -105,7 +139,11 @@ def test_nothing_of_it_is_unpickled(valid, tmp_path, monkeypatch, where):
     data, _, library = valid
     entries = mutations.entries_of(data)
     name = next(name for name in entries if name.startswith(where))
-    evil = pickle.dumps(Touch()) if where != "masks/" else mutations.saved(np.array([Touch()], dtype=object))
+    evil = (
+        pickle.dumps(Touch())
+        if where != "masks/"
+        else mutations.saved(np.array([Touch()], dtype=object))
+    )
     manifest = json.loads(entries["manifest.json"])
     for entry in (*manifest["masks"], *manifest["records"]):
         if entry["sha256"] == sha256(entries[name]):

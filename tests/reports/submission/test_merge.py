@@ -1,4 +1,5 @@
-"""A board of several submissions: every run once, each with its owner, nobody in another's row, the refused named."""
+"""A board of several submissions: every run once, each with its owner, nobody in another's row, the
+refused named."""
 
 import pytest
 
@@ -18,7 +19,10 @@ def store(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def records(store):
-    return sorted(load_records([store.root]).records, key=lambda r: (r.spec.method.name != "none", r.spec.fold))
+    return sorted(
+        load_records([store.root]).records,
+        key=lambda r: (r.spec.method.name != "none", r.spec.fold),
+    )
 
 
 @pytest.fixture
@@ -46,18 +50,28 @@ def test_owner_badge_and_note_stand_with_each_submitted_run(records, submitted):
     first = submitted("a.zip", records[2:3], note="ours", masks=True)
     second = submitted("b.zip", records[3:], owner="")
     board = merge([first, second], records[:2])
-    assert board.refused == () and [record.key for record in board.records] == [record.key for record in records]
+    assert board.refused == () and [record.key for record in board.records] == [
+        record.key for record in records
+    ]
     assert board.marks == {
-        records[2].key: Mark("A. Author", VERIFIED, "ours"), records[3].key: Mark(ANONYMOUS, AS_SUBMITTED, ""),
-    }  # fmt: skip
+        records[2].key: Mark("A. Author", VERIFIED, "ours"),
+        records[3].key: Mark(ANONYMOUS, AS_SUBMITTED, ""),
+    }
 
 
 def test_a_run_stands_on_the_board_once(records, submitted):
     board = merge([submitted("a.zip", records[:3]), submitted("b.zip", records[2:])], records[:1])
     assert len(board.records) == 4 and len(board.marks) == 3
     first, second = board.refused
-    assert first.name == "a.zip" and "is left out: this run is on the board already, by our own records" in first.reasons[0]
-    assert second.name == "b.zip" and "by the submission a.zip" in second.reasons[0] and len(second.reasons) == 1
+    assert (
+        first.name == "a.zip"
+        and "is left out: this run is on the board already, by our own records" in first.reasons[0]
+    )
+    assert (
+        second.name == "b.zip"
+        and "by the submission a.zip" in second.reasons[0]
+        and len(second.reasons) == 1
+    )
 
 
 def test_an_audit_does_not_make_it_another_run(records, submitted):
@@ -77,7 +91,10 @@ def test_nobody_adds_runs_to_anothers_own_method(records, submitted):
     assert mine.valid and same.valid and theirs.valid, mine.reasons
     assert merge([mine, same], []).refused == ()
     board = merge([mine, theirs], [])
-    assert len(board.records) == 1 and "another's method is called 'mine', by A" in board.refused[0].reasons[0]
+    assert (
+        len(board.records) == 1
+        and "another's method is called 'mine', by A" in board.refused[0].reasons[0]
+    )
 
 
 def test_another_truth_of_a_case_is_refused(records, submitted):
@@ -86,10 +103,17 @@ def test_another_truth_of_a_case_is_refused(records, submitted):
     ours = records[0].model_copy(update={"cases": (changed, *records[0].cases[1:])})
     board = merge([submitted("a.zip", records[2:])], [ours])
     assert board.marks == {}
-    assert f"case {row.case} has {row.truth_voxels} true voxels here, {row.truth_voxels + 1} in" in board.refused[0].reasons[0]
+    assert (
+        f"case {row.case} has {row.truth_voxels} true voxels here, {row.truth_voxels + 1} in"
+        in board.refused[0].reasons[0]
+    )
 
 
 def test_a_file_that_is_none_is_refused_and_the_others_stand(records, submitted, tmp_path):
     (tmp_path / "b<b>.zip").write_bytes(b"PK nothing at all, but long enough to be read")
     board = merge([check(tmp_path / "b<b>.zip"), submitted("a.zip", records)], [])
-    assert len(board.records) == 4 and board.refused[0].name == "b<b>.zip" and len(board.refused[0].reasons) == 1
+    assert (
+        len(board.records) == 4
+        and board.refused[0].name == "b<b>.zip"
+        and len(board.refused[0].reasons) == 1
+    )

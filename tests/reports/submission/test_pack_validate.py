@@ -1,4 +1,5 @@
-"""A submission from a store to a valid file and back: what is in it, what is not, and what its check says."""
+"""A submission from a store to a valid file and back: what is in it, what is not, and what its
+check says."""
 
 import json
 import zipfile
@@ -27,12 +28,24 @@ def outcomes(checked):
 
 
 def test_a_submission_with_masks_is_valid_and_verified(store, records, tmp_path):
-    pack(records, store, tmp_path / "a.zip", owner="A. Author", note="of a tiny run", with_masks=True)
+    pack(
+        records, store, tmp_path / "a.zip", owner="A. Author", note="of a tiny run", with_masks=True
+    )
     checked = check(tmp_path / "a.zip")
     assert checked.valid and checked.reasons == () and set(outcomes(checked).values()) == {"passed"}
     assert list(outcomes(checked)) == [
-        "file", "manifest", "records", "summaries", "cases", "leaks", "values", "split", "stages", "truth", "masks",
-    ]  # fmt: skip
+        "file",
+        "manifest",
+        "records",
+        "summaries",
+        "cases",
+        "leaks",
+        "values",
+        "split",
+        "stages",
+        "truth",
+        "masks",
+    ]
     assert checked.verified == {record.key for record in records} and len(checked.verified) == 4
     assert (checked.owner, checked.note) == ("A. Author", "of a tiny run")
     assert {r.key: (r.spec, r.cases, r.split, r.stages) for r in checked.records} == {
@@ -43,7 +56,11 @@ def test_a_submission_with_masks_is_valid_and_verified(store, records, tmp_path)
 def test_without_masks_it_is_valid_but_nothing_is_verified(store, records, tmp_path):
     pack(records[:1], store, tmp_path / "a.zip", owner="", note="", with_masks=False)
     checked = check(tmp_path / "a.zip")
-    assert checked.valid and checked.verified == frozenset() and outcomes(checked)["masks"] == "not checked"
+    assert (
+        checked.valid
+        and checked.verified == frozenset()
+        and outcomes(checked)["masks"] == "not checked"
+    )
 
 
 def test_equal_records_give_equal_bytes(store, records, tmp_path):
@@ -57,7 +74,11 @@ def test_no_folder_of_the_machine_is_in_it(store, records, tmp_path):
     pack(records, store, tmp_path / "a.zip", owner="A", note="", with_masks=True)
     with zipfile.ZipFile(tmp_path / "a.zip") as archive:
         texts = b"".join(archive.read(name) for name in archive.namelist())
-    assert b"somebody" not in texts and b"Opened FOLDER for this." in texts and str(tmp_path).encode() not in texts
+    assert (
+        b"somebody" not in texts
+        and b"Opened FOLDER for this." in texts
+        and str(tmp_path).encode() not in texts
+    )
 
 
 @pytest.mark.parametrize(
@@ -68,12 +89,17 @@ def test_no_folder_of_the_machine_is_in_it(store, records, tmp_path):
         (r"C:\Users\me\data is here", "FOLDER is here"),
         ("~/data/x", "FOLDER"),
         ("file:///home/me/x", "FOLDER"),
-        ("https://a.org/b/c and 128x128x32, mm/px, 4/5", "https://a.org/b/c and 128x128x32, mm/px, 4/5"),
+        (
+            "https://a.org/b/c and 128x128x32, mm/px, 4/5",
+            "https://a.org/b/c and 128x128x32, mm/px, 4/5",
+        ),
         ("two\nlines\x00", "two lines"),
     ],
 )
 def test_texts_that_name_a_folder_are_shortened(records, text, cleaned):
-    record = records[0].model_copy(update={"notes": (text,), "provenance": {"where": [text], "n": 3}})
+    record = records[0].model_copy(
+        update={"notes": (text,), "provenance": {"where": [text], "n": 3}}
+    )
     found = without_folders(record)
     assert found.notes == (cleaned,) and found.provenance == {"where": [cleaned], "n": 3}
     assert (found.spec, found.cases) == (record.spec, record.cases)
@@ -83,9 +109,13 @@ def test_its_json_is_canonical_and_its_entries_are_plain(store, records, tmp_pat
     pack(records, store, tmp_path / "a.zip", owner="Ä", note="", with_masks=True)
     with zipfile.ZipFile(tmp_path / "a.zip") as archive:
         for info in archive.infolist():
-            assert info.date_time == (1980, 1, 1, 0, 0, 0) and info.filename.endswith((".json", ".npy"))
+            assert info.date_time == (1980, 1, 1, 0, 0, 0) and info.filename.endswith(
+                (".json", ".npy")
+            )
             data = archive.read(info)
-            assert not info.filename.endswith(".json") or canonical(json.loads(data)).encode() == data
+            assert (
+                not info.filename.endswith(".json") or canonical(json.loads(data)).encode() == data
+            )
         assert archive.namelist()[0] == "manifest.json" and len(archive.namelist()) == 1 + 4 + 12
 
 
@@ -120,7 +150,9 @@ def test_the_published_records_are_a_valid_submission(tmp_path):
 
     folder = Path(__file__).resolve().parents[3] / "reports" / "published" / "smoke-64px"
     records = load_records([folder]).records
-    pack(records, Store(folder, write=False), tmp_path / "a.zip", owner="", note="", with_masks=False)
+    pack(
+        records, Store(folder, write=False), tmp_path / "a.zip", owner="", note="", with_masks=False
+    )
     checked = check(tmp_path / "a.zip")
     assert checked.valid and len(checked.records) == 24, checked.reasons
     assert outcomes(checked)["split"] == outcomes(checked)["stages"] == "passed"

@@ -1,4 +1,5 @@
-"""Impossible values: no row of real masks is refused, and every edit that breaks a relation is named."""
+"""Impossible values: no row of real masks is refused, and every edit that breaks a relation is
+named."""
 
 import numpy as np
 import pytest
@@ -13,7 +14,12 @@ SPEC = tiny_spec()
 
 def spec_of(policy: str, tolerance: float):
     protocol = SPEC.protocol.model_copy(update={"empty_mask": policy})
-    return SPEC.model_copy(update={"protocol": protocol, "preset": SPEC.preset.model_copy(update={"nsd_tolerance": tolerance})})
+    return SPEC.model_copy(
+        update={
+            "protocol": protocol,
+            "preset": SPEC.preset.model_copy(update={"nsd_tolerance": tolerance}),
+        }
+    )
 
 
 def drawn(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -38,9 +44,16 @@ def drawn(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
 
 def row_of(prediction, truth, policy="penalty", tolerance=2.0, spacing=(3.0, 0.6, 0.7)) -> CaseRow:
     row = score_case(
-        "a", prediction, list(range(len(truth))), truth, spacing, "mm", empty_mask=policy, resize_z=False,
+        "a",
+        prediction,
+        list(range(len(truth))),
+        truth,
+        spacing,
+        "mm",
+        empty_mask=policy,
+        resize_z=False,
         nsd_tolerance=tolerance,
-    )  # fmt: skip
+    )
     return CaseRow.model_validate(row)
 
 
@@ -49,7 +62,10 @@ def test_no_row_of_two_masks_is_impossible(policy):
     rng, kinds = np.random.default_rng(5), set()
     for _ in range(1500):
         prediction, truth = drawn(rng)
-        tolerance, spacing = float(rng.choice([0.5, 1.0, 2.0, 8.0])), tuple(rng.choice([0.5, 0.7, 1.0, 3.0], 3))
+        tolerance, spacing = (
+            float(rng.choice([0.5, 1.0, 2.0, 8.0])),
+            tuple(rng.choice([0.5, 0.7, 1.0, 3.0], 3)),
+        )
         row = row_of(prediction, truth, policy, tolerance, spacing)
         assert impossible(row, spec_of(policy, tolerance)) == [], (row, prediction.shape)
         kinds.add((row.missed, row.empty_truth, row.dice == 1, row.dice == 0, row.nsd == 1))
@@ -73,9 +89,17 @@ def missed() -> CaseRow:
     [
         (shifted, {"dice": 0.9}, "dice 0.9 where"),
         (shifted, {"dice": 0.8000000001}, "dice 0.8000000001 where"),
-        (shifted, {"precision": 0.81}, "recall 0.8 where 400 predicted, 400 true and 324 common voxels give 0.81"),
+        (
+            shifted,
+            {"precision": 0.81},
+            "recall 0.8 where 400 predicted, 400 true and 324 common voxels give 0.81",
+        ),
         (shifted, {"recall": 0.81}, "recall 0.81"),
-        (shifted, {"dice": 0.7, "precision": 0.7, "recall": 0.7, "prediction_voxels": 401}, "volume_difference"),
+        (
+            shifted,
+            {"dice": 0.7, "precision": 0.7, "recall": 0.7, "prediction_voxels": 401},
+            "volume_difference",
+        ),
         (shifted, {"volume_difference": 0.1}, "volume_difference 0.1"),
         (shifted, {"missed": True}, "missed is True"),
         (shifted, {"empty_truth": True}, "empty_truth is True"),
@@ -93,7 +117,7 @@ def missed() -> CaseRow:
         (missed, {"volume_difference": 0.0}, "volume_difference 0.0"),
         (missed, {"missed": False}, "missed is False with 0 predicted"),
     ],
-)  # fmt: skip
+)
 def test_edited_rows_are_named(row, change, says):
     made = row()
     assert impossible(made, SPEC) == []

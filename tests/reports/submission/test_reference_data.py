@@ -1,4 +1,5 @@
-"""What is known of a data set: published lists, images at hand, and sources that call themselves something else."""
+"""What is known of a data set: published lists, images at hand, and sources that call themselves
+something else."""
 
 from pathlib import Path
 
@@ -23,19 +24,42 @@ PUBLISHED_RECORDS = Path(__file__).resolve().parents[3] / "reports" / "published
 
 
 def test_published_lists_hold_what_was_published():
-    counts = {"MSD Task05_Prostate": 32, "MSD Task09_Spleen": 41, "BUSI (malignant)": 210, "BUSI (malignant and benign)": 647}
+    counts = {
+        "MSD Task05_Prostate": 32,
+        "MSD Task09_Spleen": 41,
+        "BUSI (malignant)": 210,
+        "BUSI (malignant and benign)": 647,
+    }
     for title, count in counts.items():
         cases = published_cases(title)
-        assert len({case.id for case in cases}) == len(cases) == count and all(case.group == case.id for case in cases)
-    assert published_cases("PROMISE12") is published_cases("BUSI (malignant, 147 of 210 images)") is None
+        assert len({case.id for case in cases}) == len(cases) == count and all(
+            case.group == case.id for case in cases
+        )
+    assert (
+        published_cases("PROMISE12")
+        is published_cases("BUSI (malignant, 147 of 210 images)")
+        is None
+    )
 
 
 @pytest.mark.parametrize(
     ("title", "ids", "says"),
     [
-        ("BUSI (malignant, 2 of 210 images)", ["malignant (1)", "malignant (211)"], "holds no image 'malignant (211)'"),
-        ("BUSI (malignant, 2 of 210 images)", ["malignant (1)", "benign (1)"], "holds no image 'benign (1)'"),
-        ("BUSI (malignant, 3 of 210 images)", ["malignant (1)", "malignant (2)"], "2 of 210 images"),
+        (
+            "BUSI (malignant, 2 of 210 images)",
+            ["malignant (1)", "malignant (211)"],
+            "holds no image 'malignant (211)'",
+        ),
+        (
+            "BUSI (malignant, 2 of 210 images)",
+            ["malignant (1)", "benign (1)"],
+            "holds no image 'benign (1)'",
+        ),
+        (
+            "BUSI (malignant, 3 of 210 images)",
+            ["malignant (1)", "malignant (2)"],
+            "2 of 210 images",
+        ),
         ("BUSI (malignant)", ["malignant (1)", "malignant (01)"], "holds no image"),
         ("BUSI", ["malignant (1)"], "no subset of BUSI"),
     ],
@@ -53,9 +77,13 @@ def test_a_subset_of_busi_is_read_in_its_order(tmp_path):
         for suffix in ("", "_mask"):
             Image.fromarray(np.eye(8, dtype=np.uint8) * 255).save(folder / f"{name}{suffix}.png")
     options = SourceOptions(busi_class="both")
-    source = open_source("breast", "busi", tmp_path, phantom_cases=1, phantom_size=64, options=options)
+    source = open_source(
+        "breast", "busi", tmp_path, phantom_cases=1, phantom_size=64, options=options
+    )
     made = busi_cases(source.title, {case.id for case in source.cases()})
-    assert [(case.id, case.group, case.stratum) for case in made] == [(c.id, c.group, c.stratum) for c in source.cases()]
+    assert [(case.id, case.group, case.stratum) for case in made] == [
+        (c.id, c.group, c.stratum) for c in source.cases()
+    ]
     assert sum(PUBLISHED.values()) == 780
 
 
@@ -64,10 +92,19 @@ def test_a_subset_of_busi_is_read_in_its_order(tmp_path):
     [
         ({"synthetic": False}, "only phantoms are synthetic"),
         ({"kind": "msd", "title": "x"}, "only phantoms are synthetic"),
-        ({"kind": "msd", "title": "x", "synthetic": False}, "dataset breast does not come from msd"),
-        ({"kind": "folder", "title": "BUSI (malignant)", "synthetic": False}, "the name of another source"),
+        (
+            {"kind": "msd", "title": "x", "synthetic": False},
+            "dataset breast does not come from msd",
+        ),
+        (
+            {"kind": "folder", "title": "BUSI (malignant)", "synthetic": False},
+            "the name of another source",
+        ),
         ({"kind": "folder", "title": "phantom", "synthetic": False}, "the name of another source"),
-        ({"kind": "folder", "title": "MSD Task09_Spleen", "synthetic": False}, "holds no breast cases"),
+        (
+            {"kind": "folder", "title": "MSD Task09_Spleen", "synthetic": False},
+            "holds no breast cases",
+        ),
         ({"title": "Phantom"}, "a phantom is called 'phantom'"),
         ({"fingerprint": "0" * 64}, "fingerprint is not that of this program's phantom"),
     ],
@@ -85,7 +122,9 @@ def test_a_data_root_that_is_none_is_an_input_error(tmp_path):
 
 
 def busi_records():
-    return [one for one in load_records([PUBLISHED_RECORDS]).records if one.spec.dataset == "breast"]
+    return [
+        one for one in load_records([PUBLISHED_RECORDS]).records if one.spec.dataset == "breast"
+    ]
 
 
 def test_a_split_of_ones_own_choice_is_found_without_the_images():
@@ -96,20 +135,30 @@ def test_a_split_of_ones_own_choice_is_found_without_the_images():
     assert list(wrong_split(record, library.known(record.spec, records))) == []
     split = record.split
     moved = {
-        "train": (split.test[0], *split.train[1:]), "validation": split.validation, "test": (split.train[0], *split.test[1:]),
-    }  # fmt: skip
-    chosen = record.model_copy(update={"split": split.model_copy(update={**moved, "hash": split_hash(**moved)})})
+        "train": (split.test[0], *split.train[1:]),
+        "validation": split.validation,
+        "test": (split.train[0], *split.test[1:]),
+    }
+    chosen = record.model_copy(
+        update={"split": split.model_copy(update={**moved, "hash": split_hash(**moved)})}
+    )
     told = list(wrong_split(chosen, library.known(record.spec, [chosen])))
-    assert any("another split hash" in text for text in told) and any("other test cases" in text for text in told)
+    assert any("another split hash" in text for text in told) and any(
+        "other test cases" in text for text in told
+    )
 
 
 def test_a_case_left_out_of_all_folds_is_found():
     records = busi_records()
     dropped = records[0].split.train[0]
     split = records[0].split
-    less = split.model_copy(update={"train": tuple(case for case in split.train if case != dropped)})
+    less = split.model_copy(
+        update={"train": tuple(case for case in split.train if case != dropped)}
+    )
     with pytest.raises(Refusal, match="list different cases"):
-        Library().known(records[0].spec, [records[0].model_copy(update={"split": less}), *records[1:]])
+        Library().known(
+            records[0].spec, [records[0].model_copy(update={"split": less}), *records[1:]]
+        )
     with pytest.raises(Refusal, match="146 of 210 images"):
         Library().known(records[0].spec, [records[0].model_copy(update={"split": less})])
 
@@ -122,4 +171,7 @@ def test_images_at_hand_are_found_by_their_fingerprint(data_root):
         known = library.known(record.spec, records)
         assert known.origin == "the images at hand" and list(wrong_split(record, known)) == []
         row = record.cases[0]
-        assert int(library.truth(known, record.spec.source.fingerprint, row.case).mask.sum()) == row.truth_voxels
+        assert (
+            int(library.truth(known, record.spec.source.fingerprint, row.case).mask.sum())
+            == row.truth_voxels
+        )

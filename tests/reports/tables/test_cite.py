@@ -1,4 +1,5 @@
-"""Citations: entries of what was used and nothing else, and numbers that lead back to their records."""
+"""Citations: entries of what was used and nothing else, and numbers that lead back to their
+records."""
 
 import re
 
@@ -8,7 +9,11 @@ from benchmark.core.errors import InputError
 from reports.tables.cite import bibtex, numbers_table, software
 from tests.support.made_records import MSD_PROSTATE, PHANTOM, make_record, row_of
 
-RECORDS = [make_record(method, fold=fold, source=MSD_PROSTATE) for method in ("none", "emitdiff") for fold in range(3)]
+RECORDS = [
+    make_record(method, fold=fold, source=MSD_PROSTATE)
+    for method in ("none", "emitdiff")
+    for fold in range(3)
+]
 
 
 def entries(text):
@@ -19,9 +24,13 @@ def test_the_paper_the_software_and_the_data_in_use_are_cited():
     assert entries(bibtex([])) == ["diffboost2025", "augbench"]
     assert entries(bibtex([make_record("none", source=PHANTOM)])) == ["diffboost2025", "augbench"]
     assert entries(bibtex(RECORDS)) == ["diffboost2025", "augbench", "msd2022"]
-    busi = make_record("none", dataset="breast", source=MSD_PROSTATE.model_copy(update={"kind": "busi"}))
+    busi = make_record(
+        "none", dataset="breast", source=MSD_PROSTATE.model_copy(update={"kind": "busi"})
+    )
     assert entries(bibtex([busi, *RECORDS])) == ["diffboost2025", "augbench", "busi2020", "msd2022"]
-    own = PHANTOM.model_copy(update={"kind": "folder", "title": "ours\n@article{x,", "synthetic": False})
+    own = PHANTOM.model_copy(
+        update={"kind": "folder", "title": "ours\n@article{x,", "synthetic": False}
+    )
     text = bibtex([make_record("none", source=own)])
     assert entries(text) == ["diffboost2025", "augbench"] and "% cite the source" in text
 
@@ -47,9 +56,17 @@ def test_numbers_lead_back_to_their_records():
 
 def test_a_method_alone_means_all_its_rows():
     records = [make_record("emitdiff", ratio=ratio, source=MSD_PROSTATE) for ratio in (2, 5)]
-    lines = [line for line in numbers_table(records, ["emitdiff"], "2026-11-23").splitlines() if line.startswith("emitdiff")]
+    lines = [
+        line
+        for line in numbers_table(records, ["emitdiff"], "2026-11-23").splitlines()
+        if line.startswith("emitdiff")
+    ]
     assert len(lines) == 2
-    (line,) = [line for line in numbers_table(records, ["emitdiff (n = 5)"], "x").splitlines() if line.startswith("emitdiff")]
+    (line,) = [
+        line
+        for line in numbers_table(records, ["emitdiff (n = 5)"], "x").splitlines()
+        if line.startswith("emitdiff")
+    ]
     assert records[1].key[:8] in line
 
 

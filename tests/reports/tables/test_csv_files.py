@@ -9,7 +9,16 @@ from reports.tables.csv_files import plain_cell, write_frame
 from reports.tables.tables import write_tables
 from tests.support.made_records import PHANTOM, make_record, summary_of
 
-HOSTILE = ("=1+1", "+cmd|' /C calc'!A0", "-2+3+cmd|' /C calc'!A0", "@SUM(A1)", "\t=1", " =1", "\r=1", "-x")
+HOSTILE = (
+    "=1+1",
+    "+cmd|' /C calc'!A0",
+    "-2+3+cmd|' /C calc'!A0",
+    "@SUM(A1)",
+    "\t=1",
+    " =1",
+    "\r=1",
+    "-x",
+)
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -17,7 +26,9 @@ def test_a_formula_becomes_text(text):
     assert plain_cell(text) == f"'{text}"
 
 
-@pytest.mark.parametrize("value", ["", "a=b", "+1.9 [-0.4, +4.2]", "-0.5", "+12.3e-5", "–", -1.5, None, True])
+@pytest.mark.parametrize(
+    "value", ["", "a=b", "+1.9 [-0.4, +4.2]", "-0.5", "+12.3e-5", "–", -1.5, None, True]
+)
 def test_other_cells_stay(value):
     assert plain_cell(value) is value or plain_cell(value) == value
 

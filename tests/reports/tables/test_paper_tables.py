@@ -1,11 +1,19 @@
-"""Tables I and II in the paper's shape: both definitions of mean and SD, missing rows visible, LaTeX that holds."""
+"""Tables I and II in the paper's shape: both definitions of mean and SD, missing rows visible,
+LaTeX that holds."""
 
 import numpy as np
 import pytest
 
 from reports.comparison.groups import make_groups
 from reports.comparison.summaries import summarise
-from reports.tables.paper import edition_frame, edition_table, editions, latex, latex_text, write_paper_tables
+from reports.tables.paper import (
+    edition_frame,
+    edition_table,
+    editions,
+    latex,
+    latex_text,
+    write_paper_tables,
+)
 from reports.tables.tables import Table
 from tests.support.made_records import PHANTOM
 from tests.support.study import architectures, table2
@@ -26,7 +34,9 @@ def summaries():
 def test_an_edition_joins_datasets_and_keeps_phantoms_apart(summaries):
     found = editions(summaries)
     assert [[one.group.spec.dataset for one in edition.summaries] for edition in found] == [
-        ["prostate", "breast"], ["prostate"]]  # fmt: skip
+        ["prostate", "breast"],
+        ["prostate"],
+    ]
     assert ["synthetic images" in edition.title for edition in found] == [False, True]
     assert len({edition.slug for edition in found}) == 2
 
@@ -34,14 +44,25 @@ def test_an_edition_joins_datasets_and_keeps_phantoms_apart(summaries):
 def test_both_definitions_stand_beside_the_printed_values(summaries):
     frame = edition_frame(editions(summaries)[0])
     assert len(frame) == 2 * 11 * 5
-    row = frame[(frame["dataset"] == "prostate") & (frame["row"] == "DiffBoost") & (frame["metric"] == "dice")].iloc[0]
+    row = frame[
+        (frame["dataset"] == "prostate")
+        & (frame["row"] == "DiffBoost")
+        & (frame["metric"] == "dice")
+    ].iloc[0]
     done = next(runs.done for runs in summaries[0].group.methods if runs.label == "emitdiff")
     folds = [[100 * case.dice for case in record.cases] for record in done]
     assert row["mean_cases"] == pytest.approx(np.mean(np.concatenate(folds)))
     assert row["sd_cases"] == pytest.approx(np.std(np.concatenate(folds), ddof=1))
     assert row["mean_folds"] == pytest.approx(np.mean([np.mean(fold) for fold in folds]))
-    assert row["sd_folds"] == pytest.approx(np.sqrt(np.mean([np.var(fold, ddof=1) for fold in folds])))
-    assert (row["printed_mean"], row["printed_sd"], row["cases"], row["runs_done"]) == (84.56, 6.69, 32, 3)
+    assert row["sd_folds"] == pytest.approx(
+        np.sqrt(np.mean([np.var(fold, ddof=1) for fold in folds]))
+    )
+    assert (row["printed_mean"], row["printed_sd"], row["cases"], row["runs_done"]) == (
+        84.56,
+        6.69,
+        32,
+        3,
+    )
     gamma = frame[frame["row"] == "RandomGamma"]
     assert set(gamma["absent_runs"]) == {"not run"} and gamma["mean_cases"].isna().all()
 
@@ -58,7 +79,9 @@ def test_files_of_every_table(summaries, tmp_path):
     assert len(found) == 3
     for one in found:
         table, paths = one.table, one.files
-        assert sorted(paths) == ["csv", "md", "tex"] and all(path.stat().st_size for path in paths.values())
+        assert sorted(paths) == ["csv", "md", "tex"] and all(
+            path.stat().st_size for path in paths.values()
+        )
         text = paths["tex"].read_text(encoding="utf-8")
         body = text[text.index(r"\toprule") : text.index(r"\bottomrule")]
         lines = [line for line in body.splitlines() if line.endswith(r"\\")]
@@ -68,6 +91,7 @@ def test_files_of_every_table(summaries, tmp_path):
 
 def test_latex_text_holds_back_everything_special():
     assert latex_text("a_b & 5 % of $x$ {y} #1 ~ ^ \\z ± –") == (
-        r"a\_b \& 5 \% of \$x\$ \{y\} \#1 \textasciitilde{} \textasciicircum{} \textbackslash{}z $\pm$ --"
+        r"a\_b \& 5 \% of \$x\$ \{y\} \#1 \textasciitilde{} \textasciicircum{} \textbackslash{}z"
+        r" $\pm$ --"
     )
     assert latex(Table(("a", "b", "c"), (("1", "2", "3"),)), "x").count(r"\\") == 2
