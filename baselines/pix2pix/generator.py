@@ -4,7 +4,7 @@ Table I.
 Trained on the same slices and edge maps (Q18) as emitdiff; the mask of a sample is that of its
 slice. It has no text, so phrases change nothing, and no noise but dropout, so that its variants
 differ as little as dropout makes them: that is the published method, not a defect of this one. Not
-here: the networks (pix2pix_networks.py).
+here: the networks (networks.py).
 """
 
 import csv

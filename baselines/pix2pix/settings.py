@@ -1,8 +1,8 @@
 """The numbers of `pix2pix` (Isola et al. 2017, arXiv 1611.07004), the paper's rival in Table I.
 
 The defaults fit 64 px slices and two CPU cores; benchmark/spec/presets.py has those of the other
-presets. This module imports no torch. Not here: what the numbers do (pix2pix.py,
-pix2pix_networks.py).
+presets. This module imports no torch. Not here: what the numbers do (generator.py,
+networks.py).
 """
 
 from typing import ClassVar, Literal

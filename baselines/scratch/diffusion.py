@@ -2,7 +2,7 @@
 sampling.
 
 The networks work on a coarser grid with more channels (pixel unshuffle), which is what makes small
-images affordable on a CPU. Not here: the training loop (generator_training.py), what a network is
+images affordable on a CPU. Not here: the training loop (training.py), what a network is
 conditioned on, and the latent diffusion of the preset with pre-trained weights.
 """
 

@@ -14,7 +14,7 @@ from benchmark.terminal.console import err, out
 
 def write_report(store_folder: Path, folder: Path, figures: str = "auto") -> int:
     """Builds the page and prints its path. figures: "all", "page" or "auto" (see
-    `reports.page.build`)."""
+    `reports.pages.build`)."""
     from baselines.generators.catalogue import generator_defaults
     from benchmark.results.pictures import panels
     from reports.pages.build import FIGURES, build

@@ -1,7 +1,7 @@
 """What the commands of the command line do. cli.py parses; this module calls and prints.
 
 Each function returns the exit code. Not here: drawing (console.py), the `data` commands
-(data_commands.py).
+(data.py).
 """
 
 import shutil

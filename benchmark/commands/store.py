@@ -1,5 +1,5 @@
 """What the commands about a store do: status, stage, verify, gc. cli.py parses; each function
-returns the exit code. Not here: computing runs (commands.py), drawing (console.py)."""
+returns the exit code. Not here: computing runs (run.py), drawing (console.py)."""
 
 import json
 from collections import Counter

@@ -1,5 +1,5 @@
 """What `verify --report` does: the tables of a report against its records. Not here: the
-comparison (reports/pages/recompute.py), the check of a store (store_commands.py)."""
+comparison (reports/pages/recompute.py), the check of a store (store.py)."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -2,7 +2,7 @@
 network.
 
 Every engine computes stages through `attempt`, in its own process or in another one. What a stage
-says goes to logs/<stage>-<key>.log. Not here: what to do about an outcome (agenda.py).
+says goes to logs/<stage>-<key>.log. Not here: what to do about an outcome (scheduler.py).
 """
 
 import contextlib

@@ -1,5 +1,5 @@
 """A predicted mask of a case and the case's truth -> one case row, under the protocol's rules. Not
-here: the metrics themselves (metrics.py), reading masks."""
+here: the metrics themselves (case.py), reading masks."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -49,7 +49,7 @@ class Node:
     @cached_property
     def company(self) -> str | None:
         """Text that stages have in common which gain from being computed in a row by one process
-        (kept.py), if any do."""
+        (carry_over.py), if any do."""
         if self.stage != "synthesize":
             return None
         own = ("variant", "phrase", "cases")

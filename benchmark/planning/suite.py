@@ -9,7 +9,7 @@ dataset from a source of its own. Three keys are short for many:
     patch_size_at_384: [...]   the paper's patch sizes, scaled to the nearest divisor of the size
     towards: released          the base protocol, each differing switch alone, the whole of it
 
-Not here: what a run is (spec.py), resolving it (request.py).
+Not here: what a run is (spec/run.py), resolving it (request.py).
 """
 
 import dataclasses

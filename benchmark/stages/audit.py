@@ -4,7 +4,7 @@ method `none`.
 Writes audit.json (benchmark/record/samples.py: what the record carries) and agreement.npy, float32
 (n, N), the Dice of every sample with its label, nan for slices without one, in the order of the
 variants and of the training slices: what the filter of fit-segmenter reads. Not here: the measures
-(benchmark/stages/fidelity.py, sample_audit.py).
+(benchmark/stages/fidelity.py, memorisation.py).
 
 Which images Table I was measured on, the paper does not say. Here samples are compared with the
 slice that they were made from, on two sets: the training slices, with the phrases they augment

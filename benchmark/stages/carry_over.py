@@ -4,7 +4,7 @@ early.
 Each variant of a generator is a stage of its own, so that any number of them can be asked for.
 Computed in a row by one process, they share the generator, which is loaded (and, if asked,
 compiled) once, and a batch in which the last slices of one variant leave room takes the first ones
-of the next. Not here: which stages follow each other (engines/agenda.py), how a batch is filled
+of the next. Not here: which stages follow each other (engines/scheduler.py), how a batch is filled
 (sampling.py).
 """
 

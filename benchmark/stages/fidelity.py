@@ -4,7 +4,7 @@ differ.
 The five measures of the paper's Table I, in range 0-1, by torchmetrics; and diversity, which the
 paper lacks. All are per image, because that is what the paper's spreads are: its printed RMSE of
 0.1441 +- 0.0463 and MSE of 0.0229 agree only as figures over images (0.1441^2 + 0.0463^2 =
-0.0229). Not here: labels, memorisation and distribution distance (sample_audit.py).
+0.0229). Not here: labels, memorisation and distribution distance (memorisation.py).
 """
 
 import numpy as np

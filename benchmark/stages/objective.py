@@ -1,6 +1,6 @@
 """From the spec of a fit-segmenter stage and its inputs to what a training step shows to the
 network. Not here: the objectives themselves (baselines/objectives/objectives.py), the training
-loop (segmentation.py)."""
+loop (segmenter.py)."""
 
 from typing import Any
 

@@ -2,7 +2,7 @@
 it had kept.
 
 That is possible because a sample depends on its address alone; so is a batch of slices of several
-variants. Not here: how a generator samples, what is kept between stages (kept.py).
+variants. Not here: how a generator samples, what is kept between stages (carry_over.py).
 """
 
 from collections.abc import Callable, Iterable

@@ -2,7 +2,7 @@
 bfloat16 where the device has instructions for it, else float32.
 
 Weights, optimisers, losses and solvers stay in float32. Records name the format of each stage.
-Segmenters follow it on a GPU alone (segmentation.py).
+Segmenters follow it on a GPU alone (segmenter.py).
 """
 
 import logging

@@ -1,8 +1,8 @@
 """What a group's Dice values allow to say of its methods: differences, tests, ties, ranks,
 variance, noise floor.
 
-One setting of a method is compared here (main_methods.py); the others form the curves of
-sweeps.py. Not here: the arithmetic (statistics/), rounding (inference_tables.py).
+One setting of a method is compared here (ranked_settings.py); the others form the curves of
+setting_curves.py. Not here: the arithmetic (statistics/), rounding (tables/inference.py).
 """
 
 from dataclasses import dataclass
@@ -102,7 +102,7 @@ def infer(summary: Summary) -> Inference | None:
 
 
 def main_labels(summary: Summary) -> tuple[str, ...]:
-    """Labels of the group's main methods (main_methods.py), those that are scored."""
+    """Labels of the group's main methods (ranked_settings.py), those that are scored."""
     usual = [runs.label for runs in main_methods(summary.group)]
     return tuple(label for label in summary.labels if label in usual)
 

@@ -40,7 +40,7 @@ class Point:
 @dataclass(frozen=True)
 class Curve:
     """`emitdiff` over one of its settings, ascending; all else, and `usual`, as in its main setting
-    (main_methods.py)."""
+    (ranked_settings.py)."""
 
     summary: Summary
     setting: str

@@ -1,6 +1,6 @@
 """Figures of one comparison group: box plots of Dice and HD95, and the paired difference to
-`none`. Not here: how figures look (drawing.py), ranks and costs (rank_figures.py), curves over a
-setting (ablations.py), images of cases (panels.py)."""
+`none`. Not here: how figures look (drawing.py), ranks and costs (ranks.py), curves over a
+setting (by_setting.py), images of cases (panels.py)."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -2,7 +2,7 @@
 scarcity, and the audit.
 
 Each is drawn only where the records hold it. Bars are 95 % intervals over seeds, folds and cases;
-differences are paired by case. Not here: joining the runs (sweeps.py).
+differences are paired by case. Not here: joining the runs (setting_curves.py).
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """Figures of what a table allows to say: ranks, ties, Dice against HD95, gain against cost,
 definitions of distances. Not here: the statistics (inference.py), curves over a setting
-(ablations.py)."""
+(by_setting.py)."""
 
 from collections.abc import Callable
 from pathlib import Path

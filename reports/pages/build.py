@@ -2,8 +2,8 @@
 tables and figures.
 
 The pages open from disk, ask nothing of the network, and show every text of a record escaped. Not
-here: what a page shows (page_board.py, page_group.py, page_run.py, page_study.py, page_audits.py,
-page_protocol.py), the layout (templates/, assets/).
+here: what a page shows (board.py, comparison.py, run.py, study.py, audits.py,
+protocol.py), the layout (templates/, assets/).
 """
 
 from collections.abc import Mapping, Sequence

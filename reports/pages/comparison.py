@@ -1,7 +1,7 @@
 """The page of one comparison: its tables, statistics, figures, pictures, splits and runs.
 
 The files it links (tables, figures) are written on the way. Not here: the page of a run
-(page_run.py), the leaderboard's row of it (page_board.py), any arithmetic.
+(run.py), the leaderboard's row of it (board.py), any arithmetic.
 """
 
 import shutil

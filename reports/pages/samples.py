@@ -2,7 +2,7 @@
 a run.
 
 Files they link are written on the way. Not here: the numbers (sample_numbers.py), Table I
-(paper_tables.py).
+(tables/paper.py).
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """Pages beyond single comparisons: claims, the paper's tables, figures over settings.
 
-Files they link are written on the way. Not here: the pages of comparisons (page_group.py) and
-audits (page_audits.py), any number.
+Files they link are written on the way. Not here: the pages of comparisons (comparison.py) and
+audits (audits.py), any number.
 """
 
 from collections.abc import Sequence

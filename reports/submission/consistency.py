@@ -2,7 +2,7 @@
 
 All of it follows from the spec, so that a record made by the program has no contradiction. What a
 record says of costs, machines and versions is taken as it is said. Not here: cases and splits
-(splits.py), rows (rows.py).
+(splits.py), rows (possible_rows.py).
 """
 
 import re

@@ -1,5 +1,5 @@
 """Whether a record's split is the one that its rules draw, every case of the fold was tested once,
-and nothing leaked. Not here: which cases there are (known.py)."""
+and nothing leaked. Not here: which cases there are (reference_data.py)."""
 
 from collections import Counter
 from collections.abc import Iterator

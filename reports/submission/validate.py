@@ -6,7 +6,7 @@ that can be computed.
     records     canonical JSON of the schema; key = sha256 of the spec; parts agree (consistency.py)
     summaries   the manifest's averages, recomputed from the case rows
     cases       every test case of the fold exactly once
-    values      no row that two masks cannot give (rows.py); one truth per case
+    values      no row that two masks cannot give (possible_rows.py); one truth per case
     split       the one that protocol, fold and seed draw from the cases (splits.py)
     stages      the keys that settings and split give: no other computation has them
     leaks       no case trained and tested on; generators saw their fold's cases alone

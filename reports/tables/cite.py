@@ -2,7 +2,7 @@
 chosen numbers.
 
 Every number comes with the keys of the records behind it and the commit that made them, so that a
-reader can ask for exactly these runs. Not here: the paper's tables (paper_tables.py).
+reader can ask for exactly these runs. Not here: the paper's tables (tables/paper.py).
 """
 
 from collections.abc import Mapping, Sequence

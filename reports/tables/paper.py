@@ -3,7 +3,7 @@ Markdown, LaTeX.
 
 A table I is one group. A table II is one edition: all datasets under one protocol, preset, network
 and training share, real and synthetic images apart. Not here: the tables of a group (tables.py),
-Table I (sample_tables.py).
+Table I (tables/samples.py).
 """
 
 from collections import defaultdict

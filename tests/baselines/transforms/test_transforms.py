@@ -1,7 +1,7 @@
 """Classic augmentation: strengths as published, labels that follow, seeds that decide, and the
 quirks Q2 and Q3.
 
-DeepStack and TrivialAugment on their own: test_augment_stack.py.
+DeepStack and TrivialAugment on their own: test_stack.py.
 """
 
 import subprocess

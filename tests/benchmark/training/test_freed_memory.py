@@ -9,7 +9,7 @@ import pytest
 PROGRAM = """
 import resource, sys
 import numpy as np
-from benchmark.memory import keep_freed_memory
+from benchmark.training.freed_memory import keep_freed_memory
 
 assert sys.argv[1] == "as it is" or keep_freed_memory()
 
