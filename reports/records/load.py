@@ -44,8 +44,8 @@ def load_records(folders: Iterable[Path], small: bool = False) -> Loaded:
     """Reads every *.json of each folder: a folder of records, a store (its records/ is read), or
     one record file.
 
-    small: for reading alone, in little memory (compact_records.py). Raises InputError for a path that does
-    not exist; a file that is no record is a problem, not an error.
+    small: for reading alone, in little memory (compact_records.py). Raises InputError for a path
+    that does not exist; a file that is no record is a problem, not an error.
     """
     records, problems, pool = [], [], Pool()
     for folder in folders:
