@@ -173,11 +173,13 @@ def _finished(plans: Sequence[Plan], store: Store) -> dict[str, Record]:
 
     pool = Pool()
     requeued = {
-        key for key, failure in store.failures().items() if not store.has(failure["stage"], key)
+        key
+        for key, failure in store.notes.failures().items()
+        if not store.has(failure["stage"], key)
     }
     found = {}
     for plan in plans:
-        record = store.record(plan.run.key)
+        record = store.notes.record(plan.run.key)
         if is_done(record, plan) and not (
             requeued and requeued & {node.key for node in plan.nodes}
         ):
@@ -192,7 +194,7 @@ def _write_plan(store: Store, plan: Plan, locations: dict[str, dict]) -> None:
     tested = {"fit-segmenter": {"test": list(plan.split.test)}}
     for node in plan.nodes:
         reference = node.spec.get("generator") or node.spec.get("transform")
-        store.write_plan(
+        store.notes.write_plan(
             node.key,
             {
                 "stage": node.stage,
@@ -204,7 +206,7 @@ def _write_plan(store: Store, plan: Plan, locations: dict[str, dict]) -> None:
                 | tested.get(node.stage, {}),
             },
         )
-    store.write_run(
+    store.notes.write_run(
         plan.run.key,
         {
             "key": plan.run.key,

@@ -45,7 +45,7 @@ def run_stages(
     from benchmark.engines.attempt import attempt
 
     store, how = Store(store_folder), replace(how, device=choose_device(how.device))
-    plans = [store.find_plan(prefix) for prefix in keys]
+    plans = [store.notes.find_plan(prefix) for prefix in keys]
     nodes = [Node(plan["stage"], plan["spec"], plan["inputs"]) for plan in plans]
     code, kept = 0, Kept()
     for place, (plan, node) in enumerate(zip(plans, nodes, strict=True)):
@@ -103,8 +103,8 @@ def print_status(store_folder: Path, everything: bool = False) -> int:
     """One row per run that was ever asked for; of a long list the failed and running ones, and a
     summary."""
     store = Store(store_folder, write=False)
-    failures = store.failures()
-    runs = [_run_state(store, run, failures) for run in store.runs()]
+    failures = store.notes.failures()
+    runs = [_run_state(store, run, failures) for run in store.notes.runs()]
     if not runs:
         out.print(
             f"the store {store.root} holds no runs yet; start one with `python cli.py run`.",
@@ -217,7 +217,7 @@ def _short(stage: dict[str, str]) -> str:
 
 def _how_far(store: Store, key: str) -> str:
     """' 40/112, loss 0.801', as the running stage noted it last; '' before its first note."""
-    found = store.progress(key)
+    found = store.notes.progress(key)
     if found is None:
         return ""
     numbers = "".join(f", {name} {value:.3f}" for name, value in found["numbers"].items())
@@ -226,7 +226,7 @@ def _how_far(store: Store, key: str) -> str:
 
 def _plain_record(store: Store, key: str) -> dict[str, Any] | None:
     try:
-        return read_json(store.record_path(key))
+        return read_json(store.notes.record_path(key))
     except (FileNotFoundError, ValueError):
         return None
 
@@ -260,10 +260,10 @@ def verify_store(store_folder: Path) -> int:
 def _wrong_records(store: Store) -> list[str]:
     """Records that cannot be read, or whose case rows are not those of their score stage."""
     found = []
-    for run in store.runs():
+    for run in store.notes.runs():
         score = run["stages"][-1]
-        record = store.record(run["key"])
-        if record is None and store.record_path(run["key"]).exists():
+        record = store.notes.record(run["key"])
+        if record is None and store.notes.record_path(run["key"]).exists():
             found.append(
                 f"record {run['key'][:12]}: not readable; the same `run` or `suite` makes it again"
                 f" of its stages."

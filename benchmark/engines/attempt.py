@@ -20,7 +20,8 @@ from benchmark.core.progress import Report
 from benchmark.stages.carry_over import Kept
 from benchmark.stages.execute import execute
 from benchmark.stages.execution import Execution
-from benchmark.store.store import DamagedStage, StageBusy, Store, StoreUnusable
+from benchmark.store.notes import StoreUnusable, explained
+from benchmark.store.store import DamagedStage, StageBusy, Store
 
 LOG_SECONDS = 30.0  # between two lines of progress in a log
 PROGRESS_SECONDS = 1.0  # between two notes of progress in the store
@@ -81,7 +82,7 @@ def attempt(
     except StoreUnusable as error:
         outcome = Outcome("unusable", str(error), by_input=True)
     if outcome.kind not in ("busy", "present"):  # then the note is another process's
-        store.clear_progress(key)
+        store.notes.clear_progress(key)
     return outcome
 
 
@@ -102,7 +103,7 @@ def _attempt(store: Store, stage: str, key: str, log: TextIO, work: Callable[[],
         message = str(error) if by_input else _first_line(error)
         trace = traceback.format_exc()
         log.write(trace)
-        store.write_failure(key, stage, message, final=not by_input)
+        store.notes.write_failure(key, stage, message, final=not by_input)
         return Outcome("failed", message, trace, by_input)
     log.write(
         f"done in {time.perf_counter() - start:.2f} s\n" if computed else "already in the store\n"
@@ -113,7 +114,7 @@ def _attempt(store: Store, stage: str, key: str, log: TextIO, work: Callable[[],
 @contextlib.contextmanager
 def _log(store: Store, stage: str, key: str, device: str) -> Iterator[TextIO]:
     """The stage's log, opened at its end; one line says when, where and by whom it is written."""
-    with store.explained("for a log"), _open(store.log_path(stage, key)) as file:
+    with explained(store.root, "for a log"), _open(store.notes.log_path(stage, key)) as file:
         file.write(
             f"{time.strftime('%Y-%m-%d %H:%M:%S')} {stage} {key} on {platform.node()} {device},"
             f" process {os.getpid()}\n"
@@ -142,7 +143,7 @@ def _noted(report: Report, log: TextIO, store: Store, key: str) -> Report:
         now = time.monotonic()
         if now - noted >= PROGRESS_SECONDS:
             noted = now
-            store.write_progress(key, done, total, fields)
+            store.notes.write_progress(key, done, total, fields)
         if now - logged >= LOG_SECONDS:
             logged = now
             numbers = "  ".join(f"{name} {value:.4g}" for name, value in fields.items())

@@ -119,7 +119,7 @@ class _Row:
         while len(self._nodes) > 1 and store.has(self._nodes[0].stage, self._nodes[0].key):
             self._settle(Outcome("computed"))
             self._show()
-        if found := store.progress(self._nodes[0].key):
+        if found := store.notes.progress(self._nodes[0].key):
             self._report(found["done"], found["total"], **found["numbers"])
 
     def end(self, said: list[Outcome], otherwise: Outcome) -> None:

@@ -21,7 +21,8 @@ from dataclasses import dataclass, replace
 from benchmark.core.progress import Report
 from benchmark.engines.attempt import Outcome
 from benchmark.planning.plan import Node
-from benchmark.store.store import DamagedStage, Store, StoreUnusable
+from benchmark.store.notes import StoreUnusable
+from benchmark.store.store import DamagedStage, Store
 
 TRIES = 3
 Watch = Callable[[Node], AbstractContextManager[Report]]
@@ -87,7 +88,7 @@ class Agenda:
             if not store.has(node.stage, key):
                 self._add(key)
         if not retry:
-            for key, failure in store.failures().items():
+            for key, failure in store.notes.failures().items():
                 if failure.get("final") and key in self._open:
                     self._fail(
                         key, Failure(self._nodes[key], failure["error"], False, earlier=True)
@@ -219,7 +220,7 @@ class Agenda:
             self._push_if_ready(key)
         else:
             if outcome.kind == "died":
-                self.store.write_failure(key, node.stage, outcome.error, final=False)
+                self.store.notes.write_failure(key, node.stage, outcome.error, final=False)
             self._failed += 1
             self._fail(key, Failure(node, outcome.error, outcome.by_input, outcome.trace))
 

@@ -49,7 +49,7 @@ def _work(store: Store, how: Execution, kept: Kept, task: dict, answers) -> Outc
             plain = {name: float(value) for name, value in numbers.items()}
             answers.write(json.dumps({"report": [done, total, plain]}) + "\n")
 
-    with store.log_path(task["stage"], task["key"]).open("ab") as log:
+    with store.notes.log_path(task["stage"], task["key"]).open("ab") as log:
         before = os.dup(1), os.dup(2)
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)

@@ -34,7 +34,7 @@ MOST_GROUPS = 6  # pictures are large; those of the comparisons with most method
 
 def panels(store: Store, records: Sequence[Record], out: Path) -> dict[str, list[Panel]]:
     """Panels by group, written below out/panels."""
-    stages = {run["key"]: run["stages"] for run in store.runs()}
+    stages = {run["key"]: run["stages"] for run in store.notes.runs()}
     found: dict[str, list[Panel]] = {}
     groups = make_groups(records, generator_defaults())
     held = [group for group in groups if any(record.key in stages for record in group.records)]

@@ -48,9 +48,9 @@ class Settler:
         for plan in {id(plan): plan for key in failures for plan in self._readers[key]}.values():
             failure = next(failures[node.key] for node in plan.nodes if node.key in failures)
             record = failed(plan, failure.error)
-            before = self._store.record(plan.run.key)
+            before = self._store.notes.record(plan.run.key)
             if not (before == record or is_done(before, plan)):
-                self._store.write_record(record)
+                self._store.notes.write_record(record)
             self.records[plan.run.key] = record
 
     def _try(self, plan: Plan, requeue: bool = False) -> DamagedStage | None:
@@ -62,7 +62,7 @@ class Settler:
             if requeue:
                 self._store.requeue(error)
             return error
-        self._store.write_record(record)
+        self._store.notes.write_record(record)
         self.records[plan.run.key] = record
         return None
 

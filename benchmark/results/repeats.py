@@ -68,13 +68,13 @@ def _noted(first: Store, others: Sequence[Store]) -> list[Record]:
     """Writes the repeats into the records of `first` and returns those that have any."""
     noted = []
     for path in sorted((others[0].root / "records").glob("*.json")):
-        record = first.record(path.stem)
-        again = [other.record(path.stem) for other in others]
+        record = first.notes.record(path.stem)
+        again = [other.notes.record(path.stem) for other in others]
         done = [one for one in again if one is not None and one.status == "done"]
         if record is None or record.status != "done" or not done:
             continue
         record = record.model_copy(update={"repeats": tuple(_repeat(one) for one in done)})
-        first.write_record(record)
+        first.notes.write_record(record)
         noted.append(record)
     return noted
 

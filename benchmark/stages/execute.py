@@ -64,7 +64,7 @@ def execute(
     process computes the stage, InputError where an input stage is missing, and whatever the stage
     raises.
     """
-    node = store.find_plan(key)
+    node = store.notes.find_plan(key)
     stage = node["stage"]
     kept = Kept() if kept is None else kept
     kept.begin(key, following)
@@ -73,10 +73,10 @@ def execute(
             kept.end()
             return False
         inputs = {role: _input_folders(store, node, role) for role in node["inputs"]}
-        checkpoint = Checkpoint(store.partial(key))
+        checkpoint = Checkpoint(store.notes.partial(key))
         own = _own_file(node)
         # A batch of another make-up may differ in the last bits.
-        mixed = (store.find_plan(other) for other in (() if how.deterministic else following))
+        mixed = (store.notes.find_plan(other) for other in (() if how.deterministic else following))
 
         def work(out: Path) -> dict[str, Any]:
             _seed_the_rest(key)

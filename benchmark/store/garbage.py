@@ -74,7 +74,7 @@ def remove(store: Store, items: list[Unneeded]) -> tuple[int, int]:
 
 
 def _needed(store: Store) -> set[str]:
-    needed = {stage["key"] for run in store.runs() for stage in run["stages"]}
+    needed = {stage["key"] for run in store.notes.runs() for stage in run["stages"]}
     for path in (store.root / "records").glob("*.json"):
         needed |= {stage["key"] for stage in read_json(path)["stages"]}
     return needed

@@ -256,7 +256,7 @@ def overhead(folder: Path, stages: int = 200) -> None:
             "inputs": {},
             "location": {},
         }
-        store.write_plan(node.key, plan)
+        store.notes.write_plan(node.key, plan)
     real.STAGES["score"] = lambda spec, inputs, out, context: (
         (out / "a.json").write_text("{}") and {}
     )

@@ -104,9 +104,9 @@ def test_a_second_computation_gives_the_same_numbers(finished, tmp_path):
 def test_a_lost_record_is_rebuilt_from_its_stages(finished):
     folder, records = finished
     key = records["classic"].key
-    Store(folder).record_path(key).unlink()
+    Store(folder).notes.record_path(key).unlink()
     run(folder, tiny("classic"))
-    assert Store(folder).record(key) == records["classic"]
+    assert Store(folder).notes.record(key) == records["classic"]
 
 
 def test_force_computes_a_stage_and_what_follows_again(finished, monkeypatch):
@@ -121,7 +121,7 @@ def test_force_computes_a_stage_and_what_follows_again(finished, monkeypatch):
     code, _ = run(folder, tiny("none"), force=("predict",))
     stages = {stage.key: stage.stage for stage in records["none"].stages}
     assert code == 0 and [stages[key] for key in computed] == ["predict", "score"]
-    assert scores(Store(folder).record(records["none"].key)) == scores(records["none"])
+    assert scores(Store(folder).notes.record(records["none"].key)) == scores(records["none"])
 
 
 def test_brightness_is_cancelled_exactly_under_renormalise(tmp_path):
@@ -186,7 +186,7 @@ def test_a_failing_stage_fails_its_runs_alone(tmp_path, monkeypatch):
 
 def test_a_record_file_is_plain_json_with_everything_in_it(finished):
     folder, records = finished
-    data = json.loads(Store(folder).record_path(records["emitdiff"].key).read_text())
+    data = json.loads(Store(folder).notes.record_path(records["emitdiff"].key).read_text())
     assert data["schema_version"] == 1
     assert data["spec"]["method"]["generator"]["steps"] == 4
     assert set(data["seeds"]) == {"split", "generator", "weights", "order", "step"}

@@ -34,7 +34,9 @@ def run(store: Path, *requests: Request, force: tuple[str, ...] = ()) -> tuple[i
     """Exit code and the records of the store after the call, in the order of their keys."""
     code = run_requests(list(requests), store, "cpu", "inline", False, force, None)
     found = Store(store)
-    return code, [found.record(path.stem) for path in sorted((store / "records").glob("*.json"))]
+    return code, [
+        found.notes.record(path.stem) for path in sorted((store / "records").glob("*.json"))
+    ]
 
 
 def scores(record: Record) -> list[dict]:

@@ -20,7 +20,8 @@ from benchmark.commands.store import print_status, verify_store
 from benchmark.engines import attempt, processes, ray_engine
 from benchmark.engines.options import EngineOptions
 from benchmark.spec.versions import STAGE_VERSIONS
-from benchmark.store.store import Store, StoreUnusable
+from benchmark.store.notes import StoreUnusable
+from benchmark.store.store import Store
 from benchmark.training.checkpoint import Checkpoint
 from tests.support.runs import TINY, tiny
 
@@ -238,7 +239,7 @@ def test_an_interrupt_ends_the_program_and_its_workers(whole, suite, tmp_path):
         started.returncode == 130 and "finished stages are kept" in said and "Traceback" not in said
     )
     assert not _left(mine)
-    assert not Store(tmp_path / "store").failures()
+    assert not Store(tmp_path / "store").notes.failures()
 
 
 @pytest.mark.slow

@@ -9,7 +9,8 @@ from benchmark.core.progress import silent
 from benchmark.engines.attempt import Outcome
 from benchmark.engines.scheduler import TRIES, Agenda
 from benchmark.planning.plan import Node
-from benchmark.store.store import DamagedStage, Store, StoreUnusable
+from benchmark.store.notes import StoreUnusable
+from benchmark.store.store import DamagedStage, Store
 
 A = Node("prepare", {"number": 1})
 B = Node("fit-segmenter", {}, {"prepare": A.key, "synthesize": []})
@@ -78,7 +79,7 @@ def test_a_death_is_tried_again_a_few_times(store):
     todo = agenda(store, [A, D])
     order = walk(todo, lambda node: Outcome("died", "gone") if node == A else put(store, node))
     assert order.count(A) == TRIES and order.count(D) == 1
-    assert todo.failures[A.key].error == "gone" and not store.failures()[A.key]["final"]
+    assert todo.failures[A.key].error == "gone" and not store.notes.failures()[A.key]["final"]
 
 
 def test_a_stage_of_another_program_is_put_off_once_and_then_waited_for(store):
@@ -153,11 +154,11 @@ def test_after_a_halt_nothing_starts_and_no_death_counts(store):
     todo.take()
     todo.halt()
     todo.settle(A, Outcome("died", "killed"))
-    assert todo.take() is None and not todo.failures and not store.failures()
+    assert todo.take() is None and not todo.failures and not store.notes.failures()
 
 
 def test_final_failures_wait_for_a_demand(store):
-    store.write_failure(A.key, A.stage, "broken", final=True)
+    store.notes.write_failure(A.key, A.stage, "broken", final=True)
     todo = agenda(store, retry=False)
     assert walk(todo, lambda node: put(store, node)) == [D]
     assert todo.failures[B.key].earlier and todo.failures[B.key].error == "broken"
@@ -165,7 +166,7 @@ def test_final_failures_wait_for_a_demand(store):
 
 
 def test_a_failure_that_the_user_can_mend_is_tried_again(store):
-    store.write_failure(A.key, A.stage, "no such folder", final=False)
+    store.notes.write_failure(A.key, A.stage, "no such folder", final=False)
     assert walk(agenda(store, [A], retry=False), lambda node: put(store, node)) == [A]
 
 

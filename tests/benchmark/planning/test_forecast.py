@@ -178,10 +178,10 @@ def test_durations_are_short():
 
 
 def test_a_running_stage_notes_how_far_it_is(store):
-    store.write_progress("abc", 3, 8, {"loss": 0.5, "dice": float("nan")})
-    assert store.progress("abc") == {"done": 3, "total": 8, "numbers": {"loss": 0.5}}
-    store.clear_progress("abc")
-    store.clear_progress("abc")
-    assert store.progress("abc") is None
+    store.notes.write_progress("abc", 3, 8, {"loss": 0.5, "dice": float("nan")})
+    assert store.notes.progress("abc") == {"done": 3, "total": 8, "numbers": {"loss": 0.5}}
+    store.notes.clear_progress("abc")
+    store.notes.clear_progress("abc")
+    assert store.notes.progress("abc") is None
     (store.root / "progress" / "abc.json").write_text(json.dumps({"done": 1})[:-2])
-    assert store.progress("abc") is None
+    assert store.notes.progress("abc") is None

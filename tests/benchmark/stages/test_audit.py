@@ -253,7 +253,7 @@ def test_the_suite_audits_all_of_its_runs():
 def test_samples_survive_the_way_through_a_file(audited):
     folder, records = audited
     for record in records.values():
-        assert load_record(Store(folder).record_path(record.key)) == record
+        assert load_record(Store(folder).notes.record_path(record.key)) == record
     text = records["emitdiff"].samples.model_dump_json()
     assert Samples.model_validate_json(text) == records["emitdiff"].samples
     assert len(text) < 20_000

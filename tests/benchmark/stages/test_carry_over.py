@@ -38,7 +38,7 @@ def variants(store) -> dict[int, str]:
 def processes(store) -> list[str]:
     """The process that computed each variant, in their order."""
     logs = [
-        Store(store).log_path("synthesize", key).read_text()
+        Store(store).notes.log_path("synthesize", key).read_text()
         for _, key in sorted(variants(store).items())
     ]
     return [log.partition(", process ")[2].split()[0] for log in logs]

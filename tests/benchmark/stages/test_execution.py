@@ -45,7 +45,7 @@ def test_deterministic_runs_twice_give_the_same_record(tmp_path):
         assert flags(tmp_path / name) == {True}
     assert content(tmp_path / "one") == content(tmp_path / "two")
     (record,) = (
-        Store(tmp_path / "one").record(path.stem)
+        Store(tmp_path / "one").notes.record(path.stem)
         for path in (tmp_path / "one" / "records").glob("*.json")
     )
     assert record.provenance["deterministic"] and all(
@@ -158,7 +158,7 @@ def test_random_numbers_of_layers_follow_from_the_stage_alone(tmp_path, monkeypa
     store = Store(tmp_path)
     for number in (1, 2, 1):
         node = Node("score", {"number": number})
-        store.write_plan(
+        store.notes.write_plan(
             node.key,
             {
                 "stage": "score",
@@ -189,9 +189,9 @@ def test_repeats_are_stores_of_their_own_and_their_spread_is_shown(tmp_path, cap
 
     monkeypatch.setitem(stages.STAGES, "score", noisy)
     assert repeated(lambda folder: compute(folder, tiny("none")), tmp_path, 2, False) == 0
-    assert len(calls) == 2 and Store(tmp_path / "repeats" / "2").runs()
+    assert len(calls) == 2 and Store(tmp_path / "repeats" / "2").notes.runs()
     (record,) = (
-        Store(tmp_path).record(path.stem) for path in (tmp_path / "records").glob("*.json")
+        Store(tmp_path).notes.record(path.stem) for path in (tmp_path / "records").glob("*.json")
     )
     (again,) = record.repeats
     assert again.dice[0] - record.cases[0].dice == pytest.approx(0.1)

@@ -19,25 +19,27 @@ def store(tmp_path):
         store.compute(
             "predict", key, lambda folder: (folder / "mask.npy").write_bytes(bytes(1000)) and {}
         )
-        store.write_plan(key, {"stage": "predict", "key": key})
+        store.notes.write_plan(key, {"stage": "predict", "key": key})
     stages = [{"stage": "predict", "key": KEPT}, {"stage": "score", "key": WAITING}]
-    store.write_run("11" * 32, {"key": "11" * 32, "stages": stages})
+    store.notes.write_run("11" * 32, {"key": "11" * 32, "stages": stages})
     for key in (WAITING, OLD):
-        store.partial(key).mkdir(parents=True)
+        store.notes.partial(key).mkdir(parents=True)
     (tmp_path / "tmp" / f"predict-{OLD}-x1y2").mkdir()
     (tmp_path / "tmp" / f"predict-{OLD}-x1y2" / "half.npy").write_bytes(bytes(300))
     return store
 
 
 def test_only_what_no_run_lists_is_found(store):
-    store.write_failure(WAITING, "score", "broken", final=True)
-    store.write_failure(OLD, "predict", "broken", final=True)
+    store.notes.write_failure(WAITING, "score", "broken", final=True)
+    store.notes.write_failure(OLD, "predict", "broken", final=True)
     found = unneeded(store)
     assert [(item.what, item.key) for item in found if item.key] == [("predict", OLD)]
     names = {item.path.name for item in found}
     assert f"{OLD}.json" in names and f"{WAITING}.json" not in names and f"{KEPT}.json" not in names
     assert next(item.bytes for item in found if item.what.startswith("leftover")) == 300
-    assert [item.path for item in found if item.what.startswith("state")] == [store.partial(OLD)]
+    assert [item.path for item in found if item.what.startswith("state")] == [
+        store.notes.partial(OLD)
+    ]
     assert next(item.bytes for item in found if item.key == OLD) > 1000
 
 

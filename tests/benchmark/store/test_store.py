@@ -131,9 +131,9 @@ def test_a_file_in_place_of_the_store_is_said(tmp_path):
 
 def test_keys_are_found_by_prefix_and_nothing_else_is_a_key(tmp_path):
     store = Store(tmp_path)
-    store.write_plan(KEY, {"stage": "score", "key": KEY})
-    assert store.find_plan("abab")["stage"] == "score"
+    store.notes.write_plan(KEY, {"stage": "score", "key": KEY})
+    assert store.notes.find_plan("abab")["stage"] == "score"
     with pytest.raises(InputError, match="no stage"):
-        store.find_plan("cd")
+        store.notes.find_plan("cd")
     with pytest.raises(InputError, match="not a key"):
-        store.find_plan("../../etc")
+        store.notes.find_plan("../../etc")

@@ -125,7 +125,7 @@ def write_run(store: Store, spec: RunSpec) -> Record:
         substitutions=substitutions(spec),
         provenance={"git": {"commit": "a" * 40, "dirty": False}, "python": "3.11"},
     )
-    store.write_record(record)
+    store.notes.write_record(record)
     return record
 
 
