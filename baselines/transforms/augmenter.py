@@ -8,15 +8,16 @@ import torch
 from torch import Tensor
 
 from baselines.generators.loaded import own_class
-from baselines.transforms.base import Drawn, Identity, Transform
-from baselines.transforms.catalogue import NO_TRANSFORM, TRANSFORMS, check_transform
+from baselines.transforms.base import Drawn, Transform
+from baselines.transforms.catalogue import transform_class
 from benchmark.core.errors import InputError
 from benchmark.spec.method import OWN_PREFIX
+from benchmark.training.to_device import sent
 
 
 class Augmenter:
-    """Applies a transform to batches; with `renormalise`, every sample is then stretched to [0, 1]
-    (Q3)."""
+    """Applies a transform to batches; with `renormalise` (the protocol switch, Q3), every sample is
+    then stretched to [0, 1]."""
 
     def __init__(self, transform: Transform, *, renormalise: bool):
         self.transform = transform
@@ -32,6 +33,7 @@ class Augmenter:
         their transform share all other random decisions.
         """
         drawn = self.transform.draw(images, _own_generator(rng))
+        drawn = {name: sent(values, images.device) for name, values in drawn.items()}
         # Mixed precision is for the network: half precision would coarsen the grid and the blurred
         # image.
         with torch.autocast(images.device.type, enabled=False):
@@ -43,12 +45,23 @@ class Augmenter:
             return stretch_to_full_range(changed).to(images.dtype), masks
 
 
+class Identity(Transform):
+    """Leaves the batch as it is."""
+
+    def draw(self, images: Tensor, rng: torch.Generator) -> Drawn:
+        return {}
+
+    def apply(self, images: Tensor, masks: Tensor, drawn: Drawn) -> tuple[Tensor, Tensor]:
+        return images, masks
+
+
 class OwnTransform(Transform):
     """A user's own transform; what it returns is checked in each step, since nobody else has tested
     it."""
 
     def __init__(self, reference: str):
-        self.name, self.inner = reference.removeprefix(OWN_PREFIX), own_class(reference).cls()
+        self.method = reference.removeprefix(OWN_PREFIX)
+        self.inner: Transform = own_class(reference).cls()
 
     def draw(self, images: Tensor, rng: torch.Generator) -> Drawn:
         return self.inner.draw(images, rng)
@@ -58,9 +71,8 @@ class OwnTransform(Transform):
         for what, before, after in zip(("images", "masks"), (images, masks), found, strict=True):
             if (before.shape, before.dtype) != (after.shape, after.dtype):
                 raise InputError(
-                    f"method {self.name} made {what} of {after.dtype} {tuple(after.shape)} from"
-                    f" {before.dtype}"
-                    f" {tuple(before.shape)}; a transform keeps shape and type."
+                    f"method {self.method} made {what} of {after.dtype} {tuple(after.shape)} from"
+                    f" {before.dtype} {tuple(before.shape)}; a transform keeps shape and type."
                 )
         return found
 
@@ -84,22 +96,14 @@ def stretch_to_full_range(images: Tensor) -> Tensor:
     return (images - low) / torch.where(span > 0, span, 1.0)
 
 
-def make_augmenter(
-    transform: str, *, renormalise: bool = False, dropped_deepstack: bool = False
-) -> Augmenter:
-    """The Augmenter of a key of TRANSFORMS, of "none", or of a user's own transform
-    ("own:NAME@VERSION").
-
-    renormalise: protocol switch of the same name (Q3). dropped_deepstack: protocol switch
-    deepstack=dropped, under which "deepstack" changes nothing (Q2). Raises InputError for an
-    unknown transform.
-    """
+def make_augmenter(transform: str | None, *, renormalise: bool = False) -> Augmenter:
+    """The Augmenter of a built-in transform by its name, of a user's own ("own:NAME@VERSION"), or
+    of none. Raises InputError for an unknown transform."""
+    if transform is None:
+        return Augmenter(Identity(), renormalise=renormalise)
     if transform.startswith(OWN_PREFIX):
         return Augmenter(OwnTransform(transform), renormalise=renormalise)
-    check_transform(transform)
-    if transform == NO_TRANSFORM or (transform == "deepstack" and dropped_deepstack):
-        return Augmenter(Identity(), renormalise=renormalise)
-    return Augmenter(TRANSFORMS.load(transform)(), renormalise=renormalise)
+    return Augmenter(transform_class(transform)(), renormalise=renormalise)
 
 
 def sheet_samples(
@@ -116,9 +120,6 @@ def sheet_samples(
     masks = torch.from_numpy(mask)[None].repeat(n, 1, 1)
     drawn = chosen.draw(images, torch.Generator().manual_seed(seed))
     images, masks = chosen.apply(images, masks, drawn)
-    scalars = {name: values.tolist() for name, values in drawn.items() if values.ndim == 1}
-    return (
-        images[:, 0].numpy(),
-        masks.numpy(),
-        [{name: float(v[i]) for name, v in scalars.items()} for i in range(n)],
-    )
+    scalars = {name: values for name, values in drawn.items() if values.ndim == 1}
+    of_each = [{name: float(values[i]) for name, values in scalars.items()} for i in range(n)]
+    return images[:, 0].numpy(), masks.numpy(), of_each

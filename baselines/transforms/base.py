@@ -2,20 +2,31 @@
 
 `draw` makes every random decision for a batch and returns it as data, so that the same parameters
 can be applied again, shown beside a picture, or set by hand; `apply` is a pure function.
+
+Every strength is the release's (Q21, Q22), converted from its data range [-1, 1] to ours, [0, 1]:
+additive quantities are halved; factors, exponents, angles and pixels stay. Transforms are torch
+operations on whole batches, written here because the known libraries draw from global state or
+handle one image at a time.
 """
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import torch
 from torch import Tensor
-
-from benchmark.training.to_device import sent
 
 Drawn = dict[str, Tensor]
 
 
 class Transform(ABC):
-    """A random change of a batch that keeps labels right. Transforms hold no state."""
+    """A random change of a batch that keeps labels right. Transforms hold no state.
+
+    name: lower-case letters, digits and hyphens; of a built-in, its file's name. version: a whole
+    number from 1; raise it when the class gives other results.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int]
 
     @abstractmethod
     def draw(self, images: Tensor, rng: torch.Generator) -> Drawn:
@@ -23,25 +34,15 @@ class Transform(ABC):
 
         images: (B, 1, H, W); only its shape and device are used. rng: a generator on the CPU or on
         that device; how much is drawn depends on the shape alone. Returns tensors with B rows, on
-        the images' device: the scalar parameters are (B,), with the unit in the name where there is
-        one; noise fields have more axes.
+        the device of `rng` or of the images: scalar parameters are (B,), with the unit in the name
+        where there is one; noise fields have more axes.
         """
 
     @abstractmethod
     def apply(self, images: Tensor, masks: Tensor, drawn: Drawn) -> tuple[Tensor, Tensor]:
-        """images: float (B, 1, H, W) in [0, 1]; masks: integer (B, H, W); returns new or unchanged
-        tensors of the same shapes and dtypes, never written in place. Brightness and noise may
-        leave [0, 1], as in the release."""
-
-
-class Identity(Transform):
-    """Leaves the batch as it is."""
-
-    def draw(self, images: Tensor, rng: torch.Generator) -> Drawn:
-        return {}
-
-    def apply(self, images: Tensor, masks: Tensor, drawn: Drawn) -> tuple[Tensor, Tensor]:
-        return images, masks
+        """images: float (B, 1, H, W) in [0, 1]; masks: integer (B, H, W); drawn: on their device.
+        Returns new or unchanged tensors of the same shapes and dtypes, never written in place.
+        Brightness and noise may leave [0, 1], as in the release."""
 
 
 def uniform(rng: torch.Generator, shape: int | tuple[int, ...], low: float, high: float) -> Tensor:
@@ -70,18 +71,6 @@ def normal_field(images: Tensor, rng: torch.Generator) -> Tensor:
     return torch.randn(images.shape, generator=own, device=images.device)
 
 
-def beside(images: Tensor, drawn: Drawn) -> Drawn:
-    """The same parameters on the images' device."""
-    return {name: sent(values, images.device) for name, values in drawn.items()}
-
-
 def per_image(values: Tensor) -> Tensor:
     """(B,) -> (B, 1, 1, 1), to meet (B, 1, H, W)."""
     return values[:, None, None, None]
-
-
-def gaussian(distance: Tensor, sigma: Tensor) -> Tensor:
-    """exp(-distance^2 / 2 sigma^2), 0 beyond 4 sigma (as scipy cuts it; the denormal numbers there
-    would make products several times slower)."""
-    ratio = distance / sigma
-    return torch.exp(-0.5 * ratio**2) * (ratio.abs() <= 4)

@@ -1,51 +1,37 @@
-"""Classic augmentation: the paper's eight single transforms, its DeepStack, and TrivialAugment.
-Importing this package does not import torch. The transforms are in intensity.py, spatial.py and
-stack.py; what all share is in base.py; augmenter.py turns one of them into what a training step
-calls. Not here: the merging with synthetic images, which comes before (an augmenter is given the
-merged batch).
+"""The built-in transforms by name, found by listing the folders single/ and stacks/.
 
-Every strength is the release's (Q21, Q22) converted from its data range [-1, 1] to ours, [0, 1]:
-additive quantities are halved, factors, exponents, angles and pixels stay. They are torch
-operations on whole batches, written here because the known libraries draw from global state or
-handle one image at a time.
+A new transform is one file there: `stacks/my_mix.py` holds a Transform whose name is "my-mix". This
+module imports no torch. Not here: a user's own transform (baselines/generators/user_method.py).
 """
 
-from benchmark.core.registry import Registry, check_name
+import importlib
+import inspect
+import pkgutil
+from typing import TYPE_CHECKING
 
-TRANSFORMS = Registry(
-    "transform",
-    {
-        "contrast": "baselines.transforms.intensity:Contrast",
-        "gamma": "baselines.transforms.intensity:Gamma",
-        "brightness": "baselines.transforms.intensity:Brightness",
-        "noise": "baselines.transforms.intensity:Noise",
-        "resolution": "baselines.transforms.intensity:Resolution",
-        "mirror": "baselines.transforms.spatial:Mirror",
-        "rotate": "baselines.transforms.spatial:Rotate",
-        "scale": "baselines.transforms.spatial:Scale",
-        "deepstack": "baselines.transforms.stack:DeepStack",
-        "trivial-augment": "baselines.transforms.stack:TrivialAugment",
-    },
-)
+from baselines.transforms import single, stacks
+from benchmark.core.registry import check_name
 
-# The name of "no transform": an augmenter of it only renormalises, and only where the protocol says
-# so.
-NO_TRANSFORM = "none"
-
-_PAPER_NAMES = {
-    NO_TRANSFORM: "Baseline",
-    "deepstack": "DeepStack",
-    "trivial-augment": "TrivialAugment",
-}
+if TYPE_CHECKING:
+    from baselines.transforms.base import Transform
 
 
-def check_transform(transform: str) -> str:
-    """Returns `transform` if it is a key of TRANSFORMS or "none"; raises InputError naming the
-    nearest otherwise."""
-    return check_name(TRANSFORMS.kind, transform, [*TRANSFORMS, NO_TRANSFORM])
+def transforms() -> dict[str, str]:
+    """The name of each transform, and the module that holds it."""
+    return {
+        file.name.replace("_", "-"): f"{folder.__name__}.{file.name}"
+        for folder in (single, stacks)
+        for file in pkgutil.iter_modules(folder.__path__)
+    }
 
 
-def paper_name(transform: str) -> str:
-    """The row of the paper's Table II: "contrast" -> "RandomContrast". TrivialAugment is ours, not
-    in that table."""
-    return _PAPER_NAMES.get(check_transform(transform), f"Random{transform.capitalize()}")
+def check_transform(name: str) -> str:
+    """Returns `name` if a transform has it; else raises InputError, which names the nearest."""
+    return check_name("transform", name, transforms())
+
+
+def transform_class(name: str) -> "type[Transform]":
+    """Imports the transform, and torch with it. Raises InputError for an unknown name."""
+    module = importlib.import_module(transforms()[check_transform(name)])
+    classes = (value for value in vars(module).values() if inspect.isclass(value))
+    return next(found for found in classes if getattr(found, "name", None) == name)

@@ -14,7 +14,7 @@ from baselines.generators.loaded import own_class
 from baselines.generators.settings import BaseSettings
 from baselines.generators.user_method import is_own, load_own
 from baselines.networks.architectures import check as check_architecture
-from baselines.transforms.catalogue import TRANSFORMS
+from baselines.transforms.catalogue import check_transform
 from benchmark.core.errors import InputError
 from benchmark.core.registry import check_name, did_you_mean
 from benchmark.spec.method import METHODS, resolve_method
@@ -177,7 +177,7 @@ def resolve(request: Request, opened: Opened) -> list[RunSpec]:
     protocol, numbers, generator = settings_of(request)
     audit, minimum = sample_rules(request)
     if request.transform is not None:
-        check_name("transform", request.transform, TRANSFORMS)
+        check_transform(request.transform)
     check_architecture(request.architecture, numbers.size)
     if not 0 < request.training_share <= 1:
         raise InputError(

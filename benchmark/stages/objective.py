@@ -11,7 +11,6 @@ from baselines.objectives import objectives
 from baselines.objectives.sample_filter import SampleFilter
 from baselines.objectives.variants import load_variants
 from baselines.transforms.augmenter import make_augmenter
-from baselines.transforms.catalogue import NO_TRANSFORM
 from benchmark.stages.context import AGREEMENT_FILE
 from datasets.slices.preparation import Prepared
 
@@ -23,7 +22,7 @@ def objective_of(
     a filter dropped."""
     augment = None
     if spec["transform"] is not None or spec["renormalise"]:
-        augment = make_augmenter(spec["transform"] or NO_TRANSFORM, renormalise=spec["renormalise"])
+        augment = make_augmenter(spec["transform"], renormalise=spec["renormalise"])
     shown = {
         "images": torch.from_numpy(data.images[rows]).to(device),
         "masks": torch.from_numpy(data.masks[rows]).to(device),

@@ -27,9 +27,11 @@ from baselines.scratch.unconditional import PairNetwork
 from baselines.stable import training
 from baselines.stable.batches import Drawn
 from baselines.stable.parts import load_parts
-from baselines.transforms import augmenter, intensity, stack
-from baselines.transforms.augmenter import make_augmenter
-from baselines.transforms.catalogue import TRANSFORMS
+from baselines.transforms import augmenter
+from baselines.transforms.augmenter import Augmenter, make_augmenter
+from baselines.transforms.catalogue import transforms
+from baselines.transforms.single import noise
+from baselines.transforms.stacks import trivial_augment
 from benchmark.spec.presets import generator_numbers
 from benchmark.training.to_device import sent
 from datasets.prompts import AUGMENTATION_PHRASES
@@ -74,7 +76,7 @@ def gpu():
     # its seed is made on the host
     patch.setattr(augmenter, "_own_generator", lambda rng: torch.Generator())
     # its seed is a number of the host, which fake tensors do not have
-    for module in (intensity, stack):
+    for module in (noise, trivial_augment):
         patch.setattr(
             module,
             "normal_field",
@@ -107,12 +109,12 @@ def zeros(*shape: int) -> torch.Tensor:
     return torch.zeros(shape, dtype=torch.uint8, device=GPU)
 
 
-def shown(transform: str | None = None, **more) -> dict:
+def shown(augment: Augmenter | None = None) -> dict:
     return {
         "images": zeros(SLICES, SIZE, SIZE),
         "masks": zeros(SLICES, SIZE, SIZE),
         "loss": objectives.dice_ce(False),
-        "augment": make_augmenter(transform, **more) if transform else None,
+        "augment": augment,
     }
 
 
@@ -132,17 +134,19 @@ def filtered() -> dict:
 
 OBJECTIVES = {
     **{
-        f"real, {name}": lambda name=name: objectives.RealObjective(**shown(name))
-        for name in ("none", *TRANSFORMS)
+        f"real, {name}": lambda name=name: objectives.RealObjective(**shown(make_augmenter(name)))
+        for name in (None, *transforms())
     },
-    "real, renormalised": lambda: objectives.RealObjective(**shown("deepstack", renormalise=True)),
+    "real, renormalised": lambda: objectives.RealObjective(
+        **shown(make_augmenter("deepstack", renormalise=True))
+    ),
     "merged images": lambda: objectives.MergedImages(**shown(), **variants(patch_size=8)),
     "merged images, all variants": lambda: objectives.MergedImages(
         **shown(), **variants(patch_size=8, all_variants=True)
     ),
     "merged images, filtered": lambda: objectives.MergedImages(**filtered(), patch_size=8),
     "merged logits": lambda: objectives.MergedLogits(
-        **shown("deepstack"), **variants(patch_size=8)
+        **shown(make_augmenter("deepstack")), **variants(patch_size=8)
     ),
     "joined pairs": lambda: objectives.JoinedPairs(
         **shown(), **variants(variant_masks=zeros(4, SLICES, SIZE, SIZE))

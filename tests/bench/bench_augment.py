@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from baselines.networks.architectures import build
 from baselines.transforms.augmenter import make_augmenter
-from baselines.transforms.catalogue import TRANSFORMS
+from baselines.transforms.catalogue import transforms
 from tests.bench import ratios
 
 
@@ -35,9 +35,12 @@ def measure(options: argparse.Namespace) -> ratios.Ratios:
     masks = (images[:, 0] > 0.7).to(torch.uint8)
     network = build("attention-unet", options.size).to(options.device)
     optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3)
-    names = ["none", *TRANSFORMS]
+    names = ["none", *transforms()]
     augmenters = {
-        name: make_augmenter(name, renormalise=options.protocol == "released") for name in names
+        name: make_augmenter(
+            None if name == "none" else name, renormalise=options.protocol == "released"
+        )
+        for name in names
     }
     augment_s: dict[str, list[float]] = {name: [] for name in names}
     step_s: dict[str, list[float]] = {name: [] for name in names}

@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional
 
-from baselines.transforms.catalogue import TRANSFORMS
+from baselines.transforms.catalogue import transform_class
 
 SIZE = 64
 
@@ -27,4 +27,4 @@ def batch(n: int = 8, size: int = SIZE) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def drawn_many(name: str, n: int = 20_000) -> dict[str, torch.Tensor]:
-    return TRANSFORMS.load(name)().draw(torch.zeros(n, 1, 4, 4), generator(3))
+    return transform_class(name)().draw(torch.zeros(n, 1, 4, 4), generator(3))

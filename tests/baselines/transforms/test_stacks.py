@@ -5,8 +5,11 @@ import pytest
 import torch
 from torch.nn import functional
 
-from baselines.transforms import intensity, spatial, stack
 from baselines.transforms.augmenter import make_augmenter
+from baselines.transforms.single.gamma import adjust_gamma
+from baselines.transforms.single.scale import Scale
+from baselines.transforms.stacks.deepstack import DeepStack
+from baselines.transforms.stacks.trivial_augment import OPERATIONS, TrivialAugment
 from tests.support.augment_data import SIZE, batch, drawn_many, generator
 
 
@@ -30,7 +33,7 @@ def test_strengths_of_deepstack():
 
 
 def neutral_deepstack(n: int) -> dict[str, torch.Tensor]:
-    drawn = stack.DeepStack().draw(torch.zeros(n, 1, SIZE, SIZE), generator())
+    drawn = DeepStack().draw(torch.zeros(n, 1, SIZE, SIZE), generator())
     off = {"elastic_alpha_px": 0.0, "angle_deg": 0.0, "scale": 1.0, "gamma": 1.0}
     drawn |= {key: torch.full((n,), value) for key, value in off.items()}
     return drawn | {key: torch.zeros(n, dtype=torch.bool) for key in ("mirror_x", "mirror_y")}
@@ -41,17 +44,17 @@ def test_deepstack_leaves_unchosen_images_bit_for_bit():
     drawn = neutral_deepstack(4)
     drawn["angle_deg"][2] = 30.0
     drawn["gamma"][3] = 1.4
-    new, labels = stack.DeepStack().apply(images, masks, drawn)
+    new, labels = DeepStack().apply(images, masks, drawn)
     assert torch.equal(new[:2], images[:2]) and torch.equal(labels[:2], masks[:2])
     assert not torch.equal(new[2], images[2]) and not torch.equal(labels[2], masks[2])
-    assert torch.equal(new[3], intensity.adjust_gamma(images, drawn["gamma"], retain_stats=True)[3])
+    assert torch.equal(new[3], adjust_gamma(images, drawn["gamma"], retain_stats=True)[3])
 
 
 def test_deepstack_joins_its_geometry_into_one_reading(monkeypatch):
     images, masks = batch(2)
     drawn = neutral_deepstack(2)
     drawn |= {"mirror_x": torch.ones(2).bool(), "angle_deg": torch.full((2,), 90.0)}
-    new, labels = stack.DeepStack().apply(images, masks, drawn)
+    new, labels = DeepStack().apply(images, masks, drawn)
     # Rotated, then mirrored: exact only if the pixels are read once, on the grid.
     assert torch.allclose(new, images.rot90(1, (2, 3)).flip(3), atol=1e-4)
     assert torch.equal(labels, masks.rot90(1, (1, 2)).flip(2))
@@ -71,8 +74,8 @@ def test_deepstack_scales_and_bends():
     drawn = neutral_deepstack(2)
     drawn["scale"] = torch.tensor([1.25, 1.0])
     drawn["elastic_alpha_px"] = torch.tensor([0.0, 200.0])
-    new, labels = stack.DeepStack().apply(images, masks, drawn)
-    scaled, scaled_labels = spatial.Scale().apply(images, masks, {"scale": torch.full((2,), 1.25)})
+    new, labels = DeepStack().apply(images, masks, drawn)
+    scaled, scaled_labels = Scale().apply(images, masks, {"scale": torch.full((2,), 1.25)})
     inner = slice(8, -8)
     assert torch.allclose(new[0, :, inner, inner], scaled[0, :, inner, inner], atol=1e-5)
     assert torch.equal(labels[0], scaled_labels[0])
@@ -84,16 +87,16 @@ def test_deepstack_scales_and_bends():
 def test_deepstack_fills_with_the_mean():
     images, masks = batch(1)
     drawn = neutral_deepstack(1) | {"angle_deg": torch.tensor([45.0])}
-    new, labels = stack.DeepStack().apply(images, masks, drawn)
+    new, labels = DeepStack().apply(images, masks, drawn)
     assert torch.allclose(new[0, 0, 0, 0], images.mean(), atol=1e-6) and labels[0, 0, 0] == 0
 
 
-@pytest.mark.parametrize("operation", stack.TrivialAugment.OPERATIONS)
+@pytest.mark.parametrize("operation", OPERATIONS)
 def test_trivial_augment_operation(operation):
     images, masks = batch(3)
-    transform = stack.TrivialAugment()
+    transform = TrivialAugment()
     drawn = transform.draw(images, generator())
-    index = transform.OPERATIONS.index(operation)
+    index = OPERATIONS.index(operation)
     drawn |= {
         "operation": torch.tensor([0, index, index]),
         "strength": torch.tensor([1.0, 0.0, 0.9]),
@@ -112,10 +115,10 @@ def test_trivial_augment_chooses_evenly_and_translates_by_a_fifth():
     counts = torch.bincount(drawn_many("trivial-augment")["operation"]) / 20_000
     assert torch.allclose(counts, torch.full((12,), 1 / 12), atol=0.01)
     images, masks = batch(2, 60)
-    drawn = stack.TrivialAugment().draw(images, generator())
-    operations = [stack.TrivialAugment.OPERATIONS.index(f"translate-{axis}") for axis in "xy"]
+    drawn = TrivialAugment().draw(images, generator())
+    operations = [OPERATIONS.index(f"translate-{axis}") for axis in "xy"]
     drawn |= {"operation": torch.tensor(operations), "strength": torch.ones(2)}
-    _, labels = stack.TrivialAugment().apply(images, masks, drawn)
+    _, labels = TrivialAugment().apply(images, masks, drawn)
     assert torch.equal(labels[0, :, :-12], masks[0, :, 12:]) and torch.equal(
         labels[1, :-12], masks[1, 12:]
     )
