@@ -32,6 +32,10 @@ def check_transform(name: str) -> str:
 
 def transform_class(name: str) -> "type[Transform]":
     """Imports the transform, and torch with it. Raises InputError for an unknown name."""
+    from baselines.transforms.base import Transform
+
     module = importlib.import_module(transforms()[check_transform(name)])
-    classes = (value for value in vars(module).values() if inspect.isclass(value))
-    return next(found for found in classes if getattr(found, "name", None) == name)
+    for found in filter(inspect.isclass, vars(module).values()):
+        if issubclass(found, Transform) and getattr(found, "name", None) == name:
+            return found
+    raise TypeError(f"{module.__name__} has no Transform with the name '{name}'")
