@@ -1,19 +1,23 @@
-"""The command line: parse, call, print. `python cli.py --help`.
+"""The command line: which words call which function. `python cli.py --help`.
 
-Heavy imports stay inside the commands, so that --help answers at once. Exit codes: 0 all done, 1
-some runs failed (each named), 2 the call or the input is wrong (one sentence; a traceback only with
---debug).
+Heavy imports stay inside the commands, so that --help answers at once. What a call ends with:
+core/errors.py (ExitCode). Not here: the options of a run (planning/options.py,
+stages/execution.py), what a command does and prints (commands/).
 """
 
 import importlib.util
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from benchmark.core.errors import InputError
+from benchmark.core.errors import ExitCode, InputError
+from benchmark.planning.options import Actions, Request, RunOptions, SourceChoice
+from benchmark.stages.execution import Execution, StageExecution
+from benchmark.terminal.typer_options import Changes, Given, with_options
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -32,514 +36,321 @@ board_app = typer.Typer(
 )
 app.add_typer(board_app, name="leaderboard")
 
-Dataset = Annotated[str | None, typer.Option("--dataset", help="prostate, spleen or breast")]
-Method = Annotated[
-    str,
+Store = Annotated[Path, typer.Option("--store", help="folder of all results", metavar="FOLDER")]
+Stores = Annotated[
+    list[Path] | None,
     typer.Option(
-        "--method", help="none, classic, unconditional, pix2pix, emitdiff, or FILE.py:Class"
+        "--store", help="also the records of this store; may be given again", metavar="FOLDER"
     ),
 ]
-Transform = Annotated[
-    str | None, typer.Option("--transform", help="classic transform, alone or on top of a method")
-]
-Architecture = Annotated[
-    str | None, typer.Option("--architecture", help="attention-unet (default), unet, ...")
-]
-Ratio = Annotated[int | None, typer.Option("--ratio", help="synthetic variants per real slice")]
-Alpha = Annotated[float | None, typer.Option("--alpha", help="share of real patches, 0 to 1")]
-Patch = Annotated[
-    int | None, typer.Option("--patch-size", help="side of a merging patch in pixels")
-]
-Fold = Annotated[str | None, typer.Option("--fold", help="all, or a list such as 0,1")]
-Seeds = Annotated[str | None, typer.Option("--seeds", help="a list such as 3,4")]
-Share = Annotated[
-    float | None, typer.Option("--training-share", help="share of the training cases in use")
-]
-ProtocolName = Annotated[
-    str | None, typer.Option("--protocol", help="rigorous (default), paper or released")
-]
-Sets = Annotated[
-    list[str] | None, typer.Option("--set", help="one switch or number: selection=test, epochs=40")
-]
-PresetName = Annotated[
-    str | None, typer.Option("--preset", help="smoke or compact [default: compact with a GPU]")
-]
-SourceName = Annotated[
-    str | None, typer.Option("--source", help="auto, phantom, msd, busi or FILE.yaml")
-]
+Dataset = Annotated[str, typer.Argument(help="a data set, such as prostate; see `data list`")]
 DataRoot = Annotated[
-    Path | None,
-    typer.Option("--data-root", help="folder that holds the published data, or that folder"),
-]
-BusiClass = Annotated[
-    str | None, typer.Option("--busi-class", help="malignant (default), benign, both or normal")
-]
-Incomplete = Annotated[
-    bool, typer.Option("--allow-incomplete", help="go on with the cases that are there")
-]
-StoreFolder = Annotated[Path, typer.Option("--store", help="folder of all results")]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda")]
-Engine = Annotated[str, typer.Option("--engine", help="inline, processes (one per GPU) or ray")]
-Workers = Annotated[
-    int | None,
-    typer.Option("--workers", min=1, help="stages at once [default: one per GPU; 1 on a CPU]"),
-]
-Address = Annotated[
-    str | None, typer.Option("--address", help="Ray cluster, or auto [default: this machine]")
-]
-RetryFailed = Annotated[
-    bool,
-    typer.Option("--retry-failed", help="also try stages that failed for good in an earlier call"),
-]
-MaxFailures = Annotated[
-    int | None,
-    typer.Option("--max-failures", min=1, help="start nothing new after so many failed stages"),
-]
-Deterministic = Annotated[
-    bool, typer.Option("--deterministic", help="the same bits every time; slower on a GPU")
-]
-Logger = Annotated[
-    str, typer.Option("--logger", help="curves of trainings: tensorboard, csv or none")
-]
-Repeat = Annotated[
-    int,
-    typer.Option(
-        "--repeat", min=1, help="compute everything so often, and show how far it differs"
-    ),
-]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="print runs, stages and a forecast; compute nothing")
-]
-Force = Annotated[
-    list[str] | None, typer.Option("--force", help="compute a stage again, by its name")
-]
-SavePredictions = Annotated[
-    Path | None, typer.Option("--save-predictions", help="also write masks as NIfTI or PNG here")
+    Path, typer.Option("--data-root", help="folder of published data", metavar="FOLDER")
 ]
 DataRoots = Annotated[
     list[Path] | None,
-    typer.Option("--data-root", help="folder of published data; may be given again"),
+    typer.Option(
+        "--data-root", help="folder of published data; may be given again", metavar="FOLDER"
+    ),
 ]
 Described = Annotated[
     list[Path] | None,
-    typer.Option("--source", help="FILE.yaml of images of one's own, if they are here"),
+    typer.Option("--source", help="YAML file of images of one's own, if they are here"),
+]
+Rows = Annotated[
+    list[str] | None,
+    typer.Option("--method", help="only this row, by its name in the report; may be given again"),
+]
+Datasets = Annotated[
+    list[str] | None, typer.Option("--dataset", help="only this data set; may be given again")
+]
+Submissions = Annotated[
+    list[Path], typer.Argument(help="submissions, or folders of them", metavar="FILE...")
 ]
 STORE = Path("store")
+DATA = Path("data")
 
 # OpenMP threads that spin long at barriers make torch tens of times slower as soon as another
 # process wants the core, and those that do not spin at all make small networks half as fast on an
 # idle machine; this is short of both.
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
-
-@app.command()
-def run(
-    dataset: Annotated[str, typer.Option("--dataset", help="prostate, spleen or breast")],
-    method: Method,
-    transform: Transform = None,
-    architecture: Architecture = None,
-    ratio: Ratio = None,
-    alpha: Alpha = None,
-    patch_size: Patch = None,
-    fold: Fold = None,
-    seeds: Seeds = None,
-    training_share: Share = None,
-    protocol: ProtocolName = None,
-    sets: Sets = None,
-    preset: PresetName = None,
-    source: SourceName = None,
-    data_root: DataRoot = None,
-    busi_class: BusiClass = None,
-    allow_incomplete: Incomplete = False,
-    store: StoreFolder = STORE,
-    device: Device = "auto",
-    engine: Engine = "inline",
-    workers: Workers = None,
-    address: Address = None,
-    retry_failed: RetryFailed = False,
-    max_failures: MaxFailures = None,
-    dry_run: DryRun = False,
-    force: Force = None,
-    deterministic: Deterministic = False,
-    repeat: Repeat = 1,
-    logger: Logger = "tensorboard",
-    save_predictions: SavePredictions = None,
-) -> None:
-    """One method on one dataset: all folds (or --fold 0) and seeds."""
-    from benchmark.commands.run import run_requests
-    from benchmark.planning.request import Request
-    from benchmark.results.repeats import repeated
-
-    engine_options = _engine_options(locals())
-    options = _options(locals())
-    request = Request(dataset=dataset, method=method, folds=options.pop("folds", None), **options)
-
-    def compute(folder: Path) -> int:
-        return run_requests(
-            [request],
-            folder,
-            device,
-            engine,
-            dry_run,
-            force or [],
-            save_predictions,
-            options=engine_options,
-        )
-
-    _finish(repeated(compute, store, repeat, dry_run))
+Command = Callable[..., ExitCode]
 
 
-@app.command()
+def command(group: typer.Typer, name: str | None = None) -> Callable[[Command], Command]:
+    """Makes a function a command of the group: see with_options."""
+
+    def add(function: Command) -> Command:
+        group.command(name)(with_options(function))
+        return function
+
+    return add
+
+
+@command(app)
+def run(options: Given[Request], how: Execution, actions: Actions) -> ExitCode:
+    """Runs one method on one data set, for all folds or some, and for one or more seeds."""
+    from benchmark.commands.run import Call, default_preset, run_requests
+
+    request = options.make(preset=default_preset(how.device))
+    return run_requests(Call([request], actions, how))
+
+
+@command(app)
 def suite(
     name: Annotated[str, typer.Argument(help="a suite's name, or a YAML file")],
-    dataset: Dataset = None,
-    architecture: Architecture = None,
-    ratio: Ratio = None,
-    alpha: Alpha = None,
-    patch_size: Patch = None,
-    fold: Fold = None,
-    seeds: Seeds = None,
-    training_share: Share = None,
-    protocol: ProtocolName = None,
-    sets: Sets = None,
-    preset: PresetName = None,
-    source: SourceName = None,
-    data_root: DataRoot = None,
-    busi_class: BusiClass = None,
-    allow_incomplete: Incomplete = False,
-    store: StoreFolder = STORE,
-    device: Device = "auto",
-    engine: Engine = "inline",
-    workers: Workers = None,
-    address: Address = None,
-    retry_failed: RetryFailed = False,
-    max_failures: MaxFailures = None,
-    dry_run: DryRun = False,
-    force: Force = None,
-    deterministic: Deterministic = False,
-    repeat: Repeat = 1,
-    logger: Logger = "tensorboard",
-) -> None:
-    """A named grid of runs; options given here win over those of the suite."""
-    from benchmark.commands.run import run_requests
-    from benchmark.planning.suite import load_suite, requests, scaling_notes
-    from benchmark.results.repeats import repeated
+    changes: Changes[RunOptions],
+    how: Execution,
+    actions: Actions,
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            "--dataset", help="only these data sets, such as prostate,breast", metavar="LIST"
+        ),
+    ] = None,
+) -> ExitCode:
+    """Runs a named grid of runs; options given here win over those of the suite."""
+    from benchmark.commands.run import run_suite
 
-    engine_options = _engine_options(locals())
-    options = _options(locals())
-    chosen = load_suite(name)
-    if any("preset" in entry for entry in chosen.entries) and preset is None:
-        options.pop("preset")  # the suite names its own
-    found = requests(chosen, options, tuple(dataset.split(",")) if dataset else ())
-    title = "\n  note: ".join(
-        [f"suite {chosen.name}: {chosen.about}", *scaling_notes(chosen, options)]
-    )
-
-    def compute(folder: Path) -> int:
-        return run_requests(
-            found, folder, device, engine, dry_run, force or [], None, title, engine_options
-        )
-
-    _finish(repeated(compute, store, repeat, dry_run))
+    return run_suite(name, dataset.split(",") if dataset else [], changes.values, actions, how)
 
 
-@app.command()
+@command(app)
 def status(
-    store: StoreFolder = STORE,
+    store: Store = STORE,
     everything: Annotated[bool, typer.Option("--all", help="list every run, however many")] = False,
-) -> None:
-    """Which runs are done, running, waiting or failed, and why."""
+) -> ExitCode:
+    """Shows which runs are done, running, waiting or failed, and why."""
     from benchmark.commands.store import print_status
 
-    _finish(print_status(store, everything))
+    return print_status(store, everything)
 
 
-@app.command()
+@command(app)
 def stage(
-    keys: Annotated[list[str], typer.Argument(help="keys of stages, or their first letters")],
-    store: StoreFolder = STORE,
-    device: Device = "auto",
-    deterministic: Deterministic = False,
-    logger: Logger = "tensorboard",
+    keys: Annotated[
+        list[str], typer.Argument(help="keys of stages, or their first letters", metavar="KEY...")
+    ],
+    how: StageExecution,
+    store: Store = STORE,
     as_json: Annotated[
-        bool, typer.Option("--json", help="how each ended, one line of JSON each")
+        bool, typer.Option("--json", help="print how each ended as one line of JSON")
     ] = False,
     no_wait: Annotated[
         bool, typer.Option("--no-wait", help="do not wait for another process that computes it")
     ] = False,
-) -> None:
+) -> ExitCode:
     """Computes single stages of a plan, as every engine does."""
     from benchmark.commands.store import run_stages
-    from benchmark.stages.execution import Execution
 
-    _finish(run_stages(keys, store, Execution(device, deterministic, logger), as_json, not no_wait))
+    return run_stages(keys, store, how, as_json, not no_wait)
 
 
-@app.command()
+@command(app)
 def verify(
-    store: StoreFolder = STORE,
+    store: Store = STORE,
     report: Annotated[
         Path | None,
-        typer.Option("--report", help="compute the tables of this report again, instead"),
+        typer.Option(
+            "--report", help="compute the tables of this report again, instead", metavar="FOLDER"
+        ),
     ] = None,
     submissions: Annotated[
-        list[Path] | None, typer.Option("--submission", help="file that the report was built with")
+        list[Path] | None,
+        typer.Option(
+            "--submission",
+            help="a file that the report was built with; may be given again",
+            metavar="FILE",
+        ),
     ] = None,
-) -> None:
+) -> ExitCode:
     """Checks every stored file against its checksum, and every record against its rows; or a report
     against the records."""
     if report is not None:
-        from benchmark.commands.verify_report import verify_report
+        from benchmark.commands.report import verify_report
 
-        return _finish(verify_report(report, store, submissions or []))
+        return verify_report(report, store, submissions or [])
     from benchmark.commands.store import verify_store
 
-    _finish(verify_store(store))
+    return verify_store(store)
 
 
-@app.command()
+@command(app)
 def gc(
-    store: StoreFolder = STORE,
+    store: Store = STORE,
     delete: Annotated[
         bool, typer.Option("--delete", help="remove it; without, it is only listed")
     ] = False,
-) -> None:
-    """What lies in the store and no run needs, with its size."""
+) -> ExitCode:
+    """Lists what lies in the store and no run needs, with its size."""
     from benchmark.commands.store import collect_garbage
 
-    _finish(collect_garbage(store, delete))
+    return collect_garbage(store, delete)
 
 
-@app.command()
+@command(app)
 def report(
-    store: StoreFolder = STORE,
+    store: Store = STORE,
     out: Annotated[
-        Path, typer.Option("--out", help="folder of the page, tables and figures")
+        Path,
+        typer.Option("--out", help="folder of the page, tables and figures", metavar="FOLDER"),
     ] = Path("report"),
     figures: Annotated[
         str,
         typer.Option(
-            "--figures", help="all: SVG, PNG, PDF; page: SVG; auto: all below 200 records"
+            "--figures",
+            help="all: SVG, PNG, PDF; page: SVG; auto: all below 200 records",
+            metavar="NAME",
         ),
     ] = "auto",
-) -> None:
-    """Tables, figures and HTML pages from the records of a store."""
+) -> ExitCode:
+    """Writes tables, figures and HTML pages from the records of a store."""
     from benchmark.commands.report import write_report
 
-    _finish(write_report(store, out, figures))
+    return write_report(store, out, figures)
 
 
-@app.command()
+@command(app)
 def cite(
-    store: StoreFolder = STORE,
+    store: Store = STORE,
     numbers: Annotated[
         bool, typer.Option("--numbers", help="a LaTeX table of the results, with record keys")
     ] = False,
-    methods: Annotated[
-        list[str] | None, typer.Option("--method", help="only this row, by its name in the report")
-    ] = None,
-    datasets: Annotated[
-        list[str] | None, typer.Option("--dataset", help="only prostate, spleen or breast")
-    ] = None,
-) -> None:
-    """BibTeX of the paper, this program and the data in use; or a LaTeX table of numbers."""
+    methods: Rows = None,
+    datasets: Datasets = None,
+) -> ExitCode:
+    """Prints BibTeX of the paper, this program and the data in use; or a LaTeX table of numbers."""
     from benchmark.commands.report import print_citation
 
-    _finish(print_citation(store, numbers, methods or [], datasets or []))
+    return print_citation(store, numbers, methods or [], datasets or [])
 
 
-@app.command()
+@command(app)
 def crosswalk(
     prediction: Annotated[Path, typer.Argument(help="mask, NIfTI or PNG")],
     truth: Annotated[Path, typer.Argument(help="mask, NIfTI or PNG")],
     as_json: Annotated[bool, typer.Option("--json", help="JSON instead of a table")] = False,
-) -> None:
-    """All metric definitions for one pair of masks."""
+) -> ExitCode:
+    """Computes all metric definitions for one pair of masks."""
     from benchmark.commands.doctor import print_crosswalk
 
-    print_crosswalk(prediction, truth, as_json)
+    return print_crosswalk(prediction, truth, as_json)
 
 
-@app.command()
-def doctor(store: StoreFolder = STORE) -> None:
-    """What is installed, what this machine can do, and the networks with their size."""
+@command(app)
+def doctor(store: Store = STORE) -> ExitCode:
+    """Shows what is installed, what this machine can do, and the networks with their size."""
     from benchmark.commands.doctor import print_doctor
 
-    _finish(print_doctor(store))
+    return print_doctor(store)
 
 
-@data_app.command("list")
-def data_list(data_root: DataRoot = None) -> None:
-    """Datasets with source, size, licence and whether they are here."""
+@command(data_app, "list")
+def data_list(
+    data_root: Annotated[
+        Path | None,
+        typer.Option("--data-root", help="folder of published data", metavar="FOLDER"),
+    ] = None,
+) -> ExitCode:
+    """Lists data sets with source, size, licence and whether they are here."""
     from benchmark.commands.data import list_data
 
-    list_data(data_root)
+    return list_data(data_root)
 
 
-@data_app.command("fetch")
-def data_fetch(
-    dataset: Annotated[str, typer.Argument(help="prostate, spleen or breast")],
-    data_root: Annotated[Path, typer.Option("--data-root", help="folder to unpack into")] = Path(
-        "data"
-    ),
-) -> None:
-    """Downloads a dataset from its public address, checks it and unpacks it."""
+@command(data_app, "fetch")
+def data_fetch(dataset: Dataset, data_root: DataRoot = DATA) -> ExitCode:
+    """Downloads a data set from its public address, checks it and unpacks it."""
     from benchmark.commands.data import fetch_data
 
-    fetch_data(dataset, data_root)
+    return fetch_data(dataset, data_root)
 
 
-@data_app.command("verify")
-def data_verify(
-    dataset: Annotated[str, typer.Argument(help="prostate, spleen or breast")],
-    data_root: Annotated[
-        Path, typer.Option("--data-root", help="folder that holds the published data")
-    ] = Path("data"),
-) -> None:
-    """Opens every file of a dataset and lists what is wrong."""
+@command(data_app, "verify")
+def data_verify(dataset: Dataset, data_root: DataRoot = DATA) -> ExitCode:
+    """Opens every file of a data set and lists what is wrong."""
     from benchmark.commands.data import verify_data
 
-    _finish(verify_data(dataset, data_root))
+    return verify_data(dataset, data_root)
 
 
-@data_app.command("preview")
+@command(data_app, "preview")
 def data_preview(
-    dataset: Annotated[str, typer.Argument(help="prostate, spleen or breast")],
-    source: SourceName = None,
-    data_root: DataRoot = None,
-    busi_class: BusiClass = None,
-    allow_incomplete: Incomplete = False,
-    out: Annotated[Path, typer.Option("--out", help="PNG file to write")] = Path("preview.png"),
-    count: Annotated[int, typer.Option("--count", help="how many cases")] = 12,
+    dataset: Dataset,
+    images: SourceChoice,
+    out: Annotated[Path, typer.Option("--out", help="PNG file to write", metavar="FILE")] = Path(
+        "preview.png"
+    ),
+    count: Annotated[int, typer.Option("--count", help="how many cases", metavar="N")] = 12,
     edges: Annotated[
         bool, typer.Option("--edges", help="what each edge detector finds, instead of masks")
     ] = False,
     edge_weights: Annotated[
-        str | None, typer.Option("--edge-weights", help="HED: folder, file or hub id")
+        str | None,
+        typer.Option("--edge-weights", help="HED: folder, file or hub id", metavar="PLACE"),
     ] = None,
     size: Annotated[
-        int | None, typer.Option("--size", min=16, help="side of a slice of --edges, pixels")
+        int | None,
+        typer.Option(
+            "--size", min=16, help="with --edges: side of a slice, in pixels", metavar="PIXELS"
+        ),
     ] = None,
-) -> None:
-    """A contact sheet of images with mask contours, or of the edge detectors."""
+) -> ExitCode:
+    """Draws a contact sheet of images with mask contours, or of the edge detectors."""
     from benchmark.commands.data import preview_data
 
-    preview_data(
-        dataset,
-        source or "auto",
-        data_root,
-        busi_class or "malignant",
-        allow_incomplete,
-        out,
-        count,
-        edges,
-        edge_weights,
-        size,
-    )
+    return preview_data(dataset, images, out, count, edges, edge_weights, size)
 
 
-@board_app.command("submit")
+@command(board_app, "submit")
 def board_submit(
-    out: Annotated[Path, typer.Option("--out", help="file to write, such as mine.zip")],
-    store: StoreFolder = STORE,
+    out: Annotated[
+        Path, typer.Option("--out", help="file to write, such as mine.zip", metavar="FILE")
+    ],
+    store: Store = STORE,
     owner: Annotated[str, typer.Option("--owner", help="the name that the page shows")] = "",
     note: Annotated[str, typer.Option("--note", help="one sentence for the page of each run")] = "",
-    methods: Annotated[
-        list[str] | None, typer.Option("--method", help="only this row, by its name in the report")
-    ] = None,
-    datasets: Annotated[
-        list[str] | None, typer.Option("--dataset", help="only prostate, spleen or breast")
-    ] = None,
+    methods: Rows = None,
+    datasets: Datasets = None,
     with_masks: Annotated[
         bool, typer.Option("--with-masks", help="also the predicted masks: rows can be verified")
     ] = False,
-) -> None:
+) -> ExitCode:
     """Packs finished runs into one file for somebody else's leaderboard."""
     from benchmark.commands.leaderboard import submit
 
-    _finish(submit(store, out, owner, note, methods or [], datasets or [], with_masks))
+    return submit(store, out, owner, note, methods or [], datasets or [], with_masks)
 
 
-@board_app.command("validate")
+@command(board_app, "validate")
 def board_validate(
-    files: Annotated[list[Path], typer.Argument(help="submissions, or folders of them")],
+    files: Submissions,
     data_root: DataRoots = None,
     source: Described = None,
-    store: Annotated[
-        list[Path] | None,
-        typer.Option("--store", help="records on the board: runs must not repeat"),
-    ] = None,
-) -> None:
+    store: Stores = None,
+) -> ExitCode:
     """Checks submissions without trusting anything in them."""
     from benchmark.commands.leaderboard import validate_files
 
-    _finish(validate_files(files, data_root or [], source or [], store or []))
+    return validate_files(files, data_root or [], source or [], store or [])
 
 
-@board_app.command("build")
+@command(board_app, "build")
 def board_build(
-    files: Annotated[list[Path], typer.Argument(help="submissions, or folders of them")],
-    out: Annotated[Path, typer.Option("--out", help="folder of the page")] = Path("leaderboard"),
-    store: Annotated[
-        list[Path] | None, typer.Option("--store", help="also its records; may be given again")
-    ] = None,
+    files: Submissions,
+    out: Annotated[Path, typer.Option("--out", help="folder of the page", metavar="FOLDER")] = Path(
+        "leaderboard"
+    ),
+    store: Stores = None,
     data_root: DataRoots = None,
     source: Described = None,
-) -> None:
-    """The page of one's own records and all valid submissions; the refused are listed with their
-    reasons."""
+) -> ExitCode:
+    """Builds the page of one's own records and all valid submissions; the refused are listed with
+    their reasons."""
     from benchmark.commands.leaderboard import build_board
 
-    _finish(build_board(files, out, store or [], data_root or [], source or []))
-
-
-def _options(given: dict) -> dict:
-    """Options of `run` or `suite` that were given, as fields of a Request; the preset's default
-    follows the device."""
-    from benchmark.commands.run import default_preset
-    from benchmark.planning.request import numbers_list
-
-    plain = (
-        "transform",
-        "architecture",
-        "ratio",
-        "alpha",
-        "patch_size",
-        "training_share",
-        "protocol",
-        "source",
-        "data_root",
-        "busi_class",
-    )
-    options = {name: given[name] for name in plain if given.get(name) is not None}
-    options["preset"] = given["preset"] or default_preset(given["device"])
-    if given["allow_incomplete"]:
-        options["allow_incomplete"] = True
-    if given["sets"]:
-        options["sets"] = tuple(given["sets"])
-    if given["fold"] is not None:
-        options["folds"] = None if given["fold"] == "all" else numbers_list(given["fold"], "--fold")
-    if given["seeds"] is not None:
-        options["seeds"] = numbers_list(given["seeds"], "--seeds")
-    return options
-
-
-def _engine_options(given: dict):
-    """The options of `run` or `suite` that tell the engine how to work."""
-    from benchmark.engines.options import EngineOptions
-
-    if given["address"] is not None and given["engine"] != "ray":
-        raise InputError(
-            f"--address is for --engine ray, not for {given['engine']}; leave it out, or add"
-            f" --engine ray."
-        )
-    names = "workers", "address", "max_failures", "deterministic", "logger"
-    return EngineOptions(retry=given["retry_failed"], **{name: given[name] for name in names})
-
-
-def _finish(code: int) -> None:
-    if code:
-        raise typer.Exit(code)
+    return build_board(files, out, store or [], data_root or [], source or [])
 
 
 def _check_datasets_is_ours() -> None:
@@ -564,7 +375,7 @@ def main() -> None:
         if debug:
             raise
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(ExitCode.BAD_INPUT)
     except SystemExit as stop:
         if stop.code == 130:  # what typer makes of Ctrl-C
             print(

@@ -141,8 +141,8 @@ def test_another_datasets_package_is_noticed(tmp_path):
 
 @pytest.mark.parametrize("words", [PROSTATE, ("suite", "smoke", "--device", "cpu")])
 def test_engine_options_reach_the_engine(call, monkeypatch, words):
-    def stop(nodes, store, device, engine, options, runs):
-        raise InputError(f"{engine} {options.workers} {options.max_failures} {options.retry}")
+    def stop(nodes, store, how, on_done, runs):
+        raise InputError(f"{how.engine} {how.workers} {how.max_failures} {how.retry_failed}")
 
     monkeypatch.setattr("benchmark.commands.run._compute", stop)
     _, _, err = call(

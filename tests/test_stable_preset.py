@@ -12,8 +12,9 @@ import pytest
 from PIL import Image
 
 from benchmark.core.errors import InputError
+from benchmark.planning.options import Request
 from benchmark.planning.plan import plan_run
-from benchmark.planning.request import Opened, Request, open_request, resolve
+from benchmark.planning.request import Opened, open_request, resolve
 from benchmark.results.assembly import assemble
 from benchmark.spec.run import SourceSpec
 from benchmark.spec.substitutions import substitutions

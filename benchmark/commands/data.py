@@ -12,14 +12,15 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from benchmark.core.errors import InputError
+from benchmark.core.errors import ExitCode, InputError
 from benchmark.core.registry import check_name
+from benchmark.planning.options import SourceChoice
 from benchmark.spec.presets import preset
 from benchmark.spec.run import DATASETS
 from benchmark.terminal.console import out, print_table
 
 
-def list_data(data_root: Path | None) -> None:
+def list_data(data_root: Path | None) -> ExitCode:
     """All datasets: what they are, their licence, and whether they are here."""
     from datasets.fetching.catalogue import catalogue
 
@@ -29,9 +30,10 @@ def list_data(data_root: Path | None) -> None:
     for row in rows:
         if row["source"] != "phantom":
             out.print(f"{row['title']}: {row['address']}\n  {row['citation']}", markup=False)
+    return ExitCode.DONE
 
 
-def fetch_data(dataset: str, data_root: Path) -> None:
+def fetch_data(dataset: str, data_root: Path) -> ExitCode:
     """Downloads with a progress bar, resumes what is there, checks and unpacks."""
     from datasets.fetching.fetch import fetch
 
@@ -53,9 +55,10 @@ def fetch_data(dataset: str, data_root: Path) -> None:
             lambda done, total, **_: bars.update(task, completed=done, total=total or None),
         )
     out.print(f"{dataset}: {folder}", markup=False)
+    return ExitCode.DONE
 
 
-def verify_data(dataset: str, data_root: Path) -> int:
+def verify_data(dataset: str, data_root: Path) -> ExitCode:
     """Opens every file; 1 if anything is wrong."""
     from datasets.fetching.verify import verify
 
@@ -63,21 +66,19 @@ def verify_data(dataset: str, data_root: Path) -> int:
     found = verify(dataset, data_root)
     for finding in found:
         out.print(str(finding), markup=False)
-    return int(any(finding.level == "error" for finding in found))
+    wrong = any(finding.level == "error" for finding in found)
+    return ExitCode.FAILED if wrong else ExitCode.DONE
 
 
 def preview_data(
     dataset: str,
-    source: str,
-    data_root: Path | None,
-    busi_class: str,
-    allow_incomplete: bool,
+    images: SourceChoice,
     target: Path,
     count: int,
     edges: bool = False,
     edge_weights: str | None = None,
     size: int | None = None,
-) -> None:
+) -> ExitCode:
     """Writes a contact sheet of images with mask contours, or with `edges` one of the edge
     detectors."""
     from datasets.slices.hed import find_weights
@@ -94,11 +95,11 @@ def preview_data(
     numbers = preset("compact")
     opened = open_source(
         dataset,
-        source,
-        data_root,
+        images.source,
+        images.data_root,
         phantom_cases=numbers.phantom_cases,
         phantom_size=numbers.size,
-        options=SourceOptions(busi_class, allow_incomplete),
+        options=SourceOptions(images.busi_class, images.allow_incomplete),
     )
     for note in opened.notes:
         out.print(f"note: {note}", markup=False)
@@ -107,3 +108,4 @@ def preview_data(
     else:
         contact_sheet(opened, target, count)
     out.print(f"preview: {target}", markup=False)
+    return ExitCode.DONE

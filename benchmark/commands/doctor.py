@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 
 from benchmark.commands.run import default_preset
-from benchmark.core.errors import InputError
+from benchmark.core.errors import ExitCode, InputError
 from benchmark.planning.weights import hub_weights
 from benchmark.store.store import Store
 from benchmark.terminal.console import err, print_table
 
 
-def print_crosswalk(prediction: Path, truth: Path, as_json: bool) -> None:
+def print_crosswalk(prediction: Path, truth: Path, as_json: bool) -> ExitCode:
     """All metric definitions for one pair of masks."""
     from benchmark.metrics.crosswalk import crosswalk
 
@@ -22,16 +22,17 @@ def print_crosswalk(prediction: Path, truth: Path, as_json: bool) -> None:
     if as_json:
         json.dump(found.as_json(), sys.stdout, indent=1)
         print()
-        return
+        return ExitCode.DONE
     rows = [
         (name, f"{value:.6g}", unit, definition) for name, value, unit, definition in found.rows()
     ]
     print_table(
         f"{prediction.name} against {truth.name}", ("metric", "value>", "unit", "definition"), rows
     )
+    return ExitCode.DONE
 
 
-def print_doctor(store_folder: Path) -> int:
+def print_doctor(store_folder: Path) -> ExitCode:
     """What is installed and what this machine can do."""
     import torch
 
@@ -66,7 +67,7 @@ def print_doctor(store_folder: Path) -> int:
     print_table(
         "architectures at 384 px, one slice", ("architecture", "parameters>", "GFLOPs>"), sizes
     )
-    return 0
+    return ExitCode.DONE
 
 
 def _store_state(folder: Path) -> str:

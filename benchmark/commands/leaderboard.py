@@ -1,10 +1,10 @@
-"""What the `leaderboard` commands do: submit, validate, build. cli.py parses; each function
-returns the exit code. Not here: the format and its checks (reports/submission)."""
+"""What the `leaderboard` commands do: submit, validate, build. cli.py parses.
+Not here: the format and its checks (reports/submission)."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from benchmark.core.errors import InputError
+from benchmark.core.errors import ExitCode, InputError
 from benchmark.core.registry import check_name
 from benchmark.planning.stage_keys import stage_keys
 from benchmark.record.record import Record
@@ -28,7 +28,7 @@ def submit(
     methods: Sequence[str],
     datasets: Sequence[str],
     with_masks: bool,
-) -> int:
+) -> ExitCode:
     """Packs the chosen finished records of a store into one file, and checks that file as everybody
     will."""
     store = Store(store_folder, write=False)
@@ -53,12 +53,12 @@ def submit(
     )
     if not owner:
         out.print("It names nobody; --owner NAME says whose it is.")
-    return 0
+    return ExitCode.DONE
 
 
 def validate_files(
     files: Sequence[Path], roots: Sequence[Path], described: Sequence[Path], stores: Sequence[Path]
-) -> int:
+) -> ExitCode:
     """Checks submissions and prints what was found; 0 all valid, 1 some refused, or with no run
     that is not there yet."""
     checked = checked_files(files, roots, described)
@@ -74,7 +74,7 @@ def validate_files(
     told = {reason for one in checked for reason in one.reasons}
     # the others stand in their tables
     _print_refused(one for one in board.refused if not told.issuperset(one.reasons))
-    return 0 if all(board.added) else 1
+    return ExitCode.DONE if all(board.added) else ExitCode.FAILED
 
 
 def build_board(
@@ -83,7 +83,7 @@ def build_board(
     stores: Sequence[Path],
     roots: Sequence[Path],
     described: Sequence[Path],
-) -> int:
+) -> ExitCode:
     """Builds the page of our own records and all valid submissions; 0 all are on it, 1 some are
     not."""
     from baselines.generators.catalogue import generator_defaults
@@ -113,7 +113,7 @@ def build_board(
     out.print(
         f"{len(board.records)} runs, {len(board.marks)} of them submitted: {page}", markup=False
     )
-    return 1 if board.refused else 0
+    return ExitCode.FAILED if board.refused else ExitCode.DONE
 
 
 def _own(stores: Sequence[Path]) -> list[Record]:

@@ -1,18 +1,22 @@
-"""`report` and `cite`: records in, pages, tables and BibTeX out."""
+"""`report`, `cite` and `verify --report`: records in, pages, tables and BibTeX out. Not here: the
+check of a store (store.py)."""
 
 import datetime
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmark.core.errors import InputError
+from benchmark.commands.leaderboard import checked_files
+from benchmark.core.errors import ExitCode, InputError
 from benchmark.core.registry import check_name
 from benchmark.spec.run import DATASETS
 from benchmark.store.store import Store
 from benchmark.terminal.console import err, out
 
+MOST_SHOWN = 50
 
-def write_report(store_folder: Path, folder: Path, figures: str = "auto") -> int:
+
+def write_report(store_folder: Path, folder: Path, figures: str = "auto") -> ExitCode:
     """Builds the page and prints its path. figures: "all", "page" or "auto" (see
     `reports.pages.build`)."""
     from baselines.generators.catalogue import generator_defaults
@@ -37,12 +41,12 @@ def write_report(store_folder: Path, folder: Path, figures: str = "auto") -> int
     for problem in loaded.problems:
         err.print(f"left out: {problem}", markup=False)
     out.print(f"report: {page}", markup=False)
-    return 0
+    return ExitCode.DONE
 
 
 def print_citation(
     store_folder: Path, numbers: bool, methods: Sequence[str], datasets: Sequence[str] = ()
-) -> int:
+) -> ExitCode:
     """BibTeX of the paper, this program and the data sets that the store's records used; or a LaTeX
     table of numbers."""
     for name in datasets:
@@ -65,4 +69,47 @@ def print_citation(
         )
     else:
         sys.stdout.write(bibtex(records, git_state()["commit"]))
-    return 0
+    return ExitCode.DONE
+
+
+def verify_report(report: Path, store_folder: Path, submissions: Sequence[Path]) -> ExitCode:
+    """Computes every number of the report's tables again and names those that differ; 0 if none
+    does, else 1.
+
+    The records are those of the store, and of the submissions that a leaderboard was built with.
+    """
+    from baselines.generators.catalogue import generator_defaults
+    from reports.pages.recompute import recompute
+    from reports.records.load import load_records
+    from reports.submission.merge import merge
+
+    folder = Store(store_folder, write=False).root / "records"
+    loaded = load_records([folder] if folder.is_dir() else [])
+    board = merge(checked_files(submissions, (), ()), loaded.records)
+    if not board.records:
+        raise InputError(
+            f"the store {store_folder} holds no records to compute {report} from; give theirs by"
+            f" --store."
+        )
+    found = recompute(
+        report,
+        board.records,
+        loaded.problems,
+        generator_defaults(),
+        marks=board.marks,
+        refused=board.refused,
+    )
+    for text in found.differences[:MOST_SHOWN]:
+        err.print(text, markup=False)
+    if (rest := len(found.differences) - MOST_SHOWN) > 0:
+        err.print(f"and {rest} more.")
+    what = (
+        f"{found.numbers} numbers in {found.tables} tables computed again from"
+        f" {len(board.records)} records"
+    )
+    out.print(
+        f"{what}: {len(found.differences) or 'none'}"
+        f" differ{'s' if len(found.differences) == 1 else ''}",
+        markup=False,
+    )
+    return ExitCode.FAILED if found.differences else ExitCode.DONE

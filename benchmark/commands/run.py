@@ -1,46 +1,71 @@
-"""What the commands of the command line do. cli.py parses; this module calls and prints.
+"""`run` and `suite`: from requests to stages to records.
 
-Each function returns the exit code. Not here: drawing (console.py), the `data` commands
-(data.py).
+Not here: what is printed of the results (run_output.py), the stages' order (engines/).
 """
 
 import shutil
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from baselines.generators.loaded import own_class
-from benchmark.core.errors import InputError
+from benchmark.commands.run_output import (
+    print_left_out,
+    print_records,
+    print_reused,
+    print_sources,
+    print_spread,
+)
+from benchmark.core.errors import ExitCode, InputError
 from benchmark.core.provenance import machine_name
 from benchmark.core.registry import check_name
 from benchmark.engines import ENGINES
-from benchmark.engines.options import EngineOptions, choose_device
 from benchmark.planning.forecast import forecast
+from benchmark.planning.options import Actions, Request
 from benchmark.planning.plan import Node, Plan, plan_run, unique_nodes
 from benchmark.planning.request import (
     Opened,
-    Request,
     edge_weights_file,
     generator_location,
     open_request,
     resolve,
     settings_of,
 )
+from benchmark.planning.suite import load_suite, requests, scaling_notes
 from benchmark.planning.weights import described_weights, fetch_weights
 from benchmark.record.record import Record
 from benchmark.results.record_writer import Settler, is_done
-from benchmark.results.repeats import print_reused
+from benchmark.results.repeats import note_repeats, repeat_folder
 from benchmark.spec.versions import STAGE_VERSIONS
+from benchmark.stages.execution import Execution, choose_device
 from benchmark.store.store import Store
-from benchmark.terminal.console import err, out, print_forecast, print_table
+from benchmark.terminal.console import out, print_forecast
 from benchmark.terminal.live import StageProgress
 from benchmark.terminal.time_left import TimeLeft
 
 if TYPE_CHECKING:
     from benchmark.engines.scheduler import Failure
 
-_RESULT_COLUMNS = ("method", "cases", "Dice, %", "paper: Dice, %", "HD95", "paper: HD95", "runs")
+
+@dataclass(frozen=True)
+class Call:
+    """One call of `run` or `suite`. title: what is printed first."""
+
+    requests: Sequence[Request]
+    actions: Actions = Actions()
+    how: Execution = Execution()
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class _Job:
+    """The runs of a call, each once. locations: where a stage, by key, finds what lies outside the
+    store; opened: sources by data set."""
+
+    plans: list[Plan]
+    locations: dict[str, dict[str, Any]]
+    opened: dict[str, Opened]
 
 
 def default_preset(device: str) -> str:
@@ -48,78 +73,82 @@ def default_preset(device: str) -> str:
     return "compact" if choose_device(device) == "cuda" else "smoke"
 
 
-def run_requests(
-    requests: Sequence[Request],
-    store_folder: Path,
-    device: str,
-    engine: str,
-    dry_run: bool,
-    force: Sequence[str],
-    predictions: Path | None,
-    title: str = "",
-    options: EngineOptions = EngineOptions(),
-) -> int:
-    """Computes everything outstanding of the requests, prints one table; 0 all done, 1 some failed,
-    2 bad input."""
-    check_name("engine", engine, ENGINES)
-    for stage in force:
-        check_name("stage", stage, STAGE_VERSIONS)
-    store = Store(store_folder)
-    plans, locations, opened = _plans(requests, store)
-    if title:
-        out.print(title, markup=False)
-    _print_sources(opened)
-    for line in described_weights(plans, locations):
+def run_suite(
+    name: str, datasets: Sequence[str], changes: dict[str, Any], actions: Actions, how: Execution
+) -> ExitCode:
+    """Computes the runs of a suite; `changes`: fields of Request that win over the suite's."""
+    chosen = load_suite(name)
+    if not any("preset" in entry for entry in chosen.entries):
+        changes = {"preset": default_preset(how.device)} | changes
+    asked = requests(chosen, changes, tuple(datasets))
+    notes = scaling_notes(chosen, changes)
+    title = "\n  note: ".join([f"suite {chosen.name}: {chosen.about}", *notes])
+    return run_requests(Call(asked, actions, how, title))
+
+
+def run_requests(call: Call) -> ExitCode:
+    """Computes everything outstanding of the requests, as often as the call says, and prints what
+    came of it. The code is that of the worst repeat."""
+    store, times = call.actions.store, call.actions.repeat
+    code = _run_once(call)
+    for number in range(2, times + 1):
+        out.print(f"repeat {number} of {times}", markup=False)
+        again = replace(call.actions, store=repeat_folder(store, number))
+        code = max(code, _run_once(replace(call, actions=again)))
+    if times > 1 and not call.actions.dry_run:
+        print_spread(note_repeats(store, times))
+    return code
+
+
+def _run_once(call: Call) -> ExitCode:
+    _check_names(call)
+    actions, how, store = call.actions, call.how, Store(call.actions.store)
+    job = _planned(call.requests, store)
+    if call.title:
+        out.print(call.title, markup=False)
+    print_sources(job.opened)
+    for line in described_weights(job.plans, job.locations):
         out.print(f"weights of {line}", markup=False)
-    records = {} if force else _finished(plans, store)
-    outstanding = [plan for plan in plans if plan.run.key not in records]
-    if dry_run:
-        free = shutil.disk_usage(store.root).free
-        print_forecast(forecast(plans, store), len(plans), len(records), free, options.workers or 1)
-        return 0
-    device = device if engine == "ray" else choose_device(device)
+    records = {} if actions.force else _finished(job.plans, store)
+    if actions.dry_run:
+        return _dry_run(job, store, len(records), how.workers or 1)
+    if how.engine != "ray":
+        how = how.here()
+    outstanding = [plan for plan in job.plans if plan.run.key not in records]
     nodes = unique_nodes(outstanding)
-    if engine != "ray":  # there each node of the cluster gets them
-        wanted = [node for node in nodes if force or not store.has(node.stage, node.key)]
-        fetch_weights(wanted, locations, lambda text: out.print(text, markup=False))
+    _bring_weights(nodes, job, store, call)
     for plan in outstanding:
-        _write_plan(store, plan, locations)
-    _forget(store, nodes, force)
-    print_reused(unique_nodes(plans), store, options)
-    settler = Settler(
-        outstanding,
-        store,
-        {plan.run.key: tuple(opened[plan.run.dataset].source.notes) for plan in outstanding},
-    )
+        _write_plan(store, plan, job.locations)
+    _forget(store, nodes, actions.force)
+    print_reused(unique_nodes(job.plans), store, how)
+    settler = Settler(outstanding, store, _source_notes(outstanding, job))
 
     def runs_done() -> tuple[int, int]:
-        return len(records) + len(settler.records), len(plans)
+        return len(records) + len(settler.records), len(job.plans)
 
-    failures = _compute(
-        nodes, store, device, engine, replace(options, on_done=settler.done), runs_done
-    )
+    failures = _compute(nodes, store, how, settler.done, runs_done)
     settler.fail(failures)
     records |= settler.records
-    finished = [plan for plan in plans if plan.run.key in records]
-    if predictions is not None:
-        _save_predictions(
-            finished, [records[plan.run.key] for plan in finished], store, opened, predictions
-        )
-    _print_records([records[plan.run.key] for plan in finished])
-    _print_left_out(len(plans) - len(finished), failures)
-    return _exit_code(
-        [records[plan.run.key] for plan in finished], len(plans) - len(finished), failures
-    )
+    finished = [plan for plan in job.plans if plan.run.key in records]
+    if actions.save_predictions is not None:
+        _save_predictions(finished, records, store, job.opened, actions.save_predictions)
+    shown, absent = [records[plan.run.key] for plan in finished], len(job.plans) - len(finished)
+    print_records(shown)
+    print_left_out(absent, failures)
+    return _exit_code(shown, absent, failures)
 
 
-def _plans(
-    requests: Sequence[Request], store: Store
-) -> tuple[list[Plan], dict[str, dict], dict[str, Opened]]:
-    """Plans without repetition, where stages find what lies outside the store (by key), and the
-    sources by dataset."""
+def _check_names(call: Call) -> None:
+    check_name("engine", call.how.engine, ENGINES)
+    for stage in call.actions.force:
+        check_name("stage", stage, STAGE_VERSIONS)
+
+
+def _planned(requests: Sequence[Request], store: Store) -> _Job:
+    """Every source is opened once, and every run planned once."""
     sources: dict[tuple, Opened] = {}
     plans: dict[str, Plan] = {}
-    locations: dict[str, dict] = {}
+    locations: dict[str, dict[str, Any]] = {}
     for request in requests:
         _, numbers, _ = settings_of(request)
         identity = (
@@ -149,21 +178,28 @@ def _plans(
                 for node in plan.nodes
                 if weights and "generator" in node.spec
             }
-    return (
-        list(plans.values()),
-        locations,
-        {identity[0]: opened for identity, opened in sources.items()},
-    )
+    by_dataset = {identity[0]: opened for identity, opened in sources.items()}
+    return _Job(list(plans.values()), locations, by_dataset)
 
 
-def _print_sources(opened: dict[str, Opened]) -> None:
-    for dataset, source in opened.items():
-        out.print(
-            f"{dataset}: {source.spec.title}, {len(source.cases)} cases ({source.spec.licence})",
-            markup=False,
-        )
-        for note in source.source.notes:
-            out.print(f"  note: {note}", markup=False)
+def _dry_run(job: _Job, store: Store, already: int, workers: int) -> ExitCode:
+    free = shutil.disk_usage(store.root).free
+    print_forecast(forecast(job.plans, store), len(job.plans), already, free, workers)
+    return ExitCode.DONE
+
+
+def _bring_weights(nodes: Sequence[Node], job: _Job, store: Store, call: Call) -> None:
+    """Fetches the published weights that stages need; with Ray each machine gets its own."""
+    if call.how.engine == "ray":
+        return
+    force = call.actions.force
+    wanted = [node for node in nodes if force or not store.has(node.stage, node.key)]
+    fetch_weights(wanted, job.locations, lambda text: out.print(text, markup=False))
+
+
+def _source_notes(plans: Sequence[Plan], job: _Job) -> dict[str, tuple[str, ...]]:
+    """What must be known of each run's source, by the run's key."""
+    return {plan.run.key: tuple(job.opened[plan.run.dataset].source.notes) for plan in plans}
 
 
 def _finished(plans: Sequence[Plan], store: Store) -> dict[str, Record]:
@@ -180,9 +216,9 @@ def _finished(plans: Sequence[Plan], store: Store) -> dict[str, Record]:
     found = {}
     for plan in plans:
         record = store.notes.record(plan.run.key)
-        if is_done(record, plan) and not (
-            requeued and requeued & {node.key for node in plan.nodes}
-        ):
+        if record is None or not is_done(record, plan):
+            continue
+        if requeued.isdisjoint(node.key for node in plan.nodes):
             found[plan.run.key] = compact(record, pool)
     return found
 
@@ -228,21 +264,25 @@ def _forget(store: Store, nodes: Iterable[Node], force: Sequence[str]) -> None:
 def _compute(
     nodes: list[Node],
     store: Store,
-    device: str,
-    engine: str,
-    options: EngineOptions,
+    how: Execution,
+    on_done: Callable[[Node], None],
     runs: Callable[[], tuple[int, int]],
 ) -> dict[str, "Failure"]:
+    """The failures by key. on_done: called after each stage; runs: (runs done, all runs)."""
     todo = sum(not store.has(node.stage, node.key) for node in nodes)
     if not todo:
         return {}
-    left = TimeLeft(nodes, store, None if device == "auto" else machine_name(device))
+    left = TimeLeft(nodes, store, None if how.device == "auto" else machine_name(how.device))
     with StageProgress(todo, left, runs) as progress:
-        return ENGINES.load(engine)(nodes, store, device, progress.stage, options)
+        return ENGINES.load(how.engine)(nodes, store, how, progress.stage, on_done)
 
 
 def _save_predictions(
-    plans: list[Plan], records: list[Record], store: Store, opened: dict[str, Opened], folder: Path
+    plans: Sequence[Plan],
+    records: dict[str, Record],
+    store: Store,
+    opened: dict[str, Opened],
+    folder: Path,
 ) -> None:
     """Writes every test case's mask in its file's own geometry: FOLDER/<run key>/<case>.nii.gz or
     .png."""
@@ -250,10 +290,10 @@ def _save_predictions(
 
     from benchmark.stages.context import read_predictions
 
-    for plan, record in zip(plans, records, strict=True):
-        if record.status != "done":
+    for plan in plans:
+        record, predict = records[plan.run.key], plan.last("predict")
+        if record.status != "done" or predict is None:
             continue
-        predict = plan.last("predict")
         if not store.has("predict", predict.key):
             raise InputError(
                 f"the predictions of run {record.key[:12]} are no longer in the store; add --force"
@@ -269,66 +309,9 @@ def _save_predictions(
         out.print(f"predictions: {target}", markup=False)
 
 
-def _print_records(records: list[Record]) -> None:
-    from baselines.generators.catalogue import generator_defaults
-    from reports.tables.tables import run_table
-
-    tables: dict[tuple[str, ...], list[dict[str, str]]] = {}
-    for row in run_table(records, generator_defaults()):
-        tables.setdefault(
-            (row["dataset"], row["source"], row["rules"], row["not comparable"]), []
-        ).append(row)
-    for (dataset, source, rules, mismatch), rows in tables.items():
-        if all(row["runs"].startswith("0 of") for row in rows):
-            continue  # nothing but failures, which are told below
-        columns = [name for name in _RESULT_COLUMNS if any(row[name] != "–" for row in rows)]
-        lines = [rules] + (
-            [f"The paper's values are not comparable: {mismatch}."] if mismatch else []
-        )
-        absent = {row["absent runs"] for row in rows} - {"–", ""}
-        if len(absent) == 1 and len(rows) == sum(row["absent runs"] in absent for row in rows):
-            lines.append(f"Of every method: {absent.pop()}.")
-        else:
-            lines += [
-                f"{row['method']}: {row['absent runs']}."
-                for row in rows
-                if row["absent runs"] in absent
-            ]
-        marked = [name if name == "method" else f"{name}>" for name in columns]
-        print_table(
-            f"{dataset}, {source}",
-            marked,
-            [[row[name] for name in columns] for row in rows],
-            "\n".join(lines),
-        )
-    failed: dict[str | None, list[str]] = {}
-    for record in records:
-        if record.status == "failed":
-            spec = record.spec
-            run = f"{spec.dataset} {spec.method.label} fold {spec.fold} seed {spec.seed}"
-            failed.setdefault(record.error, []).append(run)
-    for error, runs in failed.items():
-        err.print(f"error: {error}", markup=False)
-        err.print(f"  failed by this: {', '.join(runs)}", markup=False)
-
-
-def _print_left_out(absent: int, failures: dict[str, "Failure"]) -> None:
-    earlier = sum(failure.earlier for failure in failures.values())
-    if earlier:
-        err.print(
-            f"{earlier} stages failed in an earlier call, or need one that did; they were not"
-            f" tried: add --retry-failed."
-        )
-    if absent:
-        which = "1 run was" if absent == 1 else f"{absent} runs were"
-        err.print(
-            f"{which} not computed, because too many stages failed; the same command goes on from"
-            f" here."
-        )
-
-
-def _exit_code(records: list[Record], absent: int, failures: dict[str, "Failure"]) -> int:
+def _exit_code(records: Sequence[Record], absent: int, failures: dict[str, "Failure"]) -> ExitCode:
     if not absent and all(record.status == "done" for record in records):
-        return 0
+        return ExitCode.DONE
     only_input = all(failure.caused_by_input for failure in failures.values())
-    return 2 if only_input and all(record.status == "failed" for record in records) else 1
+    nothing = all(record.status == "failed" for record in records)
+    return ExitCode.BAD_INPUT if only_input and nothing else ExitCode.FAILED

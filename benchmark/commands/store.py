@@ -4,20 +4,19 @@ returns the exit code. Not here: computing runs (run.py), drawing (console.py)."
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from benchmark.core.errors import InputError
+from benchmark.core.errors import ExitCode, InputError
 from benchmark.core.files import read_json
-from benchmark.engines.options import choose_device
 from benchmark.planning.plan import Node
 from benchmark.spec.method import MethodSpec
 from benchmark.stages.carry_over import Kept
-from benchmark.stages.execution import Execution
+from benchmark.stages.execution import StageExecution
 from benchmark.store.garbage import remove, unneeded
 from benchmark.store.store import DamagedStage, Store
 from benchmark.terminal.console import duration, err, out, print_table, size
@@ -35,19 +34,19 @@ SHOWN_KEYS = 6
 def run_stages(
     keys: Sequence[str],
     store_folder: Path,
-    how: Execution,
+    how: StageExecution,
     as_json: bool = False,
     wait: bool = True,
-) -> int:
+) -> ExitCode:
     """Computes the stages called by key; inputs must be there. With `as_json` one line each says
     the outcome, and the first stage that is not there afterwards is the last one."""
     from benchmark.core.progress import silent
     from benchmark.engines.attempt import attempt
 
-    store, how = Store(store_folder), replace(how, device=choose_device(how.device))
+    store, how = Store(store_folder), how.here()
     plans = [store.notes.find_plan(prefix) for prefix in keys]
     nodes = [Node(plan["stage"], plan["spec"], plan["inputs"]) for plan in plans]
-    code, kept = 0, Kept()
+    code, kept = ExitCode.DONE, Kept()
     for place, (plan, node) in enumerate(zip(plans, nodes, strict=True)):
         after = zip(plans[place + 1 :], nodes[place + 1 :], strict=True)
         alike = takewhile(
@@ -64,7 +63,7 @@ def run_stages(
                 )
             _print_outcome(node, outcome)
         if outcome.kind not in ("computed", "present"):
-            code = 1
+            code = ExitCode.FAILED
             if as_json:
                 break
     return code
@@ -99,7 +98,7 @@ class _RunState:
     detail: str = ""
 
 
-def print_status(store_folder: Path, everything: bool = False) -> int:
+def print_status(store_folder: Path, everything: bool = False) -> ExitCode:
     """One row per run that was ever asked for; of a long list the failed and running ones, and a
     summary."""
     store = Store(store_folder, write=False)
@@ -110,7 +109,7 @@ def print_status(store_folder: Path, everything: bool = False) -> int:
             f"the store {store.root} holds no runs yet; start one with `python cli.py run`.",
             markup=False,
         )
-        return 0
+        return ExitCode.DONE
     runs.sort(key=lambda run: (_STATES.index(run.state), *map(str, run.about)))
     counts = Counter(run.state for run in runs)
     shown = runs
@@ -128,7 +127,7 @@ def print_status(store_folder: Path, everything: bool = False) -> int:
     out.print(
         ", ".join(f"{counts[state]} {state}" for state in ("done", "running", "waiting", "failed"))
     )
-    return 0
+    return ExitCode.DONE
 
 
 def _print_runs(runs: Sequence[_RunState], root: str) -> None:
@@ -231,7 +230,7 @@ def _plain_record(store: Store, key: str) -> dict[str, Any] | None:
         return None
 
 
-def verify_store(store_folder: Path) -> int:
+def verify_store(store_folder: Path) -> ExitCode:
     """Recomputes the checksums of all stages; damaged ones are removed and computed again by the
     next run that needs them."""
     store = Store(store_folder, write=False)
@@ -254,7 +253,7 @@ def verify_store(store_folder: Path) -> int:
     out.print(
         f"{sound} stages sound, {len(damaged)} damaged, {len(wrong)} records in doubt", markup=False
     )
-    return 1 if damaged or wrong else 0
+    return ExitCode.FAILED if damaged or wrong else ExitCode.DONE
 
 
 def _wrong_records(store: Store) -> list[str]:
@@ -284,7 +283,7 @@ def _wrong_records(store: Store) -> list[str]:
     return found
 
 
-def collect_garbage(store_folder: Path, delete: bool) -> int:
+def collect_garbage(store_folder: Path, delete: bool) -> ExitCode:
     """Lists what no run needs, with its size; removes it with `delete`."""
     store = Store(store_folder)
     items = unneeded(store)
@@ -293,7 +292,7 @@ def collect_garbage(store_folder: Path, delete: bool) -> int:
         sums.setdefault(item.what, []).append(item.bytes)
     if not items:
         out.print(f"the store {store.root} holds nothing that no run needs.", markup=False)
-        return 0
+        return ExitCode.DONE
     rows = [(what, len(found), size(sum(found))) for what, found in sums.items()]
     print_table(f"needed by no run in {store.root}", ("what", "number>", "size>"), rows)
     if not delete:
@@ -301,7 +300,7 @@ def collect_garbage(store_folder: Path, delete: bool) -> int:
             "nothing was removed; --delete removes it. To drop a run, delete its file in runs/ and"
             " in records/ first."
         )
-        return 0
+        return ExitCode.DONE
     count, freed = remove(store, items)
     out.print(f"removed {count} of {len(items)}, {size(freed)} freed")
-    return 0
+    return ExitCode.DONE

@@ -19,7 +19,7 @@ from benchmark.core.errors import InputError
 from benchmark.core.progress import Report
 from benchmark.stages.carry_over import Kept
 from benchmark.stages.execute import execute
-from benchmark.stages.execution import Execution
+from benchmark.stages.execution import StageExecution
 from benchmark.store.notes import StoreUnusable, explained
 from benchmark.store.store import DamagedStage, StageBusy, Store
 
@@ -59,7 +59,7 @@ def attempt(
     store: Store,
     stage: str,
     key: str,
-    how: Execution,
+    how: StageExecution,
     report: Report,
     wait: bool = True,
     kept: Kept | None = None,

@@ -8,19 +8,19 @@ from collections.abc import Iterable
 
 from benchmark.core.progress import Report
 from benchmark.engines.attempt import Outcome, attempt
-from benchmark.engines.options import EngineOptions
-from benchmark.engines.scheduler import Agenda, Failure, Watch
+from benchmark.engines.scheduler import Agenda, Failure, OnDone, Watch
 from benchmark.planning.plan import Node
 from benchmark.stages.carry_over import Kept
+from benchmark.stages.execution import Execution
 from benchmark.store.store import Store
 
 
 def run(
-    nodes: Iterable[Node], store: Store, device: str, watch: Watch, options: EngineOptions
+    nodes: Iterable[Node], store: Store, how: Execution, watch: Watch, on_done: OnDone
 ) -> dict[str, Failure]:
     """Computes `nodes`, whose plans the store holds, inputs first; returns the failures by key."""
-    agenda = Agenda(nodes, store, options.on_done, options.max_failures, options.retry)
-    how, kept = options.execution(device), Kept()
+    agenda = Agenda(nodes, store, on_done, how.max_failures, how.retry_failed)
+    kept = Kept()
 
     def work(node: Node, wait: bool, report: Report, following: list[str]) -> Outcome:
         return attempt(store, node.stage, node.key, how, report, wait, kept, following)

@@ -20,8 +20,7 @@ from pathlib import Path
 
 from benchmark.core.progress import Report
 from benchmark.engines.attempt import Outcome
-from benchmark.engines.options import EngineOptions
-from benchmark.engines.scheduler import Agenda, Failure, Watch
+from benchmark.engines.scheduler import Agenda, Failure, OnDone, Watch
 from benchmark.planning.plan import Node
 from benchmark.stages.execution import Execution
 from benchmark.store.store import Store
@@ -31,13 +30,12 @@ COMMAND = [sys.executable, "-m", "benchmark.engines.worker"]
 
 
 def run(
-    nodes: Iterable[Node], store: Store, device: str, watch: Watch, options: EngineOptions
+    nodes: Iterable[Node], store: Store, how: Execution, watch: Watch, on_done: OnDone
 ) -> dict[str, Failure]:
     """Computes `nodes`, whose plans the store holds; returns the failures by key."""
-    gpus = _visible_gpus() if device.startswith("cuda") else []
-    count = options.workers or max(1, len(gpus))
-    agenda = Agenda(nodes, store, options.on_done, options.max_failures, options.retry, count)
-    how = options.execution(device)
+    gpus = _visible_gpus() if how.device == "cuda" else []
+    count = how.workers or max(1, len(gpus))
+    agenda = Agenda(nodes, store, on_done, how.max_failures, how.retry_failed, count)
     workers = [
         _Worker(store, how, gpus[number % len(gpus)] if gpus else None) for number in range(count)
     ]

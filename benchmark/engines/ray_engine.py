@@ -12,15 +12,16 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from benchmark.core.errors import InputError
 from benchmark.engines.attempt import Outcome
-from benchmark.engines.options import EngineOptions
 from benchmark.engines.processes import describe_death
-from benchmark.engines.scheduler import Agenda, Failure, StageFailed, Watch
+from benchmark.engines.scheduler import Agenda, Failure, OnDone, StageFailed, Watch
 from benchmark.planning.plan import Node
+from benchmark.stages.execution import Execution
 from benchmark.store.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,25 +35,20 @@ LOST_MACHINES = 5  # how often a task is run again because its machine went away
 
 
 def run(
-    nodes: Iterable[Node], store: Store, device: str, watch: Watch, options: EngineOptions
+    nodes: Iterable[Node], store: Store, how: Execution, watch: Watch, on_done: OnDone
 ) -> dict[str, Failure]:
     """Computes `nodes`, whose plans the store holds; returns the failures by key. Device "auto":
     cuda where the cluster has it.
 
     Raises InputError where there is no cluster.
     """
-    with _cluster(options) as ray:
+    with _cluster(how) as ray:
         resources = ray.cluster_resources()
-        if device == "auto":
-            device = "cuda" if resources.get("GPU", 0) >= 1 else "cpu"
-        compute, slots = _task(ray, resources, device, options.workers)
-        agenda = Agenda(nodes, store, options.on_done, options.max_failures, options.retry, slots)
-        arguments = [
-            "--store",
-            str(store.root.absolute()),
-            *options.execution(device).words(),
-            "--json",
-        ]
+        if how.device == "auto":
+            how = replace(how, device="cuda" if resources.get("GPU", 0) >= 1 else "cpu")
+        compute, slots = _task(ray, resources, how)
+        agenda = Agenda(nodes, store, on_done, how.max_failures, how.retry_failed, slots)
+        arguments = ["--store", str(store.root.absolute()), *how.words(), "--json"]
         running: dict[Any, _Row] = {}
         try:
             while True:
@@ -74,12 +70,12 @@ def run(
 
 
 @contextlib.contextmanager
-def _cluster(options: EngineOptions):
-    """The ray module, connected to the cluster of the options; a local one is started and ended
+def _cluster(how: Execution):
+    """The ray module, connected to the cluster that `how` names; a local one is started and ended
     here."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ.setdefault(NICENESS, "0")
-    if not options.address or options.address.startswith(("127.", "localhost")):
+    if not how.address or how.address.startswith(("127.", "localhost")):
         os.environ[LOOPBACK] = "0"  # read when ray is imported: stay on this machine's loopback
     try:
         import ray
@@ -87,13 +83,13 @@ def _cluster(options: EngineOptions):
         raise InputError(
             f"--engine ray needs the package ray ({error}); use --engine processes, or install it."
         ) from error
-    settings = {"include_dashboard": False, "num_cpus": options.workers}
-    if options.address:
-        settings = {"address": options.address}
+    settings = {"include_dashboard": False, "num_cpus": how.workers}
+    if how.address:
+        settings = {"address": how.address}
     try:
         ray.init(**settings, logging_level="ERROR", log_to_driver=False)
     except (ConnectionError, ValueError, RuntimeError) as error:
-        where = f"at {options.address}" if options.address else "on this machine"
+        where = f"at {how.address}" if how.address else "on this machine"
         reason = str(error).splitlines()[0]
         raise InputError(
             f"no Ray cluster {where} ({reason}); see `ray status`, or leave --address out."
@@ -146,15 +142,15 @@ class _Row:
         self._report = self._shown.enter_context(self._watch(self._nodes[0]))
 
 
-def _task(ray, resources: dict[str, float], device: str, workers: int | None) -> tuple[Any, int]:
+def _task(ray, resources: dict[str, float], how: Execution) -> tuple[Any, int]:
     """The remote function with its share of the cluster, and how many of it run at once."""
-    unit, name = ("GPU", "num_gpus") if device.startswith("cuda") else ("CPU", "num_cpus")
+    unit, name = ("GPU", "num_gpus") if how.device == "cuda" else ("CPU", "num_cpus")
     there = resources.get(unit, 0)
     if there < 1:
         raise InputError(
             f"the Ray cluster has no {unit}; start its machines with one, or give another --device."
         )
-    slots = workers or int(there)
+    slots = how.workers or int(there)
     share = {"num_cpus": 0, name: min(1.0, there / slots)}
     return ray.remote(max_retries=LOST_MACHINES, **share)(_plain_task()), slots
 

@@ -26,6 +26,7 @@ from benchmark.store.store import DamagedStage, Store
 
 TRIES = 3
 Watch = Callable[[Node], AbstractContextManager[Report]]
+OnDone = Callable[[Node], None]
 Work = Callable[[Node, bool, Report, list[str]], Outcome]
 
 
@@ -59,7 +60,7 @@ class Agenda:
         self,
         nodes: Iterable[Node],
         store: Store,
-        on_done: Callable[[Node], None],
+        on_done: OnDone,
         max_failures: int | None = None,
         retry: bool = True,
         workers: int = 1,

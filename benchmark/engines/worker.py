@@ -19,7 +19,7 @@ from pathlib import Path
 
 from benchmark.engines.attempt import Outcome, attempt
 from benchmark.stages.carry_over import Kept
-from benchmark.stages.execution import Execution
+from benchmark.stages.execution import Execution, StageExecution
 from benchmark.store.store import Store
 
 REPORTS_PER_SECOND = 5.0
@@ -39,7 +39,7 @@ def main(root: str, execution: str) -> None:
         )
 
 
-def _work(store: Store, how: Execution, kept: Kept, task: dict, answers) -> Outcome:
+def _work(store: Store, how: StageExecution, kept: Kept, task: dict, answers) -> Outcome:
     last = 0.0
 
     def report(done: int, total: int, **numbers: float) -> None:

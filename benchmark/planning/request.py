@@ -2,7 +2,7 @@
 Every problem found here is an InputError before anything is computed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from baselines.networks.architectures import check as check_architecture
 from baselines.transforms.catalogue import check_transform
 from benchmark.core.errors import InputError
 from benchmark.core.registry import check_name, did_you_mean
+from benchmark.planning.options import Request
 from benchmark.spec.method import METHODS, resolve_method
 from benchmark.spec.presets import Preset, default_kind, generator_numbers, preset
 from benchmark.spec.protocol import Protocol, check_contradictions, named_protocol
@@ -29,29 +30,6 @@ from datasets.sources.open import open_source
 
 # of --set, beside switches, numbers and the generator's settings
 SAMPLE_RULES = ("audit", "filter")
-
-
-@dataclass(frozen=True)
-class Request:
-    """One `run` call. None means: take the preset's default. `sets` holds 'name=value' texts."""
-
-    dataset: str
-    method: str
-    transform: str | None = None
-    architecture: str = "attention-unet"
-    ratio: int | None = None
-    alpha: float | None = None
-    patch_size: int | None = None
-    folds: tuple[int, ...] | None = (0,)
-    seeds: tuple[int, ...] = (0,)
-    training_share: float = 1.0
-    protocol: str = "rigorous"
-    preset: str = "smoke"
-    source: str = "auto"
-    data_root: Path | None = None
-    busi_class: str = "malignant"
-    allow_incomplete: bool = False
-    sets: tuple[str, ...] = field(default=())
 
 
 @dataclass(frozen=True)
@@ -277,14 +255,6 @@ def _has(kind: str, path: Sequence[str]) -> bool:
         getattr(own_class(kind).cls, "settings", None) if is_own(kind) else settings_class(kind)
     )
     return settings is not None and settings.has(path)
-
-
-def numbers_list(text: str, option: str) -> tuple[int, ...]:
-    """'3,4' -> (3, 4). Raises InputError naming the option."""
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise InputError(f"{option} {text} is not a list of whole numbers such as 0,1,2.") from None
 
 
 def name_and_value(text: str) -> tuple[str, Any]:

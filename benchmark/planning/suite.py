@@ -21,7 +21,8 @@ import yaml
 
 from benchmark.core.errors import InputError
 from benchmark.core.registry import check_name, did_you_mean
-from benchmark.planning.request import Request, fitting_sets
+from benchmark.planning.options import Request
+from benchmark.planning.request import fitting_sets
 from benchmark.spec.presets import preset
 from benchmark.spec.protocol import PROTOCOL_NAMES, differences, named_protocol
 from benchmark.spec.run import DATASETS
@@ -99,7 +100,7 @@ def requests(
         # of two values of one setting the later one counts
         sets = (*entry.get("sets", ()), *options.get("sets", ()))
         values.pop("sets", None)
-        base = Request(dataset="", method="", sets=sets)
+        base = Request(dataset="", method="", folds=(0,), sets=sets)
         walk = _protocol_steps(
             values.pop("towards", None), values.get("protocol", base.protocol), sets
         )

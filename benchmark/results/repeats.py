@@ -6,66 +6,28 @@ the report's noise floor finds it. Not here: the noise between seeds
 (reports/statistics/variance.py), which is another question.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 
-from benchmark.engines.options import EngineOptions
 from benchmark.planning.plan import Node
 from benchmark.record.record import Record, Repeat
 from benchmark.store.store import DamagedStage, Store
-from benchmark.terminal.console import out, print_table
-
-_LISTED = 20
 
 
-def repeated(call: Callable[[Path], int], store: Path, times: int, dry_run: bool) -> int:
-    """call(store), then call(<store>/repeats/<n>) for n = 2 .. times; the largest exit code."""
-    code = call(store)
-    for number in range(2, times + 1):
-        out.print(f"repeat {number} of {times}", markup=False)
-        code = max(code, call(_folder(store, number)))
-    if times > 1 and not dry_run:
-        _print_spread(
-            _noted(Store(store), [Store(_folder(store, number)) for number in range(2, times + 1)])
-        )
-    return code
-
-
-def print_reused(nodes: Sequence[Node], store: Store, options: EngineOptions) -> None:
-    """With --deterministic: says which finished stages were computed without it."""
-    if not options.deterministic:
-        return
-    names = [
-        node.stage
-        for node in nodes
-        if store.has(node.stage, node.key) and not _was_deterministic(store, node)
-    ]
-    if names:
-        kinds = ", ".join(f"{names.count(stage)} {stage}" for stage in dict.fromkeys(names))
-        out.print(
-            f"note: finished stages that were computed without --deterministic are reused:"
-            f" {kinds}; an empty --store"
-            " starts anew.",
-            markup=False,
-        )
-
-
-def _was_deterministic(store: Store, node: Node) -> bool:
-    try:
-        return bool(store.manifest(node.stage, node.key)["provenance"].get("deterministic"))
-    except DamagedStage:
-        return False  # it will be computed again
-
-
-def _folder(store: Path, number: int) -> Path:
+def repeat_folder(store: Path, number: int) -> Path:
+    """Where the store of repeat `number` (from 2) lies."""
     return store / "repeats" / str(number)
 
 
-def _noted(first: Store, others: Sequence[Store]) -> list[Record]:
-    """Writes the repeats into the records of `first` and returns those that have any."""
+def note_repeats(folder: Path, times: int) -> list[Record]:
+    """Writes the repeats into the records of the store in `folder`, the first; returns those that
+    have any."""
+    first = Store(folder)
+    others = [Store(repeat_folder(folder, number)) for number in range(2, times + 1)]
     noted = []
     for path in sorted((others[0].root / "records").glob("*.json")):
         record = first.notes.record(path.stem)
@@ -89,47 +51,43 @@ def _repeat(record: Record) -> Repeat:
     )
 
 
-def _print_spread(records: Sequence[Record]) -> None:
-    """One row per run: the mean Dice of each repeat and how far they lie apart, in points of
-    100."""
-    rows, means = [], []
-    for record in records:
-        dice = 100 * np.array(
-            [[row.dice for row in record.cases], *(repeat.dice for repeat in record.repeats)]
-        )
-        pairs = [dice[a] - dice[b] for a, b in combinations(range(len(dice)), 2)]
-        means += [abs(float(pair.mean())) for pair in pairs]
-        spec = record.spec
-        rows.append(
-            (
-                record.key[:8],
-                spec.dataset,
-                spec.method.label,
-                spec.fold,
-                spec.seed,
-                " ".join(f"{mean:.2f}" for mean in dice.mean(1)),
-                f"{max(abs(pair.mean()) for pair in pairs):.3f}",
-                f"{max(abs(pair).max() for pair in pairs):.3f}",
-            )
-        )
-    columns = (
-        "run",
-        "dataset",
-        "method",
-        "fold>",
-        "seed>",
-        "mean Dice, %>",
-        "largest difference>",
-        "of a single case>",
+@dataclass(frozen=True)
+class Spread:
+    """How far the repeats of one run lie apart; Dice in points of 100.
+
+    Args:
+        means: the mean Dice of each repeat.
+        differences: of each pair of repeats, between their means; not negative.
+        largest_of_a_case: the largest difference of any one case in any pair.
+    """
+
+    record: Record
+    means: tuple[float, ...]
+    differences: tuple[float, ...]
+    largest_of_a_case: float
+
+
+def spread(record: Record) -> Spread:
+    """The spread of a record that has repeats."""
+    first = [row.dice for row in record.cases]
+    dice = 100 * np.array([first, *(repeat.dice for repeat in record.repeats)])
+    pairs = [dice[a] - dice[b] for a, b in combinations(range(len(dice)), 2)]
+    return Spread(
+        record,
+        tuple(map(float, dice.mean(1))),
+        tuple(abs(float(pair.mean())) for pair in pairs),
+        max(float(abs(pair).max()) for pair in pairs),
     )
-    print_table("the same runs computed again, same seeds", columns, rows[:_LISTED])
-    if not rows:
-        return
-    typical = float(np.sqrt(np.mean(np.square(means))))
-    same = "the repeats are equal in every case" if not any(float(row[-1]) for row in rows) else ""
-    found = (
-        same
-        or f"the mean Dice of two repeats differs by {typical:.3f} points (root mean square), at"
-        f" most {max(means):.3f}"
-    )
-    out.print(f"{len(rows)} runs, {len(means)} pairs: {found}.", markup=False)
+
+
+def not_deterministic(nodes: Sequence[Node], store: Store) -> list[Node]:
+    """The finished ones of the stages that were computed without --deterministic."""
+    there = [node for node in nodes if store.has(node.stage, node.key)]
+    return [node for node in there if not _was_deterministic(store, node)]
+
+
+def _was_deterministic(store: Store, node: Node) -> bool:
+    try:
+        return bool(store.manifest(node.stage, node.key)["provenance"].get("deterministic"))
+    except DamagedStage:
+        return False  # it will be computed again

@@ -20,7 +20,7 @@ from benchmark.core.provenance import Meter, machine_name, provenance
 from benchmark.stages.audit import audit
 from benchmark.stages.carry_over import Kept
 from benchmark.stages.context import Context, Inputs
-from benchmark.stages.execution import Execution
+from benchmark.stages.execution import StageExecution
 from benchmark.stages.fit_generator import fit_generator
 from benchmark.stages.fit_segmenter import fit_segmenter
 from benchmark.stages.predict import predict
@@ -49,7 +49,7 @@ STAGES: dict[str, Callable[[dict, Inputs, Path, Context], dict[str, Any]]] = {
 def execute(
     store: Store,
     key: str,
-    how: Execution,
+    how: StageExecution,
     report: Report = silent,
     wait: bool = True,
     kept: Kept | None = None,
@@ -125,7 +125,7 @@ def _own_file(node: dict[str, Any]) -> dict[str, str]:
 
 
 def _curves(
-    store: Store, node: dict[str, Any], how: Execution, report: Report, checkpoint: Checkpoint
+    store: Store, node: dict[str, Any], how: StageExecution, report: Report, checkpoint: Checkpoint
 ):
     """A block that gives a Report, which also writes the curves of a training."""
     if how.logger == "none" or node["stage"] not in TRAININGS:

@@ -1,25 +1,81 @@
-"""How a stage is computed, as opposed to what it is: nothing here enters a key. It crosses
-processes as words of a command line."""
+"""How stages are computed, as opposed to what they are: nothing here enters a key. The fields are
+also the options of `run`, `suite` and `stage`; see planning/options.py for the others."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
+from benchmark.core.errors import InputError
+from benchmark.core.options import option, words_of
 from benchmark.core.registry import check_name
 from benchmark.training.curve_loggers import LOGGERS
 
+HOW = "How it is computed"
+DEVICES = ("auto", "cpu", "cuda")
+
 
 @dataclass(frozen=True)
-class Execution:
-    """device: "cpu" or "cuda"; deterministic: see determinism.py; logger: where training curves go
-    (curve_loggers.py)."""
+class StageExecution:
+    """How one stage is computed. deterministic: see determinism.py; logger: curve_loggers.py."""
 
-    device: str = "cpu"
-    deterministic: bool = False
-    logger: str = "none"
+    device: str = option("auto", "auto (a GPU if there is one), cpu or cuda", HOW, metavar="NAME")
+    deterministic: bool = option(False, "the same bits every time; slower on a GPU", HOW)
+    logger: str = option(
+        "tensorboard", "curves of trainings: tensorboard, csv or none", HOW, metavar="NAME"
+    )
 
     def __post_init__(self) -> None:
+        check_name("device", self.device, DEVICES)
         check_name("logger", self.logger, LOGGERS)
 
     def words(self) -> list[str]:
         """Options of `cli.py stage` that say the same."""
-        flag = ["--deterministic"] if self.deterministic else []
-        return ["--device", self.device, "--logger", self.logger, *flag]
+        return words_of(self, StageExecution)
+
+    def here(self) -> Self:
+        """The same on the device of this machine, "cpu" or "cuda"."""
+        return replace(self, device=choose_device(self.device))
+
+
+@dataclass(frozen=True)
+class Execution(StageExecution):
+    """How all stages of a call are computed."""
+
+    engine: str = option("inline", "inline, processes (one per GPU) or ray", HOW, metavar="NAME")
+    workers: int | None = option(
+        None, "stages at once; as a rule one per GPU, or 1 on a CPU", HOW, metavar="N", least=1
+    )
+    address: str | None = option(
+        None, "with ray: address of a cluster, or auto; as a rule this machine", HOW, metavar="HOST"
+    )
+    max_failures: int | None = option(
+        None, "start nothing new after N failed stages", HOW, metavar="N", least=1
+    )
+    retry_failed: bool = option(
+        False, "also try stages that failed for good in an earlier call", HOW
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.address is not None and self.engine != "ray":
+            raise InputError(
+                f"--address is for --engine ray, not for {self.engine}; leave it out, or add"
+                f" --engine ray."
+            )
+
+
+def choose_device(name: str) -> str:
+    """ "auto", "cpu" or "cuda" -> "cpu" or "cuda". Raises InputError where there is no such
+    device."""
+    check_name("device", name, DEVICES)
+    if name == "cpu":
+        return name
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    if name == "cuda":
+        raise InputError(
+            "--device cuda: torch finds no CUDA GPU here; use --device cpu, or see `python cli.py"
+            " doctor`."
+        )
+    return "cpu"

@@ -28,13 +28,12 @@ import numpy as np
 
 from baselines.generators.base import IDS_FILE
 from benchmark.commands import store as store_commands
-from benchmark.commands.run import _finished, _plans, run_requests
+from benchmark.commands.run import Call, _finished, _planned, run_requests
 from benchmark.core.progress import silent
 from benchmark.core.provenance import provenance
 from benchmark.engines import attempt, inline
-from benchmark.engines.options import EngineOptions
+from benchmark.planning.options import Actions, Request
 from benchmark.planning.plan import unique_nodes
-from benchmark.planning.request import Request
 from benchmark.record.record import METRICS
 from benchmark.results.record_writer import Settler
 from benchmark.stages.execution import Execution
@@ -55,6 +54,8 @@ TRANSFORMS = (
     "scale",
     "deepstack",
 )
+
+QUIET = Execution("cpu", logger="none")
 
 
 def requests(runs: int) -> list[Request]:
@@ -206,7 +207,8 @@ def measure(runs: int, folder: Path) -> None:
     """One row: seconds of each command on a store of `runs` runs."""
     store = Store(folder / str(runs))
     asked = requests(runs)
-    planning, (plans, locations, _) = timed(lambda: _plans(asked, store))
+    planning, job = timed(lambda: _planned(asked, store))
+    plans, locations = job.plans, job.locations
     fsync, os.fsync = os.fsync, lambda handle: None
     filling, _ = timed(lambda: fill(store, plans, locations))
     os.fsync = fsync
@@ -222,8 +224,8 @@ def measure(runs: int, folder: Path) -> None:
     reading, records = timed(lambda: _finished(plans, store))
     assert len(records) == len(plans)
     del records
-    walk = quiet(lambda: run_requests(asked, store.root, "cpu", "inline", False, (), None))
-    dry = quiet(lambda: run_requests(asked, store.root, "cpu", "inline", True, (), None))
+    walk = quiet(lambda: run_requests(Call(asked, Actions(store=store.root), QUIET)))
+    dry = quiet(lambda: run_requests(Call(asked, Actions(store=store.root, dry_run=True), QUIET)))
     status = quiet(lambda: store_commands.print_status(store.root))
     garbage = quiet(lambda: store_commands.collect_garbage(store.root, False))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
@@ -261,7 +263,7 @@ def overhead(folder: Path, stages: int = 200) -> None:
         (out / "a.json").write_text("{}") and {}
     )
     # imports torch, asks git once
-    attempt.attempt(store, nodes[0].stage, nodes[0].key, Execution(), silent)
+    attempt.attempt(store, nodes[0].stage, nodes[0].key, QUIET, silent)
     waited = [0.0]
     fsync = os.fsync
 
@@ -277,7 +279,7 @@ def overhead(folder: Path, stages: int = 200) -> None:
         yield silent
 
     start, used = time.perf_counter(), time.process_time()
-    failures = inline.run(nodes, store, "cpu", watch, EngineOptions())
+    failures = inline.run(nodes, store, QUIET, watch, lambda node: None)
     seconds, used = time.perf_counter() - start, time.process_time() - used
     os.fsync = fsync
     assert not failures

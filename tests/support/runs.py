@@ -3,9 +3,11 @@ tests."""
 
 from pathlib import Path
 
-from benchmark.commands.run import run_requests
-from benchmark.planning.request import Request
+from benchmark.commands.run import Call, run_requests
+from benchmark.core.errors import ExitCode
+from benchmark.planning.options import Actions, Request
 from benchmark.record.record import Record
+from benchmark.stages.execution import Execution
 from benchmark.store.store import Store
 
 TINY = (
@@ -30,9 +32,16 @@ def tiny(method: str, *sets: str, **options) -> Request:
     return Request(method=method, sets=TINY + sets, **values)
 
 
+def compute(store: Path, *requests: Request, actions: dict | None = None, **how) -> ExitCode:
+    """Computes the requests on the CPU; failed stages are tried again and no curves are written,
+    unless `how`, fields of Execution, says so. actions: fields of Actions."""
+    execution = Execution(**{"device": "cpu", "logger": "none", "retry_failed": True} | how)
+    return run_requests(Call(requests, Actions(store=store, **actions or {}), execution))
+
+
 def run(store: Path, *requests: Request, force: tuple[str, ...] = ()) -> tuple[int, list[Record]]:
     """Exit code and the records of the store after the call, in the order of their keys."""
-    code = run_requests(list(requests), store, "cpu", "inline", False, force, None)
+    code = compute(store, *requests, actions={"force": force})
     found = Store(store)
     return code, [
         found.notes.record(path.stem) for path in sorted((store / "records").glob("*.json"))

@@ -9,7 +9,8 @@ import pytest
 from baselines.generators.catalogue import GENERATORS, KINDS, SETTINGS, settings_class
 from baselines.generators.settings import BaseSettings
 from benchmark.core.errors import InputError
-from benchmark.planning.request import Request, fitting_sets, generator_location, settings_of
+from benchmark.planning.options import Request
+from benchmark.planning.request import fitting_sets, generator_location, settings_of
 from benchmark.spec.method import GENERATIVE
 
 REQUEST = Request(dataset="prostate", method="emitdiff", source="phantom")

@@ -15,15 +15,13 @@ from pathlib import Path
 import pytest
 
 from benchmark.commands.report import write_report
-from benchmark.commands.run import run_requests
 from benchmark.commands.store import print_status, verify_store
 from benchmark.engines import attempt, processes, ray_engine
-from benchmark.engines.options import EngineOptions
 from benchmark.spec.versions import STAGE_VERSIONS
 from benchmark.store.notes import StoreUnusable
 from benchmark.store.store import Store
 from benchmark.training.checkpoint import Checkpoint
-from tests.support.runs import TINY, tiny
+from tests.support.runs import TINY, compute, tiny
 
 ROOT = Path(__file__).resolve().parents[3]
 AUDITED = "audit=true"  # so that every stage is there; method none has no samples to audit
@@ -41,9 +39,7 @@ COSTS = ("seconds", "peak_memory_mb", "gpu_memory_mb", "machine")
 
 
 def run(store: Path, engine: str = "inline", **options) -> int:
-    return run_requests(
-        list(REQUESTS), store, "cpu", engine, False, (), None, options=EngineOptions(**options)
-    )
+    return compute(store, *REQUESTS, engine=engine, **options)
 
 
 def content(store: Path) -> dict[str, bytes]:
@@ -200,7 +196,7 @@ def test_a_stage_that_always_kills_its_worker_fails_alone(
     assert (tmp_path / "flag").read_text() == "3" and "SIGKILL" in capsys.readouterr().err
     assert sum(json.loads(text)["status"] == "done" for text in content(half).values()) == 1
     monkeypatch.undo()
-    assert run(half, "processes", retry=False) == 0  # a death is no verdict on the stage
+    assert run(half, "processes", retry_failed=False) == 0  # a death is no verdict on the stage
     assert content(half) == content(whole)
 
 

@@ -6,14 +6,13 @@ import json
 import pytest
 from rich.console import Console
 
-from benchmark.commands.run import _plans, run_requests
-from benchmark.engines.options import EngineOptions
+from benchmark.commands.run import _planned
 from benchmark.planning.forecast import forecast
 from benchmark.planning.plan import unique_nodes
 from benchmark.store.store import Store
 from benchmark.terminal import console, live
 from benchmark.terminal.time_left import TimeLeft
-from tests.support.runs import tiny
+from tests.support.runs import compute, tiny
 
 RATIOS = [tiny("none"), tiny("emitdiff", ratio=1), tiny("emitdiff", ratio=2)]
 MACHINE = "made, 1 core"
@@ -43,7 +42,7 @@ def rows(plans, store):
 
 
 def test_shared_stages_are_counted_and_what_they_spare(store):
-    found = rows(_plans(RATIOS, store)[0], store)
+    found = rows(_planned(RATIOS, store).plans, store)
     assert (found["prepare"].total, found["prepare"].shared, found["prepare"].spared) == (1, 1, 2)
     assert (
         found["fit-generator"].total,
@@ -64,7 +63,7 @@ def test_shared_stages_are_counted_and_what_they_spare(store):
 
 
 def test_costs_of_a_kind_are_foretold_by_machine(store):
-    plans = _plans(RATIOS, store)[0]
+    plans = _planned(RATIOS, store).plans
     first, second = [node for node in unique_nodes(plans) if node.stage == "synthesize"]
     finish(store, first, 4.0)
     row = rows(plans, store)["synthesize"]
@@ -82,7 +81,10 @@ def test_costs_of_a_kind_are_foretold_by_machine(store):
 
 
 def test_a_plan_learns_from_other_runs_of_the_store(store):
-    known, other = _plans([tiny("none")], store)[0], _plans([tiny("none", folds=(1,))], store)[0]
+    known, other = (
+        _planned([tiny("none")], store).plans,
+        _planned([tiny("none", folds=(1,))], store).plans,
+    )
     for node in known[0].nodes:
         finish(store, node, 2.0)
     found = rows(other, store)
@@ -92,16 +94,13 @@ def test_a_plan_learns_from_other_runs_of_the_store(store):
 
 def test_a_dry_run_shows_what_is_shared_before_and_after_a_part(store, capsys):
     def dry(workers: int | None = None) -> str:
-        options = EngineOptions(workers=workers)
-        assert (
-            run_requests(RATIOS, store.root, "cpu", "inline", True, (), None, options=options) == 0
-        )
+        assert compute(store.root, *RATIOS, actions={"dry_run": True}, workers=workers) == 0
         return capsys.readouterr().out
 
     before = dry()
     assert "3 runs, 0 of them done" in before and "Forecast: unknown" in before
     assert "Shared: 3 stages serve more than one run; that saves 4 computations." in before
-    assert run_requests(RATIOS[:2], store.root, "cpu", "inline", False, (), None) == 0
+    assert compute(store.root, *RATIOS[:2]) == 0
     capsys.readouterr()
     after = dry(2)
     assert (
@@ -110,7 +109,7 @@ def test_a_dry_run_shows_what_is_shared_before_and_after_a_part(store, capsys):
         and "2 at once:" in after
     )
     assert "never measured" not in after
-    assert run_requests(RATIOS, store.root, "cpu", "inline", False, (), None) == 0
+    assert compute(store.root, *RATIOS) == 0
     capsys.readouterr()
     assert "Nothing to compute." in dry()
 
@@ -118,7 +117,7 @@ def test_a_dry_run_shows_what_is_shared_before_and_after_a_part(store, capsys):
 def test_time_left_starts_from_measured_costs_and_learns(store, monkeypatch):
     now = [100.0]
     monkeypatch.setattr("benchmark.terminal.time_left.time.monotonic", lambda: now[0])
-    nodes = unique_nodes(_plans(RATIOS, store)[0])
+    nodes = unique_nodes(_planned(RATIOS, store).plans)
     finish(store, nodes[0], 1.0)
     synthesize = [node.key for node in nodes if node.stage == "synthesize"]
     left = TimeLeft(nodes, store, MACHINE)
@@ -141,7 +140,7 @@ def test_the_live_view_shows_the_call_and_every_stage_at_work(store, monkeypatch
         file=io.StringIO(), force_terminal=True, width=width, height=20, color_system=None
     )
     monkeypatch.setattr(live, "out", screen)
-    nodes = unique_nodes(_plans(RATIOS, store)[0])
+    nodes = unique_nodes(_planned(RATIOS, store).plans)
     left = TimeLeft(nodes, store, None)
     with live.StageProgress(len(nodes), left, lambda: (1, 3)) as progress:
         with progress.stage(nodes[0]):

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from benchmark.core.errors import InputError
+from benchmark.planning.options import Request
 from benchmark.planning.plan import plan_run, unique_nodes
-from benchmark.planning.request import Request, open_request, resolve
+from benchmark.planning.request import open_request, resolve
 from datasets.folds import thinned
 
 SMOKE = Request(dataset="prostate", method="none", source="phantom", sets=("phantom_cases=9",))

@@ -8,8 +8,9 @@ import pytest
 
 from baselines.generators.base import IDS_FILE
 from benchmark.core.errors import InputError
+from benchmark.planning.options import Request
 from benchmark.planning.plan import plan_run
-from benchmark.planning.request import Request, open_request, resolve, sample_rules
+from benchmark.planning.request import open_request, resolve, sample_rules
 from benchmark.planning.suite import load_suite, requests
 from benchmark.record.record import load_record
 from benchmark.record.samples import HELD_OUT, TRAINING, Samples

@@ -8,21 +8,17 @@ import numpy as np
 import pytest
 
 from baselines.scratch import emitdiff
-from benchmark.commands.run import run_requests
 from benchmark.commands.store import run_stages
-from benchmark.engines.options import EngineOptions
 from benchmark.stages.carry_over import Kept
 from benchmark.stages.execution import Execution
 from benchmark.store.store import Store
-from tests.support.runs import tiny
+from tests.support.runs import compute, tiny
 
 REQUEST = tiny("emitdiff", ratio=4)
 
 
 def run(store, engine: str = "inline", **options) -> int:
-    return run_requests(
-        [REQUEST], store, "cpu", engine, False, (), None, options=EngineOptions(**options)
-    )
+    return compute(store, REQUEST, engine=engine, **options)
 
 
 def variants(store) -> dict[int, str]:
@@ -63,7 +59,7 @@ def alone(tmp_path_factory):
     assert run(store) == 0
     for key in variants(store).values():
         Store(store).remove("synthesize", key)
-        assert run_stages([key], store, Execution("cpu")) == 0
+        assert run_stages([key], store, Execution("cpu", logger="none")) == 0
     return store
 
 
@@ -108,7 +104,7 @@ def test_a_row_of_stages_by_hand_shares_too(alone, counted, tmp_path, capsys):
     for key in keys:
         Store(tmp_path).remove("synthesize", key)
     counted[0].clear(), capsys.readouterr()
-    assert run_stages(keys, tmp_path, Execution("cpu"), as_json=True) == 0
+    assert run_stages(keys, tmp_path, Execution("cpu", logger="none"), as_json=True) == 0
     said = [json.loads(line)["outcome"]["kind"] for line in capsys.readouterr().out.splitlines()]
     assert (
         said == ["computed"] * 4 and len(counted[0]) == 1 and alike(images(tmp_path), images(alone))

@@ -8,26 +8,18 @@ import numpy as np
 import pytest
 import torch
 
-from benchmark.commands.run import run_requests
+from benchmark.commands.run_output import print_reused
 from benchmark.commands.store import collect_garbage, run_stages
 from benchmark.core.errors import InputError
-from benchmark.engines.options import EngineOptions
 from benchmark.planning.plan import Node
 from benchmark.record.record import Repeat
-from benchmark.results.repeats import print_reused, repeated
 from benchmark.stages import execute as stages
 from benchmark.stages.execution import Execution
 from benchmark.store.store import Store
 from benchmark.training.determinism import deterministic
 from tests.benchmark.engines.test_faults import content
-from tests.support.runs import tiny
+from tests.support.runs import compute, tiny
 from tests.support.study import whole_study
-
-
-def compute(store, *requests, engine="inline", **options) -> int:
-    return run_requests(
-        list(requests), store, "cpu", engine, False, (), None, options=EngineOptions(**options)
-    )
 
 
 def flags(store) -> set[bool]:
@@ -76,10 +68,10 @@ def test_determinism_reaches_worker_processes_and_single_stages(tmp_path):
     store = Store(tmp_path)
     key = next(key for stage, key in store.all_stages() if stage == "score")
     store.remove("score", key)
-    assert run_stages([key], tmp_path, Execution("cpu", deterministic=True)) == 0
+    assert run_stages([key], tmp_path, Execution("cpu", True, "none")) == 0
     assert store.manifest("score", key)["provenance"]["deterministic"]
     store.remove("score", key)
-    assert run_stages([key], tmp_path, Execution("cpu")) == 0
+    assert run_stages([key], tmp_path, Execution("cpu", logger="none")) == 0
     assert not store.manifest("score", key)["provenance"]["deterministic"]
 
 
@@ -87,9 +79,9 @@ def test_an_execution_crosses_a_command_line():
     assert Execution("cuda", True, "csv").words() == [
         "--device",
         "cuda",
+        "--deterministic",
         "--logger",
         "csv",
-        "--deterministic",
     ]
     with pytest.raises(
         InputError, match="unknown logger 'tensorbord' \\(did you mean 'tensorboard'"
@@ -100,11 +92,11 @@ def test_an_execution_crosses_a_command_line():
 def test_reused_stages_that_were_not_deterministic_are_said(tmp_path, capsys):
     store, node = Store(tmp_path), Node("score", {})
     store.compute(node.stage, node.key, lambda folder: {"provenance": {"deterministic": False}})
-    print_reused([node], store, EngineOptions(deterministic=True))
+    print_reused([node], store, Execution(deterministic=True))
     assert "computed without --deterministic are reused: 1 score" in " ".join(
         capsys.readouterr().out.split()
     )
-    print_reused([node], store, EngineOptions())
+    print_reused([node], store, Execution())
     assert not capsys.readouterr().out
 
 
@@ -171,7 +163,7 @@ def test_random_numbers_of_layers_follow_from_the_stage_alone(tmp_path, monkeypa
         )
         torch.rand(number)
         store.remove("score", node.key)
-        stages.execute(store, node.key, Execution())
+        stages.execute(store, node.key, Execution("cpu", logger="none"))
     assert drawn[0] == drawn[2] != drawn[1]
 
 
@@ -188,7 +180,7 @@ def test_repeats_are_stores_of_their_own_and_their_spread_is_shown(tmp_path, cap
         return results
 
     monkeypatch.setitem(stages.STAGES, "score", noisy)
-    assert repeated(lambda folder: compute(folder, tiny("none")), tmp_path, 2, False) == 0
+    assert compute(tmp_path, tiny("none"), actions={"repeat": 2}) == 0
     assert len(calls) == 2 and Store(tmp_path / "repeats" / "2").notes.runs()
     (record,) = (
         Store(tmp_path).notes.record(path.stem) for path in (tmp_path / "records").glob("*.json")
@@ -201,7 +193,7 @@ def test_repeats_are_stores_of_their_own_and_their_spread_is_shown(tmp_path, cap
 
 
 def test_equal_repeats_are_said_to_be_equal(tmp_path, capsys):
-    assert repeated(lambda folder: compute(folder, tiny("none")), tmp_path, 2, False) == 0
+    assert compute(tmp_path, tiny("none"), actions={"repeat": 2}) == 0
     assert "the repeats are equal in every case" in " ".join(capsys.readouterr().out.split())
 
 

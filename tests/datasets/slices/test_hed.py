@@ -11,14 +11,9 @@ import torch
 from safetensors.torch import save_file
 
 from benchmark.core.errors import InputError
+from benchmark.planning.options import Request
 from benchmark.planning.plan import plan_run
-from benchmark.planning.request import (
-    Request,
-    edge_weights_file,
-    open_request,
-    resolve,
-    settings_of,
-)
+from benchmark.planning.request import edge_weights_file, open_request, resolve, settings_of
 from datasets.slices.edges import edge_map, make_detector, mask_boundary
 from datasets.slices.hed import (
     PUBLIC_ID,

@@ -5,7 +5,8 @@ import shlex
 import pytest
 
 from baselines.scratch.settings import GeneratorSettings
-from benchmark.planning.request import Opened, Request, resolve
+from benchmark.planning.options import Request
+from benchmark.planning.request import Opened, resolve
 from benchmark.spec.presets import GENERATOR_NUMBERS
 from benchmark.spec.protocol import PROTOCOL_NAMES, Protocol, named_protocol
 from reports.comparison.labels import (

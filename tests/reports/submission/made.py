@@ -13,8 +13,9 @@ import numpy as np
 from benchmark.core.files import write_json
 from benchmark.core.identity import named_seed
 from benchmark.metrics.scoring import score_case
+from benchmark.planning.options import Request
 from benchmark.planning.plan import plan_run
-from benchmark.planning.request import Opened, Request, open_request, resolve
+from benchmark.planning.request import Opened, open_request, resolve
 from benchmark.planning.stage_keys import stage_keys
 from benchmark.record.record import Budget, CaseRow, Record, Split, StageCost
 from benchmark.spec.run import RunSpec

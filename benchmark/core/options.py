@@ -1,0 +1,63 @@
+"""Options of the command line as data: a field of a dataclass with its help, panel and limits.
+
+    ratio: int | None = option(None, "synthetic variants per real slice", IMAGES, least=0)
+
+The field is all there is to write: name, type and default are those of the field. Not here: how
+typer is told (terminal/typer_options.py).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+_KEY = "option"
+
+
+@dataclass(frozen=True)
+class Option:
+    """What a field's option says beside its name, type and default.
+
+    Args:
+        help: one plain line.
+        panel: the heading under which `--help` lists it.
+        flag: its name where that is not the field's.
+        metavar: what stands for the value in the help.
+        default_text: what `--help` names as the default where the field's own says too little.
+        least: the least whole number that is taken.
+        parse: makes the value from the text of one word; raises InputError.
+    """
+
+    help: str
+    panel: str
+    flag: str = ""
+    metavar: str = ""
+    default_text: str = ""
+    least: int | None = None
+    parse: Callable[[str], Any] | None = None
+
+
+def option(default: Any, help: str, panel: str, **more: Any) -> Any:
+    """A dataclass field that is also an option; default MISSING: it must be given. See Option."""
+    return field(default=default, metadata={_KEY: Option(help, panel, **more)})
+
+
+def options_of(kind: type) -> dict[str, Option]:
+    """The options of a dataclass by the names of their fields; `flag` is filled in."""
+    found = {}
+    for one in fields(kind):
+        if said := one.metadata.get(_KEY):
+            flag = said.flag or f"--{one.name.replace('_', '-')}"
+            found[one.name] = Option(**{**vars(said), "flag": flag})
+    return found
+
+
+def words_of(values: Any, kind: type) -> list[str]:
+    """The command-line words that say what `values`, an instance of `kind`, holds."""
+    words = []
+    for name, said in options_of(kind).items():
+        value = getattr(values, name)
+        if isinstance(value, bool):
+            words += [said.flag] * value
+        elif value is not None:
+            words += [said.flag, str(value)]
+    return words

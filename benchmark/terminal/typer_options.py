@@ -1,0 +1,113 @@
+"""Makes options of a command from dataclasses (core/options.py), and its exit code from its result.
+
+Not here: the options themselves (planning/options.py, stages/execution.py).
+"""
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin, get_type_hints
+
+import typer
+
+from benchmark.core.errors import ExitCode
+from benchmark.core.options import Option, options_of
+
+T = TypeVar("T")
+_BY_NAME = inspect.Parameter.KEYWORD_ONLY
+_PLAIN = (bool, int, float, str, Path)
+
+
+@dataclass(frozen=True)
+class Given(Generic[T]):
+    """Those options of a dataclass that a call names; `values` is by field."""
+
+    kind: type[T]
+    values: dict[str, Any]
+
+    def make(self, **defaults: Any) -> T:
+        """The dataclass; `defaults` go before those of its fields."""
+        return self.kind(**defaults | self.values)
+
+
+class Changes(Given[T]):
+    """As Given, where something else than the fields gives the defaults: `--help` shows none."""
+
+
+def with_options(command: Callable[..., ExitCode]) -> Callable[..., None]:
+    """The command as typer takes it: each parameter whose type is a dataclass of options (or Given
+    or Changes of one) becomes these options, and the result becomes the exit code."""
+    signature = inspect.signature(command)
+    groups = {
+        name: group
+        for name, parameter in signature.parameters.items()
+        if (group := _group(parameter.annotation))
+    }
+    parameters = [inspect.Parameter("context", _BY_NAME, annotation=typer.Context)]
+    for name, parameter in signature.parameters.items():
+        made = _parameters(*groups[name]) if name in groups else [parameter.replace(kind=_BY_NAME)]
+        parameters += made
+
+    @functools.wraps(command)
+    def call(context: typer.Context, **words: Any) -> None:
+        for name, (kind, wrapper) in groups.items():
+            given = {}
+            for field, said in options_of(kind).items():
+                word, source = words.pop(field), context.get_parameter_source(field)
+                if source is not None and source.name == "COMMANDLINE":
+                    word = said.parse(word) if said.parse else word
+                    given[field] = tuple(word) if isinstance(word, list) else word
+            words[name] = wrapper(kind, given) if wrapper else kind(**given)
+        raise typer.Exit(command(**words))
+
+    vars(call)["__signature__"] = signature.replace(parameters=parameters)
+    return call
+
+
+def _group(annotation: Any) -> tuple[type, type[Given] | None] | None:
+    """(dataclass, Given or Changes or None) if the annotation is of a dataclass of options."""
+    wrapper = get_origin(annotation)
+    if isinstance(wrapper, type) and issubclass(wrapper, Given):
+        return get_args(annotation)[0], wrapper
+    return (annotation, None) if hasattr(annotation, "__dataclass_fields__") else None
+
+
+def _parameters(kind: type, wrapper: type[Given] | None) -> list[inspect.Parameter]:
+    """One parameter per field; those that must be given come first."""
+    types, said = get_type_hints(kind), options_of(kind)
+    shown = wrapper is not Changes
+    by_name = {field.name: field for field in fields(kind)}
+    names = sorted(said, key=lambda name: by_name[name].default is not MISSING)
+    return [
+        _parameter(name, types[name], by_name[name].default, said[name], shown) for name in names
+    ]
+
+
+def _parameter(
+    name: str, annotation: Any, default: Any, said: Option, shown: bool
+) -> inspect.Parameter:
+    many = get_origin(annotation) is tuple and not said.parse
+    plain = list[str] if many else _plain_type(annotation, said)
+    if default is MISSING:
+        default = inspect.Parameter.empty
+    elif said.default_text or many:
+        default = said.default_text or None
+    declared = typer.Option(
+        said.flag,
+        help=said.help,
+        rich_help_panel=said.panel,
+        metavar=said.metavar or None,
+        min=said.least,
+        show_default=shown and plain is not bool,
+    )
+    return inspect.Parameter(
+        name, _BY_NAME, default=default, annotation=Annotated[plain | None, declared]
+    )
+
+
+def _plain_type(annotation: Any, said: Option) -> type:
+    """The type of one word: that of the field, without None; text if it is parsed or a Literal."""
+    kinds = [kind for kind in (annotation, *get_args(annotation)) if kind in _PLAIN]
+    return kinds[0] if kinds and not said.parse else str
