@@ -23,7 +23,7 @@ from benchmark.training.checkpoint import Checkpoint
 from tests.support.tiny_stable import save_base, save_controlnet
 
 ROOT = Path(__file__).resolve().parents[1]
-PAPER = Request(dataset="prostate", method="emitdiff", source="phantom", preset="paper")
+PAPER = Request(dataset="prostate", method="emitdiff", source="phantom", preset="paper", folds=(0,))
 SOURCE = SourceSpec(
     kind="phantom", title="phantom", licence="", fingerprint="0" * 64, synthetic=True
 )
