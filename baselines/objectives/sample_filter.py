@@ -6,11 +6,11 @@ is trained on its real image alone. Samples of slices without a label are kept: 
 meaning there. Not here: the agreement itself (the audit stage measures it).
 """
 
-from typing import Any
-
 import numpy as np
 import torch
 from torch import Tensor
+
+from baselines.objectives.variants import Variants
 
 
 class SampleFilter:
@@ -36,23 +36,21 @@ class SampleFilter:
             "slices_real_only": int((~kept.any(0)).sum()),
         }
 
-    def over(self, variants: Any, real: Tensor) -> "FilteredVariants":
-        """`variants` (a tensor or mapped, see variants.py) through this filter; `real` uint8 (N, S,
-        S), the slices' own."""
+    def over(self, variants: Variants, real: Tensor) -> "FilteredVariants":
+        """`variants` through this filter; `real` uint8 (N, S, S), the slices' own."""
         return FilteredVariants(self, variants, real)
 
 
-class FilteredVariants:
-    """Answers `variants[variant, rows]` as the variants below it do."""
+class FilteredVariants(Variants):
+    """Variants through a filter; a slice that keeps none answers with its real image."""
 
-    def __init__(self, chosen: SampleFilter, variants: Any, real: Tensor):
+    def __init__(self, chosen: SampleFilter, variants: Variants, real: Tensor):
         self._chosen, self._variants, self._real = chosen, variants, real
 
     def __len__(self) -> int:
         return len(self._variants)
 
     def __getitem__(self, which: tuple[Tensor, Tensor]) -> Tensor:
-        """(variant int64 (B,), rows int64 (B,)) -> uint8 (B, S, S)."""
         variant, rows = which
         made = self._variants[self._chosen.places[variant, rows], rows]
         return torch.where(self._chosen.real_only[rows, None, None], self._real[rows], made)

@@ -1,13 +1,14 @@
 """The synthetic variants of a training, where a step can gather them: on the device if they fit,
 else mapped from disk.
 
-Both answer `variants[variant, rows]` alike, so that an objective does not know which it has and a
-run's result does not depend on it.
+Both are `Variants`, so that an objective does not know which it has and a run's result does not
+depend on it.
 """
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -20,7 +21,17 @@ from benchmark.training.to_device import sent
 SHARE_OF_FREE = 0.5
 
 
-class MappedVariants:
+class Variants(Protocol):
+    """n variants of each of N slices: a tensor uint8 (n, N, S, S), or what can be asked as one."""
+
+    def __len__(self) -> int:
+        """n."""
+
+    def __getitem__(self, which: tuple[Tensor, Tensor], /) -> Tensor:
+        """(variant int64 (B,), rows int64 (B,)) -> uint8 (B, S, S) on the device."""
+
+
+class MappedVariants(Variants):
     """Variants uint8 (n, N, S, S) in n files of (N, S, S) that stay on disk; only what a step shows
     is read.
 
@@ -36,7 +47,6 @@ class MappedVariants:
         return len(self._files)
 
     def __getitem__(self, which: tuple[Tensor, Tensor]) -> Tensor:
-        """(variant int64 (B,), rows int64 (B,)) -> uint8 (B, S, S) on the device."""
         variant, rows = (numbers.tolist() for numbers in which)
         batch = np.stack([self._files[v][row] for v, row in zip(variant, rows, strict=True)])
         return sent(torch.from_numpy(batch), self._device)
@@ -44,7 +54,7 @@ class MappedVariants:
 
 def load_variants(
     paths: Sequence[Path], device: torch.device, limit_bytes: int | None = None
-) -> "Tensor | MappedVariants":
+) -> Variants:
     """The files' variants: a tensor uint8 (n, N, S, S) on `device` up to `limit_bytes`, else
     `MappedVariants`.
 

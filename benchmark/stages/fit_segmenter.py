@@ -50,7 +50,7 @@ def fit_segmenter(spec: dict, inputs: Inputs, out: Path, context: Context) -> di
     fitted = fit(
         model,
         objective,
-        getattr(objective, "items", len(rows)),
+        objective.items,
         Training(**spec["training"]),
         select=select if len(held_out) else None,
         fabric=fabric,

@@ -17,7 +17,7 @@ from datasets.slices.preparation import Prepared
 
 def objective_of(
     spec: dict, data: Prepared, rows: np.ndarray, inputs: dict[str, Any], device: torch.device
-) -> tuple[objectives.Shown, dict]:
+) -> tuple[objectives.SliceObjective, dict]:
     """The objective that the spec's method stands for, with all its images on the device; and what
     a filter dropped."""
     augment = None

@@ -2,9 +2,8 @@
 it again.
 
 glibc takes every large tensor from the system and gives it back when it is freed; the system fills
-it with zeros each time. For attention-unet at 128 px that is 8 % of a training step on a CPU
-(tests/bench/bench_training.py). The values computed are the same, and so is the largest amount of
-memory.
+it with zeros each time, which costs a good part of a training step (docs/measurements.md). The
+values computed are the same, and so is the largest amount of memory.
 """
 
 import ctypes

@@ -17,6 +17,8 @@ lowered (assembly.py).
 import contextlib
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -133,48 +135,43 @@ class MicroBatches:
         if not self.state:
             yield
             return
-        size = self.state["size"]
         whole, own = self.network.forward, vars(self.network).get("forward")
-
-        def parts(*words: Any, **names: Any) -> Tensor:
-            items = len(
-                next(value for value in (*words, *names.values()) if isinstance(value, Tensor))
-            )
-            if items <= size or not torch.is_grad_enabled():
-                return whole(*words, **names)
-
-            def share(value: Any, rows: slice) -> Any:
-                return (
-                    value[rows]
-                    if isinstance(value, Tensor) and value.dim() and len(value) == items
-                    else value
-                )
-
-            out = []
-            for start in range(0, items, size):
-                rows = slice(start, start + size)
-                given = [share(value, rows) for value in words]
-                named = {name: share(value, rows) for name, value in names.items()}
-                weights = min(size, items - start) / items, max(0, items - start - size) / items
-                contexts = (lambda part=weights: self._statistics(*part)), self._still
-                out.append(
-                    checkpoint(
-                        whole,
-                        *given,
-                        use_reentrant=False,
-                        context_fn=lambda made=contexts: (made[0](), made[1]()),
-                        **named,
-                    )
-                )
-            return torch.cat(out)
-
-        self.network.forward = parts
+        self.network.forward = partial(self._in_parts, whole, self.state["size"])
         try:
             yield
         finally:
             del self.network.forward  # the class's own is found again
             if own is not None:
                 self.network.forward = own
+
+    def _in_parts(
+        self, whole: Callable[..., Tensor], size: int, *words: Any, **names: Any
+    ) -> Tensor:
+        """whole(*words, **names), of at most `size` items at once while gradients are recorded."""
+        given = (*words, *names.values())
+        items = len(next(value for value in given if isinstance(value, Tensor)))
+        if items <= size or not torch.is_grad_enabled():
+            return whole(*words, **names)
+        out = []
+        for start in range(0, items, size):
+            rows = slice(start, start + size)
+            part = min(size, items - start) / items
+            left = max(0, items - start - size) / items
+            done = checkpoint(
+                whole,
+                *(_share(value, rows, items) for value in words),
+                use_reentrant=False,
+                context_fn=partial(self._contexts, part, left),
+                **{name: _share(value, rows, items) for name, value in names.items()},
+            )
+            out.append(done)
+        return torch.cat(out)
+
+    def _contexts(
+        self, part: float, left: float
+    ) -> tuple[AbstractContextManager, AbstractContextManager]:
+        """Around a part's forward pass, and around its repetition for the gradient."""
+        return self._statistics(part, left), self._still()
 
     @contextlib.contextmanager
     def _statistics(self, part: float, left: float) -> Iterator[None]:
@@ -211,6 +208,12 @@ def read_shortage(folder: Path) -> dict[str, Any]:
     """What `MicroBatches.write` left in a folder; {} if nothing."""
     path = folder / SHORTAGE_FILE
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def _share(value: Any, rows: slice, items: int) -> Any:
+    """Those rows of a tensor of `items` rows; anything else is the same for all items."""
+    is_batch = isinstance(value, Tensor) and value.dim() and len(value) == items
+    return value[rows] if is_batch else value
 
 
 def _copy(source: list[Tensor], target: list[Tensor]) -> None:

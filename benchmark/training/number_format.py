@@ -6,19 +6,20 @@ Segmenters follow it on a GPU alone (segmenter.py).
 """
 
 import logging
+from typing import Literal
 
 import torch
+
+_Precision = Literal["32-true", "bf16-mixed"]
+_PRECISION: dict[torch.dtype, _Precision] = {
+    torch.float32: "32-true",
+    torch.bfloat16: "bf16-mixed",
+}
 
 
 def native_dtype(device: torch.device) -> torch.dtype:
     """bfloat16 where the device computes in it natively, else float32: emulated, it is slower than
-    float32.
-
-    On a CPU with AVX512-BF16 a training step at 128 px takes 0.6 of the time, sampling half, and a
-    sample moves by a third of a grey level, at most by a few
-    (tests/benchmark/training/test_number_format.py). channels_last was tried beside it there and
-    dropped: 0.6 to 1.1 times the speed.
-    """
+    float32. Its gain, and how far it moves a sample: docs/measurements.md."""
     if device.type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
     else:  # torch has no public question for it
@@ -37,11 +38,11 @@ def format_name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def fabric_precision(dtype: torch.dtype) -> str:
+def fabric_precision(dtype: torch.dtype) -> _Precision:
     """What Lightning Fabric calls this number format; and Fabric no longer announces it on the
     terminal each time."""
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
-    return {torch.float32: "32-true", torch.bfloat16: "bf16-mixed"}[dtype]
+    return _PRECISION[dtype]
 
 
 def native_format(device: torch.device) -> str:

@@ -1,10 +1,9 @@
 """The one training loop of all segmenters, and their predictions. It knows no method.
 
-What a step shows to the network is an objective's business (baselines/objectives/objectives.py): a
-callable `objective(model, items, rng) -> (loss, presented)`, where `items` are row numbers of the
-training set. This module owns order, optimiser, schedule, precision, checkpoint selection and the
-count of what was presented. Lightning Fabric carries device and precision. Not here: augmentation,
-merging, native geometry, metrics of record.
+What a step shows to the network is the business of an `Objective`
+(baselines/objectives/objectives.py). This module has order, optimiser, schedule, precision,
+checkpoint selection and the count of what was presented. Lightning Fabric carries device and
+precision. Not here: augmentation, merging, native geometry, metrics of record.
 """
 
 import math
@@ -27,13 +26,16 @@ from benchmark.training.microbatch import MicroBatches, halving
 WARM_UP_STEPS = 20
 
 
+Presented = dict[str, int]  # images that a step showed: {"real": 8, "synthetic": 8}
+
+
 class Objective(Protocol):
     """What one step is: shows real and synthetic images to the model and returns the scalar loss
-    and the counts."""
+    and the counts. items: int64 (B,), row numbers of the training set."""
 
     def __call__(
         self, model: nn.Module, items: Tensor, rng: torch.Generator
-    ) -> tuple[Tensor, dict[str, int]]: ...
+    ) -> tuple[Tensor, Presented]: ...
 
 
 @dataclass(frozen=True)
@@ -66,28 +68,19 @@ def make_fabric(device: str, precision: str = "auto") -> Fabric:
     """One device. `precision` of the network: float32, bfloat16 (autocast), native = bfloat16 where
     the device has it, auto = the same on a GPU alone.
 
-    A CPU with bfloat16 instructions trains attention-unet at 128 px 1.5 times as fast with them and
-    as well (the plan asks for native: benchmark/spec/presets.py). unet gains a tenth, and results
-    differ by more than rounding, so there it is a setting. Dice of `none` with unet at 64 px,
-    bfloat16 minus float32: -2.2 points on PROMISE12 (11 pairs of fold and seed, standard error 0.5)
-    with torch's instance norm, -0.7 (8 pairs, 0.8) with that of
-    baselines/networks/instance_norm.py; 0.0 on BUSI (9 pairs, 0.4). Dropped, for they did not pay
-    on a CPU: channels_last (0.85 of the speed of unet, 1.05 of attention-unet's), torch.compile
-    (1.15, after two minutes of compiling; 1.03 with bfloat16), group norm of one channel per group
-    for instance norm (1.01; 1.02 with bfloat16), huge pages (within noise).
+    On a CPU bfloat16 is worth it for attention-unet, and the plan asks for it there; of other
+    networks it changes results more than it saves (docs/measurements.md, with what was tried and
+    dropped).
     """
     cuda = device.startswith("cuda")
-    if precision in ("auto", "native"):
-        precision = (
-            number_format.native_format(torch.device(device))
-            if cuda or precision == "native"
-            else "float32"
-        )
+    if precision == "auto":
+        precision = "native" if cuda else "float32"
+    if precision == "native":
+        precision = number_format.native_format(torch.device(device))
     named = number_format.fabric_precision(getattr(torch, precision))
     if cuda:
-        return Fabric(
-            accelerator="cuda", devices=[torch.device(device).index or 0], precision=named
-        )
+        number = torch.device(device).index or 0
+        return Fabric(accelerator="cuda", devices=[number], precision=named)
     return Fabric(accelerator="cpu", devices=1, precision=named)
 
 
@@ -121,39 +114,39 @@ def fit(
     runs out, a batch goes through the network in parts (microbatch.py). Raises RuntimeError, naming
     the step, when the loss is not finite.
     """
-    optimiser = torch.optim.AdamW(  # fused: a step of unet at 64 px is 1.09 times as fast on a CPU
+    adamw = torch.optim.AdamW(
         model.parameters(),
         lr=training.learning_rate,
         weight_decay=training.weight_decay,
-        fused=True,
+        fused=True,  # faster, also on a CPU (docs/measurements.md)
     )
-    model, optimiser = fabric.setup(model, optimiser)
+    network, optimiser = fabric.setup(model, adamw)
     order = torch.Generator().manual_seed(named_seed(seed, "segmenter", "order"))
     rng = torch.Generator(fabric.device).manual_seed(named_seed(seed, "segmenter", "step"))
     steps_per_epoch = math.ceil(items / training.batch_size)
     steps = steps_per_epoch * training.epochs
     result = Fit(state={}, epoch=0)
     drawn = {"order": order, "step": rng, "global": _global_generator(fabric.device)}
-    micro = MicroBatches(model.module, [rng, drawn["global"]], training.batch_size)
-    state = _State(model.module, optimiser.optimizer, drawn, result, micro)
+    micro = MicroBatches(model, [rng, drawn["global"]], training.batch_size)
+    state = _State(model, adamw, drawn, result, micro)
     if checkpoint is not None:
         state.restore(checkpoint)
     best = max((row["dice"] for row in result.curve if "dice" in row), default=-math.inf)
     dice = next((row["dice"] for row in reversed(result.curve) if "dice" in row), float("nan"))
 
-    def step(batch: Tensor) -> tuple[Tensor, dict[str, int]]:
+    def step(batch: Tensor) -> tuple[Tensor, Presented]:
         optimiser.zero_grad(set_to_none=True)
-        loss, presented = objective(model, batch, rng)
+        loss, presented = objective(network, batch, rng)
         fabric.backward(loss)
         return loss.detach(), presented
 
     for epoch in range(len(result.curve) + 1, training.epochs + 1):
-        model.train()
+        network.train()
         rows = torch.randperm(items, generator=order) if training.shuffle else torch.arange(items)
         losses = torch.zeros((), device=fabric.device)
         for batch in rows.to(fabric.device).split(training.batch_size):
+            factor = learning_rate_factor(result.steps, steps, training.lr_schedule)
             for group in optimiser.param_groups:
-                factor = learning_rate_factor(result.steps, steps, training.lr_schedule)
                 group["lr"] = training.learning_rate * factor
             loss, presented = micro.run(partial(step, batch), result.steps)
             optimiser.step()
@@ -171,11 +164,11 @@ def fit(
         last = epoch == training.epochs
         row = {"epoch": epoch, "step": result.steps, "loss": mean_loss}
         if select is not None and (last or epoch % training.validate_every == 0):
-            dice = row["dice"] = select(model)
+            dice = row["dice"] = select(network)
             if dice > best:
-                best, result.epoch, result.state = dice, epoch, _copy(model.module)
+                best, result.epoch, result.state = dice, epoch, _copy(model)
         if select is None and last:
-            result.epoch, result.state = epoch, _copy(model.module)
+            result.epoch, result.state = epoch, _copy(model)
         result.curve.append(row)
         report(result.steps, steps, loss=mean_loss, dice=dice)
         if checkpoint is not None and not last and checkpoint.due():
@@ -230,11 +223,9 @@ class _State:
 
 def _global_generator(device: torch.device) -> torch.Generator:
     """What layers such as dropout draw from."""
-    return (
-        torch.cuda.default_generators[device.index]
-        if device.type == "cuda"
-        else torch.default_generator
-    )
+    if device.type == "cuda":
+        return torch.cuda.default_generators[device.index]
+    return torch.default_generator
 
 
 @torch.inference_mode()
@@ -250,12 +241,11 @@ def foreground_probability(
 
     def fill(at_once: int) -> None:
         for start in range(0, len(images), at_once):
-            batch = torch.from_numpy(np.ascontiguousarray(images[start : start + at_once])).to(
-                fabric.device
-            )
+            part = slice(start, start + at_once)
+            batch = torch.from_numpy(np.ascontiguousarray(images[part])).to(fabric.device)
             with fabric.autocast():
                 logits = model(to_network(batch[:, None]))
-            out[start : start + at_once] = logits.float().softmax(1)[:, 1].cpu().numpy()
+            out[part] = logits.float().softmax(1)[:, 1].cpu().numpy()
 
     halving(batch_size, fill)
     return out

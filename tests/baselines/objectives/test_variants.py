@@ -45,7 +45,11 @@ def test_mapped_variants_train_to_the_same_weights(paths):
         variants = load_variants(paths, CPU, limit)
         assert len(variants) == 3
         objective = MergedImages(
-            images, (images > 99).to(torch.uint8), dice_ce(False), variants=variants, patch_size=4
+            images=images,
+            masks=(images > 99).to(torch.uint8),
+            loss=dice_ce(False),
+            variants=variants,
+            patch_size=4,
         )
         states.append(
             fit(
