@@ -1,64 +1,36 @@
-"""Two masks -> one row of numbers: named definitions, one rule for empty masks, never NaN.
+"""Two masks -> the metrics of definitions.py: one rule for empty masks, never NaN.
 
-Tools of the field mean different numbers by "HD95" and "ASSD" (Q11, Q28), so every definition has
-its own column:
+Surfaces and distances as in surfaces.py; percentiles interpolate linearly. Distances are in the
+units of the spacing (mm, or pixels with spacing 1). A volume of one slice, (1, y, x), is measured
+as the 2D image it is; as a volume each of its voxels would be surface.
 
-    dice               2 |P and T| / (|P| + |T|), counted in voxels
-    precision          |P and T| / |P|
-    recall             |P and T| / |T|
-    hd95               95th percentile of both directed surface-distance sets, pooled (MedPy)
-    hd95_max           the larger of the two directed 95th percentiles (MONAI)
-    assd               mean of both directed sets, pooled (MedPy 0.5.2, MONAI)
-    assd_mean          mean of the two directed means (MedPy up to 0.5.1)
-    nsd                share of the surface voxels of both masks that lie within `nsd_tolerance`
-                       of the other surface, a distance equal to the tolerance included
-                       (MONAI's surface dice with use_subvoxels=False)
-    volume_difference  (|P| - |T|) / |T|: +0.1 means 10 % too large
-
-P is the prediction, T the truth; surfaces and distances as in benchmark/metrics/surfaces.py;
-percentiles interpolate linearly. Distances are in the units of the spacing (mm, or pixels with
-spacing 1).
-
-Empty masks. Where exactly one mask is empty, every score takes its worst value: under the policy
+Empty masks. Where exactly one mask is empty, every metric takes its worst value: under the policy
 "penalty" the distances become the diagonal of the image (square root of the sum of (voxels x
 spacing) squared), longer than any distance between two voxels of it. Two empty masks agree.
 
-    prediction  truth    dice  precision  recall  nsd  distances  volume  missed  empty_truth
-    empty       present  0     0          0       0    diagonal   -1      True    False
-    present     empty    0     0          0       0    diagonal   +1      False   True
-    empty       empty    1     1          1       1    0          0       False   True
+    prediction  truth    fractions  distances  volume_difference  missed  empty_truth
+    empty       present  0          diagonal   -1                 True    False
+    present     empty    0          diagonal   +1                 False   True
+    empty       empty    1          0          0                  False   True
 
-The policy "centre-pixel" (Q10) differs in the first row alone: the four distances are measured from
+The policy "centre-pixel" (Q10) differs in the first row alone: the distances are measured from
 a single voxel at index n // 2 of each axis, as the authors' release does, which makes a miss look
 near. A truth without foreground cannot occur there (Q9), so the other rows stay.
 
-A volume of one slice, (1, y, x), is measured as the 2D image it is; as a volume each of its voxels
-would be surface. Left out: averages over cases (reports) and files (crosswalk).
+Not here: averages over cases (reports) and files (crosswalk.py).
 """
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from benchmark.core.registry import check_name
+from benchmark.metrics.definitions import DISTANCES, METRICS, CaseMetrics, of_empty_masks
 from benchmark.metrics.surfaces import SurfaceDistances, bounding_box, surface_distances
 
 EMPTY_POLICIES = ("penalty", "centre-pixel")
-
-# Name, meaning and origin of each score, for tables that are read without this file.
-DEFINITIONS = {
-    "dice": "2 |P and T| / (|P| + |T|), in voxels",
-    "precision": "|P and T| / |P|, in voxels",
-    "recall": "|P and T| / |T|, in voxels",
-    "hd95": "95th percentile of both directed surface distances, pooled (MedPy)",
-    "hd95_max": "larger of the two directed 95th percentiles (MONAI)",
-    "assd": "mean of both directed surface distances, pooled (MedPy 0.5.2, MONAI)",
-    "assd_mean": "mean of the two directed means (MedPy up to 0.5.1)",
-    "nsd": "share of surface voxels within the tolerance of the other surface (MONAI, no"
-    " subvoxels)",
-}
-DISTANCES = ("hd95", "hd95_max", "assd", "assd_mean")
 
 # Relative slack of the nsd tolerance: three steps of 0.7 mm are 2.1 mm although floats say
 # 2.0999999999999996.
@@ -66,32 +38,47 @@ ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
-class CaseMetrics:
-    """The metrics of one case: plain floats, ints and bools, all finite, see the module's
-    docstring.
+class Pair:
+    """What the metrics read of two masks with foreground: voxels of each and in common, and the
+    directed surface distances in the units of the spacing."""
 
-    Scores in [0, 1]; distances >= 0 in the units of the spacing; `volume_difference` >= -1.
-    `missed`: the truth has foreground, the prediction none. `empty_truth`: the truth has no
-    foreground.
-    """
+    predicted: int
+    true: int
+    common: int
+    distances: SurfaceDistances
+    tolerance: float
 
-    dice: float
-    precision: float
-    recall: float
-    hd95: float
-    hd95_max: float
-    assd: float
-    assd_mean: float
-    nsd: float
-    volume_difference: float
-    truth_voxels: int
-    prediction_voxels: int
-    missed: bool
-    empty_truth: bool
+    @property
+    def forth(self) -> np.ndarray:
+        return self.distances.prediction_to_truth
 
-    def as_dict(self) -> dict[str, float | int | bool]:
-        """Column name -> value, in the order above."""
-        return asdict(self)
+    @property
+    def back(self) -> np.ndarray:
+        return self.distances.truth_to_prediction
+
+    @cached_property
+    def pooled(self) -> np.ndarray:
+        return np.concatenate((self.forth, self.back))
+
+
+def _within_tolerance(pair: Pair) -> float:
+    limit = pair.tolerance * (1 + ROUNDING)
+    within = np.count_nonzero(pair.forth <= limit) + np.count_nonzero(pair.back <= limit)
+    return within / pair.pooled.size
+
+
+# Each metric of definitions.py where both masks have foreground.
+COMPUTED: Mapping[str, Callable[[Pair], float]] = {
+    "dice": lambda pair: 2 * pair.common / (pair.predicted + pair.true),
+    "precision": lambda pair: pair.common / pair.predicted,
+    "recall": lambda pair: pair.common / pair.true,
+    "hd95": lambda pair: np.percentile(pair.pooled, 95),
+    "hd95_max": lambda pair: max(np.percentile(one, 95) for one in (pair.forth, pair.back)),
+    "assd": lambda pair: pair.pooled.mean(),
+    "assd_mean": lambda pair: (pair.forth.mean() + pair.back.mean()) / 2,
+    "nsd": _within_tolerance,
+    "volume_difference": lambda pair: (pair.predicted - pair.true) / pair.true,
+}
 
 
 def case_metrics(
@@ -117,77 +104,46 @@ def case_metrics(
     if truth.ndim == 3 and len(truth) == 1:
         prediction, truth, spacing = prediction[0], truth[0], spacing[1:]
 
-    prediction_voxels, truth_voxels = (
-        int(np.count_nonzero(prediction)),
-        int(np.count_nonzero(truth)),
-    )
-    dice, precision, recall = _overlap(prediction, truth, prediction_voxels, truth_voxels)
-    missed = prediction_voxels == 0 and truth_voxels > 0
-    if prediction_voxels and truth_voxels:
-        distances = surface_distances(prediction, truth, spacing)
-        lengths, nsd = _summaries(distances), _nsd(distances, nsd_tolerance)
-        volume_difference = (prediction_voxels - truth_voxels) / truth_voxels
+    predicted, true = int(np.count_nonzero(prediction)), int(np.count_nonzero(truth))
+    missed = predicted == 0 < true
+    if predicted and true:
+        pair = _pair(prediction, truth, spacing, nsd_tolerance)
+        values = {name: float(COMPUTED[name](pair)) for name in METRICS}
     else:
-        if missed and empty_policy == "centre-pixel":
-            lengths = _summaries(surface_distances(_centre_voxel(truth.shape), truth, spacing))
-        else:
-            differ = prediction_voxels != truth_voxels
-            lengths = dict.fromkeys(DISTANCES, _diagonal(truth.shape, spacing) if differ else 0.0)
-        nsd = dice
-        volume_difference = float(bool(prediction_voxels)) - float(bool(truth_voxels))
+        diagonal = float(np.linalg.norm(np.multiply(truth.shape, spacing)))
+        values = {
+            name: of_empty_masks(metric, predicted > 0, true > 0, diagonal)
+            for name, metric in METRICS.items()
+        }
+    if missed and empty_policy == "centre-pixel":
+        pair = _pair(_centre_voxel(truth.shape), truth, spacing, nsd_tolerance)
+        values |= {name: float(COMPUTED[name](pair)) for name in DISTANCES}
     return CaseMetrics(
-        dice=dice,
-        precision=precision,
-        recall=recall,
-        **lengths,
-        nsd=nsd,
-        volume_difference=volume_difference,
-        truth_voxels=truth_voxels,
-        prediction_voxels=prediction_voxels,
+        **values,
+        truth_voxels=true,
+        prediction_voxels=predicted,
         missed=missed,
-        empty_truth=truth_voxels == 0,
+        empty_truth=true == 0,
     )
 
 
-def _overlap(
-    prediction: np.ndarray, truth: np.ndarray, n_prediction: int, n_truth: int
-) -> tuple[float, float, float]:
-    """Dice, precision, recall. One empty mask: all 0; two: all 1."""
-    if not (n_prediction and n_truth):
-        agreement = float(n_prediction == n_truth)
-        return agreement, agreement, agreement
+def _pair(
+    prediction: np.ndarray, truth: np.ndarray, spacing: Sequence[float], tolerance: float
+) -> Pair:
     box = bounding_box(truth)
-    common = int(np.count_nonzero(prediction[box] & truth[box]))
-    return 2 * common / (n_prediction + n_truth), common / n_prediction, common / n_truth
-
-
-def _summaries(distances: SurfaceDistances) -> dict[str, float]:
-    """The four distances of DISTANCES from the two directed sets."""
-    forth, back = distances.prediction_to_truth, distances.truth_to_prediction
-    pooled = np.concatenate((forth, back))
-    return {
-        "hd95": float(np.percentile(pooled, 95)),
-        "hd95_max": float(max(np.percentile(forth, 95), np.percentile(back, 95))),
-        "assd": float(pooled.mean()),
-        "assd_mean": float((forth.mean() + back.mean()) / 2),
-    }
-
-
-def _nsd(distances: SurfaceDistances, tolerance: float) -> float:
-    forth, back = distances.prediction_to_truth, distances.truth_to_prediction
-    limit = tolerance * (1 + ROUNDING)
-    within = np.count_nonzero(forth <= limit) + np.count_nonzero(back <= limit)
-    return float(within / (forth.size + back.size))
+    return Pair(
+        predicted=int(np.count_nonzero(prediction)),
+        true=int(np.count_nonzero(truth)),
+        common=int(np.count_nonzero(prediction[box] & truth[box])),
+        distances=surface_distances(prediction, truth, spacing),
+        tolerance=tolerance,
+    )
 
 
 def _centre_voxel(shape: tuple[int, ...]) -> np.ndarray:
     mask = np.zeros(shape, dtype=bool)
     mask[tuple(n // 2 for n in shape)] = True
     return mask
-
-
-def _diagonal(shape: tuple[int, ...], spacing: Sequence[float]) -> float:
-    return float(np.linalg.norm(np.multiply(shape, spacing)))
 
 
 def _as_bool(name: str, mask: np.ndarray) -> np.ndarray:

@@ -23,7 +23,8 @@ from nibabel.spatialimages import HeaderDataError
 from PIL import Image
 
 from benchmark.core.errors import InputError
-from benchmark.metrics.case import DEFINITIONS, DISTANCES, CaseMetrics, case_metrics
+from benchmark.metrics.case import case_metrics
+from benchmark.metrics.definitions import METRICS, CaseMetrics
 
 NSD_TOLERANCE = 1.0
 LARGEST_LABEL = 9
@@ -73,19 +74,25 @@ class Crosswalk:
     notes: tuple[str, ...]
 
     def as_json(self) -> dict[str, float]:
-        """Exactly the keys dice, precision, recall, hd95, hd95_max, assd, assd_mean, nsd."""
-        return {name: getattr(self.metrics, name) for name in DEFINITIONS}
+        """Name -> value of every metric but ratios, which no tool defines in another way."""
+        return {
+            name: getattr(self.metrics, name)
+            for name, metric in METRICS.items()
+            if metric.kind != "ratio"
+        }
 
     def rows(self) -> list[tuple[str, float, str, str]]:
-        """One (name, value, unit or "", definition) per score, for a table."""
+        """One (name, value, unit or "", definition) per metric, for a table."""
         return [
-            (name, value, self.unit if name in DISTANCES else "", self._definition(name))
+            (name, value, self.unit if METRICS[name].kind == "distance" else "", self._said(name))
             for name, value in self.as_json().items()
         ]
 
-    def _definition(self, name: str) -> str:
-        tolerance = f"; tolerance {self.nsd_tolerance:g} {self.unit}" if name == "nsd" else ""
-        return DEFINITIONS[name] + tolerance
+    def _said(self, name: str) -> str:
+        metric = METRICS[name]
+        origin = f" ({metric.origin})" if metric.origin else ""
+        tolerance = f"; tolerance {self.nsd_tolerance:g} {self.unit}" if metric.tolerance else ""
+        return metric.meaning + origin + tolerance
 
 
 def crosswalk(prediction: Path, truth: Path, *, nsd_tolerance: float = NSD_TOLERANCE) -> Crosswalk:

@@ -2,11 +2,11 @@
 here: the metrics themselves (case.py), reading masks."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from benchmark.metrics.case import case_metrics
+from benchmark.metrics.definitions import CaseRow
 
 
 def score_case(
@@ -20,8 +20,8 @@ def score_case(
     empty_mask: str,
     resize_z: bool,
     nsd_tolerance: float,
-) -> dict[str, Any]:
-    """The row of `benchmark.record.CaseRow`, as plain data.
+) -> CaseRow:
+    """The row of a test case.
 
     prediction: uint8 {0, 1} (len(z), y, x), the planes of the native slices `z`; truth: uint8 {0,
     1} (z, y, x), all native slices. A case of which no slice passed the foreground rule (Q9) has no
@@ -37,7 +37,7 @@ def score_case(
     metrics = case_metrics(
         prediction, truth, spacing, empty_policy=empty_mask, nsd_tolerance=nsd_tolerance
     )
-    return {"case": case, "unit": unit, **metrics.as_dict()}
+    return CaseRow(case=case, unit=unit, **metrics.model_dump())
 
 
 def stretch_z(volume: np.ndarray, slices: int) -> np.ndarray:

@@ -42,11 +42,11 @@ def surface_distances(
 
     `spacing`: distance between voxel centres along each axis. Raises ValueError for an empty mask.
     """
-    boxes = bounding_box(prediction), bounding_box(truth)
-    if None in boxes:
+    ours, theirs = bounding_box(prediction), bounding_box(truth)
+    if ours is None or theirs is None:
         raise ValueError("surface distances need two masks that are not empty")
     joint = tuple(
-        slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(*boxes, strict=True)
+        slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(ours, theirs, strict=True)
     )
     prediction_surface, truth_surface = surface(prediction[joint]), surface(truth[joint])
     prediction_points, truth_points = _points(prediction_surface), _points(truth_surface)
@@ -67,13 +67,13 @@ def bounding_box(mask: np.ndarray) -> tuple[slice, ...] | None:
     """The smallest box that holds the foreground of a bool mask of any dimension, or None if there
     is none."""
     box = []
-    remaining = mask
+    remaining: np.ndarray = mask
     for _ in range(mask.ndim):
         hits = np.flatnonzero(remaining.reshape(len(remaining), -1).any(axis=1))
         if hits.size == 0:
             return None
         box.append(slice(int(hits[0]), int(hits[-1]) + 1))
-        remaining = remaining[box[-1]].any(axis=0)
+        remaining = np.asarray(remaining[box[-1]].any(axis=0))
     return tuple(box)
 
 

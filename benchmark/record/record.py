@@ -14,48 +14,12 @@ from pydantic import Field, ValidationError
 
 from benchmark.core.errors import InputError
 from benchmark.core.frozen import Frozen
+from benchmark.metrics.definitions import CaseRow
 from benchmark.record.samples import Samples
 from benchmark.spec.run import RunSpec
 from benchmark.spec.substitutions import Substitution
 
 SCHEMA = 1
-METRICS = (
-    "dice",
-    "precision",
-    "recall",
-    "hd95",
-    "hd95_max",
-    "assd",
-    "assd_mean",
-    "nsd",
-    "volume_difference",
-)
-
-
-class CaseRow(Frozen):
-    """All metrics of one test case; fractions in [0, 1], distances in `unit`."""
-
-    case: str
-    unit: Literal["mm", "px", "voxel"]
-    dice: float = Field(ge=0, le=1)
-    precision: float = Field(ge=0, le=1)
-    recall: float = Field(ge=0, le=1)
-    hd95: float = Field(
-        ge=0, description="95th percentile of both directed surface-distance sets pooled (MedPy)"
-    )
-    hd95_max: float = Field(ge=0, description="larger of the two directed 95th percentiles (MONAI)")
-    assd: float = Field(
-        ge=0, description="mean of the pooled surface distances (MedPy 0.5.2, MONAI)"
-    )
-    assd_mean: float = Field(ge=0, description="mean of the two directed means (MedPy <= 0.5.1)")
-    nsd: float = Field(ge=0, le=1, description="normalised surface Dice at the preset's tolerance")
-    volume_difference: float = Field(description="(predicted - true volume) / true volume")
-    truth_voxels: int = Field(ge=0)
-    prediction_voxels: int = Field(ge=0)
-    missed: bool = Field(
-        description="the prediction is empty and the truth is not; distances follow the policy"
-    )
-    empty_truth: bool
 
 
 class StageCost(Frozen):

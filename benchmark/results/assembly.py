@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Literal
 
 from benchmark.core.identity import named_seed
+from benchmark.metrics.definitions import CaseRow
 from benchmark.planning.plan import Plan
 from benchmark.record.curves import read_curves
-from benchmark.record.record import Budget, CaseRow, Record, StageCost
+from benchmark.record.record import Budget, Record, StageCost
 from benchmark.record.record import Split as RecordSplit
 from benchmark.record.samples import Samples
 from benchmark.spec.substitutions import substitutions

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmark.core.files import read_json, write_json
+from benchmark.metrics.overlap import labelled_dice, volume_dice
 from benchmark.record.samples import (
     AGREEMENT_BINS,
     DISTANCE_BINS,
@@ -185,17 +186,16 @@ class _Numbers:
             compared,
             nearest_distances,
             paired_distances,
-            slice_dice,
         )
 
         self.data, self.part, self.paired, self.device = data, part, paired, device
         self.real = np.asarray(data.images[part.rows])
         self.predicted = np.stack([judge.masks(images) for images in part.images])
         self.agreement = np.stack(
-            [slice_dice(*pair) for pair in zip(self.predicted, part.masks, strict=True)]
+            [labelled_dice(*pair) for pair in zip(self.predicted, part.masks, strict=True)]
         )
         self.real_predicted = judge.masks(self.real)
-        self.real_agreement = slice_dice(self.real_predicted, data.masks[part.rows])
+        self.real_agreement = labelled_dice(self.real_predicted, data.masks[part.rows])
         self.measured = part.images[:MEASURED_VARIANTS]
         vectors = np.stack([compared(images) for images in self.measured])
         real_vectors = compared(self.real)
@@ -265,13 +265,6 @@ class _Numbers:
         values["copied"] = _mean(self.copied[:, here].astype(float))
         values["real_copied"] = _mean((self.real_nearest[here] < self.threshold).astype(float))
         return SampleRow(**values)
-
-
-def volume_dice(predicted: np.ndarray, masks: np.ndarray) -> float:
-    """Dice over all slices together; nan for a case without a label."""
-    predicted, masks = predicted.astype(bool), masks.astype(bool)
-    total = int(predicted.sum()) + int(masks.sum())
-    return 2 * int((predicted & masks).sum()) / total if masks.any() else float("nan")
 
 
 def _reference_dice(data: "Prepared", judge: SegmenterJudge, spec: dict) -> float | None:

@@ -16,10 +16,10 @@ def fit_segmenter(spec: dict, inputs: Inputs, out: Path, context: Context) -> di
     from safetensors.torch import save_file
 
     from baselines.networks.architectures import build
+    from benchmark.metrics.overlap import mean_case_dice
     from benchmark.stages.objective import objective_of
     from benchmark.training.segmenter import (
         Training,
-        case_dice,
         fit,
         foreground_probability,
         make_fabric,
@@ -40,7 +40,7 @@ def fit_segmenter(spec: dict, inputs: Inputs, out: Path, context: Context) -> di
 
     def select(model) -> float:
         probability = foreground_probability(model, data.images[held_out], fabric)
-        return case_dice(probability, data.masks[held_out], data.case_index[held_out])
+        return mean_case_dice(probability, data.masks[held_out], data.case_index[held_out])
 
     model = build(
         spec["architecture"],

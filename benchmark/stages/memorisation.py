@@ -17,15 +17,6 @@ COMPARED_PX = 32  # side at which images are compared for memorisation
 _BATCH = 32
 
 
-def slice_dice(predicted: np.ndarray, masks: np.ndarray) -> np.ndarray:
-    """Dice of each slice, (M, S, S) both -> float64 (M,); nan where the label is empty, for which
-    it has no meaning."""
-    predicted, masks = (stack.reshape(len(stack), -1).astype(bool) for stack in (predicted, masks))
-    total = predicted.sum(1) + masks.sum(1)
-    with np.errstate(invalid="ignore"):
-        return np.where(masks.any(1), 2 * (predicted & masks).sum(1) / np.maximum(total, 1), np.nan)
-
-
 def compared(images: np.ndarray) -> np.ndarray:
     """uint8 (M, S, S) -> float32 (M, D): images reduced to 32 px, mean 0 and length 1; brightness
     and contrast are gone, so that a darkened copy is still a copy. A flat image becomes 0."""

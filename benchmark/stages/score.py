@@ -20,7 +20,7 @@ def score(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[str, 
         row = score_case(
             case, prediction, z, data.truth(case), native.spacing, native.spacing_unit, **spec
         )
-        rows.append(row)
-        context.report(number + 1, len(predictions), dice=row["dice"])
+        rows.append(row.model_dump(mode="json"))
+        context.report(number + 1, len(predictions), dice=row.dice)
     write_json(out / "cases.json", rows)
     return {"cases": len(rows)}

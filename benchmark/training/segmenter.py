@@ -251,17 +251,6 @@ def foreground_probability(
     return out
 
 
-def case_dice(probability: np.ndarray, masks: np.ndarray, case_index: np.ndarray) -> float:
-    """Mean over cases of the volume Dice on the working grid; a case empty in both counts as 1."""
-    predicted, truth = probability > 0.5, masks.astype(bool)
-    scores = []
-    for case in np.unique(case_index):
-        rows = case_index == case
-        total = int(predicted[rows].sum()) + int(truth[rows].sum())
-        scores.append(2 * int((predicted[rows] & truth[rows]).sum()) / total if total else 1.0)
-    return float(np.mean(scores))
-
-
 def to_network(images: Tensor) -> Tensor:
     """uint8 in 0..255 -> float32 in [-1, 1], the range of every network here (Q17)."""
     return images.float().div_(127.5).sub_(1)

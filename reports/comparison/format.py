@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from benchmark.metrics.definitions import METRICS
 from reports.comparison.labels import one_line
 
 ABSENT = "–"
@@ -36,6 +37,20 @@ def rounded(value: float | None, decimals: int, scale: float = 1) -> str:
 def signed(value: float | None, decimals: int, scale: float = 1) -> str:
     """As `rounded`, always with its sign; a rounded zero is +."""
     return ABSENT if _is_absent(value) else f"{value * scale:+z.{decimals}f}"
+
+
+def measured(name: str, value: float | None, unit: str | None) -> str:
+    """One value of a metric as tables show it; `unit` is that of its case."""
+    metric = METRICS[name]
+    write = signed if metric.kind == "ratio" else rounded
+    return write(value, metric.decimals(unit), metric.scale)
+
+
+def measured_spread(name: str, row: dict[str, Any], unit: str | None) -> str:
+    """Mean and SD of a metric in a row of a summary, as tables show it; `unit` is that of all
+    cases."""
+    metric = METRICS[name]
+    return spread(row[f"{name}_mean"], row[f"{name}_sd"], metric.decimals(unit), metric.scale)
 
 
 def _is_absent(value: float | None) -> bool:

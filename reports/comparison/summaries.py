@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmark.metrics.definitions import CASE_TABLE_METRICS, METRICS, TABLE_METRICS
 from benchmark.spec.protocol import Protocol
 from reports.comparison.groups import Group, MethodRuns
 from reports.comparison.paper_numbers import (
@@ -22,8 +23,10 @@ from reports.records.load import GENERATOR_STAGES, SEGMENTER_STAGES, case_frame,
 from reports.statistics.case_grid import Cells
 from reports.statistics.resampling import Bootstrap
 
-SHOWN_METRICS = ("dice", "precision", "recall", "hd95", "assd", "nsd")
-IN_CASE_UNITS = ("hd95", "assd", "nsd")
+# Not to be averaged over cases of different units.
+IN_CASE_UNITS = [
+    name for name in TABLE_METRICS if METRICS[name].kind == "distance" or METRICS[name].tolerance
+]
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Summary:
     """A group in numbers.
 
     cases: one row per test case of every done run, as recorded, with the table's label in `method`.
-    values: one row per method, fold and case: SHOWN_METRICS averaged over seeds, the protocol's
+    values: one row per method, fold and case: TABLE_METRICS averaged over seeds, the protocol's
     HD95 and ASSD chosen. rows: one row per method, the columns of the summary CSV. unit: of all
     distances, or None where cases with different units stand in one group; distances are then nan.
     dice: the resampled Dice of every method with a scored case.
@@ -65,7 +68,7 @@ def summarise(group: Group) -> Summary:
     unit = str(units[0]) if len(units) == 1 else None
     values = case_values(cases, group.spec.protocol)
     if unit is None:
-        values[list(IN_CASE_UNITS)] = np.nan
+        values[IN_CASE_UNITS] = np.nan
     scored = set(cases["method"])
     dice = Bootstrap(
         Cells.of(cases, "dice", [runs.label for runs in group.methods if runs.label in scored])
@@ -76,25 +79,28 @@ def summarise(group: Group) -> Summary:
 
 
 def headline_columns(protocol: Protocol) -> dict[str, str]:
-    """Which recorded column stands for HD95 and for ASSD under the protocol's switches hd95 (Q11)
-    and assd (Q28)."""
-    return {
-        "hd95": {"pooled": "hd95", "max": "hd95_max"}[protocol.hd95],
-        "assd": {"pooled": "assd", "mean": "assd_mean"}[protocol.assd],
-    }
+    """Which recorded column stands for each metric of the tables under the protocol's switches hd95
+    (Q11) and assd (Q28)."""
+    columns = {name: name for name in CASE_TABLE_METRICS}
+    for name, metric in METRICS.items():
+        if metric.in_place_of:
+            switch, value = metric.in_place_of
+            if getattr(protocol, switch) == value:
+                columns[switch] = name
+    return columns
 
 
 def case_values(cases: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
-    """One row per method, fold and case: the SHOWN_METRICS, each the mean over the seeds that were
+    """One row per method, fold and case: the TABLE_METRICS, each the mean over the seeds that were
     run."""
-    columns = {metric: metric for metric in SHOWN_METRICS} | headline_columns(protocol)
-    chosen = pd.DataFrame({metric: cases[column] for metric, column in columns.items()})
+    columns = headline_columns(protocol)
+    chosen = cases[[columns[name] for name in TABLE_METRICS]].set_axis(list(TABLE_METRICS), axis=1)
     keyed = pd.concat([cases[["method", "fold", "case"]], chosen], axis=1)
     return keyed.groupby(["method", "fold", "case"], sort=True, as_index=False).mean()
 
 
 def mean_and_sd(
-    values: pd.DataFrame, aggregate: str, metrics: Sequence[str] = SHOWN_METRICS
+    values: pd.DataFrame, aggregate: str, metrics: Sequence[str] = TABLE_METRICS
 ) -> tuple[pd.Series, pd.Series]:
     """Mean and SD (n - 1) of each metric in the case values of one method.
 
@@ -158,7 +164,7 @@ def _row(
         ),
         "missed_predictions": int(cases.loc[cases["method"] == runs.label, "missed"].sum()),
     }
-    for metric in SHOWN_METRICS:
+    for metric in TABLE_METRICS:
         row |= {f"{metric}_mean": mean[metric], f"{metric}_sd": sd[metric]}
     row |= _against_none(group, runs.label, values, dice) | _paper_columns(group, runs)
     row["generator_seconds"] = _mean(

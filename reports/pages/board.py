@@ -13,7 +13,7 @@ import numpy as np
 
 from reports.comparison.badges import Mark, badges, owners
 from reports.comparison.caveats import warnings
-from reports.comparison.format import ABSENT, absent_runs, rounded, signed, spread
+from reports.comparison.format import ABSENT, absent_runs, measured_spread, rounded, signed
 from reports.comparison.groups import Group, MethodRuns
 from reports.comparison.inference import Inference
 from reports.comparison.labels import generator_apart, one_line, preset_label, protocol_label
@@ -23,7 +23,6 @@ from reports.comparison.summaries import Summary, none_label
 from reports.tables.inference import VERDICT_WORDS
 
 TASK = {"prostate": "Prostate MRI", "spleen": "Spleen CT", "breast": "Breast ultrasound"}
-_DECIMALS = {"mm": 2, "voxel": 2, "px": 1}
 # points: what the interval drawings of a board show at least on either side of 0
 _LEAST_REACH = 1.0
 _CSS = {"better": "good", "worse": "bad", "equal": "", "not told apart": "", "": ""}
@@ -229,7 +228,7 @@ def _row(
         usual=usual,
         owner=owners(keys, marks),
         badges=tuple(badges(keys, marks)),
-        dice=spread(row["dice_mean"], row["dice_sd"], 1, 100),
+        dice=measured_spread("dice", row, summary.unit),
         difference="reference" if base and row["cases"] else difference,
         interval=interval,
         verdict=ABSENT if base else VERDICT_WORDS.get(verdict, ABSENT),
@@ -238,7 +237,7 @@ def _row(
         rank="–".join(str(end) for end in dict.fromkeys((found["rank_low"], found["rank_high"])))
         if found
         else ABSENT,
-        hd95=spread(row["hd95_mean"], row["hd95_sd"], _DECIMALS.get(summary.unit or "", 2)),
+        hd95=measured_spread("hd95", row, summary.unit),
         cases=str(row["cases"]),
         runs=f"{row['runs_done']} of {row['runs_expected']}",
         absent=absent_runs(row),

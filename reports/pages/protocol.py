@@ -1,35 +1,18 @@
 """The page that explains the rules: switches, quirks, presets, metrics. It needs no record. The
-texts are those of the protocol's and presets' fields and of paper/QUIRKS.md, so that they cannot
-drift from the program."""
+texts are those of the protocol's and presets' fields, of the metrics' definitions and of
+paper/QUIRKS.md, so that they cannot drift from the program."""
 
 import re
 from pathlib import Path
 from typing import Any
 
-from benchmark.record.record import CaseRow
+from benchmark.metrics.definitions import METRICS
 from benchmark.spec.presets import PRESETS, Preset
 from benchmark.spec.protocol import PROTOCOL_NAMES, Protocol, named_protocol
 from reports.comparison.labels import plain_value
 from reports.pages.site import Site
 
 QUIRKS = Path(__file__).parents[1] / "paper" / "QUIRKS.md"
-_METRICS = (
-    "dice",
-    "precision",
-    "recall",
-    "hd95",
-    "hd95_max",
-    "assd",
-    "assd_mean",
-    "nsd",
-    "volume_difference",
-)
-_PLAIN = {
-    "dice": "2 |P ∩ T| / (|P| + |T|) over all voxels of the case, P the prediction and T the"
-    " truth; 1 where both are empty",
-    "precision": "share of the predicted voxels that are true",
-    "recall": "share of the true voxels that are predicted",
-}
 
 
 def write_protocol(site: Site) -> Path:
@@ -42,9 +25,7 @@ def write_protocol(site: Site) -> Path:
         quirks=quirks(),
         presets=list(PRESETS),
         numbers=_numbers(),
-        metrics=[
-            (name, _PLAIN.get(name) or CaseRow.model_fields[name].description) for name in _METRICS
-        ],
+        metrics=METRICS,
     )
 
 

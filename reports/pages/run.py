@@ -12,10 +12,11 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from benchmark.metrics.definitions import CASE_TABLE_METRICS, DISTANCES, METRICS, CaseRow
 from benchmark.record.curves import thinned
-from benchmark.record.record import CaseRow, Record, StageCost
+from benchmark.record.record import Record, StageCost
 from reports.comparison.badges import Mark, badges
-from reports.comparison.format import rounded, spread
+from reports.comparison.format import measured, rounded, spread
 from reports.comparison.groups import Group
 from reports.comparison.labels import one_line, plain_value, source_label
 from reports.comparison.links import group_page, run_page
@@ -28,7 +29,6 @@ from reports.pages.site import Site
 from reports.records.compact_records import SHOWN_POINTS
 
 SHOWN_CASES = 500
-_DECIMALS = {"mm": 2, "voxel": 2, "px": 1}
 _WIDTH, _HEIGHT = 300, 90
 
 
@@ -73,7 +73,7 @@ def _write_run(
         remark=one_line(mark.note),
         facts=_facts(record),
         case_rows=case_rows(record),
-        unit=unit_of(record.cases),
+        headings=[METRICS[name].heading(unit_of(record.cases)) for name in CASE_TABLE_METRICS],
         curves=[curve for stage in record.stages for curve in stage_curves(stage)],
         settings=_settings(record),
         generator=generator_id(spec.method),
@@ -103,15 +103,13 @@ def case_rows(record: Record) -> Markup:
     chosen = headline_columns(record.spec.protocol)
     unit, found = unit_of(record.cases), []
     for row in sorted(record.cases, key=lambda row: (row.dice, row.case))[:SHOWN_CASES]:
-        decimals, tail = _DECIMALS[row.unit], "" if unit else f" {row.unit}"
         remark = "missed" if row.missed else "empty truth" if row.empty_truth else ""
-        found.append(
-            f"<tr><th>{escape(one_line(row.case))}<td>{100 * row.dice:.1f}"
-            f"<td>{100 * row.precision:.1f}"
-            f"<td>{100 * row.recall:.1f}<td>{getattr(row, chosen['hd95']):.{decimals}f}{tail}"
-            f"<td>{getattr(row, chosen['assd']):.{decimals}f}{tail}<td>{100 * row.nsd:.1f}"
-            f"<td>{100 * row.volume_difference:+z.1f}<td>{remark}"
-        )
+        cells = [
+            measured(name, getattr(row, name), row.unit)
+            + (f" {row.unit}" if name in DISTANCES and not unit else "")
+            for name in chosen.values()
+        ]
+        found.append(f"<tr><th>{escape(one_line(row.case))}<td>{'<td>'.join(cells)}<td>{remark}")
     return Markup("\n".join(found))
 
 
@@ -172,7 +170,9 @@ def _facts(record: Record) -> dict[str, str]:
     facts = {"Dice, mean ± SD over cases": f"{_mean_sd([row.dice for row in cases], 1, 100)} %"}
     if unit:
         values = [getattr(row, chosen["hd95"]) for row in cases]
-        facts["HD95, mean ± SD over cases"] = f"{_mean_sd(values, _DECIMALS[unit])} {unit}"
+        facts["HD95, mean ± SD over cases"] = (
+            f"{_mean_sd(values, METRICS['hd95'].decimals(unit))} {unit}"
+        )
     facts |= {"test cases": str(len(cases)), "missed cases": str(sum(row.missed for row in cases))}
     facts["seconds, all stages"] = rounded(record.seconds, 1)
     fitted = next((stage.results for stage in record.stages if stage.stage == "fit-segmenter"), {})

@@ -5,78 +5,55 @@ A compact record reads like any other; it is for reading alone. Not here: any nu
 """
 
 from collections.abc import Hashable, Iterator, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from benchmark.core.identity import canonical
+from benchmark.metrics.definitions import COUNTS, FLAGS, METRICS, CaseRow, Unit
 from benchmark.record.curves import thinned
-from benchmark.record.record import METRICS, CaseRow, Record, StageCost
+from benchmark.record.record import Record, StageCost
 
 SHOWN_POINTS = 20  # of a curve, on the page of its run
-_NUMBERS = (*METRICS, "truth_voxels", "prediction_voxels")
-_FLAGS = ("missed", "empty_truth")
+_NUMBERS = (*METRICS, *COUNTS)
 _Kept = TypeVar("_Kept")
 
 
-class Row(NamedTuple):
-    """A case row as `benchmark.record.CaseRow` has it, not checked again."""
-
-    case: str
-    unit: str
-    dice: float
-    precision: float
-    recall: float
-    hd95: float
-    hd95_max: float
-    assd: float
-    assd_mean: float
-    nsd: float
-    volume_difference: float
-    truth_voxels: int
-    prediction_voxels: int
-    missed: bool
-    empty_truth: bool
-
-
-class CaseTable(Sequence[Row]):
+class CaseTable:
     """The case rows of a record, kept as columns: numbers float64 and flags bool (rows,
-    columns)."""
+    columns). Rows are made when they are read, and not checked again."""
 
     __slots__ = ("cases", "units", "_numbers", "_flags")
 
     def __init__(self, rows: Sequence[CaseRow], pool: "Pool"):
         self.cases: tuple[str, ...] = pool.one(tuple(row.case for row in rows))
-        self.units: tuple[str, ...] = pool.one(tuple(row.unit for row in rows))
+        self.units: tuple[Unit, ...] = pool.one(tuple(row.unit for row in rows))
         self._numbers = np.array([[getattr(row, name) for name in _NUMBERS] for row in rows], float)
-        self._flags = np.array([[getattr(row, name) for name in _FLAGS] for row in rows], bool)
+        self._flags = np.array([[getattr(row, name) for name in FLAGS] for row in rows], bool)
 
-    def column(self, name: str) -> Sequence[Any]:
+    def column(self, name: str) -> Any:
         """A column by its name: a tuple of texts, or an array of float64 or bool."""
-        if name in _FLAGS:
-            return self._flags[:, _FLAGS.index(name)]
-        return {"case": self.cases, "unit": self.units}.get(name) or self._numbers[
-            :, _NUMBERS.index(name)
-        ]
+        if name in FLAGS:
+            return self._flags[:, FLAGS.index(name)]
+        if name in _NUMBERS:
+            return self._numbers[:, _NUMBERS.index(name)]
+        return {"case": self.cases, "unit": self.units}[name]
 
     def __len__(self) -> int:
         return len(self.cases)
 
-    def __getitem__(self, place: int) -> Row:
-        *metrics, truth, prediction = self._numbers[place].tolist()
-        return Row(
-            self.cases[place],
-            self.units[place],
-            *metrics,
-            int(truth),
-            int(prediction),
-            *self._flags[place].tolist(),
-        )
+    def __getitem__(self, place: int) -> CaseRow:
+        return self._row(place, self._numbers[place].tolist(), self._flags[place].tolist())
 
-    def __iter__(self) -> Iterator[Row]:
-        *metrics, truth, prediction = self._numbers.T.tolist()
-        counts = (map(int, truth), map(int, prediction))
-        return map(Row, self.cases, self.units, *metrics, *counts, *self._flags.T.tolist())
+    def __iter__(self) -> Iterator[CaseRow]:
+        rows = range(len(self)), self._numbers.tolist(), self._flags.tolist()
+        return map(self._row, *rows)
+
+    def _row(self, place: int, numbers: list[float], flags: list[bool]) -> CaseRow:
+        values: dict[str, Any] = dict(zip(_NUMBERS, numbers, strict=True))
+        values |= {name: int(values[name]) for name in COUNTS}
+        values |= zip(FLAGS, flags, strict=True)
+        return CaseRow.model_construct(case=self.cases[place], unit=self.units[place], **values)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, CaseTable):
@@ -84,17 +61,15 @@ class CaseTable(Sequence[Row]):
         names = self.cases == other.cases and self.units == other.units
         return (
             names
-            and np.array_equal(self._numbers, other._numbers)
+            and np.array_equal(self._numbers, other._numbers, equal_nan=True)
             and np.array_equal(self._flags, other._flags)
         )
-
-    __hash__ = None
 
 
 class Pool:
     """Equal values held once."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._held: dict[Hashable, Any] = {}
 
     def one(self, value: _Kept, key: Hashable = None) -> _Kept:
@@ -111,7 +86,7 @@ def compact(record: Record, pool: Pool) -> Record:
         for name in ("source", "method", "protocol", "preset")
         if (part := getattr(spec, name))
     }
-    new = {
+    new: dict[str, Any] = {
         "spec": spec.model_copy(update=parts),
         "cases": CaseTable(record.cases, pool) if record.cases else (),
         "stages": tuple(_stage(stage, pool) for stage in record.stages),

@@ -14,18 +14,11 @@ import numpy as np
 import pandas as pd
 
 from benchmark.core.errors import InputError
-from benchmark.record.record import METRICS, Record, load_record
+from benchmark.metrics.definitions import COUNTS, FLAGS, METRICS, CaseRow
+from benchmark.record.record import Record, load_record
 from reports.records.compact_records import CaseTable, Pool, compact
 
-CASE_FIELDS = (
-    "case",
-    "unit",
-    *METRICS,
-    "truth_voxels",
-    "prediction_voxels",
-    "missed",
-    "empty_truth",
-)
+CASE_FIELDS = tuple(CaseRow.model_fields)
 # What belongs to the augmentation method, and what to the network that is trained with it.
 GENERATOR_STAGES = ("fit-generator", "synthesize")
 SEGMENTER_STAGES = ("fit-segmenter",)
@@ -78,9 +71,9 @@ def case_frame(records: Sequence[Record]) -> pd.DataFrame:
             columns[name] += [value] * count
     fields = {name: _joined([table.column(name) for table in tables]) for name in CASE_FIELDS}
     frame = pd.DataFrame({**columns, **fields})
-    number_types = dict.fromkeys((*METRICS, "truth_voxels", "prediction_voxels"), "float64")
+    number_types = dict.fromkeys((*METRICS, *COUNTS), "float64")
     return frame.astype(
-        {**number_types, "fold": "int64", "seed": "int64", "missed": "bool", "empty_truth": "bool"}
+        {**number_types, **dict.fromkeys(FLAGS, "bool"), "fold": "int64", "seed": "int64"}
     )
 
 

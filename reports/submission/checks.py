@@ -4,6 +4,7 @@ in Findings. Not here: the file and its parts (validate.py)."""
 from collections.abc import Callable, Iterator, Sequence
 
 from benchmark.core.errors import InputError
+from benchmark.metrics.definitions import DISTANCES
 from benchmark.record.record import Record
 from benchmark.spec.versions import STAGE_VERSIONS
 from reports.comparison.labels import one_line
@@ -11,7 +12,7 @@ from reports.submission import manifest as contents
 from reports.submission.container import Container
 from reports.submission.findings import Findings, Refusal
 from reports.submission.manifest import Manifest, MaskEntry, averages
-from reports.submission.masks import DISTANCES, differences, read_mask, recomputed, true_voxels
+from reports.submission.masks import differences, read_mask, recomputed, true_voxels
 from reports.submission.possible_rows import SLACK, impossible
 from reports.submission.reference_data import Sources
 from reports.submission.same_run import repeated, title, truths
@@ -152,7 +153,7 @@ def check_truth(records: Sequence[Record], sources: Sources, found: Findings) ->
             truth = sources.truth(record, row.case)
             made = true_voxels(spec, truth), truth.unit
             counted += 1
-            if max(getattr(row, name) for name in DISTANCES) > truth.diagonal * (1 + SLACK):
+            if max(row.measured(DISTANCES).values()) > truth.diagonal * (1 + SLACK):
                 found.refuse(
                     "truth",
                     f"{title(record)}, case {row.case}: a distance is longer than the images.",

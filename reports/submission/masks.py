@@ -7,13 +7,11 @@ A mask file is a NumPy file of one axis, uint8, the bits of the planes one after
 import io
 import math
 import re
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
+from benchmark.metrics.definitions import COUNTS, DISTANCES, FLAGS, METRICS, CaseRow
 from benchmark.metrics.scoring import score_case, stretch_z
-from benchmark.record.record import METRICS, CaseRow
 from benchmark.spec.protocol import FOREGROUND_PIXELS
 from benchmark.spec.run import RunSpec
 from reports.submission.findings import Refusal
@@ -25,8 +23,6 @@ _PREFIX = b"\x93NUMPY\x01\x00"
 _HEADER = re.compile(
     rb"\{'descr': '\|u1', 'fortran_order': False, 'shape': \((\d{1,10}),\), \} *\n"
 )
-COUNTS = ("truth_voxels", "prediction_voxels", "missed", "empty_truth", "unit")
-DISTANCES = ("hd95", "hd95_max", "assd", "assd_mean")
 
 
 def mask_file(packed: np.ndarray) -> bytes:
@@ -77,7 +73,7 @@ def true_voxels(spec: RunSpec, truth: Truth) -> int:
     return int(np.count_nonzero(stretch_z(scored, len(mask)) if spec.protocol.resize_z else scored))
 
 
-def recomputed(spec: RunSpec, truth: Truth, prediction: np.ndarray, where: str) -> dict[str, Any]:
+def recomputed(spec: RunSpec, truth: Truth, prediction: np.ndarray, where: str) -> CaseRow:
     """The row of a case from its mask and truth. Raises Refusal where the mask has another shape
     than its planes."""
     mask = truth.mask
@@ -101,12 +97,12 @@ def recomputed(spec: RunSpec, truth: Truth, prediction: np.ndarray, where: str) 
     )
 
 
-def differences(row: CaseRow, found: Mapping[str, Any]) -> list[str]:
+def differences(row: CaseRow, found: CaseRow) -> list[str]:
     """'dice 0.9 where the mask gives 0.8' for every value of the row that its mask does not
     give."""
     told = []
-    for name in (*COUNTS, *METRICS):
-        given, made = getattr(row, name), found[name]
+    for name in (*COUNTS, *FLAGS, "unit", *row.measured(METRICS)):
+        given, made = getattr(row, name), getattr(found, name)
         close = math.isclose(given, made, rel_tol=ROUNDING) if name in DISTANCES else given == made
         if not close:
             told.append(f"{name} {given} where the mask gives {made}")

@@ -7,9 +7,10 @@ each other and by the surface Dice. Not here: rows recomputed from masks (masks.
 everything.
 """
 
-from benchmark.record.record import CaseRow
+import math
+
+from benchmark.metrics.definitions import DISTANCES, METRICS, CaseRow, of_empty_masks
 from benchmark.spec.run import RunSpec
-from reports.submission.masks import DISTANCES
 
 SLACK = 1e-8  # relative; of relations between sums of distances
 # A 95th percentile with linear interpolation: at least a fortieth of two or more values lies at or
@@ -26,7 +27,7 @@ def impossible(row: CaseRow, spec: RunSpec) -> list[str]:
         told.append(f"missed is {row.missed} with {predicted} predicted and {true} true voxels")
     if row.empty_truth != (true == 0):
         told.append(f"empty_truth is {row.empty_truth} with {true} true voxels")
-    if max(getattr(row, name) for name in DISTANCES) > LONGEST:
+    if max(row.measured(DISTANCES).values()) > LONGEST:
         told.append(f"a distance is above {LONGEST:g} {row.unit}")
     told += (
         _of_an_empty_mask(row, spec)
@@ -62,7 +63,7 @@ def _of_distances(row: CaseRow, tolerance: float, same: bool, apart: bool) -> li
     """The distances against each other, against the surface Dice, and against masks that agree or
     never meet."""
     told = []
-    values = [getattr(row, name) for name in DISTANCES]
+    values = row.measured(DISTANCES).values()
     if same and (any(values) or row.nsd != 1):
         told.append("the masks agree in every voxel, so all distances are 0 and nsd is 1")
     if apart and not all(values):
@@ -94,17 +95,13 @@ def _of_distances(row: CaseRow, tolerance: float, same: bool, apart: bool) -> li
 def _of_an_empty_mask(row: CaseRow, spec: RunSpec) -> list[str]:
     """benchmark/metrics/case.py, the table of empty masks."""
     predicted, true = row.prediction_voxels, row.truth_voxels
-    agreement = float(predicted == true)
-    volume = float(predicted > 0) - float(true > 0)
-    values = dict.fromkeys(("dice", "precision", "recall", "nsd"), agreement) | {
-        "volume_difference": volume
-    }
-    told = [
-        f"{name} {getattr(row, name)} where a mask is empty, so it is {value:g}"
-        for name, value in values.items()
-        if getattr(row, name) != value
-    ]
-    distances = {getattr(row, name) for name in DISTANCES}
+    told = []
+    for name, given in row.measured(n for n in METRICS if n not in DISTANCES).items():
+        value = of_empty_masks(METRICS[name], predicted > 0, true > 0, math.nan)
+        if given != value:
+            told.append(f"{name} {given} where a mask is empty, so it is {value:g}")
+    agreement = predicted == true
+    distances = set(row.measured(DISTANCES).values())
     if agreement and distances != {0.0}:
         told.append("both masks are empty, so all distances are 0")
     # measured from there, so they differ

@@ -12,8 +12,9 @@ from typing import Any
 import yaml
 
 from benchmark.core.errors import InputError
+from benchmark.metrics.definitions import METRICS
 from benchmark.record.record import Record
-from reports.comparison.format import signed, spread
+from reports.comparison.format import measured_spread, signed, spread
 from reports.comparison.groups import MethodRuns, make_groups
 from reports.comparison.labels import source_label
 from reports.comparison.summaries import Summary, summarise
@@ -22,7 +23,6 @@ from reports.tables.paper import latex_text
 
 CITATION = Path(__file__).resolve().parents[2] / "CITATION.cff"
 SHOWN_KEY, SHOWN_COMMIT = 8, 10
-_DECIMALS = {"mm": 2, "voxel": 2, "px": 1}
 
 PAPER = r"""@article{diffboost2025,
   author  = {Zhang, Zheyuan and others},
@@ -164,9 +164,9 @@ def _line(summary: Summary, runs: MethodRuns) -> str:
     unit = summary.unit or ""
     cells = [
         runs.label,
-        spread(row["dice_mean"], row["dice_sd"], 1, 100),
+        measured_spread("dice", row, unit),
         difference,
-        spread(row["hd95_mean"], row["hd95_sd"], _DECIMALS.get(unit, 2), unit=unit),
+        spread(row["hd95_mean"], row["hd95_sd"], METRICS["hd95"].decimals(unit), unit=unit),
         " ".join(record.key[:SHOWN_KEY] for record in runs.done),
         " ".join(dict.fromkeys(_commit(record) for record in runs.done)),
     ]

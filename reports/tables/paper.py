@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmark.core.identity import digest
+from benchmark.metrics.definitions import METRICS
 from benchmark.spec.run import DATASETS
 from reports.comparison.format import ABSENT, absent_runs, spread
 from reports.comparison.labels import one_line
@@ -30,16 +31,8 @@ from reports.tables.samples import (
 )
 from reports.tables.tables import Table, markdown_text
 
-METRICS = ("dice", "precision", "recall", "hd95", "assd")
+PRINTED = ("dice", "precision", "recall", "hd95", "assd")  # the metrics of the paper's Table II
 LEAST_ROWS = 4  # rows of Table II that one of the edition's datasets must have
-_PERCENT = ("dice", "precision", "recall")
-_HEADS = {
-    "dice": "Dice, %",
-    "precision": "precision, %",
-    "recall": "recall, %",
-    "hd95": "HD95",
-    "assd": "ASSD",
-}
 _LATEX = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -106,17 +99,16 @@ def edition_frame(edition: Edition) -> pd.DataFrame:
             label = ours.get(name)
             values = summary.values[summary.values["method"] == label]
             found = {
-                how: mean_and_sd(values, how, METRICS) if len(values) else None
+                how: mean_and_sd(values, how, PRINTED) if len(values) else None
                 for how in ("cases", "folds")
             }
             row = absent.get(label, {})
-            for metric in METRICS:
-                scale, printed = (
-                    (100 if metric in _PERCENT else 1),
-                    paper_value(spec.dataset, name, metric),
-                )
+            for metric in PRINTED:
+                defined, printed = METRICS[metric], paper_value(spec.dataset, name, metric)
                 numbers = {
-                    f"{part}_{how}": scale * float(pair[place][metric]) if pair else float("nan")
+                    f"{part}_{how}": defined.scale * float(pair[place][metric])
+                    if pair
+                    else float("nan")
                     for how, pair in found.items()
                     for place, part in enumerate(("mean", "sd"))
                 }
@@ -127,7 +119,7 @@ def edition_frame(edition: Edition) -> pd.DataFrame:
                         "row": name,
                         "method": label or "",
                         "metric": metric,
-                        "unit": "%" if metric in _PERCENT else summary.unit or "",
+                        "unit": summary.unit or "" if defined.kind == "distance" else "%",
                         **numbers,
                         "cases": row.get("cases", 0),
                         "runs_done": row.get("runs_done", 0),
@@ -153,7 +145,7 @@ def edition_table(edition: Edition, frame: pd.DataFrame | None = None) -> Table:
         ours, printed = {}, {}
         for row in group.to_dict("records"):
             how, decimals = row["aggregate"], 1 if row["unit"] == "px" else 2
-            head = _HEADS[row["metric"]]
+            head = METRICS[row["metric"]].heading("")
             unit = "" if row["unit"] == "%" else row["unit"]
             ours[head] = spread(row[f"mean_{how}"], row[f"sd_{how}"], decimals, unit=unit)
             unit = "" if row["printed_unit"] == "%" else row["printed_unit"]

@@ -6,9 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmark.metrics.definitions import CASE_TABLE_METRICS, METRICS, TABLE_METRICS
 from benchmark.record.record import Record
 from reports.comparison.caveats import notes_on_numbers
-from reports.comparison.format import ABSENT, _is_absent, absent_runs, rounded, signed, spread
+from reports.comparison.format import (
+    ABSENT,
+    _is_absent,
+    absent_runs,
+    measured,
+    measured_spread,
+    rounded,
+    signed,
+    spread,
+)
 from reports.comparison.groups import Group, make_groups
 from reports.comparison.labels import one_line, source_label
 from reports.comparison.paper_numbers import not_comparable
@@ -30,8 +40,6 @@ __all__ = [
     "spread",
     "write_tables",
 ]
-
-_DECIMALS = {"mm": 2, "voxel": 2, "px": 1}
 
 
 @dataclass(frozen=True)
@@ -65,18 +73,15 @@ def result_table(summary: Summary) -> Table:
 
     The last column names missing and failed runs; it is there only where some run is absent.
     """
-    decimals = _decimals(summary)
     rows = []
     for row in summary.rows.to_dict("records"):
         rows.append(
             {
                 "method": row["method"],
-                "Dice, %": spread(row["dice_mean"], row["dice_sd"], 1, 100),
-                "precision, %": spread(row["precision_mean"], row["precision_sd"], 1, 100),
-                "recall, %": spread(row["recall_mean"], row["recall_sd"], 1, 100),
-                _in_unit("HD95", summary): spread(row["hd95_mean"], row["hd95_sd"], decimals),
-                _in_unit("ASSD", summary): spread(row["assd_mean"], row["assd_sd"], decimals),
-                "NSD, %": spread(row["nsd_mean"], row["nsd_sd"], 1, 100),
+                **{
+                    _heading(name, summary): measured_spread(name, row, summary.unit)
+                    for name in TABLE_METRICS
+                },
                 "cases": str(row["cases"]),
                 "missed": str(row["missed_predictions"]),
                 "runs": f"{row['runs_done']} of {row['runs_expected']}",
@@ -93,7 +98,7 @@ def result_table(summary: Summary) -> Table:
 def comparison_table(summary: Summary) -> Table:
     """Per method: the paired difference to `none`, the relative gain, and the paper's values of the
     same method."""
-    theirs, decimals = paper_unit(summary.group), _decimals(summary)
+    theirs = paper_unit(summary.group)
     paper = "paper (not comparable)" if not_comparable(summary.group) else "paper"
     rows = []
     for row in summary.rows.to_dict("records"):
@@ -104,11 +109,13 @@ def comparison_table(summary: Summary) -> Table:
                 "paired cases": _whole(row["paired_cases"]),
                 "gain, %": signed(row["gain_percent"], 1),
                 f"{paper}: gain, %": signed(row["paper_gain_percent"], 1),
-                "Dice, %": spread(row["dice_mean"], row["dice_sd"], 1, 100),
+                "Dice, %": measured_spread("dice", row, summary.unit),
                 f"{paper}: Dice, %": spread(row["paper_dice_mean"], row["paper_dice_sd"], 1),
-                _in_unit("HD95", summary): spread(row["hd95_mean"], row["hd95_sd"], decimals),
+                _heading("hd95", summary): measured_spread("hd95", row, summary.unit),
                 f"{paper}: HD95, {theirs}": spread(
-                    row["paper_hd95_mean"], row["paper_hd95_sd"], _DECIMALS[theirs]
+                    row["paper_hd95_mean"],
+                    row["paper_hd95_sd"],
+                    METRICS["hd95"].decimals(theirs),
                 ),
                 f"{paper}: method": row["paper_method"] or ABSENT,
             }
@@ -119,24 +126,19 @@ def comparison_table(summary: Summary) -> Table:
 def case_table(summary: Summary, limit: int | None = None) -> Table:
     """One row per test case of every done run, the lowest Dice first; the first `limit` rows, or
     all."""
-    decimals = _decimals(summary)
     worst = summary.cases.sort_values(["dice", "method", "case", "seed"], kind="stable").head(limit)
     rows = []
     for row in worst.to_dict("records"):
-        unit = row["unit"] if summary.unit is None else ""
         rows.append(
             {
                 "case": one_line(row["case"]),
                 "method": row["method"],
                 "fold": str(row["fold"]),
                 "seed": str(row["seed"]),
-                "Dice, %": rounded(row["dice"], 1, 100),
-                "precision, %": rounded(row["precision"], 1, 100),
-                "recall, %": rounded(row["recall"], 1, 100),
-                _in_unit("HD95", summary): f"{rounded(row['hd95'], decimals)} {unit}".strip(),
-                _in_unit("ASSD", summary): f"{rounded(row['assd'], decimals)} {unit}".strip(),
-                "NSD, %": rounded(row["nsd"], 1, 100),
-                "volume, %": signed(row["volume_difference"], 1, 100),
+                **{
+                    _heading(name, summary): _case_value(name, row, summary)
+                    for name in CASE_TABLE_METRICS
+                },
                 "remark": "missed"
                 if row["missed"]
                 else "empty truth"
@@ -158,8 +160,7 @@ def run_table(
     rows = []
     for group in make_groups(records, generator_defaults):
         summary, theirs = summarise(group), paper_unit(group)
-        paper_decimals = _DECIMALS[theirs]
-        unit, decimals = summary.unit or "", _decimals(summary)
+        unit, decimals = summary.unit or "", METRICS["hd95"].decimals
         for row in summary.rows.to_dict("records"):
             rows.append(
                 {
@@ -168,11 +169,11 @@ def run_table(
                     "rules": ", ".join(group.rules),
                     "method": row["method"],
                     "cases": str(row["cases"]),
-                    "Dice, %": spread(row["dice_mean"], row["dice_sd"], 1, 100),
+                    "Dice, %": measured_spread("dice", row, unit),
                     "paper: Dice, %": spread(row["paper_dice_mean"], row["paper_dice_sd"], 1),
-                    "HD95": spread(row["hd95_mean"], row["hd95_sd"], decimals, unit=unit),
+                    "HD95": spread(row["hd95_mean"], row["hd95_sd"], decimals(unit), unit=unit),
                     "paper: HD95": spread(
-                        row["paper_hd95_mean"], row["paper_hd95_sd"], paper_decimals, unit=theirs
+                        row["paper_hd95_mean"], row["paper_hd95_sd"], decimals(theirs), unit=theirs
                     ),
                     "runs": f"{row['runs_done']} of {row['runs_expected']}",
                     "absent runs": absent_runs(row) or ABSENT,
@@ -229,15 +230,17 @@ def paper_unit(group: Group) -> str:
     return "px" if group.spec.dataset == "breast" else "mm"
 
 
-def _in_unit(name: str, summary: Summary) -> str:
-    """Column heading of a distance."""
-    if summary.cases.empty:
-        return name
-    return f"{name}, {summary.unit or 'mixed units'}"
+def _heading(name: str, summary: Summary) -> str:
+    """Column heading of a metric."""
+    unit = "" if summary.cases.empty else summary.unit or "mixed units"
+    return METRICS[name].heading(unit)
 
 
-def _decimals(summary: Summary) -> int:
-    return _DECIMALS.get(summary.unit or "", 2)
+def _case_value(name: str, row: dict[str, Any], summary: Summary) -> str:
+    """A value of a case, with its unit where the cases of the table have several."""
+    text = measured(name, row[name], summary.unit)
+    with_unit = METRICS[name].kind == "distance" and summary.unit is None
+    return f"{text} {row['unit']}" if with_unit else text
 
 
 def _interval(row: dict[str, Any]) -> str:

@@ -30,8 +30,9 @@ from baselines.generators.catalogue import generator_class
 from baselines.scratch.phrases import join_phrase
 from baselines.scratch.settings import GeneratorSettings, SamplingSettings
 from benchmark.core.files import read_json
+from benchmark.metrics.overlap import volume_dice
 from benchmark.planning.request import name_and_value
-from benchmark.stages.audit import SegmenterJudge, volume_dice
+from benchmark.stages.audit import SegmenterJudge
 from benchmark.stages.fidelity import diversity, image_metrics
 from benchmark.store.store import Store
 from datasets.slices.preparation import Prepared

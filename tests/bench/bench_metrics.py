@@ -38,7 +38,8 @@ from scipy.ndimage import binary_dilation, binary_erosion
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from benchmark.metrics.case import CaseMetrics, case_metrics
+from benchmark.metrics.case import case_metrics
+from benchmark.metrics.definitions import CaseMetrics
 from tests.bench import ratios
 
 TOLERANCE = 2.0

@@ -32,9 +32,9 @@ from benchmark.commands.run import Call, _finished, _planned, run_requests
 from benchmark.core.progress import silent
 from benchmark.core.provenance import provenance
 from benchmark.engines import attempt, inline
+from benchmark.metrics.definitions import METRICS
 from benchmark.planning.options import Actions, Request
 from benchmark.planning.plan import unique_nodes
-from benchmark.record.record import METRICS
 from benchmark.results.record_writer import Settler
 from benchmark.stages.execution import Execution
 from benchmark.store.store import Store

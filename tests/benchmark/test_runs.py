@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from benchmark.engines import attempt
-from benchmark.record.record import METRICS
+from benchmark.metrics.definitions import METRICS
 from benchmark.store.store import Store
 from benchmark.training.number_format import native_format
 from tests.support.runs import run, scores, tiny

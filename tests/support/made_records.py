@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from benchmark.core.identity import digest
-from benchmark.record.record import Budget, CaseRow, Record, Split, StageCost
+from benchmark.metrics.definitions import CaseRow
+from benchmark.record.record import Budget, Record, Split, StageCost
 from benchmark.spec.method import MethodSpec, resolve_method
 from benchmark.spec.presets import preset
 from benchmark.spec.protocol import Protocol, named_protocol

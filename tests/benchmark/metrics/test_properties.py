@@ -7,7 +7,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from benchmark.metrics.case import DISTANCES, CaseMetrics, case_metrics
+from benchmark.metrics.case import case_metrics
+from benchmark.metrics.definitions import DISTANCES, CaseMetrics
 
 SCORES = ("dice", "precision", "recall", "nsd")
 shapes = hnp.array_shapes(min_dims=2, max_dims=3, min_side=2, max_side=7)
@@ -72,7 +73,7 @@ def test_translation_and_margins_change_nothing(pair, step, margin):
     spacing = step[: truth.ndim]
     assert measure(
         np.pad(prediction, width), np.pad(truth, width), spacing
-    ).as_dict() == pytest.approx(measure(prediction, truth, spacing).as_dict(), rel=1e-12)
+    ).model_dump() == pytest.approx(measure(prediction, truth, spacing).model_dump(), rel=1e-12)
 
 
 @settings(max_examples=40, deadline=None)
@@ -83,4 +84,4 @@ def test_any_memory_layout_and_both_types_give_the_same(pair, step):
     expected = measure(prediction, truth, spacing)
     assert measure(np.asfortranarray(prediction), truth.astype(np.uint8), spacing) == expected
     flipped = measure(prediction[..., ::-1], truth[..., ::-1], spacing)
-    assert flipped.as_dict() == pytest.approx(expected.as_dict(), rel=1e-12)
+    assert flipped.model_dump() == pytest.approx(expected.model_dump(), rel=1e-12)

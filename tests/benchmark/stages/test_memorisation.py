@@ -13,21 +13,10 @@ from benchmark.stages.memorisation import (
     frechet_distance,
     nearest_distances,
     paired_distances,
-    slice_dice,
 )
 from tests.benchmark.stages.test_fidelity import pictures
 
 CPU = torch.device("cpu")
-
-
-def test_dice_of_slices():
-    masks = np.zeros((4, 4, 4), np.uint8)
-    masks[0, :2], masks[1, :2], masks[2, 0] = 1, 1, 1
-    predicted = np.zeros_like(masks)
-    predicted[0, :2], predicted[1, 1:3], predicted[3, 0] = 1, 1, 1
-    found = slice_dice(predicted, masks)
-    assert found[:3] == pytest.approx([1.0, 0.5, 0.0])
-    assert np.isnan(found[3]), "no label, no agreement"
 
 
 def test_a_copied_set_is_detected_whatever_its_brightness():

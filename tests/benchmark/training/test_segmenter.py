@@ -15,7 +15,6 @@ from baselines.objectives.objectives import (
 )
 from benchmark.training.segmenter import (
     Training,
-    case_dice,
     fit,
     foreground_probability,
     learning_rate_factor,
@@ -243,16 +242,6 @@ def test_all_variants_pair_every_slice_with_every_variant(slices):
     assert set(zip(rows.tolist(), variant.tolist(), strict=True)) == {
         (r, v) for r in range(10) for v in range(3)
     }
-
-
-def test_volume_dice_is_a_mean_over_cases():
-    probability = torch.zeros(4, 2, 2).numpy()
-    masks = torch.zeros(4, 2, 2, dtype=torch.uint8).numpy()
-    probability[0], masks[0] = 0.9, 1
-    masks[2, 0, 0] = 1
-    assert case_dice(probability, masks, torch.tensor([0, 0, 1, 2]).numpy()) == pytest.approx(
-        (1 + 0 + 1) / 3
-    )
 
 
 def test_probabilities_do_not_depend_on_the_batch(slices):

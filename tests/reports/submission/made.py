@@ -17,7 +17,7 @@ from benchmark.planning.options import Request
 from benchmark.planning.plan import plan_run
 from benchmark.planning.request import Opened, open_request, resolve
 from benchmark.planning.stage_keys import stage_keys
-from benchmark.record.record import Budget, CaseRow, Record, Split, StageCost
+from benchmark.record.record import Budget, Record, Split, StageCost
 from benchmark.spec.run import RunSpec
 from benchmark.spec.substitutions import substitutions
 from benchmark.store.store import Store
@@ -90,7 +90,7 @@ def write_run(store: Store, spec: RunSpec) -> Record:
         key=spec.key,
         status="done",
         spec=spec,
-        cases=tuple(CaseRow.model_validate(row) for row in rows),
+        cases=tuple(rows),
         split=Split(
             hash=plan.split.hash,
             train=plan.split.train,

@@ -4,8 +4,8 @@ named."""
 import numpy as np
 import pytest
 
+from benchmark.metrics.definitions import CaseRow
 from benchmark.metrics.scoring import score_case
-from benchmark.record.record import CaseRow
 from reports.submission.possible_rows import impossible
 from tests.reports.submission.made import tiny_spec
 
@@ -43,7 +43,7 @@ def drawn(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
 
 
 def row_of(prediction, truth, policy="penalty", tolerance=2.0, spacing=(3.0, 0.6, 0.7)) -> CaseRow:
-    row = score_case(
+    return score_case(
         "a",
         prediction,
         list(range(len(truth))),
@@ -54,7 +54,6 @@ def row_of(prediction, truth, policy="penalty", tolerance=2.0, spacing=(3.0, 0.6
         resize_z=False,
         nsd_tolerance=tolerance,
     )
-    return CaseRow.model_validate(row)
 
 
 @pytest.mark.parametrize("policy", ["penalty", "centre-pixel"])

@@ -1,0 +1,30 @@
+"""Dice of stacks of masks on the working grid, for choosing checkpoints and judging samples. Not
+here: the metrics of a test case, on its native grid (case.py)."""
+
+import numpy as np
+
+
+def dice(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Dice of each pair of masks: (N, ...) both, bool or 0 and 1 -> float64 (N,). Two empty masks
+    agree: 1."""
+    predicted, truth = (stack.reshape(len(stack), -1).astype(bool) for stack in (predicted, truth))
+    total = predicted.sum(1) + truth.sum(1)
+    return np.where(total > 0, 2 * (predicted & truth).sum(1) / np.maximum(total, 1), 1.0)
+
+
+def labelled_dice(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """As `dice`; nan where the truth is empty, for which it has no meaning."""
+    return np.where(truth.reshape(len(truth), -1).any(1), dice(predicted, truth), np.nan)
+
+
+def volume_dice(predicted: np.ndarray, truth: np.ndarray) -> float:
+    """As `labelled_dice`, of all slices of a case together: (N, S, S) both."""
+    return float(labelled_dice(predicted[None], truth[None])[0])
+
+
+def mean_case_dice(probability: np.ndarray, masks: np.ndarray, case_index: np.ndarray) -> float:
+    """Mean over cases of the volume Dice: probability float and masks (N, S, S), case_index (N,)
+    says whose slice each is."""
+    predicted = probability > 0.5
+    rows = (case_index == case for case in np.unique(case_index))
+    return float(np.mean([dice(predicted[here][None], masks[here][None]) for here in rows]))
