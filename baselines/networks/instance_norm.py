@@ -2,10 +2,8 @@
 CPU.
 
 Without weights of its own, torch (2.12) keeps mean and SD of an image in the format of the image.
-In bfloat16 on a CPU a channel of mean 1 and SD 0.1 ends with a mean of 0.011 in place of 0 (in
-float32, then rounded: 0.0002), and it takes 2.6 times as long. What that costs in Dice is not
-settled (segmentation.make_fabric). In float32 nothing changes. Batch and group norm keep their
-statistics in float32, and so do a GPU's kernels.
+In bfloat16 on a CPU that is inexact, and slow (docs/measurements.md). In float32 nothing changes.
+Batch and group norm keep their statistics in float32, and so do a GPU's kernels.
 """
 
 import torch

@@ -1,8 +1,8 @@
 """PReLU with one slope, as MONAI's networks have after nearly every convolution, without torch's
 slow CPU backward.
 
-torch (2.12) computes the gradients of prelu element by element on a CPU: 14 ms for 8x16x128x128,
-of which this takes 4.4. In float32, output and input gradient are bit for bit torch's, the slope's
+torch (2.12) computes the gradients of prelu element by element on a CPU, in three times the time
+(docs/measurements.md). In float32, output and input gradient are bit for bit torch's, the slope's
 gradient is a sum in another order; under bfloat16 the slope is not rounded. Elsewhere than on a
 CPU torch's own kernel runs: reading the slope there would wait for the device.
 """
@@ -34,9 +34,8 @@ class _OneSlope(torch.autograd.Function):
     def backward(ctx, gradient: Tensor) -> tuple[Tensor, Tensor]:
         images, slope = ctx.saved_tensors
         below = (gradient * images.clamp_max(0)).sum(dtype=slope.dtype)
-        return torch.ops.aten.leaky_relu_backward(
-            gradient, images, slope.item(), False
-        ), below.reshape(slope.shape)
+        inputs = torch.ops.aten.leaky_relu_backward(gradient, images, slope.item(), False)
+        return inputs, below.reshape(slope.shape)
 
 
 def with_fast_prelu(network: nn.Module) -> nn.Module:
