@@ -1,18 +1,7 @@
-"""Prompts: the triplet "modality, organ, category" of a dataset, and phrases that ask for an
-appearance (paper III-D). The paper prints four phrases; the others are ours, worded in the same
-manner: brightness, contrast, sharpness, noise and field of view, and nothing that would change the
-anatomy. Not here: how a text encoder mixes them (protocol switch text_mix, Q12)."""
-
-from benchmark.core.registry import check_name
-
-_TRIPLETS: dict[str, tuple[str, str, str]] = {
-    "prostate": ("MRI", "prostate", "whole gland"),
-    "spleen": ("CT", "spleen", "whole organ"),
-    "breast": ("ultrasound", "breast", "lesion"),
-}
-DATASETS = tuple(_TRIPLETS)
-
-_CATEGORY_OF_STRATUM = {"normal": "no lesion"}
+"""Phrases that ask for an appearance, added to a prompt (paper III-D). The paper prints four of
+them; the others are ours, worded in the same manner: brightness, contrast, sharpness, noise and
+field of view, and nothing that would change the anatomy. Not here: the words of a data set
+(tasks/), how a text encoder mixes them (protocol switch text_mix, Q12)."""
 
 AUGMENTATION_PHRASES: tuple[str, ...] = (
     # The four that the paper prints (Fig. 1, III-D).
@@ -71,22 +60,3 @@ AUGMENTATION_PHRASES: tuple[str, ...] = (
     "fast acquisition",
     "long acquisition",
 )
-
-
-def triplet(dataset: str) -> tuple[str, str, str]:
-    """(modality, organ, category) of a dataset. Raises InputError for an unknown one."""
-    return _TRIPLETS[check_name("dataset", dataset, DATASETS)]
-
-
-def prompt(dataset: str, stratum: str | None = None) -> str:
-    """The prompt of a case, "MRI, prostate, whole gland"; a stratum joins the category: "malignant
-    lesion"."""
-    return join_triplet(triplet(dataset), stratum)
-
-
-def join_triplet(words: tuple[str, str, str], stratum: str | None = None) -> str:
-    """One line of text from a triplet and a case's stratum."""
-    modality, organ, category = words
-    if stratum is not None:
-        category = _CATEGORY_OF_STRATUM.get(stratum, f"{stratum} {category}")
-    return f"{modality}, {organ}, {category}"

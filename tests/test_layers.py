@@ -22,6 +22,7 @@ FLOORS = {
     "benchmark/metrics": 1,
     "benchmark/training": 1,
     "datasets/files": 1,
+    "datasets/tasks": 1,
     "datasets/phantoms": 1,
     "baselines/networks": 1,
     "datasets": 1,

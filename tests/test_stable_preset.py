@@ -15,9 +15,9 @@ from benchmark.core.errors import InputError
 from benchmark.planning.options import Request
 from benchmark.planning.plan import plan_run
 from benchmark.planning.request import Opened, open_request, resolve
+from benchmark.record.substitutions import substitutions
 from benchmark.results.assembly import assemble
 from benchmark.spec.run import SourceSpec
-from benchmark.spec.substitutions import substitutions
 from benchmark.store.store import Store
 from benchmark.training.checkpoint import Checkpoint
 from tests.support.tiny_stable import save_base, save_controlnet

@@ -13,10 +13,8 @@ from rich.progress import (
 )
 
 from benchmark.core.errors import ExitCode, InputError
-from benchmark.core.registry import check_name
 from benchmark.planning.options import SourceChoice
 from benchmark.spec.presets import preset
-from benchmark.spec.run import DATASETS
 from benchmark.terminal.console import out, print_table
 
 
@@ -37,7 +35,6 @@ def fetch_data(dataset: str, data_root: Path) -> ExitCode:
     """Downloads with a progress bar, resumes what is there, checks and unpacks."""
     from datasets.fetching.fetch import fetch
 
-    check_name("dataset", dataset, DATASETS)
     bars = Progress(
         TextColumn(f"fetch {dataset}"),
         BarColumn(bar_width=24),
@@ -62,7 +59,6 @@ def verify_data(dataset: str, data_root: Path) -> ExitCode:
     """Opens every file; 1 if anything is wrong."""
     from datasets.fetching.verify import verify
 
-    check_name("dataset", dataset, DATASETS)
     found = verify(dataset, data_root)
     for finding in found:
         out.print(str(finding), markup=False)

@@ -5,12 +5,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from benchmark.core.errors import ExitCode, InputError
-from benchmark.core.registry import check_name
 from benchmark.planning.stage_keys import stage_keys
 from benchmark.record.record import Record
-from benchmark.spec.run import DATASETS
 from benchmark.store.store import Store
 from benchmark.terminal.console import err, out, print_table, size
+from datasets.tasks.catalogue import TASKS
 from reports.comparison.badges import Refused
 from reports.comparison.groups import make_groups
 from reports.records.load import load_records
@@ -135,8 +134,7 @@ def _chosen(
     """
     from baselines.generators.catalogue import generator_defaults
 
-    for name in datasets:
-        check_name("dataset", name, DATASETS)
+    TASKS.check(datasets, (record.spec.dataset for record in records))
     rows = [
         ({runs.label, runs.method.label}, record)
         for group in make_groups(records, generator_defaults())

@@ -9,9 +9,9 @@ from pathlib import Path
 from benchmark.commands.leaderboard import checked_files
 from benchmark.core.errors import ExitCode, InputError
 from benchmark.core.registry import check_name
-from benchmark.spec.run import DATASETS
 from benchmark.store.store import Store
 from benchmark.terminal.console import err, out
+from datasets.tasks.catalogue import TASKS
 
 MOST_SHOWN = 50
 
@@ -49,8 +49,6 @@ def print_citation(
 ) -> ExitCode:
     """BibTeX of the paper, this program and the data sets that the store's records used; or a LaTeX
     table of numbers."""
-    for name in datasets:
-        check_name("dataset", name, DATASETS)
     from baselines.generators.catalogue import generator_defaults
     from benchmark.core.provenance import git_state
     from reports.records.load import load_records
@@ -60,6 +58,7 @@ def print_citation(
     loaded = load_records([folder] if folder.is_dir() else [])
     for problem in loaded.problems:
         err.print(f"left out: {problem}", markup=False)
+    TASKS.check(datasets, (record.spec.dataset for record in loaded.records))
     records = [
         record for record in loaded.records if not datasets or record.spec.dataset in datasets
     ]

@@ -10,6 +10,10 @@ from collections.abc import Iterable, Mapping
 
 from benchmark.core.errors import InputError
 
+# A name that users give: safe in file names, pages and commands.
+PLAIN_NAME = "^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$"
+LONGEST_NAME = 40
+
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """' (did you mean 'x'?)' for the nearest known word, or '' when none is near."""

@@ -21,12 +21,12 @@ from benchmark.planning.options import Request
 from benchmark.spec.method import METHODS, resolve_method
 from benchmark.spec.presets import Preset, default_kind, generator_numbers, preset
 from benchmark.spec.protocol import Protocol, check_contradictions, named_protocol
-from benchmark.spec.run import DATASETS, RunSpec, SourceSpec
+from benchmark.spec.run import RunSpec, SourceSpec
 from datasets.cases import CaseInfo
 from datasets.slices.edges import check_detector
 from datasets.slices.hed import find_weights, weights_identity
 from datasets.sources.base import Source, SourceOptions
-from datasets.sources.open import open_source
+from datasets.sources.open import open_source, task_of
 
 # of --set, beside switches, numbers and the generator's settings
 SAMPLE_RULES = ("audit", "filter")
@@ -73,7 +73,8 @@ def settings_of(request: Request) -> tuple[Protocol, Preset, dict[str, Any]]:
         sizes["edge_weights"] = weights_identity(weights)
     protocol = _validated(Protocol, protocol.model_dump() | switches, "--set")
     check_contradictions(protocol)
-    if protocol.intensity == "ct-window" and request.dataset != "spleen":
+    ct = protocol.intensity == "ct-window"
+    if ct and not task_of(request.dataset, request.source).hounsfield:
         raise InputError(
             f"switch intensity=ct-window is for CT; the images of {request.dataset} have no"
             f" Hounsfield units."
@@ -125,7 +126,6 @@ def sample_rules(request: Request) -> tuple[bool, float | None]:
 
 def open_request(request: Request, fingerprint_cache: Path | None) -> Opened:
     """Opens the request's source. Raises InputError for whatever is wrong with it."""
-    check_name("dataset", request.dataset, DATASETS)
     _, numbers, _ = settings_of(request)
     options = SourceOptions(request.busi_class, request.allow_incomplete, fingerprint_cache)
     source = open_source(

@@ -25,7 +25,7 @@ from benchmark.planning.options import Request
 from benchmark.planning.request import fitting_sets
 from benchmark.spec.presets import preset
 from benchmark.spec.protocol import PROTOCOL_NAMES, differences, named_protocol
-from benchmark.spec.run import DATASETS
+from datasets.tasks.catalogue import TASKS
 
 FOLDER = Path(__file__).parents[1] / "suites"
 TOP_KEYS = ("about", "hardware", "expected", "runs")
@@ -90,8 +90,8 @@ def requests(
 ) -> list[Request]:
     """All requests of a suite; `options` given on the command line win over the file's; `datasets`
     narrows it."""
-    for name in datasets:
-        check_name("dataset", name, DATASETS)
+    named = [name for entry in suite.entries for name in _as_list(entry.get("dataset", []))]
+    TASKS.check(datasets, named)
     found: list[Request] = []
     for entry in suite.entries:
         values = {**entry, **options}

@@ -16,8 +16,8 @@ from benchmark.core.errors import InputError
 from benchmark.core.frozen import Frozen
 from benchmark.metrics.definitions import CaseRow
 from benchmark.record.samples import Samples
+from benchmark.record.substitutions import Substitution
 from benchmark.spec.run import RunSpec
-from benchmark.spec.substitutions import Substitution
 
 SCHEMA = 1
 

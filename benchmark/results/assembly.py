@@ -16,7 +16,7 @@ from benchmark.record.curves import read_curves
 from benchmark.record.record import Budget, Record, StageCost
 from benchmark.record.record import Split as RecordSplit
 from benchmark.record.samples import Samples
-from benchmark.spec.substitutions import substitutions
+from benchmark.record.substitutions import substitutions
 from benchmark.stages.audit import read_audit
 from benchmark.stages.leaks import refuse_leaks
 from benchmark.store.store import Store

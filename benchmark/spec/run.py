@@ -10,11 +10,11 @@ from pydantic import Field, model_serializer
 
 from benchmark.core.frozen import Frozen
 from benchmark.core.identity import digest
+from benchmark.core.registry import LONGEST_NAME, PLAIN_NAME
 from benchmark.spec.method import MethodSpec
 from benchmark.spec.presets import Preset
 from benchmark.spec.protocol import Protocol
 
-DATASETS = ("prostate", "spleen", "breast")
 LOCAL = "local"  # in a spec, what stands for a folder of somebody's machine
 
 
@@ -31,7 +31,11 @@ class SourceSpec(Frozen):
 class RunSpec(Frozen):
     """One fully resolved run."""
 
-    dataset: Literal["prostate", "spleen", "breast"]
+    dataset: str = Field(
+        pattern=PLAIN_NAME,
+        max_length=LONGEST_NAME,
+        description="a task's name: a built-in one, or one that a user's YAML file gives",
+    )
     source: SourceSpec
     method: MethodSpec
     architecture: str

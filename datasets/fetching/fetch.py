@@ -1,6 +1,6 @@
 """Fetches a published dataset: download, checksum, unpack into a folder of its own, check, and
 only then put in place. Nothing is fetched unless asked for. Not here: HTTP (download), archives
-(unpack), addresses (catalogue)."""
+(unpack), addresses (tasks/)."""
 
 import os
 import shutil
@@ -10,17 +10,11 @@ from pathlib import Path
 
 from benchmark.core.errors import InputError
 from benchmark.core.progress import Report, silent
-from benchmark.core.registry import check_name
-from datasets.cases import some
-from datasets.fetching.catalogue import ARCHIVES, Archive, catalogue
 from datasets.fetching.download import download
 from datasets.fetching.unpack import unpack
-from datasets.fetching.verify import Finding, verify
-from datasets.sources import busi, msd
-from datasets.sources.base import PUBLISHED_FOLDERS, REAL_SOURCES
-from datasets.sources.msd_json import read_description
-
-__all__ = ["Fetched", "Finding", "catalogue", "fetch", "verify"]
+from datasets.sources.open import reader_of
+from datasets.tasks.catalogue import TASKS
+from datasets.tasks.task import Archive, Release
 
 
 @dataclass(frozen=True)
@@ -45,11 +39,10 @@ def fetch(
     Raises InputError where the download fails, the archive is not the published one, or the disk is
     full.
     """
-    check_name("dataset", dataset, ARCHIVES)
-    archive = archive or ARCHIVES[dataset]
-    folder = _target_folder(dataset, data_root)
-    problem = _incomplete(dataset, folder)
-    if problem is None:
+    release = TASKS.named(dataset).published
+    archive = archive or release.archive
+    folder = _target_folder(release, data_root)
+    if _lacks(release, folder) is None:
         return Fetched(folder, "It was complete already; nothing was downloaded.")
     try:
         packed = download(
@@ -58,20 +51,20 @@ def fetch(
             md5=archive.md5,
             report=report,
         )
-        _unpack_into(dataset, packed, archive, folder, report)
+        _unpack_into(release, packed, archive, folder, report)
         packed.unlink()
     except OSError as error:
         raise InputError(
             f"cannot write to {folder.parent}: {error.strerror or error}; free space or choose"
             f" another --data-root."
         ) from error
-    return Fetched(folder, _how_checked(dataset, archive))
+    return Fetched(folder, _how_checked(release, archive))
 
 
-def _target_folder(dataset: str, data_root: Path) -> Path:
+def _target_folder(release: Release, data_root: Path) -> Path:
     """The published folder in `data_root`, or `data_root` where that is the published folder
     itself."""
-    name = PUBLISHED_FOLDERS[dataset]
+    name = release.folder
     if data_root.exists() and not data_root.is_dir():
         raise InputError(
             f"the data root {data_root} is a file, not a folder; choose another --data-root."
@@ -80,10 +73,10 @@ def _target_folder(dataset: str, data_root: Path) -> Path:
 
 
 def _unpack_into(
-    dataset: str, packed: Path, archive: Archive, folder: Path, report: Report
+    release: Release, packed: Path, archive: Archive, folder: Path, report: Report
 ) -> None:
     """Unpacks beside `folder`, checks what came out, and moves it into place."""
-    name = PUBLISHED_FOLDERS[dataset]
+    name = release.folder
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".unpacking-") as temporary:
         try:
             unpack(
@@ -93,7 +86,7 @@ def _unpack_into(
                 limit_bytes=archive.unpacked_limit_bytes,
                 report=report,
             )
-            problem = _incomplete(dataset, Path(temporary) / name)
+            problem = _lacks(release, Path(temporary) / name)
             if problem is not None:
                 raise InputError(f"{archive.address} is not the published archive: {problem}")
         except InputError:
@@ -115,45 +108,20 @@ def _add_missing(source: Path, folder: Path) -> None:
             shutil.move(path, target)
 
 
-def _incomplete(dataset: str, folder: Path) -> str | None:
-    """What lacks to the published dataset, by names and counts alone; None where nothing does."""
+def _lacks(release: Release, folder: Path) -> str | None:
+    """What lacks to the release, by names and counts alone; None where nothing does."""
     if not folder.is_dir():
         return f"there is no folder {folder.name} in it."
-    if REAL_SOURCES[dataset] == "busi":
-        counts = {name: len(_images_with_mask(folder / name)) for name in busi.PUBLISHED}
-        few = [
-            f"{counts[name]} of {count} {name}"
-            for name, count in busi.PUBLISHED.items()
-            if counts[name] < count
-        ]
-        return f"it holds {', '.join(few)} images with masks." if few else None
-    try:
-        entries = read_description(folder).training
-    except InputError as error:
-        return str(error)
-    names = [name for entry in entries for name in (entry.image, entry.label)]
-    missing = [name for name in names if not (folder / name).is_file()]
-    if missing:
-        return f"{len(missing)} of {len(names)} files are missing ({some(missing)})."
-    if len(entries) != msd.PUBLISHED_CASES[dataset]:
-        return f"dataset.json lists {len(entries)} cases, not {msd.PUBLISHED_CASES[dataset]}."
-    return None
+    return reader_of(release).lacks(release, folder)
 
 
-def _images_with_mask(folder: Path) -> list[str]:
-    names = {path.stem for path in folder.glob("*.png")}
-    return [name for name in names if f"{name}_mask" in names]
-
-
-def _how_checked(dataset: str, archive: Archive) -> str:
+def _how_checked(release: Release, archive: Archive) -> str:
     if archive.md5:
         return (
             f"The archive has the published MD5 {archive.md5}, and all cases that dataset.json"
             f" lists are there."
         )
-    counts = ", ".join(f"{count} {name}" for name, count in busi.PUBLISHED.items())
-    total = sum(busi.PUBLISHED.values())
     return (
-        f"No checksum is published, so the content was counted: all {total} images with masks are"
-        f" there ({counts})."
+        f"No checksum is published, so the content was counted: all {len(release.cases)} images"
+        f" with masks are there ({reader_of(release).counted(release)})."
     )

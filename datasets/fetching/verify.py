@@ -10,15 +10,12 @@ from typing import Literal
 
 from benchmark.core.errors import InputError
 from benchmark.core.progress import Report, silent
-from benchmark.core.registry import check_name
 from datasets.cases import some
-from datasets.files import nifti
 from datasets.files.fingerprint import file_digest
-from datasets.prompts import DATASETS
-from datasets.sources import busi, msd
-from datasets.sources.base import REAL_SOURCES, Source, SourceOptions
-from datasets.sources.msd_json import read_description
-from datasets.sources.open import open_source
+from datasets.sources.base import BOTH, PublishedSource, SourceOptions
+from datasets.sources.open import existing_folder, reader_of
+from datasets.tasks.catalogue import TASKS
+from datasets.tasks.task import Task
 
 
 @dataclass(frozen=True)
@@ -36,11 +33,13 @@ class Finding:
 def verify(dataset: str, data_root: Path, report: Report = silent) -> list[Finding]:
     """Everything wrong or remarkable with the real data of `dataset` under `data_root`. report:
     cases read, of all."""
-    check_name("dataset", dataset, DATASETS)
+    task = TASKS.named(dataset)
     findings: list[Finding] = []
-    sources: list[Source] = []
-    for busi_class in busi.PUBLISHED if REAL_SOURCES[dataset] == "busi" else ("malignant",):
-        source, said = _opened(dataset, data_root, busi_class)
+    sources: list[PublishedSource] = []
+    for subset in reader_of(task.published).subsets:
+        if subset == BOTH:
+            continue  # images of other subsets
+        source, said = _opened(task, data_root, subset)
         findings += said
         sources += [source] if source else []
     total, done = sum(len(source.cases()) for source in sources), 0
@@ -63,19 +62,15 @@ def verify(dataset: str, data_root: Path, report: Report = silent) -> list[Findi
     return list(dict.fromkeys(findings))
 
 
-def _opened(dataset: str, data_root: Path, busi_class: str) -> tuple[Source | None, list[Finding]]:
+def _opened(
+    task: Task, data_root: Path, busi_class: str
+) -> tuple[PublishedSource | None, list[Finding]]:
     """The source with whatever is there, and what its opening says."""
+    reader = reader_of(task.published)
 
-    def attempt(allow_incomplete: bool) -> Source:
+    def attempt(allow_incomplete: bool) -> PublishedSource:
         options = SourceOptions(busi_class=busi_class, allow_incomplete=allow_incomplete)
-        return open_source(
-            dataset,
-            REAL_SOURCES[dataset],
-            data_root,
-            phantom_cases=1,
-            phantom_size=64,
-            options=options,
-        )
+        return reader.open_at(task, existing_folder(data_root), options)
 
     findings = []
     try:
@@ -87,60 +82,17 @@ def _opened(dataset: str, data_root: Path, busi_class: str) -> tuple[Source | No
             source = attempt(True)
         except InputError as second:
             findings.append(Finding("error", str(second)))
-            return None, findings + [
-                Finding("error", text) for text in _unreadable_headers(dataset, data_root)
-            ]
+            folder = reader.find_folder(task.published, data_root)
+            broken = reader.unreadable(folder) if folder else ()
+            return None, findings + [Finding("error", text) for text in broken]
         # The first note repeats the error above.
         notes = source.notes[1:]
     findings += [Finding("note", note) for note in notes]
-    findings += [Finding("warning", text) for text in _unlike_published(source)]
+    findings += [Finding("warning", text) for text in source.unlike_published()]
     return source, findings
 
 
-def _unreadable_headers(dataset: str, data_root: Path) -> Iterator[str]:
-    """All volumes that cannot be opened: the source stops at the first."""
-    folder = msd.find_folder(dataset, data_root) if REAL_SOURCES[dataset] == "msd" else None
-    for path in sorted(folder.glob("*Tr/[!.]*.nii*")) if folder else ():
-        try:
-            nifti.read_geometry(path)
-        except InputError as error:
-            yield str(error)
-
-
-def _unlike_published(source: Source) -> Iterator[str]:
-    if isinstance(source, busi.BusiSource):
-        for name in {info.stratum for info in source.cases()}:
-            count = sum(info.stratum == name for info in source.cases())
-            if count > busi.PUBLISHED[name]:
-                yield (
-                    f"{source.title}: {count} {name} images, more than the {busi.PUBLISHED[name]}"
-                    f" published."
-                )
-        return
-    description = read_description(source.folder)
-    published = msd.PUBLISHED_CASES[source.dataset]
-    if (
-        description.name == msd.PUBLISHED_NAMES[source.dataset]
-        and len(description.training) != published
-    ):
-        yield (
-            f"{source.title}: dataset.json lists {len(description.training)} cases; published are"
-            f" {published}."
-        )
-    listed = {name for entry in description.training for name in (entry.image, entry.label)}
-    for folder in ("imagesTr", "labelsTr"):
-        present = sorted(
-            f"{folder}/{path.name}" for path in (source.folder / folder).glob("[!.]*.nii*")
-        )
-        extra = [name for name in present if name not in listed]
-        if extra:
-            yield (
-                f"{source.title}: {len(extra)} files are not listed in dataset.json and not read"
-                f" ({some(extra)})."
-            )
-
-
-def _case_findings(source: Source, case_id: str, empty: list[str]) -> Iterator[Finding]:
+def _case_findings(source: PublishedSource, case_id: str, empty: list[str]) -> Iterator[Finding]:
     try:
         case = source.load(case_id)
     except InputError as error:
@@ -148,16 +100,11 @@ def _case_findings(source: Source, case_id: str, empty: list[str]) -> Iterator[F
         return
     if not case.mask.any():
         empty.append(case_id)
-    if isinstance(source, msd.MsdSource):
-        image, label = (source.folder / name for name in case.info.files)
-        if not nifti.same_place(image, label):
-            yield Finding(
-                "warning",
-                f"case {case_id}: by their headers, image and label lie at different places.",
-            )
+    for text in source.doubts(case):
+        yield Finding("warning", f"case {case_id}: {text}")
 
 
-def _about_masks(source: Source, empty: list[str]) -> Iterator[Finding]:
+def _about_masks(source: PublishedSource, empty: list[str]) -> Iterator[Finding]:
     count = len(source.cases())
     if empty and all(info.stratum == "normal" for info in source.cases()):
         yield Finding(
@@ -171,7 +118,7 @@ def _about_masks(source: Source, empty: list[str]) -> Iterator[Finding]:
         )
 
 
-def _doubles(sources: list[Source]) -> Iterator[str]:
+def _doubles(sources: list[PublishedSource]) -> Iterator[str]:
     """Image files with identical bytes: two of them in different folds leak."""
     same: dict[str, list[str]] = defaultdict(list)
     for source in sources:

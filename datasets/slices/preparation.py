@@ -59,7 +59,7 @@ def prepare(
     detector = make_detector(edge) if isinstance(edge, str) else edge
     (out / "truth").mkdir(parents=True)
     infos = source.cases()
-    modality = source.triplet()[0]
+    modality = source.task.words[0]
     prepared, rows, empty = [], {"case": [], "z": [], "foreground": []}, []
     stacks = {name: _GrowingStack(out / f"{name}.npy", size) for name in _STACKS}
     try:
@@ -81,7 +81,7 @@ def prepare(
                     case.image.shape,
                     case.spacing,
                     case.spacing_unit,
-                    source.prompt(info),
+                    source.task.prompt(info.stratum),
                     first,
                     depth,
                 )

@@ -39,7 +39,7 @@ def contact_sheet(source: Source, out: Path, n: int = 8, report: Report = silent
     rows = -(-len(chosen) * slices // columns)
     detail = f"{len(chosen)} of {len(infos)} cases · mask outlined · licence: {source.licence}"
     figure, axes = _canvas(source, columns, rows, detail)
-    tiles, modality = iter(axes), source.triplet()[0].upper()
+    tiles, modality = iter(axes), source.task.words[0].upper()
     for done, info in enumerate(chosen, start=1):
         case = first if done == 1 else source.load(info.id)
         grey = grey_rule(
@@ -85,7 +85,7 @@ def edge_sheet(
         f" mask boundary in orange{'' if weights else ' · HED needs --edge-weights'} · licence:"
         f" {source.licence}",
     )
-    tiles, modality = iter(axes), source.triplet()[0]
+    tiles, modality = iter(axes), source.task.words[0]
     for done, info in enumerate(chosen, start=1):
         case = source.load(info.id)
         z = int(np.argmax(case.mask.sum(axis=(1, 2))))
@@ -133,7 +133,7 @@ def _canvas(source: Source, columns: int, rows: int, detail: str) -> tuple[Figur
     figure.text(
         left,
         top,
-        f"{source.dataset}: {source.title}",
+        f"{source.task.name}: {source.title}",
         color="white",
         fontsize=11,
         weight="bold",

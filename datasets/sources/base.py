@@ -1,29 +1,20 @@
 """What a source of images is, and the sentences for data that is not found."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Self
 
 import numpy as np
 
 from benchmark.core.errors import InputError
 from benchmark.core.registry import did_you_mean
 from datasets.cases import Case, CaseInfo, some
-from datasets.prompts import join_triplet, triplet
+from datasets.tasks.task import Release, Task
 
-BUSI_CLASSES = ("malignant", "benign", "both", "normal")
-
-
-# The real source of each dataset, and the folder it is published in.
-REAL_SOURCES = {"prostate": "msd", "spleen": "msd", "breast": "busi"}
-
-
-PUBLISHED_FOLDERS = {
-    "prostate": "Task05_Prostate",
-    "spleen": "Task09_Spleen",
-    "breast": "Dataset_BUSI_with_GT",
-}
+BOTH = "both"  # the two classes of lesions
+BUSI_CLASSES = ("malignant", "benign", BOTH, "normal")
 
 
 @dataclass(frozen=True)
@@ -31,21 +22,20 @@ class SourceOptions:
     """Choices that open a source: the BUSI subset, whether missing cases are tolerated, and where
     file digests are cached (a JSON file, or None)."""
 
-    busi_class: Literal["malignant", "benign", "both", "normal"] = "malignant"
+    busi_class: str = BUSI_CLASSES[0]
     allow_incomplete: bool = False
     fingerprint_cache: Path | None = None
 
 
 class Source(ABC):
-    """The cases of one dataset from one place.
+    """The cases of one task from one place.
 
-    kind: "msd", "busi", "phantom" or "folder"; dataset: "prostate", "spleen" or "breast"; title:
-    the name shown with every result; licence; notes: sentences the user must read once, such as
-    "distances are in voxels".
+    kind: "msd", "busi", "phantom" or "folder"; title: the name shown with every result; licence;
+    notes: sentences the user must read once, such as "distances are in voxels".
     """
 
     kind: str
-    dataset: str
+    task: Task
     title: str
     licence: str
     notes: list[str]
@@ -68,14 +58,6 @@ class Source(ABC):
         """Writes a mask uint8 (z, y, x) as the case's own kind of file (NIfTI, or PNG for 2D);
         returns its path."""
 
-    def triplet(self) -> tuple[str, str, str]:
-        """(modality, organ, category) of this source's prompts."""
-        return triplet(self.dataset)
-
-    def prompt(self, info: CaseInfo) -> str:
-        """The prompt of a case, such as "ultrasound, breast, malignant lesion"."""
-        return join_triplet(self.triplet(), info.stratum)
-
     def info(self, case_id: str) -> CaseInfo:
         """The case called `case_id`. Raises InputError for an unknown one."""
         by_id = {info.id: info for info in self.cases()}
@@ -86,19 +68,82 @@ class Source(ABC):
         return by_id[case_id]
 
 
-def fetch_command(dataset: str, data_root: Path | None = None) -> str:
-    """The command that downloads a dataset, as the messages print it."""
+class PublishedSource(Source):
+    """A source that reads a published folder, and what is to be known of such a folder without
+    reading its images. One class per layout."""
+
+    folder: Path
+    # The values of `busi_class` that choose other images of the release.
+    subsets: ClassVar[tuple[str, ...]] = BUSI_CLASSES[:1]
+
+    @classmethod
+    @abstractmethod
+    def find_folder(cls, release: Release, data_root: Path) -> Path | None:
+        """The folder with the images: `data_root` itself or the published folder in it, or None."""
+
+    @classmethod
+    @abstractmethod
+    def open_at(cls, task: Task, data_root: Path, options: SourceOptions) -> Self:
+        """The source under `data_root`. Raises InputError where the folder is not found."""
+
+    @classmethod
+    def is_release(cls, release: Release, folder: Path) -> bool:
+        """Whether a folder that `find_folder` found is the published one, by its name alone."""
+        return True
+
+    @classmethod
+    @abstractmethod
+    def lacks(cls, release: Release, folder: Path) -> str | None:
+        """What an existing folder lacks to the release, by names and counts, as the end of a
+        sentence; None where it lacks nothing."""
+
+    @classmethod
+    @abstractmethod
+    def counted(cls, release: Release) -> str:
+        """How many cases the release has, in words."""
+
+    @classmethod
+    @abstractmethod
+    def published_cases(cls, release: Release, title: str) -> tuple[CaseInfo, ...] | None:
+        """All cases of the release that a source of this title is, in its order; None for any
+        other title."""
+
+    @classmethod
+    @abstractmethod
+    def listed_cases(
+        cls, release: Release, title: str, ids: Collection[str]
+    ) -> tuple[CaseInfo, ...] | None:
+        """These ids as the cases of a source of this title, in its order; None where the title
+        does not say which cases it can have. Raises ValueError, a sentence, where it cannot have
+        these."""
+
+    @classmethod
+    def unreadable(cls, folder: Path) -> Iterator[str]:
+        """One sentence for each file that cannot be opened, where opening stops at the first."""
+        yield from ()
+
+    @abstractmethod
+    def unlike_published(self) -> Iterator[str]:
+        """Sentences on how the files differ from the release, though they can be read."""
+
+    def doubts(self, case: Case) -> Iterator[str]:
+        """Sentences on what is legal but strange about a case."""
+        yield from ()
+
+
+def fetch_command(task: Task, data_root: Path | None = None) -> str:
+    """The command that downloads a task's images, as the messages print it."""
     return (
-        f"`python cli.py data fetch {dataset} --data-root"
+        f"`python cli.py data fetch {task.name} --data-root"
         f" {data_root if data_root is not None else 'DIR'}`"
     )
 
 
-def not_found(dataset: str, data_root: Path, alternative: str) -> InputError:
+def not_found(task: Task, data_root: Path, alternative: str) -> InputError:
     """The error of a data root that holds neither the published folder nor `alternative`: says what
     was found."""
-    folder = PUBLISHED_FOLDERS[dataset]
-    deeper = _one_level_down(dataset, data_root)
+    folder = task.published.folder
+    deeper = one_level_down(folder, data_root)
     if deeper is not None:
         return InputError(f"{data_root} holds {folder} one level down; use --data-root {deeper}.")
     entries = sorted(path.name for path in data_root.iterdir())
@@ -106,13 +151,11 @@ def not_found(dataset: str, data_root: Path, alternative: str) -> InputError:
         f"{data_root} holds neither {folder} nor {alternative} (found:"
         f" {some(entries) if entries else 'nothing'}); give"
         f" --data-root the folder that holds {folder}, or download it with"
-        f" {fetch_command(dataset, data_root)}."
+        f" {fetch_command(task, data_root)}."
     )
 
 
-def _one_level_down(dataset: str, data_root: Path) -> Path | None:
-    """The subfolder of `data_root` that would be the right data root."""
-    found = sorted(
-        path.parent for path in data_root.glob(f"*/{PUBLISHED_FOLDERS[dataset]}") if path.is_dir()
-    )
+def one_level_down(folder: str, data_root: Path) -> Path | None:
+    """The subfolder of `data_root` that holds `folder`, or None."""
+    found = sorted(path.parent for path in data_root.glob(f"*/{folder}") if path.is_dir())
     return found[0] if found else None

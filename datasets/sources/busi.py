@@ -1,5 +1,5 @@
-"""BUSI breast ultrasound (Al-Dhabyani et al. 2020): one folder per class, PNG images of differing
-sizes with masks.
+"""Folders in the layout of BUSI (Al-Dhabyani et al. 2020): one folder per class, PNG images of
+differing sizes with masks.
 
 "malignant (1).png" belongs to "malignant (1)_mask.png"; further masks "_mask_1", "_mask_2" of one
 image are joined. The subset is always named in the title, because the paper's own 147 images match
@@ -7,8 +7,10 @@ no class of BUSI (Q30). Not here: reading PNG (raster).
 """
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
@@ -16,67 +18,62 @@ from benchmark.core.errors import InputError
 from datasets.cases import Case, CaseInfo, checked_case, natural_key, some
 from datasets.files import raster
 from datasets.files.fingerprint import folder_fingerprint
-from datasets.sources.base import PUBLISHED_FOLDERS, Source, SourceOptions, fetch_command, not_found
+from datasets.sources.base import (
+    BOTH,
+    BUSI_CLASSES,
+    PublishedSource,
+    SourceOptions,
+    fetch_command,
+    not_found,
+)
+from datasets.tasks.task import Release, Task
 
-# Images per class of the published dataset.
-PUBLISHED = {"malignant": 210, "benign": 437, "normal": 133}
-LICENCE = "CC BY 4.0"
+CLASSES = tuple(name for name in BUSI_CLASSES if name != BOTH)
+LESIONS = ("malignant", "benign")
 _MASK = re.compile(r"(?P<image>.+)_mask(_\d+)?$")
-_TITLE = re.compile(r"BUSI \((malignant and benign|malignant|benign|normal)")
+_TITLE = re.compile(
+    rf"(?P<release>.+) \((?P<subset>{' and '.join(LESIONS)}|{'|'.join(CLASSES)})"
+    r"(?P<part>, \d{1,3} of \d{3} images)?\)"
+)
 
 
-def find_folder(dataset: str, data_root: Path) -> Path | None:
-    """The folder with the class folders: `data_root` itself or the published folder in it, or
-    None."""
-    for folder in (data_root, data_root / PUBLISHED_FOLDERS["breast"]):
-        if any((folder / name).is_dir() for name in PUBLISHED):
-            return folder
-    return None
-
-
-def open_busi(dataset: str, data_root: Path, options: SourceOptions) -> "BusiSource":
-    """The BUSI source under `data_root`. Raises InputError where no class folder is found."""
-    folder = find_folder(dataset, data_root)
-    if folder is None:
-        raise not_found(dataset, data_root, f"the class folders {', '.join(PUBLISHED)}")
-    return BusiSource(folder, options)
-
-
-class BusiSource(Source):
+class BusiSource(PublishedSource):
     """Cases of one class, or of both lesion classes; ids such as "malignant (1)", stratum = the
     class, spacing 1 px."""
 
     kind = "busi"
-    dataset = "breast"
-    licence = LICENCE
+    subsets = BUSI_CLASSES
 
-    def __init__(self, folder: Path, options: SourceOptions):
-        self.folder, self._options = folder, options
-        self.notes = []
-        classes = ("malignant", "benign") if options.busi_class == "both" else (options.busi_class,)
+    def __init__(self, task: Task, folder: Path, options: SourceOptions):
+        release = task.published
+        self.task, self.folder, self._options = task, folder, options
+        self.licence, self.notes = release.licence, []
+        classes = _classes(options.busi_class)
+        published = _images(release)
         self._cases = {info.id: info for name in classes for info in self._of_class(name)}
         counts = {
             name: sum(info.stratum == name for info in self._cases.values()) for name in classes
         }
-        self.title = subset_title(options.busi_class, counts)
+        self.title = subset_title(release, options.busi_class, counts)
         for name, count in counts.items():
-            if count != PUBLISHED[name]:
+            if count != published[name]:
                 self.notes.append(
-                    f"BUSI: {count} of the {PUBLISHED[name]} published {name} images are here."
+                    f"{release.title}: {count} of the {published[name]} published {name} images"
+                    f" are here."
                 )
         self.notes.append(
-            "BUSI: patients and pixel sizes are not recorded, so every image counts as a patient"
-            " of its own and"
-            " distances are in pixels."
+            f"{release.title}: patients and pixel sizes are not recorded, so every image counts as"
+            f" a patient of its own and distances are in pixels."
         )
 
     def _of_class(self, name: str) -> list[CaseInfo]:
         directory = self.folder / name
         if not directory.is_dir():
             raise InputError(
-                f"{self.folder} holds no folder '{name}'; expected: {', '.join(PUBLISHED)}."
+                f"{self.folder} holds no folder '{name}'; expected: {', '.join(CLASSES)}."
             )
-        images, masks = {}, {}
+        images: dict[str, str] = {}
+        masks: dict[str, list[str]] = {}
         for path in directory.iterdir():
             if path.suffix.lower() != ".png" or path.name.startswith("."):
                 continue
@@ -98,7 +95,7 @@ class BusiSource(Source):
         ]
 
     def _check_pairs(self, directory: Path, images: dict, masks: dict, whole: list[str]) -> None:
-        problems = []
+        problems, name = [], self.task.published.title
         for what, lonely in (
             (f"of {len(images)} images have no mask", images.keys() - masks.keys()),
             (f"of {len(masks)} masks have no image", masks.keys() - images.keys()),
@@ -110,22 +107,20 @@ class BusiSource(Source):
         if not whole:
             detail = "; ".join(problems) if problems else "no PNG images found"
             raise InputError(
-                f"BUSI in {directory}: no image with a mask ({detail}); download BUSI with"
-                f" {fetch_command('breast', self._root())}."
+                f"{name} in {directory}: no image with a mask ({detail}); download {name} with"
+                f" {fetch_command(self.task, self._root())}."
             )
-        text = f"BUSI in {directory}: {' and '.join(problems)}"
+        text = f"{name} in {directory}: {' and '.join(problems)}"
         if not self._options.allow_incomplete:
             raise InputError(
-                f"{text}; restore the files with {fetch_command('breast', self._root())}, or go on"
-                f" with the"
-                f" complete ones ({len(whole)}) by --allow-incomplete."
+                f"{text}; restore the files with {fetch_command(self.task, self._root())}, or go"
+                f" on with the complete ones ({len(whole)}) by --allow-incomplete."
             )
         self.notes.append(f"{text}; going on with the complete ones ({len(whole)}).")
 
     def _root(self) -> Path:
-        return (
-            self.folder.parent if self.folder.name == PUBLISHED_FOLDERS["breast"] else self.folder
-        )
+        published = self.folder.name == self.task.published.folder
+        return self.folder.parent if published else self.folder
 
     def cases(self) -> list[CaseInfo]:
         return list(self._cases.values())
@@ -157,22 +152,99 @@ class BusiSource(Source):
         self.info(case_id)
         return raster.write_mask_png(mask, out)
 
+    @classmethod
+    def find_folder(cls, release: Release, data_root: Path) -> Path | None:
+        for folder in (data_root, data_root / release.folder):
+            if any((folder / name).is_dir() for name in CLASSES):
+                return folder
+        return None
 
-def subset_title(busi_class: str, counts: Mapping[str, int]) -> str:
+    @classmethod
+    def open_at(cls, task: Task, data_root: Path, options: SourceOptions) -> Self:
+        folder = cls.find_folder(task.published, data_root)
+        if folder is None:
+            raise not_found(task, data_root, f"the class folders {', '.join(CLASSES)}")
+        return cls(task, folder, options)
+
+    @classmethod
+    def lacks(cls, release: Release, folder: Path) -> str | None:
+        few = []
+        for name, count in _images(release).items():
+            stems = {path.stem for path in (folder / name).glob("*.png")}
+            present = sum(f"{stem}_mask" in stems for stem in stems)
+            few += [f"{present} of {count} {name}"] if present < count else []
+        return f"it holds {', '.join(few)} images with masks." if few else None
+
+    @classmethod
+    def counted(cls, release: Release) -> str:
+        return ", ".join(f"{count} {name}" for name, count in _images(release).items())
+
+    @classmethod
+    def published_cases(cls, release: Release, title: str) -> tuple[CaseInfo, ...] | None:
+        found = _TITLE.fullmatch(title)
+        if found is None or found["release"] != release.title or found["part"]:
+            return None
+        classes = found["subset"].split(" and ")
+        return tuple(_case(name) for name in release.cases if _class_of(name) in classes)
+
+    @classmethod
+    def listed_cases(
+        cls, release: Release, title: str, ids: Collection[str]
+    ) -> tuple[CaseInfo, ...] | None:
+        found = _TITLE.fullmatch(title)
+        if found is None or found["release"] != release.title:
+            raise ValueError(f"'{title}' is no subset of {release.title}.")
+        classes = found["subset"].split(" and ")
+        possible = [name for name in release.cases if _class_of(name) in classes]
+        if unknown := [name for name in ids if name not in set(possible)]:
+            raise ValueError(f"{title} holds no image '{unknown[0]}'.")
+        listed = [name for name in possible if name in ids]
+        counts = {name: sum(_class_of(case) == name for case in listed) for name in classes}
+        expected = subset_title(release, busi_class_of(title) or "", counts)
+        if expected != title:
+            raise ValueError(
+                f"the records list the cases of '{expected}', but their source is called '{title}'."
+            )
+        return tuple(_case(name) for name in listed)
+
+    def unlike_published(self) -> Iterator[str]:
+        published = _images(self.task.published)
+        for name, count in Counter(info.stratum for info in self.cases()).items():
+            if name is not None and count > published[name]:
+                yield (
+                    f"{self.title}: {count} {name} images, more than the {published[name]}"
+                    f" published."
+                )
+
+
+def subset_title(release: Release, busi_class: str, counts: Mapping[str, int]) -> str:
     """'BUSI (malignant)', or 'BUSI (malignant, 147 of 210 images)'; counts: images that are there,
     per class of the subset."""
-    subset = "malignant and benign" if busi_class == "both" else busi_class
-    published = sum(PUBLISHED[name] for name in counts)
-    present = sum(counts.values())
-    return (
-        f"BUSI ({subset})"
-        if present == published
-        else f"BUSI ({subset}, {present} of {published} images)"
-    )
+    images, subset = _images(release), " and ".join(_classes(busi_class))
+    published, present = sum(images[name] for name in counts), sum(counts.values())
+    part = "" if present == published else f", {present} of {published} images"
+    return f"{release.title} ({subset}{part})"
 
 
 def busi_class_of(title: str) -> str | None:
     """The option --busi-class that gives a source of this title; None for a title that
     `subset_title` does not make."""
-    found = _TITLE.match(title)
-    return None if found is None else "both" if found[1] == "malignant and benign" else found[1]
+    found = _TITLE.fullmatch(title)
+    return None if found is None else BOTH if " and " in found["subset"] else found["subset"]
+
+
+def _classes(busi_class: str) -> tuple[str, ...]:
+    return LESIONS if busi_class == BOTH else (busi_class,)
+
+
+def _images(release: Release) -> Mapping[str, int]:
+    """How many images each class of the release has."""
+    return Counter(_class_of(name) for name in release.cases)
+
+
+def _class_of(case_id: str) -> str:
+    return case_id.partition(" ")[0]
+
+
+def _case(name: str) -> CaseInfo:
+    return CaseInfo(name, name, _class_of(name))

@@ -1,7 +1,7 @@
 """A user's own images as a source, described by one small YAML file: 2D images with masks, or a
 folder in MSD layout.
 
-    dataset: breast                      # the task the images stand for
+    dataset: breast                      # a built-in data set that they stand for, or a new name
     title: Ultrasound of our clinic
     licence: internal
     images: pictures                     # folders beside the YAML file
@@ -28,19 +28,14 @@ from datasets.sources.folder_yaml import FolderSpec, read_folder_spec
 from datasets.sources.msd import MsdSource
 
 
-def open_folder(dataset: str, path: Path, options: SourceOptions) -> Source:
-    """The source that the YAML file `path` describes. Raises InputError where it describes another
-    dataset."""
+def open_folder(path: Path, options: SourceOptions) -> Source:
+    """The source that the YAML file `path` describes. Raises InputError for what is wrong with the
+    file or its images."""
     spec = read_folder_spec(path)
-    if spec.dataset != dataset:
-        raise InputError(
-            f"{path} describes the dataset {spec.dataset}, not {dataset}; use --dataset"
-            f" {spec.dataset}."
-        )
     if spec.msd is None:
         return FolderSource(spec, options)
     return MsdSource(
-        dataset,
+        spec.task,
         spec.msd,
         options,
         kind="folder",
@@ -48,7 +43,6 @@ def open_folder(dataset: str, path: Path, options: SourceOptions) -> Source:
         licence=spec.licence,
         spacing_mm=spec.spacing_mm,
         group=_part_of_id(spec.group, "group", path) if spec.group else None,
-        words=spec.words,
     )
 
 
@@ -74,7 +68,7 @@ class FolderSource(Source):
     kind = "folder"
 
     def __init__(self, spec: FolderSpec, options: SourceOptions):
-        self.dataset, self.title, self.licence = spec.dataset, spec.title, spec.licence
+        self.task, self.title, self.licence = spec.task, spec.title, spec.licence
         self.notes = []
         self._spec, self._options = spec, options
         self._images, self._masks = self._paired()
@@ -164,16 +158,13 @@ class FolderSource(Source):
             "cases": [[info.id, info.group, info.stratum] for info in self._cases],
             "spacing_mm": self._spec.spacing_mm,
             "labels": self._spec.labels,
-            "words": self._spec.words,
+            "words": self.task.words,
         }
         return folder_fingerprint(files, settings, self._options.fingerprint_cache)
 
     def write_mask(self, case_id: str, mask: np.ndarray, out: Path) -> Path:
         self.info(case_id)
         return raster.write_mask_png(mask, out)
-
-    def triplet(self) -> tuple[str, str, str]:
-        return self._spec.words
 
 
 def _files(folder: Path, suffix: str | None) -> dict[str, Path]:

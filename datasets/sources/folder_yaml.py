@@ -4,15 +4,17 @@ A mistake is named with its key and line. Not here: the images.
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from benchmark.core.errors import InputError
-from benchmark.core.registry import did_you_mean
-from datasets.prompts import DATASETS, triplet
+from benchmark.core.registry import LONGEST_NAME, PLAIN_NAME, did_you_mean
+from datasets.tasks.catalogue import TASKS
+from datasets.tasks.task import Task
 
 _TEXT_KEYS = (
     "dataset",
@@ -31,25 +33,26 @@ _TEXT_KEYS = (
 )
 _LIST_KEYS = ("spacing_mm", "labels")
 KEYS = (*_TEXT_KEYS, *_LIST_KEYS)
+_Fail = Callable[[str, str], InputError]
 
 
 @dataclass(frozen=True)
 class FolderSpec:
     """A user's images as one YAML file describes them.
 
-    dataset: the task they stand for; title and licence: shown with every result. Either `msd`, a
-    folder with dataset.json, or `images` and `masks`, two folders of 2D images (may be the same
-    one) paired by name: what is left of a file name without image_suffix equals what is left of its
-    mask's name without mask_suffix; None means the file type. words: (modality, organ, category) of
-    the prompts. group, stratum: regular expressions whose first bracket, searched in the case's id,
-    is the patient, or the class that folds are stratified by. spacing_mm: (row, column) for 2D, (z,
-    row, column) for msd, or None. labels: the mask values that are foreground; None: any one value.
+    task: a built-in one that they stand for, or one of the user's own; the words of the file
+    replace its words. title and licence: shown with every result. Either `msd`, a folder with
+    dataset.json, or `images` and `masks`, two folders of 2D images (may be the same one) paired by
+    name: what is left of a file name without image_suffix equals what is left of its mask's name
+    without mask_suffix; None means the file type. group, stratum: regular expressions whose first
+    bracket, searched in the case's id, is the patient, or the class that folds are stratified by.
+    spacing_mm: (row, column) for 2D, (z, row, column) for msd, or None. labels: the mask values
+    that are foreground; None: any one value.
     """
 
-    dataset: str
+    task: Task
     title: str
     licence: str
-    words: tuple[str, str, str]
     images: Path | None = None
     masks: Path | None = None
     image_suffix: str | None = None
@@ -78,19 +81,14 @@ def read_folder_spec(path: Path) -> FolderSpec:
                 f"{path} lacks the key '{key}'; needed are dataset, title, and images and masks,"
                 f" or msd."
             )
-    if values["dataset"] not in DATASETS:
-        hint = did_you_mean(values["dataset"], DATASETS)
-        raise fail("dataset", f"is '{values['dataset']}'{hint}; known: {', '.join(DATASETS)}")
     for key in ("group", "stratum"):
         if key in values:
             _check_expression(values[key], lambda problem, key=key: fail(key, problem))
     folders = _folders(path, values, fail)
-    words = zip(("modality", "organ", "category"), triplet(values["dataset"]), strict=True)
     return FolderSpec(
-        dataset=values["dataset"],
+        task=_task(values, fail),
         title=values["title"],
         licence=values.get("licence", "not stated"),
-        words=tuple(values.get(key, word) for key, word in words),
         image_suffix=values.get("image_suffix"),
         mask_suffix=values.get("mask_suffix"),
         group=values.get("group"),
@@ -99,6 +97,28 @@ def read_folder_spec(path: Path) -> FolderSpec:
         labels=_labels(values, fail),
         **folders,
     )
+
+
+def is_yaml(source: str) -> bool:
+    """Whether a --source names a file, not a reader."""
+    return source.lower().endswith((".yaml", ".yml"))
+
+
+def _task(values: dict[str, Any], fail: _Fail) -> Task:
+    """The built-in task of this name, or a new one, with the words of the file."""
+    name = values["dataset"]
+    if not re.match(PLAIN_NAME, name) or len(name) > LONGEST_NAME:
+        raise fail(
+            "dataset",
+            f"is '{name[:LONGEST_NAME]}'; give a name of letters, digits and hyphens, at most"
+            f" {LONGEST_NAME}",
+        )
+    if name not in TASKS and name.lower() in TASKS:
+        raise fail("dataset", f"is '{name}', which is easily taken for '{name.lower()}'; rename it")
+    task = TASKS.of_results(name)
+    modality, organ, category = task.words
+    given = values.get("modality", modality), values.get("organ", organ)
+    return replace(task, words=(*given, values.get("category", category)))
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
@@ -140,7 +160,8 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
     return loaded, lines
 
 
-def _folders(path: Path, values: dict, fail) -> dict[str, Path]:
+def _folders(path: Path, values: dict[str, Any], fail: _Fail) -> dict[str, Path]:
+    names: tuple[str, ...]
     if "msd" in values:
         for key in ("images", "masks", "image_suffix", "mask_suffix", "labels", "stratum"):
             if key in values:
@@ -170,7 +191,7 @@ def _folders(path: Path, values: dict, fail) -> dict[str, Path]:
     return folders
 
 
-def _check_expression(expression: str, fail) -> None:
+def _check_expression(expression: str, fail: Callable[[str], InputError]) -> None:
     try:
         compiled = re.compile(expression)
     except re.error as error:
@@ -179,7 +200,7 @@ def _check_expression(expression: str, fail) -> None:
         raise fail(f"needs a bracket around what to take, as in '({expression})'")
 
 
-def _spacing(values: dict, fail) -> tuple[float, ...] | None:
+def _spacing(values: dict[str, Any], fail: _Fail) -> tuple[float, ...] | None:
     if "spacing_mm" not in values:
         return None
     spacing, names = (
@@ -198,7 +219,7 @@ def _spacing(values: dict, fail) -> tuple[float, ...] | None:
     return tuple(float(value) for value in spacing)
 
 
-def _labels(values: dict, fail) -> tuple[int, ...] | None:
+def _labels(values: dict[str, Any], fail: _Fail) -> tuple[int, ...] | None:
     if "labels" not in values:
         return None
     labels = values["labels"]

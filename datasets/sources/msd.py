@@ -1,13 +1,13 @@
-"""Medical Segmentation Decathlon folders (dataset.json, imagesTr, labelsTr): prostate MRI and
-spleen CT.
+"""Folders of the Medical Segmentation Decathlon (dataset.json, imagesTr, labelsTr).
 
-Reads the two published tasks and any folder in the same layout. All labels of a case merge to one
-foreground (Task05: peripheral + transitional zone = whole prostate, Q31); of several channels the
-T2 image is taken. Not here: NIfTI itself (nifti), folds, download.
+Reads the published tasks and any folder in the same layout. All labels of a case merge to one
+foreground (of the prostate's two zones, Q31); of several channels the T2 image is taken. Not here:
+NIfTI itself (nifti), folds, download.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
@@ -15,50 +15,32 @@ from benchmark.core.errors import InputError
 from datasets.cases import Case, CaseInfo, checked_case, some
 from datasets.files import nifti
 from datasets.files.fingerprint import folder_fingerprint
-from datasets.sources.base import PUBLISHED_FOLDERS, Source, SourceOptions, fetch_command, not_found
+from datasets.sources.base import PublishedSource, SourceOptions, fetch_command, not_found
 from datasets.sources.msd_json import Description, Entry, read_description
-
-# The "name" of the published dataset.json, and its number of training cases.
-PUBLISHED_NAMES = {"prostate": "PROSTATE", "spleen": "Spleen"}
-PUBLISHED_CASES = {"prostate": 32, "spleen": 41}
+from datasets.tasks.catalogue import TASKS
+from datasets.tasks.task import Release, Task
 
 
-def find_folder(dataset: str, data_root: Path) -> Path | None:
-    """The task's folder: `data_root` itself if it holds a dataset.json, or the published folder in
-    it, or None."""
-    if (data_root / "dataset.json").is_file():
-        return data_root
-    published = data_root / PUBLISHED_FOLDERS[dataset]
-    return published if published.is_dir() else None
-
-
-def open_msd(dataset: str, data_root: Path, options: SourceOptions) -> "MsdSource":
-    """The MSD source under `data_root`. Raises InputError where the folder is absent or holds
-    another organ."""
-    folder = find_folder(dataset, data_root)
-    if folder is None:
-        raise not_found(dataset, data_root, "a dataset.json")
-    return MsdSource(dataset, folder, options)
-
-
-def _check_organ(dataset: str, folder: Path, description: Description) -> None:
-    """Raises InputError where name and labels speak of another dataset's organ and not of this
-    one's."""
+def _check_organ(task: Task, folder: Path, description: Description) -> None:
+    """Raises InputError where name and labels speak of another built-in task and not of this one;
+    a user's own task may have any name."""
     text = " ".join((description.name, *description.labels.values())).lower()
-    for other in PUBLISHED_NAMES:
-        if other != dataset and other in text and dataset not in text:
+    if task.name in text or task.name not in TASKS:
+        return
+    for other in TASKS:
+        if other in text:
             raise InputError(
-                f"{folder} holds {other} cases ({description.name}), not {dataset}: --dataset"
+                f"{folder} holds {other} cases ({description.name}), not {task.name}: --dataset"
                 f" {other}."
             )
 
 
-class MsdSource(Source):
+class MsdSource(PublishedSource):
     """Cases listed under "training" in dataset.json, in that order; every volume is one patient."""
 
     def __init__(
         self,
-        dataset: str,
+        task: Task,
         folder: Path,
         options: SourceOptions,
         *,
@@ -67,18 +49,16 @@ class MsdSource(Source):
         licence: str | None = None,
         spacing_mm: tuple[float, float, float] | None = None,
         group: Callable[[str], str] | None = None,
-        words: tuple[str, str, str] | None = None,
     ):
-        """title ... words replace what dataset.json and the headers say (a user's YAML does so);
-        spacing_mm (z, y, x); group: case id -> patient; words: the triplet of the prompts."""
-        self.kind, self.dataset, self.folder = kind, dataset, folder
-        self._options, self._spacing_mm, self._words = options, spacing_mm, words
-        description = read_description(folder)
-        _check_organ(dataset, folder, description)
-        published = kind == "msd" and description.name == PUBLISHED_NAMES[dataset]
-        self.title = title or (
-            f"MSD {PUBLISHED_FOLDERS[dataset]}" if published else description.name
-        )
+        """title ... group replace what dataset.json and the headers say (a user's YAML does so);
+        spacing_mm (z, y, x); group: case id -> patient."""
+        self.kind, self.task, self.folder = kind, task, folder
+        self._options, self._spacing_mm = options, spacing_mm
+        description = self._description = read_description(folder)
+        _check_organ(task, folder, description)
+        release = task.release if kind == "msd" else None
+        published = release is not None and description.name == release.described_as
+        self.title = title or (release.title if release and published else description.name)
         self.licence = licence or description.licence
         self.notes = []
         self._entries = {entry.id: entry for entry in self._present(description, published)}
@@ -112,7 +92,7 @@ class MsdSource(Source):
         if self._options.allow_incomplete and whole:
             self.notes.append(f"{text}; going on with the complete ones ({len(whole)}).")
             return whole
-        command = fetch_command(self.dataset, self.folder.parent)
+        command = fetch_command(self.task, self.folder.parent)
         remedy = f"download them with {command}" if published else "restore them"
         if whole:
             remedy += f", or go on with the complete ones ({len(whole)}) by --allow-incomplete"
@@ -187,12 +167,96 @@ class MsdSource(Source):
             "channel": self._channel,
             "foreground": self._foreground,
             "spacing_mm": self._spacing_mm,
-            "words": self._words,
+            # A published source takes its words from the task.
+            "words": self.task.words if self.kind == "folder" else None,
         }
         return folder_fingerprint(files, settings, self._options.fingerprint_cache)
 
     def write_mask(self, case_id: str, mask: np.ndarray, out: Path) -> Path:
         return nifti.write_mask(mask, self.folder / self.info(case_id).files[0], out)
 
-    def triplet(self) -> tuple[str, str, str]:
-        return self._words or super().triplet()
+    @classmethod
+    def find_folder(cls, release: Release, data_root: Path) -> Path | None:
+        if (data_root / "dataset.json").is_file():
+            return data_root
+        published = data_root / release.folder
+        return published if published.is_dir() else None
+
+    @classmethod
+    def open_at(cls, task: Task, data_root: Path, options: SourceOptions) -> Self:
+        folder = cls.find_folder(task.published, data_root)
+        if folder is None:
+            raise not_found(task, data_root, "a dataset.json")
+        return cls(task, folder, options)
+
+    @classmethod
+    def is_release(cls, release: Release, folder: Path) -> bool:
+        return folder.resolve().name == release.folder
+
+    @classmethod
+    def lacks(cls, release: Release, folder: Path) -> str | None:
+        try:
+            entries = read_description(folder).training
+        except InputError as error:
+            return str(error)
+        names = [name for entry in entries for name in (entry.image, entry.label)]
+        missing = [name for name in names if not (folder / name).is_file()]
+        if missing:
+            return f"{len(missing)} of {len(names)} files are missing ({some(missing)})."
+        if len(entries) != len(release.cases):
+            return f"dataset.json lists {len(entries)} cases, not {len(release.cases)}."
+        return None
+
+    @classmethod
+    def counted(cls, release: Release) -> str:
+        return str(len(release.cases))
+
+    @classmethod
+    def published_cases(cls, release: Release, title: str) -> tuple[CaseInfo, ...] | None:
+        if title != release.title:
+            return None
+        return tuple(CaseInfo(name, name) for name in release.cases)
+
+    @classmethod
+    def listed_cases(
+        cls, release: Release, title: str, ids: Collection[str]
+    ) -> tuple[CaseInfo, ...] | None:
+        published = cls.published_cases(release, title)
+        if published is None:
+            return None
+        if unknown := sorted(set(ids) - set(release.cases)):
+            raise ValueError(f"{title} has no case '{unknown[0]}'.")
+        return tuple(case for case in published if case.id in ids)
+
+    @classmethod
+    def unreadable(cls, folder: Path) -> Iterator[str]:
+        for path in sorted(folder.glob("*Tr/[!.]*.nii*")):
+            try:
+                nifti.read_geometry(path)
+            except InputError as error:
+                yield str(error)
+
+    def unlike_published(self) -> Iterator[str]:
+        release, training = self.task.release, self._description.training
+        published = release is not None and self._description.name == release.described_as
+        if release and published and len(training) != len(release.cases):
+            yield (
+                f"{self.title}: dataset.json lists {len(training)} cases; published are"
+                f" {len(release.cases)}."
+            )
+        listed = {name for entry in training for name in (entry.image, entry.label)}
+        for folder in ("imagesTr", "labelsTr"):
+            present = sorted(
+                f"{folder}/{path.name}" for path in (self.folder / folder).glob("[!.]*.nii*")
+            )
+            extra = [name for name in present if name not in listed]
+            if extra:
+                yield (
+                    f"{self.title}: {len(extra)} files are not listed in dataset.json and not read"
+                    f" ({some(extra)})."
+                )
+
+    def doubts(self, case: Case) -> Iterator[str]:
+        image, label = (self.folder / name for name in case.info.files)
+        if not nifti.same_place(image, label):
+            yield "by their headers, image and label lie at different places."

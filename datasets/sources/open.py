@@ -1,32 +1,49 @@
-"""Sources: where a dataset's images come from, and how one is chosen.
+"""Where a task's images come from: opens the source that the user names.
 
-`open_source` is what callers use; `auto` takes the real data where it lies under the data root and
-the phantom otherwise, and always says which. Not here: the readers themselves (msd, busi, folder,
-phantom_source), download (fetch).
+`auto` takes the real images where they lie under the data root and the phantom otherwise, and
+always says which. Not here: the readers themselves (msd, busi, folder, phantom), download
+(fetching/).
 """
 
 from pathlib import Path
 
 from benchmark.core.errors import InputError
 from benchmark.core.registry import Registry, check_name
-from datasets.prompts import DATASETS
+from datasets.cases import CaseInfo
 from datasets.sources.base import (
     BUSI_CLASSES,
-    REAL_SOURCES,
+    PublishedSource,
     Source,
     SourceOptions,
-    _one_level_down,
     fetch_command,
+    one_level_down,
+)
+from datasets.sources.folder_yaml import is_yaml, read_folder_spec
+from datasets.tasks.catalogue import TASKS
+from datasets.tasks.task import Release, Task
+
+_READERS = Registry(
+    "source", {"msd": "datasets.sources.msd:MsdSource", "busi": "datasets.sources.busi:BusiSource"}
 )
 
-_OPENERS = Registry(
-    "source", {"msd": "datasets.sources.msd:open_msd", "busi": "datasets.sources.busi:open_busi"}
-)
-_FINDERS = Registry(
-    "source",
-    {"msd": "datasets.sources.msd:find_folder", "busi": "datasets.sources.busi:find_folder"},
-)
-_YAML_SUFFIXES = (".yaml", ".yml")
+
+def task_of(dataset: str, source: str) -> Task:
+    """The task called `dataset`: a built-in one, or the one that the YAML file `source` describes.
+    Raises InputError for any other."""
+    if is_yaml(source):
+        task = read_folder_spec(Path(source)).task
+        if task.name != dataset:
+            raise InputError(
+                f"{source} describes the dataset {task.name}, not {dataset}; use --dataset"
+                f" {task.name}, or write {dataset} in the file."
+            )
+        return task
+    return TASKS.named(dataset)
+
+
+def reader_of(release: Release) -> type[PublishedSource]:
+    """The class that reads a release's layout."""
+    return _READERS.load(release.source)
 
 
 def open_source(
@@ -45,38 +62,50 @@ def open_source(
     phantom_size (px) only matter for the phantom. Raises InputError for unknown names, a missing or
     wrongly laid out folder and missing files.
     """
-    check_name("dataset", dataset, DATASETS)
+    task = task_of(dataset, source)
     check_name("busi class", options.busi_class, BUSI_CLASSES)
-    if source.lower().endswith(_YAML_SUFFIXES):
+    if is_yaml(source):
         from datasets.sources.folder import open_folder
 
-        return open_folder(dataset, Path(source), options)
-    check_name("source", source, ("auto", "phantom", "msd", "busi"))
-    data_root = _existing_folder(data_root)
+        return open_folder(Path(source), options)
+    check_name("source", source, ("auto", "phantom", *_READERS))
+    data_root = None if data_root is None else existing_folder(Path(data_root))
     if source == "phantom":
-        return _phantom(dataset, phantom_cases, phantom_size)
-    real = REAL_SOURCES[dataset]
+        return _phantom(task, phantom_cases, phantom_size)
+    release = task.release
     if source == "auto":
-        if data_root is not None and _FINDERS.load(real)(dataset, data_root) is not None:
-            return _OPENERS.load(real)(dataset, data_root, options)
-        return _fallback(dataset, data_root, phantom_cases, phantom_size)
-    if source != real:
+        if data_root is not None and release is not None:
+            reader = reader_of(release)
+            if reader.find_folder(release, data_root) is not None:
+                return reader.open_at(task, data_root, options)
+        return _fallback(task, data_root, phantom_cases, phantom_size)
+    if release is None or source != release.source:
+        real = f"{release.source}, " if release else ""
         raise InputError(
-            f"dataset {dataset} does not come from {source}; use --source {real}, phantom or a"
+            f"dataset {dataset} does not come from {source}; use --source {real}phantom or a"
             f" YAML file."
         )
     if data_root is None:
         raise InputError(
             f"--source {source} needs --data-root DIR, the folder that holds the published data;"
-            f" {fetch_command(dataset)} downloads it."
+            f" {fetch_command(task)} downloads it."
         )
-    return _OPENERS.load(source)(dataset, data_root, options)
+    return reader_of(release).open_at(task, data_root, options)
 
 
-def _existing_folder(data_root: Path | None) -> Path | None:
-    if data_root is None:
-        return None
-    data_root = Path(data_root)
+def published_as(title: str) -> tuple[Task, tuple[CaseInfo, ...]] | None:
+    """The task whose whole release, or whole class of it, has this title, and the cases; None for
+    any other title."""
+    for task in TASKS.values():
+        if task.release is not None:
+            cases = reader_of(task.release).published_cases(task.release, title)
+            if cases is not None:
+                return task, cases
+    return None
+
+
+def existing_folder(data_root: Path) -> Path:
+    """The data root. Raises InputError where it is no folder."""
     if not data_root.is_dir():
         what = "is a file, not a folder" if data_root.exists() else "does not exist"
         raise InputError(
@@ -86,20 +115,25 @@ def _existing_folder(data_root: Path | None) -> Path | None:
     return data_root
 
 
-def _phantom(dataset: str, cases: int, size: int) -> Source:
+def _phantom(task: Task, cases: int, size: int) -> Source:
     from datasets.sources.phantom import PhantomSource
 
-    return PhantomSource(dataset, cases=cases, size=size)
+    return PhantomSource(task, cases=cases, size=size)
 
 
-def _fallback(dataset: str, data_root: Path | None, cases: int, size: int) -> Source:
-    source = _phantom(dataset, cases, size)
-    remedy = f"{fetch_command(dataset, data_root)} downloads the real data"
+def _fallback(task: Task, data_root: Path | None, cases: int, size: int) -> Source:
+    source = _phantom(task, cases, size)
+    if task.release is None:
+        source.notes.append(
+            f"The built-in phantom stands in for {task.name}, of which no images are published."
+        )
+        return source
+    remedy = f"{fetch_command(task, data_root)} downloads the real data"
     why = "no --data-root is given"
     if data_root is not None:
-        why = f"{data_root} holds no {dataset} data"
-        deeper = _one_level_down(dataset, data_root)
+        why = f"{data_root} holds no {task.name} data"
+        deeper = one_level_down(task.release.folder, data_root)
         if deeper is not None:
             remedy = f"the real data lies one level down, use --data-root {deeper}"
-    source.notes.append(f"The built-in phantom stands in for {dataset}: {why}; {remedy}.")
+    source.notes.append(f"The built-in phantom stands in for {task.name}: {why}; {remedy}.")
     return source

@@ -2,6 +2,7 @@
 seed. Not here: the images themselves (datasets/phantoms)."""
 
 import hashlib
+import importlib
 import json
 from pathlib import Path
 
@@ -10,8 +11,8 @@ import numpy as np
 from benchmark.core.errors import InputError
 from datasets.cases import Case, CaseInfo, checked_case
 from datasets.files import nifti, raster
-from datasets.phantoms import PHANTOMS, breast, version
 from datasets.sources.base import Source
+from datasets.tasks.task import Task
 
 # One fixed population: folds and seeds of a run choose among its cases, they do not redraw it.
 _SEED = 0
@@ -25,15 +26,18 @@ class PhantomSource(Source):
     kind = "phantom"
     licence = "made by this program"
 
-    def __init__(self, dataset: str, *, cases: int, size: int):
+    def __init__(self, task: Task, *, cases: int, size: int):
+        if task.phantom is None:
+            raise InputError(f"dataset {task.name} has no phantom; use another --source.")
         if cases < 1:
             raise InputError(f"the phantom needs at least 1 case, not {cases}.")
         if not SIZES_PX[0] <= size <= SIZES_PX[1]:
             raise InputError(
                 f"the phantom can be {SIZES_PX[0]} to {SIZES_PX[1]} px a side, not {size}."
             )
-        self.dataset, self.title, self._size = dataset, "phantom", size
+        self.task, self.title, self._size = task, "phantom", size
         self.notes: list[str] = []
+        self._phantom = importlib.import_module(task.phantom)
         self._index = {f"phantom_{index:02d}": index for index in range(cases)}
 
     def cases(self) -> list[CaseInfo]:
@@ -43,27 +47,26 @@ class PhantomSource(Source):
         ]
 
     def _stratum(self, index: int) -> str | None:
-        """Only the breast phantom has classes, as BUSI has."""
-        return breast.stratum(index, _SEED) if self.dataset == "breast" else None
+        stratum = getattr(self._phantom, "stratum", None)
+        return None if stratum is None else stratum(index, _SEED)
 
     def load(self, case_id: str) -> Case:
         info = self.info(case_id)
-        image, mask, spacing_mm = PHANTOMS.load(self.dataset)(
-            self._index[case_id], _SEED, self._size
-        )
+        image, mask, spacing_mm = self._phantom.case(self._index[case_id], _SEED, self._size)
+        z, row, column = spacing_mm
         return checked_case(
             info,
             image,
             mask,
             (1,),
-            spacing=tuple(float(value) for value in spacing_mm),
+            spacing=(float(z), float(row), float(column)),
             spacing_unit="mm",
         )
 
     def fingerprint(self) -> str:
         made_of = {
-            "dataset": self.dataset,
-            "version": version(self.dataset),
+            "dataset": self.task.name,
+            "version": self._phantom.VERSION,
             "cases": len(self._index),
             "size": self._size,
             "seed": _SEED,

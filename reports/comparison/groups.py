@@ -15,7 +15,8 @@ from benchmark.core.identity import canonical, digest
 from benchmark.record.record import Record
 from benchmark.spec.method import MethodSpec
 from benchmark.spec.protocol import PROTOCOL_NAMES
-from benchmark.spec.run import DATASETS, RunSpec
+from benchmark.spec.run import RunSpec
+from datasets.tasks.catalogue import TASKS, order
 from reports.comparison.labels import (
     changed_generator,
     method_labels,
@@ -210,7 +211,7 @@ def _order(group: Group) -> tuple:
     spec = group.spec
     protocol, switches = protocol_base(spec.protocol)
     return (
-        DATASETS.index(spec.dataset),
+        order(TASKS.of_results(spec.dataset)),
         spec.source.synthetic,
         spec.source.title,
         PROTOCOL_NAMES.index(protocol),

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from benchmark.spec.method import MethodSpec
 from benchmark.spec.presets import PRESETS, Preset, default_kind
-from benchmark.spec.substitutions import PAPER_SOURCES
+from datasets.tasks.catalogue import TASKS
 from reports.comparison.groups import Group
 from reports.comparison.labels import changed_settings, one_line, preset_base
 
@@ -88,25 +88,17 @@ def paper_value(dataset: str, name: str | None, metric: str) -> PaperValue | Non
 def paper_gain_percent(dataset: str, name: str | None) -> float | None:
     """Relative gain in Dice over the paper's Baseline, %; None for the baseline itself and for
     methods it lacks."""
-    if name is None or name == BASELINE:
+    base, value = (paper_value(dataset, one, "dice") for one in (BASELINE, name))
+    if name == BASELINE or base is None or value is None:
         return None
-    base, value = table2()[dataset, BASELINE, "dice"], table2()[dataset, name, "dice"]
     return 100 * (value.mean - base.mean) / base.mean
 
 
 def not_comparable(group: Group) -> tuple[str, ...]:
     """Why the group's numbers may not be held against the paper's; () if nothing speaks against
     it."""
-    spec, reasons = group.spec, []
-    title = one_line(spec.source.title)
-    if spec.dataset not in PAPER_SOURCES:
-        reasons.append(
-            f"source is {title}, and the paper does not name its {spec.dataset} images (Q30)"
-        )
-    elif spec.source.kind != "msd" or title != PAPER_SOURCES[spec.dataset]:
-        reasons.append(f"source is {title}, not {PAPER_SOURCES[spec.dataset]}")
-    else:
-        reasons += _other_cases(group)
+    spec = group.spec
+    reasons = _other_images(group)
     if spec.preset.name != "paper":
         reasons.append(f"preset is {one_line(spec.preset.name)}, not paper")
     elif "paper" in PRESETS and (changed := _changed_numbers(spec.preset)):
@@ -123,6 +115,18 @@ def _changed_numbers(preset: Preset) -> list[str]:
     does without (Q18)."""
     papers = ("edge", "edge_weights") if preset.edge == "hed" else ()
     return [name for name in preset_base(preset)[1] if name not in papers]
+
+
+def _other_images(group: Group) -> list[str]:
+    spec, task = group.spec, TASKS.of_results(group.spec.dataset)
+    title = one_line(spec.source.title)
+    if task.paper is None:
+        return [f"the paper has no data set {spec.dataset}"]
+    if task.paper.title is None:
+        return [f"source is {title}, and the paper does not name its {spec.dataset} images (Q30)"]
+    if not task.has_papers_images(spec.source.kind, title):
+        return [f"source is {title}, not {task.paper.title}"]
+    return _other_cases(group)
 
 
 def _other_cases(group: Group) -> list[str]:

@@ -1,6 +1,6 @@
 """What stands in the place of something of the paper's in the runs of a group, as rows of a table.
-Not here: how the ledger of a run is made (benchmark/spec/substitutions.py). Records older than the
-ledger have none."""
+Not here: how the ledger of a run is made (benchmark/record/substitutions.py). Records older than
+the ledger have none."""
 
 from reports.comparison.groups import Group
 from reports.comparison.labels import one_line

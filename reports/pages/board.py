@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from datasets.tasks.catalogue import TASKS
 from reports.comparison.badges import Mark, badges, owners
 from reports.comparison.caveats import warnings
 from reports.comparison.format import ABSENT, absent_runs, measured_spread, rounded, signed
@@ -22,7 +23,6 @@ from reports.comparison.ranked_settings import main_methods
 from reports.comparison.summaries import Summary, none_label
 from reports.tables.inference import VERDICT_WORDS
 
-TASK = {"prostate": "Prostate MRI", "spleen": "Spleen CT", "breast": "Breast ultrasound"}
 # points: what the interval drawings of a board show at least on either side of 0
 _LEAST_REACH = 1.0
 _CSS = {"better": "good", "worse": "bad", "equal": "", "not told apart": "", "": ""}
@@ -116,7 +116,7 @@ class Board:
 
 def heading(group: Group) -> str:
     """'Prostate MRI, MSD Task05_Prostate'."""
-    return f"{TASK[group.spec.dataset]}, {one_line(group.spec.source.title)}"
+    return f"{TASKS.of_results(group.spec.dataset).title}, {one_line(group.spec.source.title)}"
 
 
 def comparison(

@@ -14,8 +14,8 @@ from pydantic import ValidationError
 from benchmark.core.errors import InputError
 from benchmark.core.identity import named_seed
 from benchmark.record.record import SCHEMA, Record
+from benchmark.record.substitutions import substitutions
 from benchmark.spec.method import resolve_method
-from benchmark.spec.substitutions import substitutions
 from benchmark.spec.versions import STAGE_VERSIONS
 
 MAX_FOLDS, MAX_RATIO = 100, 1_000

@@ -17,17 +17,11 @@ from benchmark.core.errors import InputError
 from benchmark.record.record import Record
 from benchmark.spec.run import RunSpec, SourceSpec
 from datasets.cases import CaseInfo
-from datasets.sources.base import (
-    BUSI_CLASSES,
-    PUBLISHED_FOLDERS,
-    REAL_SOURCES,
-    Source,
-    SourceOptions,
-)
+from datasets.sources.base import Source, SourceOptions
 from datasets.sources.folder_yaml import read_folder_spec
-from datasets.sources.open import open_source
+from datasets.sources.open import open_source, published_as, reader_of
 from datasets.sources.phantom import SIZES_PX, PhantomSource
-from datasets.sources.published_cases import busi_cases, published_cases
+from datasets.tasks.catalogue import TASKS
 from reports.submission.findings import Refusal
 
 MAX_PHANTOMS = 2_000
@@ -110,7 +104,7 @@ class Library:
                     f" published data."
                 )
         self._roots = tuple(roots)
-        self._described = [(path, read_folder_spec(path).dataset) for path in described]
+        self._described = [(path, read_folder_spec(path).task.name) for path in described]
         self._here: dict[str, dict[str, Source]] = {}
         self._truths: dict[tuple[str, str], Truth] = {}
         self._phantoms: dict[tuple[str, int, int], Source] = {}
@@ -162,7 +156,10 @@ class Library:
             )
         key = spec.dataset, count, size
         if key not in self._phantoms:
-            self._phantoms[key] = PhantomSource(spec.dataset, cases=count, size=size)
+            task = TASKS.of_results(spec.dataset)
+            if task.phantom is None:
+                raise Refusal(f"dataset {spec.dataset} has no phantom here.")
+            self._phantoms[key] = PhantomSource(task, cases=count, size=size)
         source = self._phantoms[key]
         if source.fingerprint() != spec.source.fingerprint:
             raise Refusal(
@@ -178,14 +175,13 @@ class Library:
         return self._here[dataset]
 
     def _opened(self, dataset: str) -> Iterable[Source]:
-        kind = "busi" if dataset == "breast" else "msd"
-        for root in self._roots:
-            for name in BUSI_CLASSES if kind == "busi" else BUSI_CLASSES[:1]:
+        task = TASKS.of_results(dataset)
+        for root in self._roots if task.release else ():
+            reader = reader_of(task.published)
+            for name in reader.subsets:
                 try:
                     options = SourceOptions(busi_class=name, allow_incomplete=True)
-                    yield open_source(
-                        dataset, kind, root, phantom_cases=1, phantom_size=64, options=options
-                    )
+                    yield reader.open_at(task, root, options)
                 except InputError:
                     continue  # a folder of another dataset
         for path, described in self._described:
@@ -206,29 +202,20 @@ def _listed(spec: RunSpec, records: Sequence[Record]) -> Known:
     sets = {frozenset((*split.train, *split.validation, *split.test)) for split in splits}
     if len(sets) > 1:
         raise Refusal(f"records of one source ({title}) list different cases.")
-    listed, published = next(iter(sets), None), published_cases(title)
+    listed, release = next(iter(sets), None), TASKS.of_results(spec.dataset).release
+    if kind == "folder" or release is None:
+        return Known(None, False, "which patients these images are of is not known here")
+    published = reader_of(release).published_cases(release, title)
     if published is not None and listed in (None, {case.id for case in published}):
         return Known(published, True, "the published list of cases")
-    if listed is None or kind == "folder":
+    if listed is None:
         return Known(None, False, "which patients these images are of is not known here")
-    if kind == "busi":
-        try:
-            return Known(busi_cases(title, listed), True, "the cases that the records list")
-        except ValueError as error:
-            raise Refusal(str(error)) from error
-    if published is None:
-        return Known(
-            tuple(CaseInfo(name, name) for name in sorted(listed)),
-            False,
-            "the cases that the records list",
-        )
-    if unknown := sorted(listed - {case.id for case in published}):
-        raise Refusal(f"{title} has no case '{unknown[0]}'.")
-    return Known(
-        tuple(case for case in published if case.id in listed),
-        True,
-        "the cases that the records list",
-    )
+    try:
+        cases = reader_of(release).listed_cases(release, title, listed)
+    except ValueError as error:
+        raise Refusal(str(error)) from error
+    unordered = tuple(CaseInfo(name, name) for name in sorted(listed))
+    return Known(cases or unordered, cases is not None, "the cases that the records list")
 
 
 def _check_name(spec: RunSpec) -> None:
@@ -236,12 +223,13 @@ def _check_name(spec: RunSpec) -> None:
     source = spec.source
     if source.synthetic != (source.kind == "phantom"):
         raise Refusal(f"source {source.title}: only phantoms are synthetic, and all of them are.")
-    if source.kind in ("msd", "busi") and REAL_SOURCES[spec.dataset] != source.kind:
+    release = TASKS.of_results(spec.dataset).release
+    if source.kind not in ("phantom", "folder", release.source if release else None):
         raise Refusal(f"dataset {spec.dataset} does not come from {source.kind}.")
-    titles = {f"MSD {folder}": dataset for dataset, folder in PUBLISHED_FOLDERS.items()}
-    if titles.get(source.title, spec.dataset) != spec.dataset:
+    published = published_as(source.title)
+    if published is not None and published[0].name != spec.dataset:
         raise Refusal(f"{source.title} holds no {spec.dataset} cases.")
-    if source.kind == "folder" and (published_cases(source.title) or source.title == PHANTOM_TITLE):
+    if source.kind == "folder" and (published or source.title == PHANTOM_TITLE):
         raise Refusal(
             f"a user's own images cannot be called '{source.title}', the name of another source."
         )

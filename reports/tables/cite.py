@@ -14,6 +14,7 @@ import yaml
 from benchmark.core.errors import InputError
 from benchmark.metrics.definitions import METRICS
 from benchmark.record.record import Record
+from datasets.tasks.catalogue import TASKS
 from reports.comparison.format import measured_spread, signed, spread
 from reports.comparison.groups import MethodRuns, make_groups
 from reports.comparison.labels import source_label
@@ -35,25 +36,6 @@ PAPER = r"""@article{diffboost2025,
   doi     = {10.1109/TMI.2024.3519307},
   note    = {Preprint: EMIT-Diff, arXiv:2310.12868},
 }"""
-MSD = r"""@article{msd2022,
-  author  = {Antonelli, Michela and others},
-  title   = {The Medical Segmentation Decathlon},
-  journal = {Nature Communications},
-  volume  = {13},
-  pages   = {4128},
-  year    = {2022},
-  doi     = {10.1038/s41467-022-30695-9},
-}"""
-BUSI = r"""@article{busi2020,
-  author  = {Al-Dhabyani, Walid and Gomaa, Mohammed and Khaled, Hussien and Fahmy, Aly},
-  title   = {Dataset of Breast Ultrasound Images},
-  journal = {Data in Brief},
-  volume  = {28},
-  pages   = {104863},
-  year    = {2020},
-  doi     = {10.1016/j.dib.2019.104863},
-}"""
-_DATA = {"msd": MSD, "busi": BUSI}
 
 
 def bibtex(records: Sequence[Record], commit: str | None = None) -> str:
@@ -62,8 +44,10 @@ def bibtex(records: Sequence[Record], commit: str | None = None) -> str:
 
     A user's own images have no entry: a comment names them. Phantoms need none.
     """
-    kinds = sorted({record.spec.source.kind for record in records})
-    entries = [PAPER, software(commit), *(_DATA[kind] for kind in kinds if kind in _DATA)]
+    used = {(record.spec.source.kind, record.spec.dataset) for record in records}
+    releases = [(kind, TASKS.of_results(dataset).release) for kind, dataset in sorted(used)]
+    data = [release.bibtex for kind, release in releases if release and release.source == kind]
+    entries = [PAPER, software(commit), *dict.fromkeys(data)]
     own = sorted(
         {record.spec.source.title for record in records if record.spec.source.kind == "folder"}
     )

@@ -15,7 +15,7 @@ import pandas as pd
 
 from benchmark.core.identity import digest
 from benchmark.metrics.definitions import METRICS
-from benchmark.spec.run import DATASETS
+from datasets.tasks.catalogue import TASKS, order
 from reports.comparison.format import ABSENT, absent_runs, spread
 from reports.comparison.labels import one_line
 from reports.comparison.paper_numbers import not_comparable, paper_method, paper_value, table2
@@ -76,7 +76,7 @@ def editions(summaries: Sequence[Summary]) -> list[Edition]:
         )
         joined[key, spec.source.synthetic, place].append(summary)
     ordered = (
-        tuple(sorted(ones, key=lambda one: DATASETS.index(one.group.spec.dataset)))
+        tuple(sorted(ones, key=lambda one: order(TASKS.of_results(one.group.spec.dataset))))
         for ones in joined.values()
     )
     return [

@@ -8,6 +8,7 @@ from typing import Any
 
 from benchmark.metrics.definitions import CASE_TABLE_METRICS, METRICS, TABLE_METRICS
 from benchmark.record.record import Record
+from datasets.tasks.catalogue import TASKS
 from reports.comparison.caveats import notes_on_numbers
 from reports.comparison.format import (
     ABSENT,
@@ -226,8 +227,8 @@ def markdown(summary: Summary) -> str:
 
 
 def paper_unit(group: Group) -> str:
-    """Unit of the paper's distances: px for breast, else mm."""
-    return "px" if group.spec.dataset == "breast" else "mm"
+    """Unit of the paper's distances."""
+    return TASKS.of_results(group.spec.dataset).unit
 
 
 def _heading(name: str, summary: Summary) -> str:

@@ -15,15 +15,16 @@ import numpy as np
 import pytest
 
 from benchmark.core.errors import InputError
-from datasets.fetching.catalogue import ARCHIVES, Archive, catalogue
+from datasets.fetching.catalogue import catalogue
 from datasets.fetching.download import download
 from datasets.fetching.fetch import fetch
 from datasets.fetching.unpack import unpack
-from datasets.sources import msd
 from datasets.sources.base import SourceOptions
-from datasets.sources.busi import PUBLISHED
 from datasets.sources.open import open_source
+from datasets.tasks.catalogue import TASKS
+from datasets.tasks.task import Archive
 from tests.support.made_images import busi_folder, msd_folder
+from tests.support.made_tasks import publish
 from tests.support.serving import serving
 
 BODY = np.random.default_rng(0).bytes(300_000)
@@ -195,7 +196,7 @@ def test_damaged_archives_are_refused_and_macos_files_left_out(tmp_path):
 @pytest.fixture
 def packed_task(tmp_path, monkeypatch):
     """A tar of a small Task05_Prostate, taken as the published one."""
-    monkeypatch.setattr(msd, "PUBLISHED_CASES", {"prostate": 3, "spleen": 41})
+    publish(monkeypatch, "prostate", "prostate_07", "prostate_02", "prostate_11")
     folder = msd_folder(tmp_path / "made" / "Task05_Prostate")
     with tarfile.open(tmp_path / "task.tar", "w") as archive:
         archive.add(folder, "Task05_Prostate")
@@ -251,9 +252,9 @@ def test_an_archive_of_something_else_changes_nothing(tmp_path, packed_task):
 
 
 def test_busi_is_checked_by_its_content(tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        "datasets.sources.busi.PUBLISHED", {"malignant": 3, "benign": 2, "normal": 1}
-    )
+    counts = {"malignant": 3, "benign": 2, "normal": 1}
+    images = [f"{name} ({n})" for name, count in counts.items() for n in range(1, count + 1)]
+    publish(monkeypatch, "breast", *images)
     made = busi_folder(tmp_path / "made", malignant=3, benign=2, normal=1)
     whole = shutil.make_archive(str(tmp_path / "whole"), "zip", made)
     (made / "Dataset_BUSI_with_GT" / "benign" / "benign (2)_mask.png").unlink()
@@ -302,13 +303,14 @@ def test_the_catalogue_names_every_source_and_where_it_lies(tmp_path):
     assert rows["spleen", "msd"]["here"] == ""
     assert rows["breast", "busi"]["address"] == "https://scholar.cu.edu.eg/Dataset_BUSI.zip"
     assert all(row["here"] == "" for row in catalogue() if row["source"] != "phantom")
-    assert sum(PUBLISHED.values()) == 780
+    assert len(TASKS["breast"].published.cases) == 780
 
 
 def test_the_checksums_are_those_that_monai_publishes():
     # Read, not imported: importing MONAI takes ten seconds.
     package = Path(importlib.util.find_spec("monai").origin).parent
     published = (package / "apps" / "datasets.py").read_text()
-    for dataset, task in (("prostate", "Task05_Prostate"), ("spleen", "Task09_Spleen")):
-        assert f'"{task}": "{ARCHIVES[dataset].address}"' in published
-        assert f'"{task}": "{ARCHIVES[dataset].md5}"' in published
+    for name in ("prostate", "spleen"):
+        release = TASKS[name].published
+        assert f'"{release.folder}": "{release.archive.address}"' in published
+        assert f'"{release.folder}": "{release.archive.md5}"' in published

@@ -7,17 +7,18 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from benchmark.core.errors import InputError
-from datasets.phantoms import PHANTOMS, VERSIONS, breast, version
+from datasets.phantoms import breast, prostate, spleen
 from datasets.phantoms.shapes import ellipsoid_mm, largest_component, make_space, smooth_noise
+from datasets.tasks.catalogue import TASKS
 
-NAMES = ("prostate", "spleen", "breast")
+PHANTOMS = {"prostate": prostate, "spleen": spleen, "breast": breast}
+NAMES = tuple(PHANTOMS)
 VOLUMES = ("prostate", "spleen")
 
 
 @cache
 def sample(name: str, index: int, seed: int = 11, size: int = 64):
-    image, mask, spacing = PHANTOMS.load(name)(index, seed, size)
+    image, mask, spacing = PHANTOMS[name].case(index, seed, size)
     image.setflags(write=False)
     mask.setflags(write=False)
     return image, mask, spacing
@@ -38,18 +39,16 @@ def best_threshold_dice(image: np.ndarray, mask: np.ndarray) -> float:
     return float(max(below.max(), above.max()))
 
 
-def test_registry_and_versions():
-    assert set(PHANTOMS) == set(VERSIONS) == set(NAMES)
-    assert all(isinstance(version(name), int) and version(name) >= 1 for name in NAMES)
-    with pytest.raises(InputError, match="did you mean 'spleen'"):
-        PHANTOMS.load("spleeen")
-    with pytest.raises(InputError, match="phantom dataset"):
-        version("liver")
+def test_every_task_names_its_phantom_and_every_phantom_has_a_version():
+    assert {task.name: task.phantom for task in TASKS.values()} == {
+        name: phantom.__name__ for name, phantom in PHANTOMS.items()
+    }
+    assert all(isinstance(phantom.VERSION, int) for phantom in PHANTOMS.values())
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_case_is_a_pure_function(name):
-    case = PHANTOMS.load(name)
+    case = PHANTOMS[name].case
     np.random.seed(1)
     first = case(2, 11, 48)
     np.random.seed(2)

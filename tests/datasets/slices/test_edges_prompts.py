@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from benchmark.core.errors import InputError
-from datasets.prompts import AUGMENTATION_PHRASES, DATASETS, prompt, triplet
+from datasets.prompts import AUGMENTATION_PHRASES
 from datasets.slices.edges import EDGES, edge_map, mask_boundary
+from datasets.tasks.catalogue import TASKS
 
 
 @pytest.fixture
@@ -63,12 +64,12 @@ def test_wrong_calls_are_refused(step):
 
 
 def test_prompts_are_triplets():
-    for dataset in DATASETS:
-        assert len(triplet(dataset)) == 3
-        assert prompt(dataset) == ", ".join(triplet(dataset))
-    assert prompt("breast", "benign") == "ultrasound, breast, benign lesion"
+    for task in TASKS.values():
+        assert len(task.words) == 3
+        assert task.prompt() == ", ".join(task.words)
+    assert TASKS["breast"].prompt("benign") == "ultrasound, breast, benign lesion"
     with pytest.raises(InputError, match="unknown dataset 'brest' .did you mean 'breast'"):
-        prompt("brest")
+        TASKS.named("brest")
 
 
 def test_phrases_start_with_those_of_the_paper_and_never_repeat():

@@ -14,16 +14,17 @@ from datasets.slices.preparation import Prepared, prepare
 from datasets.sources.base import Source, SourceOptions
 from datasets.sources.busi import BusiSource
 from datasets.sources.msd import MsdSource
+from datasets.tasks.catalogue import TASKS
 from tests.support.made_images import busi_folder, msd_folder, save_nifti
 
 
 class Given(Source):
     """A source of given cases."""
 
-    kind, dataset, title, licence, notes = "folder", "prostate", "given", "none", []
+    kind, title, licence, notes = "folder", "given", "none", []
 
     def __init__(self, *given: Case, dataset: str = "prostate"):
-        self.dataset = dataset
+        self.task = TASKS[dataset]
         self._given = {case.info.id: case for case in given}
 
     def cases(self):
@@ -143,7 +144,7 @@ def test_the_way_back_to_native(prepared):
 def test_nothing_needs_the_source_folder(tmp_path):
     folder = msd_folder(tmp_path / "Task05_Prostate")
     prepare(
-        MsdSource("prostate", folder, SourceOptions()),
+        MsdSource(TASKS["prostate"], folder, SourceOptions()),
         tmp_path / "out",
         size=16,
         intensity="slice-percentile",
@@ -157,7 +158,9 @@ def test_nothing_needs_the_source_folder(tmp_path):
 
 def test_a_prepared_folder_holds_no_absolute_path(tmp_path):
     source = BusiSource(
-        busi_folder(tmp_path, malignant=3) / "Dataset_BUSI_with_GT", SourceOptions()
+        TASKS["breast"],
+        busi_folder(tmp_path, malignant=3) / "Dataset_BUSI_with_GT",
+        SourceOptions(),
     )
     prepare(source, tmp_path / "out", size=16, intensity="slice-percentile", edge="scharr")
     assert str(tmp_path) not in (tmp_path / "out" / "cases.json").read_text()
@@ -172,7 +175,7 @@ def test_a_damaged_case_stops_preparation(tmp_path):
     save_nifti(folder / "labelsTr" / "prostate_02.nii.gz", np.full((12, 10, 5), 9, np.uint8))
     with pytest.raises(InputError, match="prostate_02.nii.gz holds unexpected labels: 9"):
         prepare(
-            MsdSource("prostate", folder, SourceOptions()),
+            MsdSource(TASKS["prostate"], folder, SourceOptions()),
             tmp_path / "out",
             size=16,
             intensity="slice-percentile",

@@ -8,12 +8,13 @@ from PIL import Image
 
 from benchmark.core.errors import InputError
 from datasets.sources.base import SourceOptions
-from datasets.sources.busi import BusiSource, busi_class_of, open_busi, subset_title
+from datasets.sources.busi import BusiSource, busi_class_of, subset_title
+from datasets.tasks.catalogue import TASKS
 from tests.support.made_images import busi_folder
 
 
 def opened(root, **options) -> BusiSource:
-    return open_busi("breast", root, SourceOptions(**options))
+    return BusiSource.open_at(TASKS["breast"], root, SourceOptions(**options))
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def test_cases_are_in_natural_order(root):
         "malignant/malignant (1).png",
         "malignant/malignant (1)_mask.png",
     )
-    assert source.prompt(source.cases()[0]) == "ultrasound, breast, malignant lesion"
+    assert source.task.prompt(source.cases()[0].stratum) == "ultrasound, breast, malignant lesion"
 
 
 def test_both_classes_are_strata_and_normal_has_empty_masks(root):
@@ -41,7 +42,7 @@ def test_both_classes_are_strata_and_normal_has_empty_masks(root):
     assert both.title == "BUSI (malignant and benign, 14 of 647 images)"
     normal = opened(root, busi_class="normal")
     assert not normal.load("normal (1)").mask.any()
-    assert normal.prompt(normal.cases()[0]) == "ultrasound, breast, no lesion"
+    assert normal.task.prompt(normal.cases()[0].stratum) == "ultrasound, breast, no lesion"
 
 
 def test_the_class_folder_itself_may_be_the_data_root(root):
@@ -179,5 +180,5 @@ def test_the_class_is_read_off_the_title(busi_class, present):
     counts = dict.fromkeys(
         ("malignant", "benign") if busi_class == "both" else (busi_class,), present
     )
-    assert busi_class_of(subset_title(busi_class, counts)) == busi_class
+    assert busi_class_of(subset_title(TASKS["breast"].published, busi_class, counts)) == busi_class
     assert busi_class_of("our ultrasound") is None

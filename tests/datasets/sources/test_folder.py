@@ -58,7 +58,7 @@ def test_patients_spacing_and_words(place):
     assert [case.stratum for case in source.cases()] == ["a", "b", "a"]
     assert source.load("p2_a").spacing == (1.0, 0.2, 0.1)
     assert source.load("p2_a").spacing_unit == "mm"
-    assert source.prompt(source.cases()[0]) == "US, breast, a cyst"
+    assert source.task.prompt(source.cases()[0].stratum) == "US, breast, a cyst"
     assert source.notes == []
 
 
@@ -127,7 +127,7 @@ def test_an_msd_folder_with_a_spacing_of_its_own(tmp_path):
     assert [case.group for case in source.cases()] == ["a", "a", "b"]
     assert source.load("a_1").spacing == (3.0, 0.5, 0.5)
     assert source.load("a_1").spacing_unit == "mm"
-    assert source.prompt(source.cases()[0]) == "MRI, gland, whole gland"
+    assert source.task.prompt(source.cases()[0].stratum) == "MRI, gland, whole gland"
     assert not any("voxel" in note for note in source.notes)
 
 
@@ -139,7 +139,7 @@ def test_an_msd_folder_with_a_spacing_of_its_own(tmp_path):
         (BASIC + "title: b\n", "line 5: key 'title' appears again; it stands in line 2"),
         (
             BASIC.replace("breast", "brest"),
-            r"line 1: dataset is 'brest' \(did you mean 'breast'\?\)",
+            r"the dataset brest, not breast; use --dataset brest, or write breast in the file",
         ),
         (
             BASIC.replace("masks: masks", "masks: maks"),

@@ -9,7 +9,8 @@ import pytest
 
 from benchmark.core.errors import InputError
 from datasets.sources.base import SourceOptions
-from datasets.sources.msd import MsdSource, open_msd
+from datasets.sources.msd import MsdSource
+from datasets.tasks.catalogue import TASKS
 from tests.support.made_images import RAS_MM, msd_folder, organ, save_nifti, write_description
 
 LENIENT = SourceOptions(allow_incomplete=True)
@@ -21,7 +22,7 @@ def folder(tmp_path):
 
 
 def opened(folder, options=SourceOptions()) -> MsdSource:
-    return MsdSource("prostate", folder, options)
+    return MsdSource(TASKS["prostate"], folder, options)
 
 
 def test_cases_keep_the_order_of_dataset_json(folder):
@@ -31,7 +32,7 @@ def test_cases_keep_the_order_of_dataset_json(folder):
     assert source.title == "MSD Task05_Prostate"
     assert source.licence == "CC-BY-SA 4.0"
     assert source.notes == []
-    assert source.prompt(source.cases()[0]) == "MRI, prostate, whole gland"
+    assert source.task.prompt(source.cases()[0].stratum) == "MRI, prostate, whole gland"
 
 
 def test_a_case_is_in_display_order_with_its_spacing(folder):
@@ -185,12 +186,12 @@ def test_a_broken_dataset_json_is_refused(tmp_path, text, message):
 def test_a_folder_without_dataset_json_is_refused(tmp_path):
     (tmp_path / "Task05_Prostate").mkdir()
     with pytest.raises(InputError, match="holds no dataset.json"):
-        open_msd("prostate", tmp_path, SourceOptions())
+        MsdSource.open_at(TASKS["prostate"], tmp_path, SourceOptions())
 
 
 def test_another_organ_is_refused(folder):
     with pytest.raises(InputError, match="holds prostate cases .PROSTATE., not spleen"):
-        open_msd("spleen", folder, SourceOptions())
+        MsdSource.open_at(TASKS["spleen"], folder, SourceOptions())
 
 
 def test_the_fingerprint_is_that_of_the_content(folder, tmp_path):

@@ -18,8 +18,8 @@ from benchmark.planning.plan import plan_run
 from benchmark.planning.request import Opened, open_request, resolve
 from benchmark.planning.stage_keys import stage_keys
 from benchmark.record.record import Budget, Record, Split, StageCost
+from benchmark.record.substitutions import substitutions
 from benchmark.spec.run import RunSpec
-from benchmark.spec.substitutions import substitutions
 from benchmark.store.store import Store
 from reports.submission.reference_data import Library
 from reports.submission.validate import Checked, validate

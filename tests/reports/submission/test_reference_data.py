@@ -11,9 +11,9 @@ from benchmark.core.errors import InputError
 from benchmark.spec.run import SourceSpec
 from datasets.folds import split_hash
 from datasets.sources.base import SourceOptions
-from datasets.sources.busi import PUBLISHED
-from datasets.sources.open import open_source
-from datasets.sources.published_cases import busi_cases, published_cases
+from datasets.sources.busi import BusiSource
+from datasets.sources.open import open_source, published_as
+from datasets.tasks.catalogue import TASKS
 from reports.records.load import load_records
 from reports.submission.findings import Refusal
 from reports.submission.reference_data import Library
@@ -31,15 +31,12 @@ def test_published_lists_hold_what_was_published():
         "BUSI (malignant and benign)": 647,
     }
     for title, count in counts.items():
-        cases = published_cases(title)
+        task, cases = published_as(title)
+        assert task.title in ("Prostate MRI", "Spleen CT", "Breast ultrasound")
         assert len({case.id for case in cases}) == len(cases) == count and all(
             case.group == case.id for case in cases
         )
-    assert (
-        published_cases("PROMISE12")
-        is published_cases("BUSI (malignant, 147 of 210 images)")
-        is None
-    )
+    assert published_as("PROMISE12") is published_as("BUSI (malignant, 147 of 210 images)") is None
 
 
 @pytest.mark.parametrize(
@@ -66,7 +63,7 @@ def test_published_lists_hold_what_was_published():
 )
 def test_a_subset_of_busi_is_what_its_title_says(title, ids, says):
     with pytest.raises(ValueError) as raised:
-        busi_cases(title, ids)
+        BusiSource.listed_cases(TASKS["breast"].published, title, ids)
     assert says in str(raised.value)
 
 
@@ -80,11 +77,13 @@ def test_a_subset_of_busi_is_read_in_its_order(tmp_path):
     source = open_source(
         "breast", "busi", tmp_path, phantom_cases=1, phantom_size=64, options=options
     )
-    made = busi_cases(source.title, {case.id for case in source.cases()})
+    made = BusiSource.listed_cases(
+        TASKS["breast"].published, source.title, {case.id for case in source.cases()}
+    )
     assert [(case.id, case.group, case.stratum) for case in made] == [
         (c.id, c.group, c.stratum) for c in source.cases()
     ]
-    assert sum(PUBLISHED.values()) == 780
+    assert len(TASKS["breast"].published.cases) == 780
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,8 @@ from pydantic import Field
 from benchmark.core.frozen import Frozen
 from benchmark.spec.method import MethodSpec
 from benchmark.spec.run import LOCAL, RunSpec
+from datasets.tasks.catalogue import TASKS
 
-# Our sources that are the paper's own images. Its 147 breast images are not named, so none of ours
-# can be (Q30).
-PAPER_SOURCES = {"prostate": "MSD Task05_Prostate", "spleen": "MSD Task09_Spleen"}
 STABLE_DIFFUSION = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 _PRETRAINING = "RadImageNet, 1.35 M images, batch 384, learning rate 1e-5"
 _WITHDRAWN = "the authors were asked not to publish the weights (Q33)"
@@ -45,19 +43,11 @@ def substitutions(spec: RunSpec) -> tuple[Substitution, ...]:
 
 
 def _images(spec: RunSpec) -> list[Substitution]:
-    title = spec.source.title
-    if spec.dataset not in PAPER_SOURCES:
-        why = "the paper does not name its images, and no class of BUSI has as many (Q30)"
-        return [
-            Substitution(part="images", paper="147 breast ultrasound images", used=title, why=why)
-        ]
-    if spec.source.kind == "msd" and title == PAPER_SOURCES[spec.dataset]:
+    task = TASKS.of_results(spec.dataset)
+    if task.paper is None or task.has_papers_images(spec.source.kind, spec.source.title):
         return []
-    return [
-        Substitution(
-            part="images", paper=PAPER_SOURCES[spec.dataset], used=title, why="chosen by the user"
-        )
-    ]
+    why = task.paper.unknown_because or "chosen by the user"
+    return [Substitution(part="images", paper=task.paper.words, used=spec.source.title, why=why)]
 
 
 def _edges(spec: RunSpec) -> list[Substitution]:
