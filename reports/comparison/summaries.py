@@ -94,7 +94,7 @@ def case_values(cases: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
     """One row per method, fold and case: the TABLE_METRICS, each the mean over the seeds that were
     run."""
     columns = headline_columns(protocol)
-    chosen = cases[[columns[name] for name in TABLE_METRICS]].set_axis(list(TABLE_METRICS), axis=1)
+    chosen = pd.DataFrame({name: cases[columns[name]] for name in TABLE_METRICS})
     keyed = pd.concat([cases[["method", "fold", "case"]], chosen], axis=1)
     return keyed.groupby(["method", "fold", "case"], sort=True, as_index=False).mean()
 
