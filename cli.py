@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -36,36 +36,41 @@ board_app = typer.Typer(
 )
 app.add_typer(board_app, name="leaderboard")
 
-Store = Annotated[Path, typer.Option("--store", help="folder of all results", metavar="FOLDER")]
+
+def _option(flag: str, help: str, metavar: str = "", least: int | None = None) -> Any:
+    """An option that one command has, or a few; those of `run` are fields of dataclasses."""
+    return typer.Option(flag, help=help, metavar=metavar, min=least)
+
+
+Store = Annotated[Path, _option("--store", "folder of all results", "FOLDER")]
 Stores = Annotated[
     list[Path] | None,
-    typer.Option(
-        "--store", help="also the records of this store; may be given again", metavar="FOLDER"
-    ),
+    _option("--store", "also the records of this store; may be given again", "FOLDER"),
 ]
 Dataset = Annotated[str, typer.Argument(help="a data set, such as prostate; see `data list`")]
-DataRoot = Annotated[
-    Path, typer.Option("--data-root", help="folder of published data", metavar="FOLDER")
-]
+DataRoot = Annotated[Path, _option("--data-root", "folder of published data", "FOLDER")]
 DataRoots = Annotated[
     list[Path] | None,
-    typer.Option(
-        "--data-root", help="folder of published data; may be given again", metavar="FOLDER"
-    ),
+    _option("--data-root", "folder of published data; may be given again", "FOLDER"),
 ]
 Described = Annotated[
     list[Path] | None,
-    typer.Option("--source", help="YAML file of images of one's own, if they are here"),
+    _option(
+        "--source",
+        "describes images of your own, if they are here; may be given again",
+        "FILE.yaml",
+    ),
 ]
 Rows = Annotated[
     list[str] | None,
-    typer.Option("--method", help="only this row, by its name in the report; may be given again"),
+    _option("--method", "only this row, as the report names it; may be given again", "NAME"),
 ]
 Datasets = Annotated[
-    list[str] | None, typer.Option("--dataset", help="only this data set; may be given again")
+    list[str] | None,
+    _option("--dataset", "only this data set; may be given again", "NAME"),
 ]
 Submissions = Annotated[
-    list[Path], typer.Argument(help="submissions, or folders of them", metavar="FILE...")
+    list[Path], typer.Argument(help="submissions, or folders of them", metavar="FILE")
 ]
 STORE = Path("store")
 DATA = Path("data")
@@ -105,9 +110,7 @@ def suite(
     actions: Actions,
     dataset: Annotated[
         str | None,
-        typer.Option(
-            "--dataset", help="only these data sets, such as prostate,breast", metavar="LIST"
-        ),
+        _option("--dataset", "only these data sets, such as prostate,breast", "LIST"),
     ] = None,
 ) -> ExitCode:
     """Runs a named grid of runs; options given here win over those of the suite."""
@@ -119,7 +122,7 @@ def suite(
 @command(app)
 def status(
     store: Store = STORE,
-    everything: Annotated[bool, typer.Option("--all", help="list every run, however many")] = False,
+    everything: Annotated[bool, _option("--all", "list every run, however many")] = False,
 ) -> ExitCode:
     """Shows which runs are done, running, waiting or failed, and why."""
     from benchmark.commands.store import print_status
@@ -130,15 +133,13 @@ def status(
 @command(app)
 def stage(
     keys: Annotated[
-        list[str], typer.Argument(help="keys of stages, or their first letters", metavar="KEY...")
+        list[str], typer.Argument(help="keys of stages, or their first letters", metavar="KEY")
     ],
     how: StageExecution,
     store: Store = STORE,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="print how each ended as one line of JSON")
-    ] = False,
+    as_json: Annotated[bool, _option("--json", "print how each ended as one line of JSON")] = False,
     no_wait: Annotated[
-        bool, typer.Option("--no-wait", help="do not wait for another process that computes it")
+        bool, _option("--no-wait", "do not wait for another process that computes it")
     ] = False,
 ) -> ExitCode:
     """Computes single stages of a plan, as every engine does."""
@@ -152,21 +153,16 @@ def verify(
     store: Store = STORE,
     report: Annotated[
         Path | None,
-        typer.Option(
-            "--report", help="compute the tables of this report again, instead", metavar="FOLDER"
-        ),
+        _option("--report", "compute the tables of this report again, instead", "FOLDER"),
     ] = None,
     submissions: Annotated[
         list[Path] | None,
-        typer.Option(
-            "--submission",
-            help="a file that the report was built with; may be given again",
-            metavar="FILE",
+        _option(
+            "--submission", "a file that the report was built with; may be given again", "FILE"
         ),
     ] = None,
 ) -> ExitCode:
-    """Checks every stored file against its checksum, and every record against its rows; or a report
-    against the records."""
+    """Checks the files and records of a store, or the tables of a report against the records."""
     if report is not None:
         from benchmark.commands.report import verify_report
 
@@ -179,9 +175,7 @@ def verify(
 @command(app)
 def gc(
     store: Store = STORE,
-    delete: Annotated[
-        bool, typer.Option("--delete", help="remove it; without, it is only listed")
-    ] = False,
+    delete: Annotated[bool, _option("--delete", "remove it; without, it is only listed")] = False,
 ) -> ExitCode:
     """Lists what lies in the store and no run needs, with its size."""
     from benchmark.commands.store import collect_garbage
@@ -194,15 +188,11 @@ def report(
     store: Store = STORE,
     out: Annotated[
         Path,
-        typer.Option("--out", help="folder of the page, tables and figures", metavar="FOLDER"),
+        _option("--out", "folder of the page, tables and figures", "FOLDER"),
     ] = Path("report"),
     figures: Annotated[
         str,
-        typer.Option(
-            "--figures",
-            help="all: SVG, PNG, PDF; page: SVG; auto: all below 200 records",
-            metavar="NAME",
-        ),
+        _option("--figures", "all: SVG, PNG, PDF; page: SVG; auto: all below 200 records", "NAME"),
     ] = "auto",
 ) -> ExitCode:
     """Writes tables, figures and HTML pages from the records of a store."""
@@ -215,12 +205,12 @@ def report(
 def cite(
     store: Store = STORE,
     numbers: Annotated[
-        bool, typer.Option("--numbers", help="a LaTeX table of the results, with record keys")
+        bool, _option("--numbers", "a LaTeX table of the results, with record keys")
     ] = False,
     methods: Rows = None,
     datasets: Datasets = None,
 ) -> ExitCode:
-    """Prints BibTeX of the paper, this program and the data in use; or a LaTeX table of numbers."""
+    """Prints BibTeX of paper, program and data, or a LaTeX table of the results."""
     from benchmark.commands.report import print_citation
 
     return print_citation(store, numbers, methods or [], datasets or [])
@@ -230,7 +220,7 @@ def cite(
 def crosswalk(
     prediction: Annotated[Path, typer.Argument(help="mask, NIfTI or PNG")],
     truth: Annotated[Path, typer.Argument(help="mask, NIfTI or PNG")],
-    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of a table")] = False,
+    as_json: Annotated[bool, _option("--json", "JSON instead of a table")] = False,
 ) -> ExitCode:
     """Computes all metric definitions for one pair of masks."""
     from benchmark.commands.doctor import print_crosswalk
@@ -240,7 +230,7 @@ def crosswalk(
 
 @command(app)
 def doctor(store: Store = STORE) -> ExitCode:
-    """Shows what is installed, what this machine can do, and the networks with their size."""
+    """Shows what is installed, what this machine can do, and how large the networks are."""
     from benchmark.commands.doctor import print_doctor
 
     return print_doctor(store)
@@ -250,7 +240,7 @@ def doctor(store: Store = STORE) -> ExitCode:
 def data_list(
     data_root: Annotated[
         Path | None,
-        typer.Option("--data-root", help="folder of published data", metavar="FOLDER"),
+        _option("--data-root", "folder of published data", "FOLDER"),
     ] = None,
 ) -> ExitCode:
     """Lists data sets with source, size, licence and whether they are here."""
@@ -279,22 +269,18 @@ def data_verify(dataset: Dataset, data_root: DataRoot = DATA) -> ExitCode:
 def data_preview(
     dataset: Dataset,
     images: SourceChoice,
-    out: Annotated[Path, typer.Option("--out", help="PNG file to write", metavar="FILE")] = Path(
-        "preview.png"
-    ),
-    count: Annotated[int, typer.Option("--count", help="how many cases", metavar="N")] = 12,
+    out: Annotated[Path, _option("--out", "PNG file to write", "FILE")] = Path("preview.png"),
+    count: Annotated[int, _option("--count", "how many cases", "N")] = 12,
     edges: Annotated[
-        bool, typer.Option("--edges", help="what each edge detector finds, instead of masks")
+        bool, _option("--edges", "what each edge detector finds, instead of masks")
     ] = False,
     edge_weights: Annotated[
         str | None,
-        typer.Option("--edge-weights", help="HED: folder, file or hub id", metavar="PLACE"),
+        _option("--edge-weights", "HED: folder, file or hub id", "PLACE"),
     ] = None,
     size: Annotated[
         int | None,
-        typer.Option(
-            "--size", min=16, help="with --edges: side of a slice, in pixels", metavar="PIXELS"
-        ),
+        _option("--size", "with --edges: side of a slice, in pixels", "PIXELS", least=16),
     ] = None,
 ) -> ExitCode:
     """Draws a contact sheet of images with mask contours, or of the edge detectors."""
@@ -305,16 +291,14 @@ def data_preview(
 
 @command(board_app, "submit")
 def board_submit(
-    out: Annotated[
-        Path, typer.Option("--out", help="file to write, such as mine.zip", metavar="FILE")
-    ],
+    out: Annotated[Path, _option("--out", "file to write, such as mine.zip", "FILE")],
     store: Store = STORE,
-    owner: Annotated[str, typer.Option("--owner", help="the name that the page shows")] = "",
-    note: Annotated[str, typer.Option("--note", help="one sentence for the page of each run")] = "",
+    owner: Annotated[str, _option("--owner", "the name that the page shows", "NAME")] = "",
+    note: Annotated[str, _option("--note", "one sentence for the page of each run", "TEXT")] = "",
     methods: Rows = None,
     datasets: Datasets = None,
     with_masks: Annotated[
-        bool, typer.Option("--with-masks", help="also the predicted masks: rows can be verified")
+        bool, _option("--with-masks", "also the predicted masks: rows can be verified")
     ] = False,
 ) -> ExitCode:
     """Packs finished runs into one file for somebody else's leaderboard."""
@@ -339,15 +323,12 @@ def board_validate(
 @command(board_app, "build")
 def board_build(
     files: Submissions,
-    out: Annotated[Path, typer.Option("--out", help="folder of the page", metavar="FOLDER")] = Path(
-        "leaderboard"
-    ),
+    out: Annotated[Path, _option("--out", "folder of the page", "FOLDER")] = Path("leaderboard"),
     store: Stores = None,
     data_root: DataRoots = None,
     source: Described = None,
 ) -> ExitCode:
-    """Builds the page of one's own records and all valid submissions; the refused are listed with
-    their reasons."""
+    """Builds a page of your records and all valid submissions; says why others are refused."""
     from benchmark.commands.leaderboard import build_board
 
     return build_board(files, out, store or [], data_root or [], source or [])

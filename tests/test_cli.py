@@ -144,7 +144,7 @@ def test_engine_options_reach_the_engine(call, monkeypatch, words):
     def stop(nodes, store, how, on_done, runs):
         raise InputError(f"{how.engine} {how.workers} {how.max_failures} {how.retry_failed}")
 
-    monkeypatch.setattr("benchmark.commands.run._compute", stop)
+    monkeypatch.setattr("benchmark.commands.run._compute_stages", stop)
     _, _, err = call(
         *words,
         "--engine",

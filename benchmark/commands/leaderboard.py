@@ -87,6 +87,7 @@ def build_board(
     not."""
     from baselines.generators.catalogue import generator_defaults
     from benchmark.results.pictures import panels
+    from reports.figures.panels import Panel
     from reports.pages.build import build
 
     checked = checked_files(places, roots, described)
@@ -97,7 +98,7 @@ def build_board(
             "no submission is valid and no --store is given, so there is nothing to build a page"
             " of."
         )
-    pictures = {}
+    pictures: dict[str, list[Panel]] = {}
     for store in stores:  # what a store still holds; of records alone there are none
         pictures |= panels(Store(store, write=False), board.records, folder)
     page = build(

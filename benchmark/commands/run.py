@@ -104,31 +104,21 @@ def _run_once(call: Call) -> ExitCode:
     _check_names(call)
     actions, how, store = call.actions, call.how, Store(call.actions.store)
     job = _planned(call.requests, store)
-    if call.title:
-        out.print(call.title, markup=False)
-    print_sources(job.opened)
-    for line in described_weights(job.plans, job.locations):
-        out.print(f"weights of {line}", markup=False)
+    _print_job(call.title, job)
     records = {} if actions.force else _finished(job.plans, store)
     if actions.dry_run:
         return _dry_run(job, store, len(records), how.workers or 1)
-    if how.engine != "ray":
+    if how.engine != "ray":  # there the cluster decides
         how = how.here()
     outstanding = [plan for plan in job.plans if plan.run.key not in records]
     nodes = unique_nodes(outstanding)
-    _bring_weights(nodes, job, store, call)
+    if how.engine != "ray":  # there each machine gets them
+        _bring_weights(nodes, job, store, actions.force)
     for plan in outstanding:
         _write_plan(store, plan, job.locations)
     _forget(store, nodes, actions.force)
     print_reused(unique_nodes(job.plans), store, how)
-    settler = Settler(outstanding, store, _source_notes(outstanding, job))
-
-    def runs_done() -> tuple[int, int]:
-        return len(records) + len(settler.records), len(job.plans)
-
-    failures = _compute(nodes, store, how, settler.done, runs_done)
-    settler.fail(failures)
-    records |= settler.records
+    failures = _compute(outstanding, job, store, how, records)
     finished = [plan for plan in job.plans if plan.run.key in records]
     if actions.save_predictions is not None:
         _save_predictions(finished, records, store, job.opened, actions.save_predictions)
@@ -182,24 +172,24 @@ def _planned(requests: Sequence[Request], store: Store) -> _Job:
     return _Job(list(plans.values()), locations, by_dataset)
 
 
+def _print_job(title: str, job: _Job) -> None:
+    if title:
+        out.print(title, markup=False)
+    print_sources(job.opened)
+    for line in described_weights(job.plans, job.locations):
+        out.print(f"weights of {line}", markup=False)
+
+
 def _dry_run(job: _Job, store: Store, already: int, workers: int) -> ExitCode:
     free = shutil.disk_usage(store.root).free
     print_forecast(forecast(job.plans, store), len(job.plans), already, free, workers)
     return ExitCode.DONE
 
 
-def _bring_weights(nodes: Sequence[Node], job: _Job, store: Store, call: Call) -> None:
-    """Fetches the published weights that stages need; with Ray each machine gets its own."""
-    if call.how.engine == "ray":
-        return
-    force = call.actions.force
+def _bring_weights(nodes: Sequence[Node], job: _Job, store: Store, force: Sequence[str]) -> None:
+    """Fetches the published weights that stages need."""
     wanted = [node for node in nodes if force or not store.has(node.stage, node.key)]
     fetch_weights(wanted, job.locations, lambda text: out.print(text, markup=False))
-
-
-def _source_notes(plans: Sequence[Plan], job: _Job) -> dict[str, tuple[str, ...]]:
-    """What must be known of each run's source, by the run's key."""
-    return {plan.run.key: tuple(job.opened[plan.run.dataset].source.notes) for plan in plans}
 
 
 def _finished(plans: Sequence[Plan], store: Store) -> dict[str, Record]:
@@ -238,7 +228,7 @@ def _write_plan(store: Store, plan: Plan, locations: dict[str, dict]) -> None:
                 "version": node.version,
                 "spec": node.spec,
                 "inputs": node.inputs,
-                "location": (locations.get(node.key) or elsewhere.get(reference, {}))
+                "location": (locations.get(node.key) or elsewhere.get(reference or "", {}))
                 | tested.get(node.stage, {}),
             },
         )
@@ -262,6 +252,23 @@ def _forget(store: Store, nodes: Iterable[Node], force: Sequence[str]) -> None:
 
 
 def _compute(
+    plans: Sequence[Plan], job: _Job, store: Store, how: Execution, records: dict[str, Record]
+) -> dict[str, "Failure"]:
+    """Computes the stages of the outstanding plans, puts their records into `records`, and returns
+    the failures by key."""
+    notes = {plan.run.key: tuple(job.opened[plan.run.dataset].source.notes) for plan in plans}
+    settler, before = Settler(plans, store, notes), len(records)
+
+    def runs_done() -> tuple[int, int]:
+        return before + len(settler.records), len(job.plans)
+
+    failures = _compute_stages(unique_nodes(plans), store, how, settler.done, runs_done)
+    settler.fail(failures)
+    records |= settler.records
+    return failures
+
+
+def _compute_stages(
     nodes: list[Node],
     store: Store,
     how: Execution,

@@ -5,7 +5,6 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,11 +47,11 @@ def run_stages(
     nodes = [Node(plan["stage"], plan["spec"], plan["inputs"]) for plan in plans]
     code, kept = ExitCode.DONE, Kept()
     for place, (plan, node) in enumerate(zip(plans, nodes, strict=True)):
-        after = zip(plans[place + 1 :], nodes[place + 1 :], strict=True)
-        alike = takewhile(
-            lambda pair, node=node: node.company and node.company == pair[1].company, after
-        )
-        following = [other["key"] for other, _ in alike]
+        following = []
+        for other, after in zip(plans[place + 1 :], nodes[place + 1 :], strict=True):
+            if node.company is None or node.company != after.company:
+                break
+            following.append(other["key"])
         if as_json:
             outcome = attempt(store, node.stage, plan["key"], how, silent, wait, kept, following)
             print(json.dumps({"outcome": outcome.as_dict()}), flush=True)
@@ -77,7 +76,7 @@ def _print_outcome(node: Node, outcome: "Outcome") -> None:
         out.print("already in the store", markup=False)
     elif outcome.kind == "busy":
         out.print(f"{title}: another process computes it", markup=False)
-    elif outcome.kind == "damaged":
+    elif outcome.damaged:
         err.print(
             f"{outcome.error}; it was removed: compute stage {outcome.damaged[1]} again.",
             markup=False,
@@ -242,14 +241,14 @@ def verify_store(store_folder: Path) -> ExitCode:
         except DamagedStage as error:
             damaged.append(error)
     wrong = _wrong_records(store)
-    for error in damaged:
-        err.print(f"damaged: {error}; the same `run` or `suite` computes it again.", markup=False)
+    for damage in damaged:
+        err.print(f"damaged: {damage}; the same `run` or `suite` computes it again.", markup=False)
     for line in wrong:
         err.print(line, markup=False)
     if damaged:
         store = Store(store_folder)
-        for error in damaged:
-            store.requeue(error)
+        for damage in damaged:
+            store.requeue(damage)
     out.print(
         f"{sound} stages sound, {len(damaged)} damaged, {len(wrong)} records in doubt", markup=False
     )

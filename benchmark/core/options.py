@@ -6,8 +6,9 @@ The field is all there is to write: name, type and default are those of the fiel
 typer is told (terminal/typer_options.py).
 """
 
+import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 _KEY = "option"
@@ -42,12 +43,13 @@ def option(default: Any, help: str, panel: str, **more: Any) -> Any:
 
 
 def options_of(kind: type) -> dict[str, Option]:
-    """The options of a dataclass by the names of their fields; `flag` is filled in."""
+    """The options of a dataclass by the names of their fields, those of base classes last; `flag`
+    is filled in."""
+    declared = {one.name: one.metadata.get(_KEY) for one in fields(kind)}
     found = {}
-    for one in fields(kind):
-        if said := one.metadata.get(_KEY):
-            flag = said.flag or f"--{one.name.replace('_', '-')}"
-            found[one.name] = Option(**{**vars(said), "flag": flag})
+    for name in (name for one in kind.__mro__ for name in inspect.get_annotations(one)):
+        if said := declared.get(name):
+            found[name] = replace(said, flag=said.flag or f"--{name.replace('_', '-')}")
     return found
 
 

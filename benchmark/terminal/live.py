@@ -9,10 +9,17 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.progress_bar import ProgressBar
 from rich.table import Column, Table
 
@@ -138,7 +145,7 @@ class _Bars(Progress):
     """A Progress with a line above its bars."""
 
     def __init__(
-        self, above: Callable[[], RenderableType], *columns: TextColumn, **options: object
+        self, above: Callable[[], RenderableType], *columns: ProgressColumn, **options: Any
     ):
         self._above = above
         super().__init__(*columns, **options)

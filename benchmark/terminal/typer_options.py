@@ -75,13 +75,12 @@ def _group(annotation: Any) -> tuple[type, type[Given] | None] | None:
 
 
 def _parameters(kind: type, wrapper: type[Given] | None) -> list[inspect.Parameter]:
-    """One parameter per field; those that must be given come first."""
-    types, said = get_type_hints(kind), options_of(kind)
+    """One parameter per field."""
+    types, defaults = get_type_hints(kind), {field.name: field.default for field in fields(kind)}
     shown = wrapper is not Changes
-    by_name = {field.name: field for field in fields(kind)}
-    names = sorted(said, key=lambda name: by_name[name].default is not MISSING)
     return [
-        _parameter(name, types[name], by_name[name].default, said[name], shown) for name in names
+        _parameter(name, types[name], defaults[name], said, shown)
+        for name, said in options_of(kind).items()
     ]
 
 
@@ -98,7 +97,7 @@ def _parameter(
         said.flag,
         help=said.help,
         rich_help_panel=said.panel,
-        metavar=said.metavar or None,
+        metavar="" if plain is bool else said.metavar or None,
         min=said.least,
         show_default=shown and plain is not bool,
     )
