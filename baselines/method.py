@@ -10,6 +10,7 @@ class is found and checked (generators/user_method.py).
 from typing import TYPE_CHECKING, Any
 
 from baselines.generators.base import Conditions, Generator, TrainingSlices, training_ids
+from baselines.generators.places import Places
 from baselines.generators.settings import BaseSettings as Settings
 from benchmark.core.frozen import Frozen as Sampling
 from benchmark.core.identity import named_seed
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Conditions",
     "Generator",
+    "Places",
     "Sampling",
     "Settings",
     "TrainingSlices",

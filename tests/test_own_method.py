@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from baselines.generators.user_method import check_samples, close_fit, load_own
+from baselines.generators.base import check_samples
+from baselines.generators.user_method import close_fit, load_own
 from benchmark.core.errors import InputError
 from benchmark.record.record import load_record
 from benchmark.spec.method import MethodSpec, OwnMethod
@@ -145,7 +146,7 @@ def test_a_transform_of_ones_own_joins_every_batch(call, tmp_path):
             ("settings = ShakenSettings", "settings = Settings"),
             "needs a valid default, which sampling lacks",
         ),
-        (("def sample(", "def draw("), "the class lacks sample"),
+        (("def sample_batch(", "def draw("), "the class lacks sample_batch"),
         (
             ("class Shaken(Generator)", "class Shaken"),
             "is neither a baselines.method.Generator nor",
@@ -261,5 +262,5 @@ def test_samples_of_another_shape():
 
     with pytest.raises(InputError, match="x@1 returned masks of uint8"):
         check_samples(
-            "own:x@1", np.zeros((2, 4, 4), np.uint8), np.zeros((2, 4, 5), np.uint8), (2, 4, 4)
+            "x@1", np.zeros((2, 4, 4), np.uint8), np.zeros((2, 4, 5), np.uint8), (2, 4, 4)
         )

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 import numpy as np
 
+from baselines.generators.places import Places
 from baselines.generators.settings import BaseSettings
 from benchmark.core.errors import InputError
 from benchmark.core.frozen import Frozen
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 
 IDS_FILE = "training_ids.json"
+SettingsT = TypeVar("SettingsT", bound=BaseSettings)
+SamplingT = TypeVar("SamplingT", bound=Frozen)
 
 
 def case_of(slice_id: str) -> str:
@@ -52,10 +55,6 @@ class Conditions:
     def part(self, rows: slice) -> Conditions:
         """Those of some rows."""
         return Conditions(self.ids[rows], self.masks[rows], self.edges[rows], self.prompts[rows])
-
-    def numbered(self, variant: int | Sequence[int]) -> Sequence[int]:
-        """One variant number per sample, from one for all or one each."""
-        return [variant] * len(self.ids) if isinstance(variant, int) else variant
 
 
 def joined(parts: Sequence[Conditions]) -> Conditions:
@@ -113,63 +112,136 @@ def _check_same_slices(ids: Sequence[str], prompts: Sequence[str], *stacks: np.n
         )
 
 
-class Generator(ABC):
+class Generator(ABC, Generic[SettingsT, SamplingT]):
     """A fitted generator of (image, mask) pairs. Weights are safetensors, everything else JSON or
-    CSV; no pickle."""
+    CSV; no pickle. A class gives `fit`, `load` and `sample_batch`."""
 
     name: ClassVar[str]
+    settings: ClassVar[type[BaseSettings]]
     number_format: str = "float32"  # of the network while it is sampled, for the record
-    mixes_variants: ClassVar[bool] = False  # whether `sample` takes one variant number per slice
+    sampling: SamplingT | None = None  # the sampling settings stored with the weights
 
     @classmethod
     @abstractmethod
     def fit(
         cls,
         data: TrainingSlices,
-        settings: BaseSettings,
+        settings: SettingsT,
         *,
         seed: int,
         device: torch.device,
         out: Path,
+        places: Places = Places(),
         report: Report = silent,
         checkpoint: Checkpoint | None = None,
     ) -> None:
         """Trains on `data` alone and fills the folder `out`: weights as safetensors, config.json,
-        curve.csv and training_ids.json (for leak checks). With `checkpoint` the state is saved from
-        time to time, and a training that was killed goes on from there to the same weights. Raises
-        InputError for slices that do not fit the network, RuntimeError naming the step when the
-        loss is not finite."""
+        curve.csv and training_ids.json (for leak checks).
+
+        With `checkpoint` the state is saved from time to time, and a training that was killed goes
+        on from there to the same weights. Raises InputError for slices that do not fit the network,
+        RuntimeError naming the step when the loss is not finite.
+        """
+
+    @classmethod
+    def pretrain(
+        cls,
+        settings: SettingsT,
+        *,
+        size: int,
+        edge: tuple[str, Path | None, str],
+        seed: int,
+        device: torch.device,
+        out: Path,
+        places: Places = Places(),
+        report: Report = silent,
+        checkpoint: Checkpoint | None = None,
+    ) -> int:
+        """Trains on a folder of labelled images, before any fold; returns the number of images.
+
+        Only for generators whose settings have a `pretraining_spec`; `fit` finds the folder `out`
+        in `places.pretrained`. `size`: side of a slice in pixels. `edge`: detector, its weights and
+        device, as for `datasets.slices.edges.make_detector`.
+        """
+        raise InputError(f"generator {cls.name} has no pre-training; leave generator.pretraining.")
 
     @classmethod
     @abstractmethod
-    def load(cls, folder: Path, device: torch.device) -> Generator:
+    def load(
+        cls, folder: Path, device: torch.device, places: Places = Places()
+    ) -> Generator[SettingsT, SamplingT]:
         """The generator that `fit` left in `folder`."""
 
-    def locate(self, location: Mapping[str, Any]) -> None:
-        """Tells where parts lie that are not in the folder, as `BaseSettings.pinned` found them;
-        most have none."""
-        self.location = dict(location)
-
     @abstractmethod
+    def sample_batch(
+        self, conditions: Conditions, *, variants: Sequence[int], key: str, sampling: SamplingT
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """One synthetic (image uint8, mask uint8 {0,1}) per id, both (B,S,S); `variants` has one
+        number per id.
+
+        The noise of a sample depends on `key` (the generator's), its slice id and its variant
+        alone, so that batch size, order and company do not matter.
+        """
+
     def sample(
         self,
         conditions: Conditions,
         *,
-        variant: int | Sequence[int],
+        variants: Sequence[int],
         key: str,
         batch_size: int,
-        sampling: Frozen | None = None,
+        sampling: SamplingT | None = None,
         report: Report = silent,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """One synthetic (image uint8, mask uint8 {0,1}) per id, both (M,S,S). `variant`: one number
-        for all, or, if the class sets `mixes_variants`, also one per id. The noise of a sample
-        depends on `key` (the generator's), its slice id and its variant alone, so batch size and
-        order do not matter. `sampling` replaces the settings stored with the weights."""
+        """`sample_batch` of M conditions, `batch_size` at once: images and masks uint8 (M,S,S).
+
+        `sampling` replaces the settings stored with the weights. Raises InputError for a batch
+        that is not what `sample_batch` promises, and where memory does not hold one slice.
+        """
+        chosen = sampling or self.sampling or self.settings.model_fields["sampling"].default
+        count = len(conditions.ids)
+        images = np.empty(conditions.masks.shape, np.uint8)
+        masks = np.empty_like(images)
+        for first in range(0, count, batch_size):
+            rows = slice(first, first + batch_size)
+            part = conditions.part(rows)
+            try:
+                made = self.sample_batch(part, variants=variants[rows], key=key, sampling=chosen)
+            except (RuntimeError, MemoryError) as error:
+                if batch_size == 1:
+                    _refuse_if_out_of_memory(error, part.masks.shape[-1])
+                raise  # the stage tries again with smaller batches
+            check_samples(self.name, *made, part.masks.shape)
+            images[rows], masks[rows] = made
+            report(min(first + batch_size, count), count)
+        return images, masks
 
     def unknown_words(self, prompts: Sequence[str]) -> list[str]:
         """Words of `prompts` that the text encoder was not trained on, sorted; the caller tells the
         user. Always empty for a generator without text."""
         return []
+
+
+def _refuse_if_out_of_memory(error: Exception, size: int) -> None:
+    from benchmark.training.microbatch import is_out_of_memory
+
+    if is_out_of_memory(error):
+        raise InputError(
+            f"the memory does not hold one slice of {size} pixels while sampling; choose a smaller"
+            f" size or a GPU with more memory."
+        ) from error
+
+
+def check_samples(name: str, images: np.ndarray, masks: np.ndarray, shape: tuple[int, ...]) -> None:
+    """Raises InputError unless both are uint8 arrays of `shape` (B,S,S), the masks in {0, 1}.
+    `name`: the method's."""
+    for what, found in (("images", images), ("masks", masks)):
+        array = found if isinstance(found, np.ndarray) else None
+        if array is None or array.dtype != np.uint8 or array.shape != shape:
+            got = type(found).__name__ if array is None else f"{array.dtype} {array.shape}"
+            raise InputError(f"method {name} returned {what} of {got}; a sample is uint8 {shape}.")
+    if masks.size and masks.max() > 1:
+        raise InputError(f"method {name} returned masks up to {masks.max()}; a mask is 0 or 1.")
 
 
 def training_ids(folder: Path) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
+from baselines.generators.places import Places
 from benchmark.core.frozen import Frozen
 from datasets.prompts import AUGMENTATION_PHRASES
 
@@ -24,19 +25,14 @@ class BaseSettings(Frozen):
     def check_size(self, size: int) -> None:
         """Raises InputError when slices of `size` pixels do not fit the network."""
 
-    def pinned(self, cache: Path | None) -> tuple[BaseSettings, dict[str, Any]]:
+    def pinned(self, cache: Path | None) -> tuple[BaseSettings, Places]:
         """Settings that name weights and images by what they are, and where they lie on this
         machine (no part of a key).
 
         `cache` is a file of known digests. Raises InputError for what is not there or cannot be
         used.
         """
-        return self, {}
-
-    def at(self, location: Mapping[str, Any], pretrained: Path | None = None) -> BaseSettings:
-        """The settings as a stage uses them, with the location that `pinned` gave and the folder of
-        a pretrain stage."""
-        return self
+        return self, Places()
 
     def pretraining_spec(self) -> dict[str, Any] | None:
         """What decides the weights of a pre-training that all folds and seeds share; None without
@@ -66,19 +62,20 @@ class BaseSettings(Frozen):
     @classmethod
     def sampling_from(cls, spec: Mapping[str, Any]) -> Frozen:
         """The sampling settings that `sampling_spec` wrote."""
-        return cls.model_fields["sampling"].annotation(**spec)
+        kind: Any = cls.model_fields["sampling"].annotation
+        return kind(**spec)
 
     @classmethod
-    def fetch(cls, location: Mapping[str, Any], say: Callable[[str], None]) -> None:
-        """Gets what `location` names and this machine lacks, before anything is computed; `say`
+    def fetch(cls, places: Places, say: Callable[[str], None]) -> None:
+        """Gets what `places` names and this machine lacks, before anything is computed; `say`
         tells of a download.
 
         Raises InputError for what cannot be had or cannot be used.
         """
 
     @classmethod
-    def described(cls, location: Mapping[str, Any]) -> list[str]:
-        """Sentences on what `location` names, for the user who is about to start a run."""
+    def described(cls, places: Places) -> list[str]:
+        """Sentences on what `places` names, for the user who is about to start a run."""
         return []
 
     @classmethod

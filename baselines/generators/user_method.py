@@ -24,7 +24,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from pydantic import ValidationError
 
 from baselines.generators import loaded
@@ -73,24 +72,6 @@ def close_fit(reference: str, folder: Path, ids: Sequence[str]) -> None:
                 f" {', '.join(SAFE_SUFFIXES)} alone, which no program executes."
             )
     (folder / "training_ids.json").write_text(json.dumps(list(ids)), encoding="utf-8")
-
-
-def check_samples(reference: str, images: object, masks: object, shape: tuple[int, ...]) -> None:
-    """Raises InputError unless both are uint8 arrays of `shape` (M, S, S), the masks in {0, 1}."""
-    for what, found in (("images", images), ("masks", masks)):
-        if not (isinstance(found, np.ndarray) and found.dtype == np.uint8 and found.shape == shape):
-            got = (
-                f"{found.dtype} {found.shape}"
-                if isinstance(found, np.ndarray)
-                else type(found).__name__
-            )
-            name = reference.removeprefix(OWN_PREFIX)
-            raise InputError(f"method {name} returned {what} of {got}; a sample is uint8 {shape}.")
-    if masks.size and masks.max() > 1:
-        raise InputError(
-            f"method {reference.removeprefix(OWN_PREFIX)} returned masks up to {masks.max()}; a"
-            f" mask is 0 or 1."
-        )
 
 
 def _import(address: str) -> tuple[type, Path | None]:

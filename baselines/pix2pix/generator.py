@@ -22,6 +22,7 @@ from torch import nn
 
 from baselines.generators.base import IDS_FILE, Conditions, Generator, TrainingSlices
 from baselines.generators.fit_folder import restore, seeded
+from baselines.generators.places import Places
 from baselines.pix2pix.networks import PatchDiscriminator, UNetGenerator
 from baselines.pix2pix.settings import Pix2PixSampling, Pix2PixSettings
 from baselines.scratch.diffusion import all_addressed
@@ -185,14 +186,14 @@ def _write(
         csv.writer(file).writerows([("step", "loss", "learning_rate"), *state.curve])
 
 
-class Pix2Pix(Generator):
+class Pix2Pix(Generator[Pix2PixSettings, Pix2PixSampling]):
     """Edge map to image; the mask of a sample is that of its slice."""
 
     name = "pix2pix"
-    mixes_variants = True
+    settings = Pix2PixSettings
 
     def __init__(self, network: UNetGenerator, settings: Pix2PixSettings, device: torch.device):
-        self.network, self.settings, self.device = network, settings, device
+        self.network, self.sampling, self.device = network, settings.sampling, device
 
     @classmethod
     def fit(
@@ -203,6 +204,7 @@ class Pix2Pix(Generator):
         seed: int,
         device: torch.device,
         out: Path,
+        places: Places = Places(),
         report: Report = silent,
         checkpoint: Checkpoint | None = None,
     ) -> None:
@@ -213,7 +215,7 @@ class Pix2Pix(Generator):
         _write(cls.name, state, data, settings, out)
 
     @classmethod
-    def load(cls, folder: Path, device: torch.device) -> "Pix2Pix":
+    def load(cls, folder: Path, device: torch.device, places: Places = Places()) -> "Pix2Pix":
         config = json.loads((folder / "config.json").read_text())
         settings = Pix2PixSettings(**config["settings"])
         return cls(
@@ -221,36 +223,22 @@ class Pix2Pix(Generator):
         )
 
     @torch.inference_mode()
-    def sample(
+    def sample_batch(
         self,
         conditions: Conditions,
         *,
-        variant: int | Sequence[int],
+        variants: Sequence[int],
         key: str,
-        batch_size: int,
-        sampling: Pix2PixSampling | None = None,
-        report: Report = silent,
+        sampling: Pix2PixSampling,
     ) -> tuple[np.ndarray, np.ndarray]:
-        sampling = sampling or self.settings.sampling
-        images = np.empty(conditions.masks.shape, np.uint8)
-        numbers = conditions.numbered(variant)
-        for first in range(0, len(images), batch_size):
-            rows = slice(first, first + batch_size)
-            edges = (
-                torch.from_numpy(np.array(conditions.edges[rows, None], np.float32)).to(self.device)
-                / 127.5
-                - 1
+        edges = torch.from_numpy(np.array(conditions.edges[:, None], np.float32)).to(self.device)
+        draws = all_addressed(key, conditions.ids, variants, "dropout", sampling.noise)
+        uniform = [
+            torch.from_numpy(np.stack([draw.random(shape, np.float32) for draw in draws])).to(
+                self.device
             )
-            draws = all_addressed(
-                key, conditions.ids[rows], numbers[rows], "dropout", sampling.noise
-            )
-            uniform = [
-                torch.from_numpy(np.stack([draw.random(shape, np.float32) for draw in draws])).to(
-                    self.device
-                )
-                for shape in self.network.dropped
-            ]
-            made = self.network(edges, uniform, sampling.dropout)[:, 0]
-            images[rows] = ((made + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
-            report(min(first + batch_size, len(images)), len(images))
-        return images, np.array(conditions.masks)
+            for shape in self.network.dropped
+        ]
+        made = self.network(edges / 127.5 - 1, uniform, sampling.dropout)[:, 0]
+        images = ((made + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
+        return images, conditions.masks

@@ -20,6 +20,7 @@ from torch import nn
 
 from baselines.generators.base import Conditions, Generator, TrainingSlices, training_ids
 from baselines.generators.fit_folder import restore, seeded
+from baselines.generators.places import Places
 from baselines.scratch import diffusion, style
 from baselines.scratch.phrases import apply_changes, change_table, join_phrase
 from baselines.scratch.settings import GeneratorSettings, SamplingSettings
@@ -212,11 +213,11 @@ def condition_grid(
     return diffusion.to_grid(shown, settings.unshuffle)
 
 
-class EmitDiff(Generator):
+class EmitDiff(Generator[GeneratorSettings, SamplingSettings]):
     """Text-guided, edge-conditioned diffusion; the mask of a sample is that of its slice."""
 
     name = "emitdiff"
-    mixes_variants = True
+    settings = GeneratorSettings
 
     def __init__(
         self,
@@ -231,6 +232,7 @@ class EmitDiff(Generator):
             list(ids),
             device,
         )
+        self.sampling = network.settings.sampling
         self.number_format = number_format.native_format(device)
 
     @classmethod
@@ -242,6 +244,7 @@ class EmitDiff(Generator):
         seed: int,
         device: torch.device,
         out: Path,
+        places: Places = Places(),
         report: Report = silent,
         checkpoint: Checkpoint | None = None,
     ) -> None:
@@ -266,7 +269,7 @@ class EmitDiff(Generator):
         )
 
     @classmethod
-    def load(cls, folder: Path, device: torch.device) -> "EmitDiff":
+    def load(cls, folder: Path, device: torch.device, places: Places = Places()) -> "EmitDiff":
         config, settings = read_config(folder)
         vocabulary = Vocabulary(config["words"], config["prompt_length"])
         ids = training_ids(folder)
@@ -277,55 +280,43 @@ class EmitDiff(Generator):
         return self.vocabulary.unknown(prompts)
 
     @torch.inference_mode()
-    def sample(
+    def sample_batch(
         self,
         conditions: Conditions,
         *,
-        variant: int | Sequence[int],
+        variants: Sequence[int],
         key: str,
-        batch_size: int,
-        sampling: SamplingSettings | None = None,
-        report: Report = silent,
+        sampling: SamplingSettings,
     ) -> tuple[np.ndarray, np.ndarray]:
-        sampling = sampling or self.network.settings.sampling
+        settings, ids = self.network.settings, conditions.ids
         texts = embed(
             self.network.text, self.vocabulary, ["", *conditions.prompts], sampling.text_mix
         )
-        images = np.empty(conditions.masks.shape, np.uint8)
-        numbers = conditions.numbered(variant)
-        for first in range(0, len(images), batch_size):
-            rows = slice(first, first + batch_size)
-            variants = numbers[rows]
-            edges = self._edge_grid(conditions, rows, variants, key, sampling)
-            text = torch.stack([texts[prompt] for prompt in conditions.prompts[rows]])
-            unshuffle = self.network.settings.unshuffle
-            ids, shape = conditions.ids[rows], (unshuffle**2, *edges.shape[2:])
-            noise = diffusion.starting_noise(key, ids, variants, shape, sampling.noise, self.device)
-            styles = self._styles(ids, variants, key, sampling.style)
-            denoise = self._guided(
-                edges, text, texts[""].expand_as(text), styles, sampling.guidance_scale
-            )
-            grid = diffusion.sample_grid(denoise, noise, self.network.settings.prediction, sampling)
-            images[rows] = diffusion.to_uint8(diffusion.from_grid(grid, unshuffle))[:, 0]
-            report(min(first + batch_size, len(images)), len(images))
-        return images, np.array(conditions.masks)
+        text = torch.stack([texts[prompt] for prompt in conditions.prompts])
+        edges = self._edge_grid(conditions, variants, key, sampling)
+        shape = (settings.unshuffle**2, *edges.shape[2:])
+        noise = diffusion.starting_noise(key, ids, variants, shape, sampling.noise, self.device)
+        styles = self._styles(ids, variants, key, sampling.style)
+        denoise = self._guided(
+            edges, text, texts[""].expand_as(text), styles, sampling.guidance_scale
+        )
+        grid = diffusion.sample_grid(denoise, noise, settings.prediction, sampling)
+        images = diffusion.to_uint8(diffusion.from_grid(grid, settings.unshuffle))[:, 0]
+        return images, conditions.masks
 
     def _edge_grid(
         self,
         conditions: Conditions,
-        rows: slice,
         variants: Sequence[int],
         key: str,
         sampling: SamplingSettings,
     ) -> torch.Tensor:
         # The stacks may be read-only memory maps or views; torch wants a copy of its own.
-        masks = torch.from_numpy(np.array(conditions.masks[rows, None], np.float32, order="C"))
-        edges = (
-            torch.from_numpy(np.array(conditions.edges[rows, None], np.float32, order="C")) / 255
-        )
+        masks = torch.from_numpy(np.array(conditions.masks[:, None], np.float32, order="C"))
+        edges = torch.from_numpy(np.array(conditions.edges[:, None], np.float32, order="C")) / 255
 
         def draws(purpose: str) -> list[np.random.Generator]:
-            return diffusion.all_addressed(key, conditions.ids[rows], variants, purpose)
+            return diffusion.all_addressed(key, conditions.ids, variants, purpose)
 
         edges = addressed_edges(edges, masks, sampling, draws)
         return condition_grid(edges, masks, self.network.settings).to(self.device)

@@ -15,6 +15,7 @@ from torch import nn
 
 from baselines.generators.base import Conditions, Generator, TrainingSlices
 from baselines.generators.fit_folder import restore, seeded
+from baselines.generators.places import Places
 from baselines.scratch import diffusion
 from baselines.scratch.settings import GeneratorSettings, SamplingSettings
 from baselines.scratch.slice_augmentation import random_geometry
@@ -29,6 +30,7 @@ class PairNetwork(nn.Module):
 
     def __init__(self, settings: GeneratorSettings, size: int):
         super().__init__()
+        self.settings = settings
         planes, levels = 2 * settings.unshuffle**2, len(settings.channels)
         lowest = settings.attention == "lowest"
         positions = diffusion.position_planes(size // settings.unshuffle)
@@ -53,16 +55,15 @@ class PairNetwork(nn.Module):
         return self.unet(placed, timesteps, return_dict=False)[0]
 
 
-class UnconditionalDiffusion(Generator):
+class UnconditionalDiffusion(Generator[GeneratorSettings, SamplingSettings]):
     """Diffusion over (image, mask) pairs; of `Conditions` only the ids count, one pair per id."""
 
     name = "unconditional"
-    mixes_variants = True
+    settings = GeneratorSettings
 
-    def __init__(
-        self, network: PairNetwork, settings: GeneratorSettings, size: int, device: torch.device
-    ):
-        self.network, self.settings, self.size, self.device = network, settings, size, device
+    def __init__(self, network: PairNetwork, size: int, device: torch.device):
+        self.network, self.size, self.device = network, size, device
+        self.sampling = network.settings.sampling
         self.number_format = number_format.native_format(device)
 
     @classmethod
@@ -74,6 +75,7 @@ class UnconditionalDiffusion(Generator):
         seed: int,
         device: torch.device,
         out: Path,
+        places: Places = Places(),
         report: Report = silent,
         checkpoint: Checkpoint | None = None,
     ) -> None:
@@ -93,40 +95,35 @@ class UnconditionalDiffusion(Generator):
         save_fit(cls.name, state, data, settings, {}, out)
 
     @classmethod
-    def load(cls, folder: Path, device: torch.device) -> "UnconditionalDiffusion":
+    def load(
+        cls, folder: Path, device: torch.device, places: Places = Places()
+    ) -> "UnconditionalDiffusion":
         config, settings = read_config(folder)
         return cls(
-            restore(PairNetwork(settings, config["size"]), folder, device),
-            settings,
-            config["size"],
-            device,
+            restore(PairNetwork(settings, config["size"]), folder, device), config["size"], device
         )
 
     @torch.inference_mode()
-    def sample(
+    def sample_batch(
         self,
         conditions: Conditions,
         *,
-        variant: int | Sequence[int],
+        variants: Sequence[int],
         key: str,
-        batch_size: int,
-        sampling: SamplingSettings | None = None,
-        report: Report = silent,
+        sampling: SamplingSettings,
     ) -> tuple[np.ndarray, np.ndarray]:
-        sampling = sampling or self.settings.sampling
-        side = self.size // self.settings.unshuffle
-        shape = (2 * self.settings.unshuffle**2, side, side)
-        images = np.empty((len(conditions.ids), self.size, self.size), np.uint8)
-        masks = np.empty_like(images)
-        numbers = conditions.numbered(variant)
-        for first in range(0, len(images), batch_size):
-            rows = slice(first, first + batch_size)
-            noise = diffusion.starting_noise(
-                key, conditions.ids[rows], numbers[rows], shape, sampling.noise, self.device
-            )
-            grid = diffusion.sample_grid(self.network, noise, self.settings.prediction, sampling)
-            planes = diffusion.from_grid(grid, self.settings.unshuffle)
-            images[rows] = diffusion.to_uint8(planes[:, 0])
-            masks[rows] = (planes[:, 1] > 0.5).to(torch.uint8).cpu().numpy()
-            report(min(first + batch_size, len(images)), len(images))
-        return images, masks
+        unshuffle = self.network.settings.unshuffle
+        side = self.size // unshuffle
+        noise = diffusion.starting_noise(
+            key,
+            conditions.ids,
+            variants,
+            (2 * unshuffle**2, side, side),
+            sampling.noise,
+            self.device,
+        )
+        prediction = self.network.settings.prediction
+        grid = diffusion.sample_grid(self.network, noise, prediction, sampling)
+        planes = diffusion.from_grid(grid, unshuffle)
+        masks = (planes[:, 1] > 0.5).to(torch.uint8).cpu().numpy()
+        return diffusion.to_uint8(planes[:, 0]), masks

@@ -8,26 +8,24 @@ of the smaller presets (baselines/scratch/emitdiff.py).
 
 import csv
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, UniPCMultistepScheduler
 
 from baselines.generators.base import IDS_FILE, Conditions, Generator, TrainingSlices
+from baselines.generators.places import Places
 from baselines.scratch import diffusion
 from baselines.scratch.slice_augmentation import addressed_edge_dropout
 from baselines.stable import pretraining_folder, training, weights
 from baselines.stable.batches import FolderSlices, FoldSlices
 from baselines.stable.parts import Denoiser, Parts, embed, load_parts
 from baselines.stable.settings import StableSampling, StableSettings
-from benchmark.core.errors import InputError
 from benchmark.core.progress import Report, silent
 from benchmark.training import number_format
 from benchmark.training.checkpoint import Checkpoint
-from benchmark.training.microbatch import is_out_of_memory
 
 _SAMPLERS = {
     "ddim": DDIMScheduler,
@@ -36,14 +34,22 @@ _SAMPLERS = {
 }
 
 
-class StableDiffusion(Generator):
+class StableDiffusion(Generator[StableSettings, StableSampling]):
     """Stable Diffusion + ControlNet; the mask of a sample is that of its slice."""
 
     name = "stable-diffusion"
-    mixes_variants = True
+    settings = StableSettings
 
-    def __init__(self, folder: Path, settings: StableSettings, size: int, device: torch.device):
-        self.folder, self.settings, self.size, self.device = folder, settings, size, device
+    def __init__(
+        self,
+        folder: Path,
+        settings: StableSettings,
+        size: int,
+        device: torch.device,
+        places: Places,
+    ):
+        self.folder, self.size, self.device = folder, size, device
+        self.places, self.sampling = settings.placed(places), settings.sampling
         self.number_format = number_format.native_format(device)
         self._parts: Parts | None = None
         self._texts: dict[str, dict[str, torch.Tensor]] = {}  # text mix -> prompt -> embedding
@@ -57,21 +63,13 @@ class StableDiffusion(Generator):
         seed: int,
         device: torch.device,
         out: Path,
+        places: Places = Places(),
         report: Report = silent,
         checkpoint: Checkpoint | None = None,
     ) -> None:
-        _check(settings, data.size)
-        pretrained = settings.location.get("pretrained")
-        job = training.Job(
-            FoldSlices(data),
-            data.size,
-            settings,
-            settings.location,
-            Path(pretrained) if pretrained else None,
-            seed,
-            out,
-            checkpoint,
-        )
+        places = settings.placed(places)
+        _check(places, data.size)
+        job = training.Job(FoldSlices(data), data.size, settings, places, seed, out, checkpoint)
         curve = training.run(job, device, report)
         _save_fit(out, settings, data.size, curve)
         (out / IDS_FILE).write_text(json.dumps(list(data.ids)))
@@ -86,23 +84,19 @@ class StableDiffusion(Generator):
         seed: int,
         device: torch.device,
         out: Path,
+        places: Places = Places(),
         report: Report = silent,
         checkpoint: Checkpoint | None = None,
     ) -> int:
-        """Trains on the folder of labelled images and leaves the same as `fit` does; returns the
-        number of images.
-
-        `edge`: detector, its weights and device, as for `datasets.slices.edges.make_detector`.
-        """
-        images = pretraining_folder.listed(settings.location["pretraining"])
-        _check(settings, size)
-        own = settings.as_pretraining()
+        """Leaves the same as `fit` does."""
+        places = settings.placed(places)
+        images = pretraining_folder.listed(places.found["pretraining"])
+        _check(places, size)
         job = training.Job(
             FolderSlices(images, size, edge),
             size,
-            own,
-            settings.location,
-            None,
+            settings.as_pretraining(),
+            places,
             seed,
             out,
             checkpoint,
@@ -111,55 +105,28 @@ class StableDiffusion(Generator):
         return len(images.files)
 
     @classmethod
-    def load(cls, folder: Path, device: torch.device) -> "StableDiffusion":
+    def load(
+        cls, folder: Path, device: torch.device, places: Places = Places()
+    ) -> "StableDiffusion":
         config = json.loads((folder / "config.json").read_text())
-        return cls(folder, StableSettings(**config["settings"]), config["size"], device)
-
-    def locate(self, location: Mapping[str, Any]) -> None:
-        super().locate(location)
-        self.settings = self.settings.at(location)
+        return cls(folder, StableSettings(**config["settings"]), config["size"], device, places)
 
     @torch.inference_mode()
-    def sample(
-        self,
-        conditions: Conditions,
-        *,
-        variant: int | Sequence[int],
-        key: str,
-        batch_size: int,
-        sampling: StableSampling | None = None,
-        report: Report = silent,
+    def sample_batch(
+        self, conditions: Conditions, *, variants: Sequence[int], key: str, sampling: StableSampling
     ) -> tuple[np.ndarray, np.ndarray]:
-        sampling = sampling or self.settings.sampling
         parts = self._loaded(sampling.compile)
         texts = self._coded(parts, conditions.prompts, sampling.text_mix)
+        text = torch.stack([texts[prompt] for prompt in conditions.prompts])
         negative = self._coded(parts, [sampling.negative_prompt], "plain")[sampling.negative_prompt]
-        images = np.empty(conditions.masks.shape, np.uint8)
-        numbers = conditions.numbered(variant)
-        for first in range(0, len(images), batch_size):
-            rows = slice(first, first + batch_size)
-            text = torch.stack([texts[prompt] for prompt in conditions.prompts[rows]])
-            try:
-                latents = self._denoise(
-                    parts, conditions, rows, text, negative, numbers[rows], key, sampling
-                )
-                images[rows] = _decode(parts, latents)
-            except (RuntimeError, MemoryError) as error:
-                if batch_size > 1 or not is_out_of_memory(error):
-                    raise  # the stage tries again with smaller batches
-                raise InputError(
-                    f"the memory does not hold one slice of {self.size} pixels while sampling;"
-                    f" choose a smaller size or a"
-                    " GPU with more memory."
-                ) from error
-            report(min(first + batch_size, len(images)), len(images))
-        return images, np.array(conditions.masks)
+        latents = self._denoise(parts, conditions, text, negative, variants, key, sampling)
+        return _decode(parts, latents), conditions.masks
 
     def _loaded(self, compiled: bool) -> Parts:
         """The model on the device: in bfloat16 where it can, on a GPU channels last; compiled on
         demand."""
         if self._parts is None:
-            parts = load_parts(_location(self.settings), self.folder)
+            parts = load_parts(self.places, self.folder)
             parts.denoiser.requires_grad_(False)
             parts.text_encoder.to(self.device)
             for module in (parts.vae, parts.denoiser):
@@ -187,22 +154,21 @@ class StableDiffusion(Generator):
         self,
         parts: Parts,
         conditions: Conditions,
-        rows: slice,
         text: torch.Tensor,
         negative: torch.Tensor,
         variants: Sequence[int],
         key: str,
         sampling: StableSampling,
     ) -> torch.Tensor:
-        """Latents (B,4,H,W) float32 of the slices `rows`, from the noise of their addresses; no
+        """Latents (B,4,H,W) float32, from the noise of their addresses; no
         noise on the way (eta 0)."""
         side = self.size // parts.latent_factor
         shape = (parts.vae.config.latent_channels, side, side)
         latents = diffusion.starting_noise(
-            key, conditions.ids[rows], variants, shape, sampling.noise, self.device
+            key, conditions.ids, variants, shape, sampling.noise, self.device
         )
         edges = parts.denoiser.see(
-            self._edges(conditions, rows, variants, key, sampling).to(parts.denoiser.unet.dtype)
+            self._edges(conditions, variants, key, sampling).to(parts.denoiser.unet.dtype)
         )
         predict = _guided(parts.denoiser, edges, text, negative, sampling)
         sampler = make_sampler(sampling, parts)
@@ -221,18 +187,15 @@ class StableDiffusion(Generator):
     def _edges(
         self,
         conditions: Conditions,
-        rows: slice,
         variants: Sequence[int],
         key: str,
         sampling: StableSampling,
     ) -> torch.Tensor:
         """Edge maps (B,3,S,S) in [0,1]."""
-        masks = torch.from_numpy(np.array(conditions.masks[rows, None], np.float32, order="C"))
-        edges = (
-            torch.from_numpy(np.array(conditions.edges[rows, None], np.float32, order="C")) / 255
-        )
+        masks = torch.from_numpy(np.array(conditions.masks[:, None], np.float32, order="C"))
+        edges = torch.from_numpy(np.array(conditions.edges[:, None], np.float32, order="C")) / 255
         if sampling.edge_dropout:
-            draws = diffusion.all_addressed(key, conditions.ids[rows], variants, "edges")
+            draws = diffusion.all_addressed(key, conditions.ids, variants, "edges")
             edges = addressed_edge_dropout(edges, masks, sampling.edge_dropout, draws)
         return edges.to(self.device).expand(-1, 3, -1, -1)
 
@@ -284,16 +247,9 @@ def _decode(parts: Parts, latents: torch.Tensor) -> np.ndarray:
     return diffusion.to_uint8(grey)
 
 
-def _location(settings: StableSettings) -> dict[str, Any]:
-    """Where the weights lie; settings that name hub ids need no location."""
-    if settings.location.get("base"):
-        return settings.location
-    return settings.pinned(None)[1]
-
-
-def _check(settings: StableSettings, size: int) -> None:
+def _check(places: Places, size: int) -> None:
     """Raises InputError, before any training, for slices that do not fit the model."""
-    base = weights.fetched("base", settings.location["base"])
+    base = weights.fetched("base", places.found["base"])
     weights.check_size(size, weights.check_base(base))
 
 

@@ -13,6 +13,7 @@ from torch import nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from baselines.generators.fit_folder import seeded
+from baselines.generators.places import Places
 from baselines.scratch.phrases import split_phrase
 from baselines.scratch.text_encoder import STYLE
 from baselines.stable import weights
@@ -83,23 +84,22 @@ class Parts:
         return 2 ** (len(self.vae.config.block_out_channels) - 1)
 
 
-def load_parts(location: dict, *folders: Path | None, seed: int = 0) -> Parts:
-    """The model at `location` (settings.StableSettings.location), float32, on the CPU, in eval
-    mode.
+def load_parts(places: Places, *folders: Path | None, seed: int = 0) -> Parts:
+    """The model at `places`, float32, on the CPU, in eval mode.
 
     A UNet or ControlNet in one of `folders` (of a training, earlier ones win) takes the place of
-    the location's own. Without any ControlNet, one is made as a copy of the UNet's encoder, its new
+    the base's own. Without any ControlNet, one is made as a copy of the UNet's encoder, its new
     layers drawn from `seed`. Raises InputError for weights that are not there or not whole.
     """
     transformers.utils.logging.disable_progress_bar()  # stages have a bar of their own
-    base = weights.fetched("base", location["base"])
+    base = weights.fetched("base", places.found["base"])
     weights.check_base(base)
     unet = _model(UNet2DConditionModel, _first("unet", *folders) or base / "unet")
     trained = _first("controlnet", *folders)
     if trained is not None:
         control = _model(ControlNetModel, trained)
-    elif location.get("controlnet"):
-        folder = weights.fetched("controlnet", location["controlnet"])
+    elif "controlnet" in places.found:
+        folder = weights.fetched("controlnet", places.found["controlnet"])
         weights.check_controlnet(folder, base)
         control = _model(ControlNetModel, folder)
     else:

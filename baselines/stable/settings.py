@@ -3,18 +3,19 @@ from.
 
 Weights are named by a hub id or a folder. A record must not hold a folder of somebody's machine,
 and its key must hold what the weights are: `pinned` puts the word "local" and the sha256 of the
-files in the place of a folder, and gives the folder back as a location, which is no part of any
-key. No torch here.
+files in the place of a folder, and gives the folder back among the `Places`, which are no part of
+any key. No torch here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, PrivateAttr, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from baselines.generators.places import Places
 from baselines.generators.settings import BaseSettings, trained_phrases
 from baselines.stable import pretraining_folder, weights
 from benchmark.core.frozen import Frozen
@@ -110,7 +111,6 @@ class StableSettings(BaseSettings):
     sampling: StableSampling = StableSampling()
 
     protocol_switches: ClassVar[tuple[str, ...]] = ("noise", "text_mix")
-    _location: dict[str, Any] = PrivateAttr(default_factory=dict)
 
     @field_validator(*_PLACES, *(f"{place}_version" for place in _PLACES), mode="before")
     @classmethod
@@ -130,45 +130,40 @@ class StableSettings(BaseSettings):
         that cannot work."""
         weights.check_size(size, weights.checked_unit(self.base, self.controlnet))
 
-    def pinned(self, cache: Path | None) -> tuple[StableSettings, dict[str, Any]]:
-        """Settings with the identity of weights and images in the place of folders, and the
-        location of these.
+    def pinned(self, cache: Path | None) -> tuple[StableSettings, Places]:
+        """Settings with the identity of weights and images in the place of folders, and where these
+        lie.
 
         Folders are hashed, with `cache` (datasets/files/fingerprint.py). Raises InputError for a
         folder that cannot be used, a hub id whose commit cannot be found out, and a given version
         that is not that of the files.
         """
-        found: dict[str, Any] = {"base": self.base, "base_version": self.base_version}
-        found |= {"controlnet": self.controlnet, "controlnet_version": self.controlnet_version}
-        location: dict[str, Any] = {"micro_batch": self.micro_batch}
+        default = StableSettings.model_fields["micro_batch"].default
+        named: dict[str, Any] = {"micro_batch": default}
+        found: dict[str, str] = {}
         for role in ("base", "controlnet"):
             if name := getattr(self, role):
-                version, place = weights.identified(
+                version, found[role] = weights.identified(
                     role, name, getattr(self, f"{role}_version"), cache
                 )
                 local = version.startswith(weights.SHA256)
-                found |= {role: LOCAL if local else name, f"{role}_version": version}
-                location[role] = place
+                named |= {role: LOCAL if local else name, f"{role}_version": version}
         if self.pretraining:
-            folder, version = pretraining_folder.identified(
+            found["pretraining"], version = pretraining_folder.identified(
                 self.pretraining, self.pretraining_version, cache
             )
-            found |= {"pretraining": LOCAL, "pretraining_version": version}
-            location["pretraining"] = folder
-        found["micro_batch"] = StableSettings.model_fields["micro_batch"].default
-        return self.model_copy(update=found), location
+            named |= {"pretraining": LOCAL, "pretraining_version": version}
+        return self.model_copy(update=named), Places(found, self.micro_batch)
 
-    def at(self, location: Mapping[str, Any], pretrained: Path | None = None) -> StableSettings:
-        """The settings as a stage uses them: with the location of their weights on this machine."""
-        placed = self.model_copy()
-        placed._location = {**location, "pretrained": str(pretrained) if pretrained else ""}
-        return placed
+    def placed(self, places: Places) -> Places:
+        """`places`, or where the hub ids of the settings lead if nothing is said of them."""
+        return places if "base" in places.found else self.pinned(None)[1]
 
     @classmethod
-    def fetch(cls, location: Mapping[str, Any], say: Callable[[str], None]) -> None:
+    def fetch(cls, places: Places, say: Callable[[str], None]) -> None:
         folders = {}
         for role in ("base", "controlnet"):
-            if place := location.get(role):
+            if place := places.found.get(role):
                 if not weights.is_cached(role, place):
                     say(f"downloading {place.removeprefix('hub:')} from the hub")
                 folders[role] = weights.fetched(role, place)
@@ -177,25 +172,19 @@ class StableSettings(BaseSettings):
             weights.check_controlnet(folders["controlnet"], folders["base"])
 
     @classmethod
-    def described(cls, location: Mapping[str, Any]) -> list[str]:
+    def described(cls, places: Places) -> list[str]:
         lines = []
         for role in ("base", "controlnet"):
-            if place := location.get(role):
+            if place := places.found.get(role):
                 absent = (
                     ""
                     if weights.is_cached(role, place)
                     else ", to be downloaded (or --set generator.{role}=FOLDER)"
                 )
                 lines.append(f"{role}: {place.removeprefix('hub:')}{absent.format(role=role)}")
-        if not location.get("controlnet"):
+        if not places.found.get("controlnet"):
             lines.append("controlnet: a copy of the UNet's encoder")
         return lines
-
-    @property
-    def location(self) -> dict[str, Any]:
-        """base, controlnet, pretraining: a folder or "hub:ID@COMMIT"; micro_batch; pretrained: a
-        stage's folder."""
-        return self._location
 
     def training_spec(self) -> dict[str, Any]:
         left_out = {"sampling", "micro_batch", "phrases"} | {

@@ -22,6 +22,7 @@ import torch.multiprocessing
 from lightning_fabric import Fabric
 from torch import nn
 
+from baselines.generators.places import Places
 from baselines.stable.batches import Drawer, Drawn, Slices, epoch_order, is_still
 from baselines.stable.parts import Denoiser, Parts, encode, load_parts
 from baselines.stable.settings import StableSettings
@@ -39,14 +40,12 @@ _SAVING_SHARE = 0.05
 
 @dataclass(frozen=True)
 class Job:
-    """One training, as data that can be sent to another process. `pretrained`: folder to start
-    from, or None."""
+    """One training, as data that can be sent to another process."""
 
     slices: Slices
     size: int
     settings: StableSettings
-    location: dict[str, Any]
-    pretrained: Path | None
+    places: Places
     seed: int
     out: Path
     checkpoint: Checkpoint | None
@@ -161,7 +160,7 @@ def _train_one_of_several(fabric: Fabric, job: Job, said) -> list[list[float]]:
 
 def _train(fabric: Fabric, job: Job, report: Report) -> list[list[float]]:
     settings = job.settings
-    parts = load_parts(job.location, job.pretrained, seed=job.seed)
+    parts = load_parts(job.places, job.places.pretrained, seed=job.seed)
     _choose_trained(parts.denoiser, settings.unet)
     loss = _Loss(parts, job, fabric.device)
     weights = {
@@ -260,7 +259,7 @@ def _steps(
     drawer = Drawer(
         job.slices, settings, loss.latent, loss.schedule.config.num_train_timesteps, job.seed
     )
-    asked = min(job.location["micro_batch"], settings.batch)
+    asked = min(job.places.micro_batch or settings.micro_batch, settings.batch)
     micro_batch = min(asked, state.shortage.get("size", asked))
     losses: list[torch.Tensor] = []
     for step in range(state.step, steps):

@@ -5,7 +5,7 @@ Not here: what is printed of the results (run_output.py), the stages' order (eng
 
 import shutil
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ from benchmark.planning.plan import Node, Plan, plan_run, unique_nodes
 from benchmark.planning.request import (
     Opened,
     edge_weights_file,
-    generator_location,
+    generator_places,
     open_request,
     resolve,
     settings_of,
@@ -153,7 +153,8 @@ def _planned(requests: Sequence[Request], store: Store) -> _Job:
             sources[identity] = open_request(request, store.root / "fingerprints.json")
         opened, edge_weights = sources[identity], edge_weights_file(request)
         edges = {"edge_weights": str(edge_weights)} if edge_weights else {}
-        weights = generator_location(request, opened.cache)
+        places = generator_places(request, opened.cache)
+        weights = {"places": asdict(places)} if places.found else {}
         for run in resolve(request, opened):
             plan = plan_run(run, opened.cases, opened.options)
             plans.setdefault(run.key, plan)

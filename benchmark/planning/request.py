@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from baselines.generators.catalogue import KINDS, check_kind, settings_class
 from baselines.generators.loaded import own_class
+from baselines.generators.places import Places
 from baselines.generators.settings import BaseSettings
 from baselines.generators.user_method import is_own, load_own
 from baselines.networks.architectures import check as check_architecture
@@ -203,17 +204,17 @@ def resolve(request: Request, opened: Opened) -> list[RunSpec]:
     return [RunSpec(fold=fold, seed=seed, **common) for seed in request.seeds for fold in folds]
 
 
-def generator_location(request: Request, cache: Path | None) -> dict[str, Any]:
-    """Where the weights and images of the request's generator lie on this machine; {} for most.
-    Raises InputError."""
+def generator_places(request: Request, cache: Path | None) -> Places:
+    """Where the weights and images of the request's generator lie on this machine. Raises
+    InputError."""
     if request.method not in KINDS:
-        return {}
+        return Places()
     return _pinned_settings(request, None, cache)[1]
 
 
 def _pinned_settings(
     request: Request, own: str | None, cache: Path | None
-) -> tuple[BaseSettings, dict[str, Any]]:
+) -> tuple[BaseSettings, Places]:
     _, numbers, generator = settings_of(request)
     kind = own or generator.get("kind", request.method)
     settings = _validated(settings_class(kind), generator, "--set generator.")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from baselines.generators.catalogue import settings_class
+from baselines.generators.places import Places
 from benchmark.planning.plan import Node, Plan
 
 Locations = Mapping[str, dict[str, Any]]  # key of a stage -> where things outside the store lie
@@ -17,12 +18,14 @@ def described_weights(plans: Sequence[Plan], locations: Locations) -> list[str]:
         node
         for plan in plans
         for node in plan.nodes
-        if node.stage == "fit-generator" and locations.get(node.key)
+        if node.stage == "fit-generator" and "places" in locations.get(node.key, {})
     ]
     lines = [
         line
         for node in found
-        for line in settings_class(node.spec["generator"]).described(locations[node.key])
+        for line in settings_class(node.spec["generator"]).described(
+            Places(**locations[node.key]["places"])
+        )
     ]
     return list(dict.fromkeys(lines))
 
@@ -32,10 +35,10 @@ def fetch_weights(nodes: Iterable[Node], locations: Locations, say: Callable[[st
     InputError where that fails."""
     fetched = []
     for node in nodes:
-        place = (node.spec.get("generator"), locations.get(node.key))
-        if all(place) and place not in fetched:
-            settings_class(place[0]).fetch(place[1], say)
-            fetched.append(place)
+        wanted = (node.spec.get("generator"), locations.get(node.key, {}).get("places"))
+        if all(wanted) and wanted not in fetched:
+            settings_class(wanted[0]).fetch(Places(**wanted[1]), say)
+            fetched.append(wanted)
 
 
 def hub_weights() -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from baselines.generators.places import Places
 from benchmark.core.progress import Report, silent
 from benchmark.stages.carry_over import Kept
 from benchmark.training.checkpoint import Checkpoint
@@ -21,7 +22,7 @@ class Context:
 
     `location` says where a source lies on this machine: source, data_root, phantom_cases,
     allow_incomplete; or where a user's own method lies: own; or where the weights and images of a
-    generator do (`BaseSettings.pinned`); `checkpoint` is where an unfinished training or sampling
+    generator do: places; `checkpoint` is where an unfinished training or sampling
     keeps its state; `key` is the stage's, `following` are the plans of the stages of its kind that
     this process computes next, and `kept` is what it keeps for them.
     """
@@ -33,6 +34,11 @@ class Context:
     key: str = ""
     following: Iterable[dict[str, Any]] = ()
     kept: Kept = field(default_factory=Kept)
+
+    @property
+    def places(self) -> Places:
+        """What a generator is told of this machine."""
+        return Places(**self.location.get("places", {}))
 
 
 def read_predictions(folder: Path) -> list[tuple[str, list[int], np.ndarray]]:

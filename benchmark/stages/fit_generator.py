@@ -1,5 +1,6 @@
 """Stage fit-generator: a generator, trained on the training cases of one fold."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,16 +28,14 @@ def fit_generator(spec: dict, inputs: Inputs, out: Path, context: Context) -> di
         prompts=data.prompts(rows),
         ids=data.slice_ids(rows),
     )
-    settings = settings_of_generator(spec["generator"], spec["settings"]).at(
-        context.location, inputs.get("pretrain")
-    )
     device = torch.device(context.device)
     generator_class(spec["generator"]).fit(
         slices,
-        settings,
+        settings_of_generator(spec["generator"], spec["settings"]),
         seed=named_seed(spec["seed"], "generator"),
         device=device,
         out=out,
+        places=replace(context.places, pretrained=inputs.get("pretrain")),
         report=context.report,
         checkpoint=context.checkpoint,
     )

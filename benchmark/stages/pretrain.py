@@ -16,7 +16,7 @@ def pretrain(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[st
     from baselines.generators.catalogue import generator_class, settings_of_generator
     from benchmark.training.microbatch import read_shortage
 
-    settings = settings_of_generator(spec["generator"], spec["settings"]).at(context.location)
+    settings = settings_of_generator(spec["generator"], spec["settings"])
     edge_weights = _edge_weights(spec, context.location)
     count = generator_class(spec["generator"]).pretrain(
         settings,
@@ -25,6 +25,7 @@ def pretrain(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[st
         seed=named_seed(spec["seed"], "pretraining"),
         device=torch.device(context.device),
         out=out,
+        places=context.places,
         report=context.report,
         checkpoint=context.checkpoint,
     )

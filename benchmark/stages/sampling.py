@@ -5,7 +5,7 @@ That is possible because a sample depends on its address alone; so is a batch of
 variants. Not here: how a generator samples, what is kept between stages (carry_over.py).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,7 +47,6 @@ def sample_all(
     *,
     key: str,
     sampling: Frozen,
-    check: Callable[[np.ndarray, np.ndarray, tuple[int, ...]], None],
     report: Report = silent,
     checkpoint: Checkpoint | None = None,
     following: Iterable[Variant] = (),
@@ -57,11 +56,10 @@ def sample_all(
     """`Generator.sample` of all slices of `wanted`: images and masks uint8 (M, S, S), batch by
     batch.
 
-    key: the generator's. `check(images, masks, shape)` looks at each batch before it is used. With
-    `checkpoint` finished calls are kept from time to time, and a later one goes on behind them.
-    `at_once` slices go through the network at once, half as many where memory runs out. Where the
-    last call has room, slices of `following` fill it, if the generator can mix variants; they are
-    left in `early`, from which their own call takes them out.
+    key: the generator's. With `checkpoint` finished calls are kept from time to time, and a later
+    one goes on behind them. `at_once` slices go through the network at once, half as many where
+    memory runs out. Where the last call has room, slices of `following` fill it; they are left in
+    `early`, from which their own call takes them out.
     """
     count, early = len(wanted), {} if early is None else early
     images, masks = (
@@ -71,20 +69,17 @@ def sample_all(
     done = max(_take_out(early, wanted, images, masks), _restore(checkpoint, images, masks))
     while done < count:
         end = min(done + AT_ONCE, count)
-        others = _fill(AT_ONCE - (end - done), following, early) if generator.mixes_variants else []
+        others = _fill(AT_ONCE - (end - done), following, early)
         pieces = [(wanted, slice(done, end)), *others]
         batch = joined([variant.conditions.part(rows) for variant, rows in pieces])
-        number = [variant.number for variant, rows in pieces for _ in range(rows.start, rows.stop)]
+        numbers = [variant.number for variant, rows in pieces for _ in range(rows.start, rows.stop)]
 
-        def work(
-            size: int, batch: Conditions = batch, number=number if others else wanted.number
-        ) -> tuple:
+        def work(size: int, batch: Conditions = batch, numbers=numbers) -> tuple:
             return size, *generator.sample(
-                batch, variant=number, key=key, batch_size=size, sampling=sampling, report=silent
+                batch, variants=numbers, key=key, batch_size=size, sampling=sampling
             )
 
         at_once, *made = halving(at_once, work)
-        check(*made, batch.masks.shape)
         images[done:end], masks[done:end] = (stack[: end - done] for stack in made)
         _keep(early, others, *(stack[end - done :] for stack in made))
         done = end

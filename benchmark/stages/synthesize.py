@@ -15,9 +15,8 @@ def synthesize(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[
     slice order."""
     import torch
 
-    from baselines.generators.base import Conditions, training_ids
+    from baselines.generators.base import Conditions, Generator, training_ids
     from baselines.generators.catalogue import generator_class, settings_class
-    from baselines.generators.user_method import check_samples, is_own
     from baselines.scratch.phrases import join_phrase
     from benchmark.stages.sampling import Variant, batch_size, sample_all
     from datasets.slices.preparation import Prepared
@@ -25,16 +24,10 @@ def synthesize(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[
     data = Prepared(inputs["prepare"])
     kind, folder = generator_class(spec["generator"]), inputs["fit-generator"]
 
-    def load() -> Any:
-        loaded = kind.load(folder, torch.device(context.device))
-        loaded.locate(context.location)
-        return loaded
+    def load() -> Generator:
+        return kind.load(folder, torch.device(context.device), context.places)
 
-    # One that does not mix variants may be a user's, of which nobody knows what a call leaves
-    # behind in it.
-    generator = (
-        context.kept.generator((folder, context.device), load) if kind.mixes_variants else load()
-    )
+    generator = context.kept.generator((folder, context.device), load)
 
     def variant(key: str, spec: dict) -> Variant:
         rows = data.rows(spec["cases"], spec["minimum_foreground"])
@@ -45,17 +38,12 @@ def synthesize(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[
             Conditions(data.slice_ids(rows), data.masks[rows], data.edges[rows], prompts),
         )
 
-    def check(*batch) -> None:
-        if is_own(spec["generator"]):
-            check_samples(spec["generator"], *batch)
-
     wanted = variant(context.key, spec)
     images, masks = sample_all(
         generator,
         wanted,
         key=folder.name,
         sampling=settings_class(spec["generator"]).sampling_from(spec["sampling"]),
-        check=check,
         report=context.report,
         checkpoint=context.checkpoint,
         following=(variant(plan["key"], plan["spec"]) for plan in context.following),

@@ -15,6 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from baselines.generators.base import TrainingSlices
+from baselines.generators.places import Places
 from baselines.networks.architectures import ARCHITECTURES, build
 from baselines.objectives import objectives
 from baselines.objectives.sample_filter import SampleFilter
@@ -233,7 +234,7 @@ def test_a_step_of_the_unconditional_generator_stays_on_the_gpu_and_waits_for_no
 @pytest.mark.parametrize("kept", [False, True])
 def test_a_step_of_stable_diffusion_stays_on_the_gpu_and_waits_for_nothing(gpu, tmp_path, kept):
     tiny_stable.save_base(tmp_path)
-    parts = load_parts({"base": str(tmp_path)})
+    parts = load_parts(Places({"base": str(tmp_path)}))
     side, (numbers, batch) = tiny_stable.SIZE // parts.latent_factor, ((0, 1), 2)
     with gpu:
         drawn = Drawn(

@@ -190,8 +190,8 @@ def sampler(options: argparse.Namespace) -> dict[str, Work]:
 def sampler_stable(options: argparse.Namespace) -> dict[str, Work]:
     """Ways of one denoising step of Stable Diffusion."""
     with tempfile.TemporaryDirectory() as folder:
-        location = save_model("small", Path(folder)).location
-        parts = [load_parts(location) for _ in range(4 + 3 * options.compile)]
+        _, places = save_model("small", Path(folder))
+        parts = [load_parts(places) for _ in range(4 + 3 * options.compile)]
     side = options.size // parts[0].latent_factor
     latents, edges = torch.randn(8, 4, side, side), torch.rand(8, 3, options.size, options.size)
     text = torch.randn(8, 77, parts[0].denoiser.unet.config.cross_attention_dim)
@@ -243,13 +243,13 @@ def variants(options: argparse.Namespace) -> dict[str, Work]:
 def variants_stable(options: argparse.Namespace) -> dict[str, Work]:
     """Ways of four variants by Stable Diffusion."""
     folder = tempfile.TemporaryDirectory()
-    settings = save_model("small", Path(folder.name))
+    settings, places = save_model("small", Path(folder.name))
     sampling = StableSampling(
         **generator_numbers("paper", "stable-diffusion")["sampling"] | {"steps": 2}
     )
     device = torch.device(options.device)
     return in_turn(
-        lambda: StableDiffusion(Path(folder.name), settings, options.size, device),
+        lambda: StableDiffusion(Path(folder.name), settings, options.size, device, places),
         made_conditions(4, options.size),
         sampling,
         options,
@@ -273,7 +273,6 @@ def in_turn(
                 variant,
                 key="bench",
                 sampling=sampling,
-                check=lambda *batch: None,
                 at_once=at_once,
             )
 
@@ -285,7 +284,6 @@ def in_turn(
                 variant,
                 key="bench",
                 sampling=sampling,
-                check=lambda *batch: None,
                 following=wanted[place + 1 :],
                 early=early,
                 at_once=at_once,

@@ -36,6 +36,7 @@ from benchmark.stages.audit import SegmenterJudge
 from benchmark.stages.fidelity import diversity, image_metrics
 from benchmark.store.store import Store
 from datasets.slices.preparation import Prepared
+from tests.support.one_variant import sample_variant
 
 PHRASE = "phrase"
 KNOBS = (
@@ -122,8 +123,13 @@ class Lab:
         start = time.perf_counter()
         made = np.stack(
             [
-                self.generator.sample(
-                    conditions, variant=v, key=self.key, batch_size=64, sampling=sampling
+                sample_variant(
+                    self.generator,
+                    conditions,
+                    variant=v,
+                    key=self.key,
+                    batch_size=64,
+                    sampling=sampling,
                 )[0]
                 for v in range(self.variants)
             ]

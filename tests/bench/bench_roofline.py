@@ -27,6 +27,7 @@ from baselines.networks.architectures import build
 from benchmark.training.number_format import format_name, native_dtype
 from tests.bench import bench_sampling, ratios, roofline
 from tests.bench.bench_training import made_slices, objective_of
+from tests.support.one_variant import sample_variant
 
 BATCH = 8
 
@@ -99,7 +100,8 @@ def measure(options: argparse.Namespace) -> ratios.Ratios:
             )
 
             def sample(ours=ours, sampling=sampling, conditions=conditions) -> None:
-                ours.sample(
+                sample_variant(
+                    ours,
                     conditions,
                     variant=0,
                     key="bench",

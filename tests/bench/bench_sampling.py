@@ -42,6 +42,7 @@ from datasets.slices.edges import edge_map
 from tests.bench import ratios
 from tests.bench.made_stable import save_model
 from tests.bench.plain_sampling import PlainEmitDiff, PlainStable
+from tests.support.one_variant import sample_variant
 
 KEY = "bench"
 PROMPTS = ("MRI, prostate, whole gland", "MRI, prostate, transition zone")
@@ -83,11 +84,11 @@ def of_preset(preset: str, options: argparse.Namespace, folder: Path):
 def of_stable(name: str, options: argparse.Namespace, folder: Path):
     """Our sampler and the pipeline of diffusers for a model of Stable Diffusion."""
     size, device = options.size or STABLE_SIZE[name], torch.device(options.device)
-    settings = save_model(name, folder)
+    settings, places = save_model(name, folder)
     sampling = StableSampling(**generator_numbers("paper", "stable-diffusion")["sampling"])
-    plain = PlainStable(load_parts(settings.location, folder), sampling, KEY, device)
+    plain = PlainStable(load_parts(places, folder), sampling, KEY, device)
     return (
-        StableDiffusion(folder, settings, size, device),
+        StableDiffusion(folder, settings, size, device, places),
         plain,
         sampling,
         made_conditions(options.slices, size),
@@ -121,8 +122,13 @@ def measure(options: argparse.Namespace) -> ratios.Ratios:
                 start = ratios.now(options.device, options.cpu_time)
                 wanted = [plain(conditions, row) for row in range(options.plain)]
                 middle = ratios.now(options.device, options.cpu_time)
-                images, _ = ours.sample(
-                    conditions, variant=0, key=KEY, batch_size=size_of_batch, sampling=sampling
+                images, _ = sample_variant(
+                    ours,
+                    conditions,
+                    variant=0,
+                    key=KEY,
+                    batch_size=size_of_batch,
+                    sampling=sampling,
                 )
                 end = ratios.now(options.device, options.cpu_time)
                 taken.append(((middle - start) / options.plain, (end - middle) / options.slices))

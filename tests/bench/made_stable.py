@@ -9,6 +9,7 @@ import transformers
 from diffusers import AutoencoderKL, ControlNetModel, PNDMScheduler, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel
 
+from baselines.generators.places import Places
 from baselines.stable.settings import StableSettings
 from tests.support.tiny_stable import LIMIT, save_base, save_controlnet, save_tokenizer
 
@@ -19,18 +20,17 @@ SIZES = {
 }
 
 
-def save_model(name: str, folder: Path) -> StableSettings:
-    """Settings that lead to the model, which is written into `folder`."""
+def save_model(name: str, folder: Path) -> tuple[StableSettings, Places]:
+    """Settings of the model, which is written into `folder`, and where it lies."""
     transformers.utils.logging.disable_progress_bar()
     if name == "tiny":
         save_base(folder / "base")
         save_controlnet(folder / "control")
     else:
         _save(folder, *SIZES[name])
-    settings, location = StableSettings(
-        base=str(folder / "base"), controlnet=str(folder / "control")
-    ).pinned(None)
-    return settings.at(location)
+    return StableSettings(base=str(folder / "base"), controlnet=str(folder / "control")).pinned(
+        None
+    )
 
 
 def _save(

@@ -38,10 +38,8 @@ class PlainEmitDiff:
         styles = self.generator._styles(
             [conditions.ids[row]], [0], self.key, sampling.style
         ).repeat(len(texts), 1)
-        rows = slice(row, row + 1)
-        edges = self.generator._edge_grid(conditions, rows, [0], self.key, sampling).repeat(
-            len(texts), 1, 1, 1
-        )
+        one = conditions.part(slice(row, row + 1))
+        edges = self.generator._edge_grid(one, [0], self.key, sampling).repeat(len(texts), 1, 1, 1)
         scheduler = diffusion.make_sampler(sampling, settings.prediction)
         scheduler.set_timesteps(sampling.steps, device=self.device)  # as a pipeline does
         ids, shape = [conditions.ids[row]], (settings.unshuffle**2, *edges.shape[2:])

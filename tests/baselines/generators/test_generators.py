@@ -16,6 +16,7 @@ from benchmark.core.progress import silent
 from benchmark.spec.presets import LATER_SETTINGS
 from benchmark.training.checkpoint import Checkpoint
 from datasets.slices.edges import edge_map
+from tests.support.one_variant import sample_variant
 
 NAMES = ["unconditional", "emitdiff"]  # those trained from scratch by diffusion
 CPU = torch.device("cpu")
@@ -104,8 +105,8 @@ def test_folder_names_every_training_slice_and_holds_no_pickle(name, fits):
 
 def test_loading_twice_gives_the_same_samples(name, fits):
     conditions = conditions_of(disc_slices(8))
-    first = load(name, fits).sample(conditions, variant=0, key="k", batch_size=4)
-    second = load(name, fits).sample(conditions, variant=0, key="k", batch_size=4)
+    first = sample_variant(load(name, fits), conditions, variant=0, key="k", batch_size=4)
+    second = sample_variant(load(name, fits), conditions, variant=0, key="k", batch_size=4)
     for one, other in zip(first, second, strict=True):
         assert np.array_equal(one, other)
         assert one.shape == (8, SIZE, SIZE)
@@ -177,8 +178,13 @@ def test_every_knob_changes_the_image_by_its_address_and_keeps_the_mask(fits, ch
     conditions = conditions_of(data, "darkened image")
 
     def sample(sampling, variant=0, batch_size=8):
-        return generator.sample(
-            conditions, variant=variant, key="k", batch_size=batch_size, sampling=sampling
+        return sample_variant(
+            generator,
+            conditions,
+            variant=variant,
+            key="k",
+            batch_size=batch_size,
+            sampling=sampling,
         )
 
     before, (after, masks) = sample(plain)[0], sample(plain.model_copy(update=change))
@@ -194,7 +200,9 @@ def test_less_starting_noise_makes_variants_more_alike(fits):
     def spread(scale):
         sampling = SamplingSettings(edge_dropout=0, noise_scale=scale)
         drawn = [
-            generator.sample(conditions, variant=v, key="k", batch_size=8, sampling=sampling)[0]
+            sample_variant(
+                generator, conditions, variant=v, key="k", batch_size=8, sampling=sampling
+            )[0]
             for v in range(4)
         ]
         return np.std(drawn, axis=0).mean()
@@ -235,9 +243,9 @@ def test_a_sample_does_not_depend_on_batch_size_or_order(name, fits):
     generator, data = load(name, fits), disc_slices(15)
     whole = conditions_of(data)
     backwards = conditions_of(data, rows=slice(None, None, -1))
-    one, mask_one = generator.sample(whole, variant=0, key="k", batch_size=1)
-    seven, mask_seven = generator.sample(whole, variant=0, key="k", batch_size=7)
-    reversed_, _ = generator.sample(backwards, variant=0, key="k", batch_size=7)
+    one, mask_one = sample_variant(generator, whole, variant=0, key="k", batch_size=1)
+    seven, mask_seven = sample_variant(generator, whole, variant=0, key="k", batch_size=7)
+    reversed_, _ = sample_variant(generator, backwards, variant=0, key="k", batch_size=7)
     for other in (seven, reversed_[::-1]):
         # A convolution over another batch size may sum in another order: the last bits of a float
         # differ, and a value that lies on the border between two grey levels is rounded to the
@@ -254,14 +262,14 @@ def test_variants_keys_and_slices_have_noise_of_their_own(name, fits):
     twins = Conditions(
         ["a", "b"], data.masks.repeat(2, 0), data.edges.repeat(2, 0), data.prompts * 2
     )
-    first, _ = generator.sample(twins, variant=0, key="k", batch_size=2)
+    first, _ = sample_variant(generator, twins, variant=0, key="k", batch_size=2)
     assert not np.array_equal(first[0], first[1])
     for variant, key in ((1, "k"), (0, "l")):
         assert not np.array_equal(
-            first, generator.sample(twins, variant=variant, key=key, batch_size=2)[0]
+            first, sample_variant(generator, twins, variant=variant, key=key, batch_size=2)[0]
         )
     shared = SamplingSettings(noise="shared", edge_dropout=0)
-    alike, _ = generator.sample(twins, variant=0, key="k", batch_size=1, sampling=shared)
+    alike, _ = sample_variant(generator, twins, variant=0, key="k", batch_size=1, sampling=shared)
     assert np.array_equal(alike[0], alike[1])
 
 
@@ -269,16 +277,16 @@ def test_variants_keys_and_slices_have_noise_of_their_own(name, fits):
 def test_every_sampler_gives_images(name, fits, sampler):
     settings = SamplingSettings(sampler=sampler, steps=4)
     conditions = conditions_of(disc_slices(4))
-    images, _ = load(name, fits).sample(
-        conditions, variant=0, key="k", batch_size=4, sampling=settings
+    images, _ = sample_variant(
+        load(name, fits), conditions, variant=0, key="k", batch_size=4, sampling=settings
     )
     assert images.std() > 10
 
 
 def test_emitdiff_shows_the_organ_where_the_mask_is(fits):
     data = disc_slices(24, seed=1)  # slices it has not seen
-    images, masks = load("emitdiff", fits).sample(
-        conditions_of(data), variant=0, key="k", batch_size=24
+    images, masks = sample_variant(
+        load("emitdiff", fits), conditions_of(data), variant=0, key="k", batch_size=24
     )
     assert np.array_equal(masks, data.masks)
     assert masks is not data.masks
@@ -288,8 +296,8 @@ def test_emitdiff_shows_the_organ_where_the_mask_is(fits):
 
 def test_unconditional_pairs_show_the_organ_where_their_own_mask_is(fits):
     data = disc_slices(24)
-    images, masks = load("unconditional", fits).sample(
-        conditions_of(data), variant=0, key="k", batch_size=24
+    images, masks = sample_variant(
+        load("unconditional", fits), conditions_of(data), variant=0, key="k", batch_size=24
     )
     assert 0.3 * data.masks.mean() < masks.mean() < 3 * data.masks.mean()
     assert images[masks > 0].mean() - images[masks == 0].mean() > 65
@@ -298,9 +306,9 @@ def test_unconditional_pairs_show_the_organ_where_their_own_mask_is(fits):
 def test_the_prompt_changes_the_sample_as_it_says(fits):
     generator, data = load("emitdiff", fits), disc_slices(12)
     plain, dark, strong = (
-        generator.sample(conditions_of(data, phrase), variant=0, key="k", batch_size=12)[0].astype(
-            float
-        )
+        sample_variant(generator, conditions_of(data, phrase), variant=0, key="k", batch_size=12)[
+            0
+        ].astype(float)
         for phrase in ("", "darkened image", "enhanced contrast")
     )
     assert dark.mean() < plain.mean() - 5
@@ -310,7 +318,8 @@ def test_the_prompt_changes_the_sample_as_it_says(fits):
 def test_guidance_goes_further_the_way_of_the_prompt(fits):
     generator, conditions = load("emitdiff", fits), conditions_of(disc_slices(12), "darkened image")
     plain, guided = (
-        generator.sample(
+        sample_variant(
+            generator,
             conditions,
             variant=0,
             key="k",
@@ -327,7 +336,8 @@ def test_weighted_text_almost_silences_the_prompt(fits):
 
     def effect(text_mix):
         plain, dark = (
-            generator.sample(
+            sample_variant(
+                generator,
                 conditions_of(data, phrase),
                 variant=0,
                 key="k",
@@ -344,7 +354,8 @@ def test_weighted_text_almost_silences_the_prompt(fits):
 def test_dropped_edges_change_the_image_but_not_the_mask(fits):
     generator, conditions = load("emitdiff", fits), conditions_of(disc_slices(8))
     results = [
-        generator.sample(
+        sample_variant(
+            generator,
             conditions,
             variant=0,
             key="k",
@@ -377,7 +388,8 @@ def test_progress_is_reported(name, fits, tmp_path):
     assert [call[:2] for call in calls] == [(10, 12), (12, 12)]
     assert all(math.isfinite(call[2]) for call in calls)
     calls.clear()
-    load(name, fits).sample(
+    sample_variant(
+        load(name, fits),
         conditions_of(disc_slices(5)),
         variant=0,
         key="k",
@@ -397,8 +409,12 @@ def test_other_networks_run(name, attention, prediction, control, tmp_path):
     )
     generator = GENERATORS.load(name)
     generator.fit(disc_slices(3), settings, seed=0, device=CPU, out=tmp_path)
-    images, _ = generator.load(tmp_path, CPU).sample(
-        conditions_of(disc_slices(3)), variant=0, key="k", batch_size=3
+    images, _ = sample_variant(
+        generator.load(tmp_path, CPU),
+        conditions_of(disc_slices(3)),
+        variant=0,
+        key="k",
+        batch_size=3,
     )
     assert images.shape == (3, SIZE, SIZE)
 

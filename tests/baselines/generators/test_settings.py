@@ -10,7 +10,7 @@ from baselines.generators.catalogue import GENERATORS, KINDS, SETTINGS, settings
 from baselines.generators.settings import BaseSettings
 from benchmark.core.errors import InputError
 from benchmark.planning.options import Request
-from benchmark.planning.request import fitting_sets, generator_location, settings_of
+from benchmark.planning.request import fitting_sets, generator_places, settings_of
 from benchmark.spec.method import GENERATIVE
 
 REQUEST = Request(dataset="prostate", method="emitdiff", source="phantom")
@@ -73,4 +73,4 @@ def test_a_rule_about_several_settings_is_told_in_one_sentence_without_all_of_th
         InputError,
         match=r"^--set generator: sampling.style=other needs .*; set style=true, or .*own\.$",
     ):
-        generator_location(replace(REQUEST, sets=("generator.style=false",)), None)
+        generator_places(replace(REQUEST, sets=("generator.style=false",)), None)

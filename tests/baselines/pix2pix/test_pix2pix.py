@@ -14,6 +14,7 @@ from baselines.pix2pix.settings import Pix2PixSampling, Pix2PixSettings
 from benchmark.core.errors import InputError
 from benchmark.training.checkpoint import Checkpoint
 from tests.baselines.generators.test_generators import conditions_of, disc_slices
+from tests.support.one_variant import sample_variant
 
 CPU = torch.device("cpu")
 SETTINGS = Pix2PixSettings(
@@ -40,7 +41,9 @@ def generator(fitted):
 
 def test_it_shows_the_organ_where_the_mask_is(generator):
     data = disc_slices(24, seed=1)  # slices it has not seen
-    images, masks = generator.sample(conditions_of(data), variant=0, key="k", batch_size=24)
+    images, masks = sample_variant(
+        generator, conditions_of(data), variant=0, key="k", batch_size=24
+    )
     assert (
         images.dtype == np.uint8 and np.array_equal(masks, data.masks) and masks is not data.masks
     )
@@ -68,12 +71,12 @@ def test_its_folder_is_like_that_of_any_generator(fitted):
 
 def test_a_sample_does_not_depend_on_batch_size_order_or_neighbours(generator):
     data = disc_slices(9)
-    whole = generator.sample(conditions_of(data), variant=1, key="k", batch_size=9)[0]
+    whole = sample_variant(generator, conditions_of(data), variant=1, key="k", batch_size=9)[0]
     order = np.random.default_rng(0).permutation(9)
     part = Conditions(
         [data.ids[i] for i in order], data.masks[order], data.edges[order], [data.prompts[0]] * 9
     )
-    small = generator.sample(part, variant=1, key="k", batch_size=2)[0]
+    small = sample_variant(generator, part, variant=1, key="k", batch_size=2)[0]
     assert np.abs(small.astype(int) - whole[order]).max() <= 1
 
 
@@ -81,7 +84,8 @@ def test_variants_differ_by_dropout_alone(generator):
     conditions = conditions_of(disc_slices(6))
 
     def sample(variant, dropout=0.5, key="k"):
-        return generator.sample(
+        return sample_variant(
+            generator,
             conditions,
             variant=variant,
             key=key,
@@ -97,9 +101,10 @@ def test_variants_differ_by_dropout_alone(generator):
 
 def test_one_variant_number_per_slice(generator):
     conditions = conditions_of(disc_slices(4))
-    mixed = generator.sample(conditions, variant=[0, 1, 0, 1], key="k", batch_size=3)[0]
+    mixed = generator.sample(conditions, variants=[0, 1, 0, 1], key="k", batch_size=3)[0]
     alone = [
-        generator.sample(conditions, variant=number, key="k", batch_size=4)[0] for number in (0, 1)
+        sample_variant(generator, conditions, variant=number, key="k", batch_size=4)[0]
+        for number in (0, 1)
     ]
     expected = np.stack([alone[number][place] for place, number in enumerate([0, 1, 0, 1])])
     assert np.abs(mixed.astype(int) - expected).max() <= 1
@@ -111,8 +116,13 @@ def test_shared_noise_drops_the_same_for_every_slice(generator):
         ["a/z000", "b/z000"], data.masks.repeat(2, 0), data.edges.repeat(2, 0), ["", ""]
     )
     for noise, alike in (("shared", True), ("address", False)):
-        images, _ = generator.sample(
-            twice, variant=0, key="k", batch_size=2, sampling=Pix2PixSampling(noise=noise)
+        images, _ = sample_variant(
+            generator,
+            twice,
+            variant=0,
+            key="k",
+            batch_size=2,
+            sampling=Pix2PixSampling(noise=noise),
         )
         assert np.array_equal(images[0], images[1]) == alike
 

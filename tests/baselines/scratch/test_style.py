@@ -10,6 +10,7 @@ from baselines.scratch import style
 from baselines.scratch.emitdiff import EmitDiff
 from baselines.scratch.settings import GeneratorSettings, SamplingSettings
 from tests.baselines.generators.test_generators import CPU, PROMPT, conditions_of, disc_slices
+from tests.support.one_variant import sample_variant
 
 SETTINGS = GeneratorSettings(
     unshuffle=2,
@@ -46,8 +47,8 @@ def generator(fitted):
 
 def sampled(generator, conditions, chosen, variant=0, batch_size=24):
     sampling = SamplingSettings(style=chosen, **PLAIN)
-    return generator.sample(
-        conditions, variant=variant, key="k", batch_size=batch_size, sampling=sampling
+    return sample_variant(
+        generator, conditions, variant=variant, key="k", batch_size=batch_size, sampling=sampling
     )
 
 

@@ -29,11 +29,9 @@ def job(tmp_path, monkeypatch):
         "micro_batch": 4,
         "learning_rate": 1e-3,
     }
-    pinned, location = StableSettings(**given).pinned(None)
+    settings, places = StableSettings(**given).pinned(None)
     slices = FoldSlices(disc_slices())  # 12 of them: batches of 5, 5 and 2
-    return training.Job(
-        slices, SIZE, pinned.at(location), location, None, 0, tmp_path / "one", None
-    )
+    return training.Job(slices, SIZE, settings, places, 0, tmp_path / "one", None)
 
 
 def train_and_note_threads(fabric, job, said, train=training._train_one_of_several):

@@ -2,6 +2,7 @@
 micro-batches, sample."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from benchmark.training.microbatch import halving, read_shortage
 from datasets.prompts import AUGMENTATION_PHRASES
 from datasets.slices.edges import edge_map
 from tests.bench.plain_sampling import PlainStable
+from tests.support.one_variant import sample_variant
 from tests.support.tiny_stable import SIZE, save_base, save_controlnet
 
 CPU = torch.device("cpu")
@@ -65,7 +67,7 @@ def weights(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def settings(weights):
-    """settings(changes...): pinned and placed, as a stage gets them; 12 steps of 4 slices."""
+    """settings(changes...): pinned settings and places; 12 steps of 4 slices."""
 
     def make(**changes):
         given = {
@@ -75,28 +77,22 @@ def settings(weights):
             "micro_batch": 4,
             "learning_rate": 1e-3,
         }
-        pinned, location = StableSettings(**given | changes).pinned(None)
-        return pinned.at(location)
+        return StableSettings(**given | changes).pinned(None)
 
     return make
 
 
-def fit(settings, out, **more):
-    StableDiffusion.fit(disc_slices(), settings, seed=0, device=CPU, out=out, **more)
+def fit(chosen, out, **more):
+    settings, places = chosen
+    StableDiffusion.fit(disc_slices(), settings, seed=0, device=CPU, out=out, places=places, **more)
     return out
-
-
-def loaded(settings, folder):
-    generator = StableDiffusion.load(folder, CPU)
-    generator.locate(settings.location)
-    return generator
 
 
 @pytest.fixture(scope="module")
 def fitted(settings, weights, tmp_path_factory):
     chosen = settings(controlnet=str(weights / "control"))
     folder = fit(chosen, tmp_path_factory.mktemp("fit"))
-    return loaded(chosen, folder)
+    return StableDiffusion.load(folder, CPU, chosen[1])
 
 
 def trained_weights(folder):
@@ -132,9 +128,9 @@ def test_the_folder_of_a_fit_holds_what_was_trained_and_no_folder_of_this_machin
 )
 def test_what_is_trained_is_a_choice(settings, tmp_path, unet, moved, still):
     chosen = settings(unet=unet, epochs=1, batch=12)
-    before = load_parts(chosen.location, seed=0).denoiser.state_dict()
+    before = load_parts(chosen[1], seed=0).denoiser.state_dict()
     folder = fit(chosen, tmp_path)
-    after = load_parts(chosen.location, folder).denoiser.state_dict()
+    after = load_parts(chosen[1], folder).denoiser.state_dict()
     assert (folder / "unet").is_dir() == (unet != "locked")
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert any(name.startswith("control.") for name in changed)
@@ -270,8 +266,8 @@ def test_latents_are_encoded_once_where_no_slice_moves(settings, tmp_path, monke
 
 
 def sampled(generator, conditions, batch_size=4, variant=0, key="k", sampling=QUICK):
-    return generator.sample(
-        conditions, variant=variant, key=key, batch_size=batch_size, sampling=sampling
+    return sample_variant(
+        generator, conditions, variant=variant, key=key, batch_size=batch_size, sampling=sampling
     )
 
 
@@ -300,7 +296,7 @@ def test_a_sample_is_that_of_the_pipeline_of_diffusers(fitted, monkeypatch, guid
     sampling = StableSampling(steps=4, guidance_scale=guidance_scale)
     conditions = conditions_of(disc_slices(3), "darkened image")
     images, _ = sampled(fitted, conditions, sampling=sampling)
-    plain = PlainStable(load_parts(fitted.settings.location, fitted.folder), sampling, "k", CPU)
+    plain = PlainStable(load_parts(fitted.places, fitted.folder), sampling, "k", CPU)
     wanted = np.stack([plain(conditions, row) for row in range(3)])
     assert np.abs(wanted.astype(int) - images).max() <= 1
 
@@ -377,7 +373,7 @@ def test_the_prompt_and_the_edges_steer(fitted):
 
 
 def test_the_weighted_mix_is_that_of_the_release(settings):
-    parts = load_parts(settings().location)
+    parts = load_parts(settings()[1])
     prompt, phrase, style = encode(parts, [PROMPT, AUGMENTATION_PHRASES[2], "gray, sketch"])
     mixed = embed(parts, [f"{PROMPT}, {AUGMENTATION_PHRASES[2]}"], "weighted")
     assert torch.allclose(*mixed.values(), 0.045 * prompt + 0.005 * phrase + 0.95 * style)
@@ -386,8 +382,7 @@ def test_the_weighted_mix_is_that_of_the_release(settings):
 def test_prompts_are_encoded_once(fitted, monkeypatch):
     seen = []
     # one that has encoded nothing yet
-    location, fitted = fitted.location, StableDiffusion.load(fitted.folder, CPU)
-    fitted.locate(location)
+    fitted = StableDiffusion.load(fitted.folder, CPU, fitted.places)
     encoder = fitted._loaded(False).text_encoder
     real = encoder.forward
     monkeypatch.setattr(
@@ -411,21 +406,20 @@ def test_a_pretrained_model_is_where_fine_tuning_starts(settings, weights, tmp_p
         folder = tmp_path / "images" / "CT" / "lung" / ("normal" if number % 2 else "nodule")
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(image).resize((40, 24)).save(folder / f"{number}.png")
-    chosen = settings(
+    chosen, places = settings(
         pretraining=str(tmp_path / "images"),
         pretraining_epochs=2,
         pretraining_batch=4,
         pretraining_learning_rate=1e-3,
     )
     numbers = {"size": SIZE, "edge": ("scharr", None, "cpu"), "seed": 0, "device": CPU}
+    numbers["places"] = places
     assert StableDiffusion.pretrain(chosen, **numbers, out=tmp_path / "pretrained") == 6
     assert len((tmp_path / "pretrained" / "curve.csv").read_text().splitlines()) == 2
-    start = load_parts(chosen.location, tmp_path / "pretrained").denoiser.state_dict()
-    fresh = load_parts(chosen.location, seed=0).denoiser.state_dict()
+    start = load_parts(places, tmp_path / "pretrained").denoiser.state_dict()
+    fresh = load_parts(places, seed=0).denoiser.state_dict()
     assert any(not torch.equal(start[name], fresh[name]) for name in start)
-    nearly_still = chosen.model_copy(update={"learning_rate": 1e-12, "weight_decay": 0.0}).at(
-        chosen.location, tmp_path / "pretrained"
-    )
-    fit(nearly_still, tmp_path / "fine")
-    end = load_parts(chosen.location, tmp_path / "fine").denoiser.state_dict()
+    nearly_still = chosen.model_copy(update={"learning_rate": 1e-12, "weight_decay": 0.0})
+    fit((nearly_still, replace(places, pretrained=tmp_path / "pretrained")), tmp_path / "fine")
+    end = load_parts(places, tmp_path / "fine").denoiser.state_dict()
     assert all(torch.allclose(start[name], end[name], atol=1e-6) for name in start)

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from baselines.generators.places import Places
 from baselines.stable import pretraining_folder, weights
 from baselines.stable.settings import StableSettings
 from benchmark.core.errors import InputError
@@ -40,12 +41,12 @@ def settings(**given):
 
 
 def test_a_folder_is_known_by_its_content_and_not_by_its_place(whole, base, tmp_path):
-    one, location = settings(base=str(whole / "base")).pinned(None)
+    one, places = settings(base=str(whole / "base")).pinned(None)
     other, _ = settings(base=str(base)).pinned(None)
     assert one == other
     assert one.base == "local"
     assert one.base_version.startswith("sha256:")
-    assert location["base"] == str(whole / "base")
+    assert places.found["base"] == str(whole / "base")
     (base / "notes.txt").write_text("not part of the model")
     assert settings(base=str(base)).pinned(None)[0] == one
     change(base / "scheduler" / "scheduler_config.json", beta_end=0.02)
@@ -62,20 +63,20 @@ def test_a_given_version_is_checked(whole):
 
 
 def test_a_hub_id_is_known_by_its_commit_without_any_network():
-    pinned, location = settings().pinned(None)
+    pinned, places = settings().pinned(None)
     assert pinned.base == "stable-diffusion-v1-5/stable-diffusion-v1-5"
     assert len(pinned.base_version) == 40
-    assert location["base"] == f"hub:{pinned.base}@{pinned.base_version}"
+    assert places.found["base"] == f"hub:{pinned.base}@{pinned.base_version}"
     assert (
-        settings(base="some/model", base_version="abc").pinned(None)[1]["base"]
+        settings(base="some/model", base_version="abc").pinned(None)[1].found["base"]
         == "hub:some/model@abc"
     )
 
 
 def test_the_micro_batch_is_no_part_of_what_a_run_is(whole):
-    few, location = settings(base=str(whole / "base"), micro_batch=1).pinned(None)
+    few, places = settings(base=str(whole / "base"), micro_batch=1).pinned(None)
     assert few == settings(base=str(whole / "base")).pinned(None)[0]
-    assert location["micro_batch"] == 1
+    assert places.micro_batch == 1
 
 
 def spoil_tokenizer(base):
@@ -153,7 +154,7 @@ def test_weights_with_missing_layers_are_refused(base):
         InputError,
         match="1 of the weights of UNet2DConditionModel are missing .*first: conv_in.weight",
     ):
-        load_parts({"base": str(base)})
+        load_parts(Places({"base": str(base)}))
 
 
 def test_a_controlnet_of_another_model_is_refused(whole, base):

@@ -74,8 +74,8 @@ def counted(monkeypatch):
     monkeypatch.setattr(
         emitdiff.EmitDiff,
         "sample",
-        lambda self, given, *, variant, **names: (
-            calls.append(given.numbered(variant)) or sample(self, given, variant=variant, **names)
+        lambda self, given, *, variants, **names: (
+            calls.append(variants) or sample(self, given, variants=variants, **names)
         ),
     )
     return loads, calls

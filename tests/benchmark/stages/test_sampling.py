@@ -25,15 +25,15 @@ class Killed(Exception):
 class Echo:
     """Images that show which slice they are of; remembers what it was asked for."""
 
-    def __init__(self, room: int = 10**9, mixes_variants: bool = True):
-        self.asked, self.room, self.mixes_variants = [], room, mixes_variants
+    def __init__(self, room: int = 10**9):
+        self.asked, self.room = [], room
         self.batches = []
 
-    def sample(self, conditions, *, variant, key, batch_size, sampling, report):
+    def sample(self, conditions, *, variants, key, batch_size, sampling):
         if batch_size > self.room:
             raise MemoryError
         self.asked += list(conditions.ids)
-        self.batches.append(variant)
+        self.batches.append(variants)
         assert all(
             prompt == f"prompt {slice_id}"
             for prompt, slice_id in zip(conditions.prompts, conditions.ids, strict=True)
@@ -51,25 +51,23 @@ def conditions() -> Conditions:
     )
 
 
-def sample_all(generator, checked=None, wanted=None, **options):
+def sample_all(generator, wanted=None, **options):
     return sampling.sample_all(
         generator,
         wanted or Variant("s0", 0, conditions()),
         key="k",
         sampling=Frozen(),
-        check=lambda *batch: None if checked is None else checked.append(len(batch[0])),
         **options,
     )
 
 
-def test_all_slices_are_sampled_once_checked_and_in_order():
-    generator, checked, told = Echo(), [], []
-    images, masks = sample_all(
-        generator, checked, report=lambda done, total: told.append((done, total))
-    )
+def test_all_slices_are_sampled_once_and_in_order():
+    generator, told = Echo(), []
+    images, masks = sample_all(generator, report=lambda done, total: told.append((done, total)))
     assert generator.asked == conditions().ids
     assert images[:, 0, 0].tolist() == list(range(SLICES)) and (masks == 1).all()
-    assert checked == [64, 64, 64, 8] and told == [(64, 200), (128, 200), (192, 200), (200, 200)]
+    assert [len(batch) for batch in generator.batches] == [64, 64, 64, 8]
+    assert told == [(64, 200), (128, 200), (192, 200), (200, 200)]
 
 
 def test_a_killed_variant_goes_on_behind_the_slices_that_were_kept(tmp_path):
@@ -94,7 +92,7 @@ def test_a_resumed_variant_of_a_real_generator_is_bit_for_bit_the_whole_one(
     settings = GeneratorSettings(channels=(8, 8), unshuffle=2, text_width=8, steps=2)
     kind.fit(data, settings, seed=0, device=CPU, out=tmp_path / "fit")
     wanted = Variant("s1", 1, conditions_of(data))
-    options = {"key": "k", "sampling": SamplingSettings(steps=3), "check": lambda *batch: None}
+    options = {"key": "k", "sampling": SamplingSettings(steps=3)}
     whole = sampling.sample_all(kind.load(tmp_path / "fit", CPU), wanted, **options)
     calls = []
 
@@ -136,15 +134,15 @@ def few(number: int, count: int = 20) -> Variant:
 
 
 def test_a_batch_with_room_takes_slices_of_the_variants_to_come():
-    generator, early, checked = Echo(), {}, []
+    generator, early = Echo(), {}
     variants = [few(number) for number in range(5)]
     for number, variant in enumerate(variants):
         images, masks = sample_all(
-            generator, checked, variant, following=variants[number + 1 :], early=early
+            generator, variant, following=variants[number + 1 :], early=early
         )
         assert images[:, 0, 0].tolist() == list(range(20)) and (masks == 1).all()
     assert generator.batches == [[0] * 20 + [1] * 20 + [2] * 20 + [3] * 4, [3] * 16 + [4] * 20]
-    assert checked == [64, 36] and not early
+    assert not early
 
 
 def test_what_follows_is_not_looked_at_before_there_is_room():
@@ -153,12 +151,6 @@ def test_what_follows_is_not_looked_at_before_there_is_room():
         yield
 
     assert len(sample_all(Echo(), wanted=few(0, 128), following=never())[0]) == 128
-
-
-def test_a_generator_that_mixes_no_variants_is_asked_for_one_at_a_time():
-    generator, early = Echo(mixes_variants=False), {}
-    sample_all(generator, wanted=few(0), following=[few(1)], early=early)
-    assert generator.batches == [0] and not early
 
 
 def test_samples_of_an_interrupted_variant_count_more_than_fewer_early_ones(tmp_path):
@@ -191,7 +183,7 @@ def test_variants_made_together_are_those_made_alone(name, tmp_path, monkeypatch
     )
     generator, early = kind.load(tmp_path, CPU), {}
     variants = [Variant(f"s{number}", number, conditions_of(data)) for number in range(4)]
-    options = {"key": "k", "sampling": SamplingSettings(steps=3), "check": lambda *batch: None}
+    options = {"key": "k", "sampling": SamplingSettings(steps=3)}
     made = []
     for place, variant in enumerate(variants):
         together = sampling.sample_all(

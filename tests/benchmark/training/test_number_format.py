@@ -16,6 +16,7 @@ from tests.baselines.generators.test_generators import (
     conditions_of,
     disc_slices,
 )
+from tests.support.one_variant import sample_variant
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +36,9 @@ def test_bfloat16_moves_a_sample_by_less_than_a_grey_level(name, folders, monkey
         monkeypatch.setattr(number_format, "native_dtype", lambda device: dtype)
         generator = GENERATORS.load(name).load(folders[name], CPU)
         conditions = conditions_of(disc_slices(8))
-        return generator.sample(conditions, variant=0, key="k", batch_size=batch_size)[0].astype(
-            int
-        )
+        return sample_variant(generator, conditions, variant=0, key="k", batch_size=batch_size)[
+            0
+        ].astype(int)
 
     exact, rounded = sampled(torch.float32), sampled(torch.bfloat16)
     assert not np.array_equal(exact, rounded), "bfloat16 was not used"
