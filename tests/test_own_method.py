@@ -1,7 +1,6 @@
 """A user's own method from one file: the README's example as printed, a transform, and what can be
 wrong with one."""
 
-import json
 import re
 import textwrap
 from pathlib import Path
@@ -12,9 +11,10 @@ from baselines.generators.base import check_samples
 from baselines.generators.user_method import close_fit, load_own
 from benchmark.core.errors import InputError
 from benchmark.record.record import load_record
-from benchmark.spec.method import MethodSpec, OwnMethod
+from benchmark.spec.method import MethodSpec
 from benchmark.spec.run import RunSpec
 from reports.comparison.labels import method_labels
+from tests.support.made_records import make_record
 from tests.support.runs import TINY
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -83,9 +83,10 @@ def test_the_example_of_the_readme_runs(call, tmp_path):
     assert code == 0, err
     assert "shaken" in out
     record = records(tmp_path / "s")["shaken"]
-    assert record.spec.method.own == OwnMethod(
-        name="shaken", version=1, kind="generator", joins="pairs"
-    )
+    method = record.spec.method
+    assert (method.name, method.version, method.own) == ("shaken", 1, True)
+    assert (method.kind, method.joins) == ("shaken", "pairs")
+    assert method.changed == {"sampling.shift": 3}
     assert record.spec.method.generator == {"sampling": {"shift": 3}}
     assert record.budget.synthetic_presentations == record.budget.real_presentations > 0
     assert set(record.split.generator) == set(record.split.train) and not set(
@@ -228,25 +229,24 @@ def test_the_content_of_the_file_is_no_part_of_the_key(tmp_path):
     assert third.spec.reference == "own:shaken-edited@2"
 
 
-def test_other_methods_keep_their_specs_and_keys():
-    record = load_record(next((ROOT / "reports" / "published").glob("*/records/*.json")))
-    assert (
-        "own" not in record.spec.model_dump()["method"]
-        and "own" not in json.loads(record.spec.model_dump_json())["method"]
-    )
-    assert record.spec.key == record.key
-    own = OwnMethod(name="mine", version=3, kind="transform")
-    spec = record.spec.model_copy(update={"method": MethodSpec(name="own", own=own)})
-    assert RunSpec.model_validate_json(spec.model_dump_json()) == spec and spec.key != record.key
-    assert method_labels([spec.method], spec.preset) == ["mine v3"]
+def test_a_method_of_ones_own_is_told_by_its_version():
+    spec = make_record().spec
+    own = MethodSpec(name="mine", version=3, own=True)
+    mine = spec.model_copy(update={"method": own})
+    assert RunSpec.model_validate_json(mine.model_dump_json()) == mine and mine.key != spec.key
+    assert method_labels([own], spec.preset) == ["mine v3"]
+    assert own.reference == "own:mine@3"
 
 
 @pytest.mark.parametrize(
-    "values",
-    [{"name": "own"}, {"name": "none", "own": {"name": "x", "version": 1, "kind": "transform"}}],
+    ("values", "says"),
+    [
+        ({"name": "none", "own": True}, "a built-in method has this name"),
+        ({"name": "x", "kind": "x"}, "says how its samples join"),
+    ],
 )
-def test_a_method_is_ones_own_or_built_in(values):
-    with pytest.raises(ValueError, match="has a field `own`"):
+def test_what_a_method_cannot_be(values, says):
+    with pytest.raises(ValueError, match=says):
         MethodSpec(**values)
 
 

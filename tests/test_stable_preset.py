@@ -44,7 +44,7 @@ def test_the_preset_has_the_papers_numbers():
         run.preset.learning_rate,
     ) == (384, 100, 8, 1e-3)
     assert (run.method.ratio, run.method.alpha, run.method.patch_size) == (50, 0.6, 64)
-    assert numbers["kind"] == "stable-diffusion"
+    assert run.method.kind == "stable-diffusion"
     assert (numbers["epochs"], numbers["batch"], numbers["learning_rate"]) == (100, 48, 1e-6)
     assert (numbers["rotation_degrees"], numbers["scale_range"]) == (20.0, [0.75, 1.05])
 
@@ -74,10 +74,10 @@ def plan_of(run):
 
 def test_other_methods_train_from_scratch_at_this_size():
     run, numbers = generator(method="unconditional")
-    assert run.method.generator_kind == "unconditional"
+    assert run.method.kind == "unconditional"
     assert numbers["unshuffle"] == 8
     run, _ = generator(sets=("generator.kind=emitdiff",))
-    assert run.method.generator_kind == "emitdiff"
+    assert run.method.kind == "emitdiff"
     ledger = {entry.part: entry.used for entry in substitutions(run)}
     assert (
         ledger.keys() >= {"generator", "text encoder", "pre-training"}

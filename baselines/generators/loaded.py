@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from benchmark.core.errors import InputError
-from benchmark.spec.method import OWN_PREFIX, OwnMethod
+from benchmark.spec.method import OWN_PREFIX, MethodSpec
 
 
 @dataclass(frozen=True)
@@ -13,7 +13,7 @@ class OwnClass:
     cls: type
     address: str
     sha256: str
-    spec: OwnMethod
+    spec: MethodSpec
 
 
 # "own:NAME@VERSION" -> class; filled by `load_own`, in every process that needs one

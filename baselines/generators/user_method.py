@@ -27,10 +27,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from baselines.generators import loaded
+from baselines.generators.catalogue import method_names
 from baselines.generators.loaded import OwnClass
 from benchmark.core.errors import InputError
 from benchmark.core.registry import did_you_mean
-from benchmark.spec.method import OWN_PREFIX, OwnMethod
+from benchmark.spec.method import OWN_PREFIX, MethodSpec
 
 SAFE_SUFFIXES = (".npy", ".json", ".csv", ".png", ".txt", ".safetensors")
 _JOINS = ("patches", "pairs")
@@ -118,7 +119,7 @@ def _module_of_file(path: Path) -> Any:
     return module
 
 
-def _spec_of(cls: type, address: str) -> OwnMethod:
+def _spec_of(cls: type, address: str) -> MethodSpec:
     kind = _kind_of(cls, address)
     if inspect.isabstract(cls):
         lacking = ", ".join(sorted(cls.__abstractmethods__))
@@ -130,12 +131,18 @@ def _spec_of(cls: type, address: str) -> OwnMethod:
                 f"--method {address}: `joins` must be 'patches' or 'pairs', not {joins!r}."
             )
         _check_settings(cls, address)
+    name = getattr(cls, "name", None)
+    if name in method_names():
+        raise InputError(f"--method {address}: `name` = {name!r}: a built-in method has this name.")
     try:
-        return OwnMethod(
-            name=getattr(cls, "name", None),
-            version=getattr(cls, "version", None),
-            kind=kind,
-            joins=joins if kind == "generator" else None,
+        return MethodSpec.model_validate(
+            {
+                "name": name,
+                "version": getattr(cls, "version", None),
+                "own": True,
+                "kind": name if kind == "generator" else None,
+                "joins": joins if kind == "generator" else None,
+            }
         )
     except ValidationError as error:
         first = error.errors()[0]

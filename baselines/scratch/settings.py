@@ -5,25 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, model_serializer, model_validator
+from pydantic import Field, model_validator
 
 from baselines.generators.settings import BaseSettings, trained_phrases
 from benchmark.core.errors import InputError
 from benchmark.core.frozen import Frozen
-from benchmark.spec.presets import LATER_SETTINGS
 
 LARGEST_WARP = 0.06  # of the side: farther, and what lies beside the mask boundary would fold
-
-
-def _without_later_defaults(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Without those fields, younger than the others, that have their neutral value: so older runs
-    keep their keys."""
-    none = object()
-    return {
-        name: value
-        for name, value in values.items()
-        if LATER_SETTINGS.get(prefix + name, none) != value
-    }
 
 
 class SamplingSettings(Frozen):
@@ -64,10 +52,6 @@ class SamplingSettings(Frozen):
     noise_scale: float = Field(
         1.0, ge=0, le=1, description="SD of the starting noise; below 1: smoother, more alike"
     )
-
-    @model_serializer(mode="wrap")
-    def _short(self, values_of) -> dict[str, Any]:
-        return _without_later_defaults(values_of(self), "sampling.")
 
 
 class GeneratorSettings(BaseSettings):
@@ -187,17 +171,11 @@ class GeneratorSettings(BaseSettings):
             )
         return self
 
-    @model_serializer(mode="wrap")
-    def _short(self, values_of) -> dict[str, Any]:
-        return _without_later_defaults(values_of(self))
-
     def held_out_sampling(self, spec: Mapping[str, Any]) -> dict[str, Any]:
         """The whole edge map where it is, and no other case's style: both only make a sample less
         like its slice."""
-        changed = ("edge_warp", "edge_thinning") + (
-            ("style",) if spec.get("style") == "other" else ()
-        )
-        return {name: value for name, value in spec.items() if name not in changed}
+        style = "own" if spec["style"] == "other" else spec["style"]
+        return {**spec, "edge_warp": 0.0, "edge_thinning": 0.0, "style": style}
 
     def variant_phrases(self) -> tuple[str, ...]:
         return trained_phrases(self.phrases)  # others would be unknown words to the generator

@@ -54,7 +54,6 @@ class StableSampling(Frozen):
 class StableSettings(BaseSettings):
     """All numbers of the Stable Diffusion generator. Defaults are the paper's (III-B, III-C)."""
 
-    kind: Literal["stable-diffusion"] = "stable-diffusion"
     # Weights.
     base: str = Field(
         STABLE_DIFFUSION,
@@ -200,7 +199,6 @@ class StableSettings(BaseSettings):
             name for name in type(self).model_fields if "pretraining" in name or "_version" in name
         }
         kept |= {
-            "kind",
             "base",
             "controlnet",
             "unet",

@@ -85,7 +85,6 @@ def build_board(
 ) -> ExitCode:
     """Builds the page of our own records and all valid submissions; 0 all are on it, 1 some are
     not."""
-    from baselines.generators.catalogue import generator_defaults
     from benchmark.results.pictures import panels
     from reports.figures.panels import Panel
     from reports.pages.build import build
@@ -106,7 +105,6 @@ def build_board(
         (),
         folder,
         pictures,
-        generator_defaults(),
         marks=board.marks,
         refused=board.refused,
     )
@@ -133,12 +131,11 @@ def _chosen(
 
     A row is named as in the report, or by the method alone, which may be several rows.
     """
-    from baselines.generators.catalogue import generator_defaults
 
     TASKS.check(datasets, (record.spec.dataset for record in records))
     rows = [
         ({runs.label, runs.method.label}, record)
-        for group in make_groups(records, generator_defaults())
+        for group in make_groups(records)
         if not datasets or group.spec.dataset in datasets
         for runs in group.methods
         for record in runs.done

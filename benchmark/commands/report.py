@@ -19,7 +19,6 @@ MOST_SHOWN = 50
 def write_report(store_folder: Path, folder: Path, figures: str = "auto") -> ExitCode:
     """Builds the page and prints its path. figures: "all", "page" or "auto" (see
     `reports.pages.build`)."""
-    from baselines.generators.catalogue import generator_defaults
     from benchmark.results.pictures import panels
     from reports.pages.build import FIGURES, build
     from reports.records.load import load_records
@@ -35,9 +34,7 @@ def write_report(store_folder: Path, folder: Path, figures: str = "auto") -> Exi
             f" then report."
         )
     pictures = panels(store, loaded.records, folder)
-    page = build(
-        loaded.records, loaded.problems, folder, pictures, generator_defaults(), figures=figures
-    )
+    page = build(loaded.records, loaded.problems, folder, pictures, figures=figures)
     for problem in loaded.problems:
         err.print(f"left out: {problem}", markup=False)
     out.print(f"report: {page}", markup=False)
@@ -49,7 +46,6 @@ def print_citation(
 ) -> ExitCode:
     """BibTeX of the paper, this program and the data sets that the store's records used; or a LaTeX
     table of numbers."""
-    from baselines.generators.catalogue import generator_defaults
     from benchmark.core.provenance import git_state
     from reports.records.load import load_records
     from reports.tables.cite import bibtex, numbers_table
@@ -63,9 +59,7 @@ def print_citation(
         record for record in loaded.records if not datasets or record.spec.dataset in datasets
     ]
     if numbers or methods:
-        sys.stdout.write(
-            numbers_table(records, methods, datetime.date.today().isoformat(), generator_defaults())
-        )
+        sys.stdout.write(numbers_table(records, methods, datetime.date.today().isoformat()))
     else:
         sys.stdout.write(bibtex(records, git_state()["commit"]))
     return ExitCode.DONE
@@ -77,7 +71,6 @@ def verify_report(report: Path, store_folder: Path, submissions: Sequence[Path])
 
     The records are those of the store, and of the submissions that a leaderboard was built with.
     """
-    from baselines.generators.catalogue import generator_defaults
     from reports.pages.recompute import recompute
     from reports.records.load import load_records
     from reports.submission.merge import merge
@@ -94,7 +87,6 @@ def verify_report(report: Path, store_folder: Path, submissions: Sequence[Path])
         report,
         board.records,
         loaded.problems,
-        generator_defaults(),
         marks=board.marks,
         refused=board.refused,
     )

@@ -215,8 +215,10 @@ def _finished(plans: Sequence[Plan], store: Store) -> dict[str, Record]:
 
 
 def _write_plan(store: Store, plan: Plan, locations: dict[str, dict]) -> None:
-    own = plan.run.method.own
-    elsewhere = {own.reference: {"own": own_class(own.reference).address}} if own else {}
+    method = plan.run.method
+    elsewhere = (
+        {method.reference: {"own": own_class(method.reference).address}} if method.own else {}
+    )
     # for the check of leaks; no result depends on it
     tested = {"fit-segmenter": {"test": list(plan.split.test)}}
     for node in plan.nodes:

@@ -88,11 +88,10 @@ def print_reused(nodes: Sequence[Node], store: Store, how: Execution) -> None:
 
 
 def print_records(records: list[Record]) -> None:
-    from baselines.generators.catalogue import generator_defaults
     from reports.tables.tables import run_table
 
     tables: dict[tuple[str, ...], list[dict[str, str]]] = {}
-    for row in run_table(records, generator_defaults()):
+    for row in run_table(records):
         tables.setdefault(
             (row["dataset"], row["source"], row["rules"], row["not comparable"]), []
         ).append(row)

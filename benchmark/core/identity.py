@@ -1,4 +1,5 @@
-"""What a spec is, as a key: canonical JSON, its sha256, and seeds that follow from names."""
+"""What a spec is, as a key: canonical JSON, its sha256, dotted names, and seeds that follow from
+names."""
 
 import hashlib
 import json
@@ -16,6 +17,17 @@ def canonical(value: Any) -> str:
 def digest(value: Any) -> str:
     """sha256 hex of the canonical JSON of `value`."""
     return hashlib.sha256(canonical(value).encode()).hexdigest()
+
+
+def flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings with dotted names: {"sampling": {"steps": 8}} -> {"sampling.steps": 8}."""
+    found = {}
+    for name, value in settings.items():
+        if isinstance(value, dict) and value:
+            found |= flat(value, f"{prefix}{name}.")
+        else:
+            found[prefix + name] = value
+    return found
 
 
 def named_seed(seed: int, *names: str | int) -> int:

@@ -17,7 +17,7 @@ from baselines.generators.catalogue import settings_of_generator
 from baselines.generators.settings import BaseSettings
 from benchmark.core.identity import canonical, digest
 from benchmark.record.splits import split_of
-from benchmark.spec.method import MethodSpec
+from benchmark.spec.method import NONE
 from benchmark.spec.presets import NATIVE_ON_CPU, Preset
 from benchmark.spec.protocol import FOREGROUND_PIXELS
 from benchmark.spec.run import RunSpec
@@ -102,7 +102,7 @@ def plan_split(run: RunSpec, parts: Split, options: dict[str, Any]) -> Plan:
         generator = Node(
             "fit-generator",
             {
-                "generator": run.method.generator_kind,
+                "generator": run.method.reference,
                 "settings": settings.training_spec(),
                 "cases": fitted,
                 "minimum_foreground": foreground,
@@ -157,11 +157,12 @@ def _prepare_spec(run: RunSpec, options: dict[str, Any]) -> dict[str, Any]:
         "size": run.preset.size,
         "intensity": run.protocol.intensity,
         "edge": run.preset.edge,
-    } | ({"edge_weights": run.preset.edge_weights} if run.preset.edge_weights else {})
+        "edge_weights": run.preset.edge_weights,
+    }
 
 
 def _settings(run: RunSpec) -> BaseSettings:
-    return settings_of_generator(run.method.generator_kind, run.method.generator or {})
+    return settings_of_generator(run.method.reference, run.method.generator or {})
 
 
 def _pretrain(run: RunSpec, settings: BaseSettings) -> list[Node]:
@@ -171,8 +172,8 @@ def _pretrain(run: RunSpec, settings: BaseSettings) -> list[Node]:
     if spec is None:
         return []
     numbers = {"size": run.preset.size, "edge": run.preset.edge, "seed": run.preset.split_seed}
-    numbers |= {"edge_weights": run.preset.edge_weights} if run.preset.edge_weights else {}
-    return [Node("pretrain", {"generator": run.method.generator_kind, "settings": spec, **numbers})]
+    numbers |= {"edge_weights": run.preset.edge_weights}
+    return [Node("pretrain", {"generator": run.method.reference, "settings": spec, **numbers})]
 
 
 def _variant(
@@ -183,7 +184,7 @@ def _variant(
     return Node(
         "synthesize",
         {
-            "generator": run.method.generator_kind,
+            "generator": run.method.reference,
             "sampling": settings.sampling_spec(run.protocol.model_dump(mode="json")),
             "variant": v,
             "phrase": phrases[v % len(phrases)] if phrases else "",
@@ -215,7 +216,7 @@ def _audit_nodes(
                 "sampling": _settings(run).held_out_sampling(like.spec["sampling"]),
             }
             held_out.append(Node("synthesize", like.spec | faithful, like.inputs))
-    plain = run.model_copy(update={"method": MethodSpec(name="none")})
+    plain = run.model_copy(update={"method": NONE})
     segmenter = Node(
         "fit-segmenter",
         _segmenter_spec(plain, train, parts, foreground),
@@ -224,7 +225,7 @@ def _audit_nodes(
     judged = Node(
         "audit",
         {
-            "generator": run.method.generator_kind,
+            "generator": run.method.reference,
             "cases": train,
             "held_out": list(parts.test),
             "validation": list(parts.validation),
@@ -250,17 +251,17 @@ def _segmenter_spec(
         if method.transform == "deepstack" and protocol.deepstack == "dropped"
         else method.transform
     )
-    if method.own and method.own.kind == "transform":
-        transform = method.own.reference
+    if method.own and not method.generates:
+        transform = method.reference
     synthetic = None
     if method.generates and method.ratio:
-        synthetic = {"alpha": method.alpha, "pairing": protocol.pairing}
-        if method.joins_pairs:
-            synthetic |= {"merge": "join"}
-        else:
-            synthetic |= {"merge": protocol.merge, "patch_size": method.patch_size}
-        if method.minimum_agreement is not None:
-            synthetic |= {"minimum_agreement": method.minimum_agreement}
+        synthetic = {
+            "alpha": method.alpha,
+            "pairing": protocol.pairing,
+            "merge": "join" if method.joins_pairs else protocol.merge,
+            "patch_size": method.patch_size,
+            "minimum_agreement": method.minimum_agreement,
+        }
     selection_cases = {"validation": list(parts.validation), "test": list(parts.test), "last": []}[
         protocol.selection
     ]
@@ -282,15 +283,13 @@ def _segmenter_spec(
             "shuffle": protocol.shuffle,
             "validate_every": preset.validate_every,
         },
+        "precision": _precision(preset, run.architecture),
         "seed": run.seed,
-    } | _precision(preset, run.architecture)
+    }
 
 
-def _precision(preset: Preset, architecture: str) -> dict[str, str]:
-    """A chosen number format; trainings in bfloat16 from before instance norms kept float32
-    statistics have other keys."""
-    if preset.precision == "auto":
-        return {"precision": "native"} if architecture in NATIVE_ON_CPU else {}
-    return {"precision": preset.precision} | (
-        {"statistics": "float32"} if preset.precision == "bfloat16" else {}
-    )
+def _precision(preset: Preset, architecture: str) -> str:
+    """The number format that is asked for: native is bfloat16 wherever the device has it."""
+    if preset.precision == "auto" and architecture in NATIVE_ON_CPU:
+        return "native"
+    return preset.precision

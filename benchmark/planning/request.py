@@ -9,7 +9,14 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from baselines.generators.catalogue import KINDS, check_kind, settings_class
+from baselines.generators.catalogue import (
+    KINDS,
+    changed_settings,
+    check_kind,
+    declared,
+    method_names,
+    settings_class,
+)
 from baselines.generators.loaded import own_class
 from baselines.generators.places import Places
 from baselines.generators.settings import BaseSettings
@@ -19,9 +26,14 @@ from baselines.transforms.catalogue import check_transform
 from benchmark.core.errors import InputError
 from benchmark.core.registry import check_name, did_you_mean
 from benchmark.planning.options import Request
-from benchmark.spec.method import METHODS, resolve_method
+from benchmark.spec.method import MethodSpec, resolve_method
 from benchmark.spec.presets import Preset, default_kind, generator_numbers, preset
-from benchmark.spec.protocol import Protocol, check_contradictions, named_protocol
+from benchmark.spec.protocol import (
+    Protocol,
+    check_contradictions,
+    named_protocol,
+    nearest_protocol,
+)
 from benchmark.spec.run import RunSpec, SourceSpec
 from datasets.cases import CaseInfo
 from datasets.slices.edges import check_detector
@@ -150,9 +162,8 @@ def open_request(request: Request, fingerprint_cache: Path | None) -> Opened:
 
 def resolve(request: Request, opened: Opened) -> list[RunSpec]:
     """The runs of a request: one per fold and seed. Raises InputError."""
-    own = load_own(request.method).spec if is_own(request.method) else None
-    if own is None:
-        check_name("method", request.method, METHODS)
+    if not is_own(request.method):
+        check_name("method", request.method, method_names())
     protocol, numbers, generator = settings_of(request)
     audit, minimum = sample_rules(request)
     if request.transform is not None:
@@ -164,19 +175,21 @@ def resolve(request: Request, opened: Opened) -> list[RunSpec]:
             f" training cases."
         )
     method = resolve_method(
-        own.name if own else request.method,
+        _declared(request, generator),
         numbers,
         transform=request.transform,
         ratio=request.ratio,
         alpha=request.alpha,
         patch_size=request.patch_size,
-        own=own,
     )
     if method.generates:
-        settings, _ = _pinned_settings(request, own.reference if own else None, opened.cache)
+        settings, _ = _pinned_settings(request, opened.cache)
         method = method.model_copy(
             update={"generator": settings.model_dump(mode="json"), "minimum_agreement": minimum}
         )
+        nearest, _ = nearest_protocol(protocol)
+        changed = changed_settings(method, numbers.name, nearest, request.dataset)
+        method = method.model_copy(update={"changed": changed})
     elif minimum is not None:
         raise InputError(
             f"--set filter drops synthetic samples, and method '{method.name}' has none; leave it"
@@ -209,15 +222,21 @@ def generator_places(request: Request, cache: Path | None) -> Places:
     InputError."""
     if request.method not in KINDS:
         return Places()
-    return _pinned_settings(request, None, cache)[1]
+    return _pinned_settings(request, cache)[1]
 
 
-def _pinned_settings(
-    request: Request, own: str | None, cache: Path | None
-) -> tuple[BaseSettings, Places]:
+def _declared(request: Request, generator: dict[str, Any]) -> MethodSpec:
+    """The method of a request, without settings; `generator`: the numbers of `settings_of`."""
+    if is_own(request.method):
+        return load_own(request.method).spec
+    return declared(request.method, generator.get("kind"))
+
+
+def _pinned_settings(request: Request, cache: Path | None) -> tuple[BaseSettings, Places]:
     _, numbers, generator = settings_of(request)
-    kind = own or generator.get("kind", request.method)
-    settings = _validated(settings_class(kind), generator, "--set generator.")
+    reference = _declared(request, generator).reference
+    generator.pop("kind", None)
+    settings = _validated(settings_class(reference), generator, "--set generator.")
     settings.check_size(numbers.size)
     return settings.pinned(cache)
 
@@ -274,8 +293,8 @@ def name_and_value(text: str) -> tuple[str, Any]:
 
 
 def _generator_values(request: Request, chosen: Sequence[tuple[list[str], Any]]) -> dict[str, Any]:
-    """The generator's numbers at the preset with the `chosen` ones put in; "kind" is among them if
-    not the method's own."""
+    """The generator's numbers at the preset with the `chosen` ones put in; "kind" is among
+    them for a built-in."""
     if is_own(request.method):
         values: dict[str, Any] = {}
         for path, value in chosen:
@@ -287,7 +306,7 @@ def _generator_values(request: Request, chosen: Sequence[tuple[list[str], Any]])
     for path, value in chosen:
         kind = check_kind(request.method, str(value)) if path == ["kind"] else kind
     values = generator_numbers(request.preset, kind, request.protocol, request.dataset)
-    values |= {} if kind == request.method else {"kind": kind}
+    values |= {"kind": kind}
     for path, value in chosen:
         if path != ["kind"]:
             _put(values, path, value)

@@ -3,12 +3,18 @@ another computation. Not here: the plan (plan.py)."""
 
 from pydantic import ValidationError
 
-from baselines.generators.catalogue import settings_of_generator
+from baselines.generators.catalogue import (
+    changed_settings,
+    declared,
+    method_names,
+    settings_of_generator,
+)
 from benchmark.core.errors import InputError
 from benchmark.core.identity import canonical
 from benchmark.planning.plan import plan_split
 from benchmark.record.record import Record
-from benchmark.spec.method import MethodSpec
+from benchmark.spec.method import OF_CLASS
+from benchmark.spec.protocol import nearest_protocol
 from benchmark.spec.run import RunSpec
 from datasets.folds import Split
 from datasets.sources.busi import busi_class_of
@@ -22,11 +28,13 @@ def stage_keys(record: Record) -> list[tuple[str, str]] | None:
     file. Raises InputError for settings that no generator has.
     """
     spec, split = record.spec, record.split
-    if split is None or (spec.method.own is not None and spec.method.generates):
+    if spec.method.own and spec.method.name in method_names():
+        raise InputError(f"its method is a user's own and has the built-in name {spec.method.name}")
+    if split is None or (spec.method.own and spec.method.generates):
         return None
     parts = Split(train=split.train, validation=split.validation, test=split.test, hash=split.hash)
     try:
-        _check_generator(spec.method)
+        _check_method(spec)
         nodes = plan_split(spec, parts, _source_options(spec)).nodes
     except (ValidationError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise InputError(
@@ -35,14 +43,22 @@ def stage_keys(record: Record) -> list[tuple[str, str]] | None:
     return [(node.stage, node.key) for node in nodes]
 
 
-def _check_generator(method: MethodSpec) -> None:
-    """Raises InputError unless all settings of the generator are written out, each in its own type,
-    as `resolve` does."""
+def _check_method(spec: RunSpec) -> None:
+    """Raises InputError unless the method is what the program calls so, with all settings of its
+    generator written out, each in its own type, as `resolve` does."""
+    method = spec.method
+    if not method.own:
+        known = declared(method.name, method.kind)
+        if known.model_dump(include=OF_CLASS) != method.model_dump(include=OF_CLASS):
+            raise InputError(f"its method {method.name} is not the one that this program has")
     if not method.generates:
         return
-    settings = settings_of_generator(method.generator_kind, method.generator or {})
+    settings = settings_of_generator(method.reference, method.generator or {})
     if canonical(settings.model_dump(mode="json")) != canonical(method.generator):
         raise InputError("the settings of its generator are not written out in full")
+    protocol, _ = nearest_protocol(spec.protocol)
+    if method.changed != changed_settings(method, spec.preset.name, protocol, spec.dataset):
+        raise InputError("it does not list the settings that differ from the preset's")
 
 
 def _source_options(spec: RunSpec) -> dict[str, str]:

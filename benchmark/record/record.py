@@ -15,11 +15,12 @@ from pydantic import Field, ValidationError
 from benchmark.core.errors import InputError
 from benchmark.core.frozen import Frozen
 from benchmark.metrics.definitions import CaseRow
+from benchmark.record.lift import lift
 from benchmark.record.samples import Samples
 from benchmark.record.substitutions import Substitution
 from benchmark.spec.run import RunSpec
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 class StageCost(Frozen):
@@ -81,7 +82,12 @@ class Record(Frozen):
     """One run, done or failed. `repeats` are the same spec with the same seeds: what differs
     between them is noise."""
 
-    schema_version: int = SCHEMA
+    schema_version: Literal[2] = SCHEMA
+    lifted_from: int | None = Field(
+        None,
+        description="the schema that the record was written in, if an older one; its key is then"
+        " not that of its spec: the commit in its provenance repeats it",
+    )
     key: str
     status: Literal["done", "failed"]
     error: str | None = None
@@ -92,9 +98,7 @@ class Record(Frozen):
     seeds: dict[str, int] = Field(default_factory=dict)
     stages: tuple[StageCost, ...] = ()
     notes: tuple[str, ...] = ()
-    substitutions: tuple[Substitution, ...] = Field(
-        (), description="what is not the paper's; records of old have none"
-    )
+    substitutions: tuple[Substitution, ...] = Field((), description="what is not the paper's")
     provenance: dict[str, Any] = Field(default_factory=dict)
     repeats: tuple[Repeat, ...] = ()
     samples: Samples | None = Field(
@@ -121,21 +125,28 @@ def load_record(path: Path) -> Record:
             f"{path} is not a readable record ({error}); delete it and run the same command again."
         ) from error
     try:
-        record = Record.model_validate_json(data)
+        try:
+            return Record.model_validate_json(data)
+        except ValidationError:
+            version, values = _parsed(path, data)
+            if version == SCHEMA:
+                raise
+            return Record.model_validate(lift(values))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise DamagedRecord(
+            f"{path} holds no record of schema 1 ({type(error).__name__}); run it again."
+        ) from error
     except ValidationError as error:
-        _check_schema(path, data)
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise DamagedRecord(
             f"{path} is not a valid record: field {where}: {first['msg']}; run it again."
         ) from error
-    if record.schema_version > SCHEMA:
-        _check_schema(path, data)
-    return record
 
 
-def _check_schema(path: Path, data: bytes) -> None:
-    """Raises what is wrong with a file that does not validate, where it is not a single field."""
+def _parsed(path: Path, data: bytes) -> tuple[int, dict[str, Any]]:
+    """(schema, values) of a file that holds no record of this schema. Raises what is wrong with
+    it, where it is not a single field."""
     try:
         found = json.loads(data)
     except ValueError as error:
@@ -152,3 +163,4 @@ def _check_schema(path: Path, data: bytes) -> None:
             f"{path} has record schema {version}, this program reads up to {SCHEMA}; update the"
             f" program."
         )
+    return version, found

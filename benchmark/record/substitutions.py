@@ -35,7 +35,7 @@ def substitutions(spec: RunSpec) -> tuple[Substitution, ...]:
     found = _images(spec)
     if spec.method.name == "emitdiff" and spec.method.ratio:
         found += _edges(spec)
-        if spec.method.generator_kind == "stable-diffusion":
+        if spec.method.kind == "stable-diffusion":
             found += _stable(spec.method, spec.protocol.text_mix)
         else:
             found += _from_scratch(spec.method.generator or {})
@@ -59,7 +59,7 @@ def _edges(spec: RunSpec) -> list[Substitution]:
 
 def _from_scratch(settings: dict[str, Any]) -> list[Substitution]:
     why = "pre-trained weights and a large GPU are not needed this way"
-    plain = settings.get("control", "net") == "input"
+    plain = settings["control"] == "input"
     network = (
         "a diffusion model that sees the edges beside its noisy image"
         if plain

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from baselines.generators.catalogue import generator_defaults
 from benchmark.record.record import Record
 from benchmark.stages.context import read_predictions
 from benchmark.store.store import Store
@@ -26,7 +25,6 @@ from reports.figures.panels import (
     transform_sheet,
 )
 
-FROM_EDGES = ("pix2pix", "emitdiff")  # generators whose samples are made from the edges of a slice
 SHOWN_SLICES = 4
 SHOWN_VARIANTS = 4
 MOST_GROUPS = 6  # pictures are large; those of the comparisons with most methods tell most
@@ -36,22 +34,32 @@ def panels(store: Store, records: Sequence[Record], out: Path) -> dict[str, list
     """Panels by group, written below out/panels."""
     stages = {run["key"]: run["stages"] for run in store.notes.runs()}
     found: dict[str, list[Panel]] = {}
-    groups = make_groups(records, generator_defaults())
+    groups = make_groups(records)
     held = [group for group in groups if any(record.key in stages for record in group.records)]
     for group in sorted(held, key=lambda group: -len(group.methods))[:MOST_GROUPS]:
         name = group_id(group.spec)
         made = [
             *(
                 _samples(store, group, stages, out / "panels" / f"{name}-{method}.png", method)
-                for method in FROM_EDGES
+                for method in _generators(group, "patches")
             ),
             _held_out(store, group, stages, out / "panels" / f"{name}-held-out.png"),
-            _pairs(store, group, stages, out / "panels" / f"{name}-unconditional.png"),
+            *(
+                _pairs(store, group, stages, out / "panels" / f"{name}-{method}.png", method)
+                for method in _generators(group, "pairs")
+            ),
             _predictions(store, group, stages, out / "panels" / f"{name}-predictions.png"),
             _transforms(store, group, stages, out / "panels" / f"{name}-transforms.png"),
         ]
         found[name] = [panel for panel in made if panel is not None]
     return found
+
+
+def _generators(group: Group, joins: str) -> list[str]:
+    """Names of the group's methods whose samples join the training this way."""
+    return list(
+        dict.fromkeys(runs.method.name for runs in group.methods if runs.method.joins == joins)
+    )
 
 
 def _folders(store: Store, stages: list[dict], stage: str) -> list[Path]:
@@ -136,7 +144,7 @@ def _held_out(store: Store, group: Group, stages: dict, out: Path) -> Panel | No
     """What the generators of one fold make of the edges of its test slices, where an audit sampled
     them."""
     columns, heads, shown = [], [], None
-    for method in FROM_EDGES:
+    for method in _generators(group, "patches"):
         record = _first_run(store, group, stages, method, ("prepare", "audit", "synthesize"))
         if record is None or (shown is not None and record.spec.fold != shown.spec.fold):
             continue
@@ -174,8 +182,8 @@ def _held_out(store: Store, group: Group, stages: dict, out: Path) -> Panel | No
     )
 
 
-def _pairs(store: Store, group: Group, stages: dict, out: Path) -> Panel | None:
-    record = _first_run(store, group, stages, "unconditional", ("prepare", "synthesize"))
+def _pairs(store: Store, group: Group, stages: dict, out: Path, method: str) -> Panel | None:
+    record = _first_run(store, group, stages, method, ("prepare", "synthesize"))
     if record is None:
         return None
     folder = _variants(store, stages[record.key])[0]
@@ -188,14 +196,14 @@ def _pairs(store: Store, group: Group, stages: dict, out: Path) -> Panel | None:
         {
             "original": data.images[rows[place]],
             "original_mask": data.masks[rows[place]],
-            "transforms": {"unconditional": images[shown]},
-            "masks": {"unconditional": masks[shown]},
+            "transforms": {method: images[shown]},
+            "masks": {method: masks[shown]},
         },
         out,
     )
     return Panel(
         out,
-        "Pairs of unconditional diffusion",
+        f"Pairs of {method}",
         "A training slice, and sampled images with their sampled masks.",
     )
 

@@ -2,161 +2,130 @@
 
 from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_serializer, model_validator
+from pydantic import Field, model_validator
 
 from benchmark.core.errors import InputError
 from benchmark.core.frozen import Frozen
-from benchmark.core.registry import check_name
+from benchmark.core.identity import canonical
 from benchmark.spec.presets import Preset
 
-METHODS = ("none", "classic", "unconditional", "pix2pix", "emitdiff")
-
-
-GENERATIVE = ("unconditional", "pix2pix", "emitdiff")
-
-
-OWN = "own"  # name of every method of a user's
-
-
 OWN_PREFIX = "own:"
+NOT_IN_KEYS = {"changed", "look"}
+OF_CLASS = {"name", "version", "own", "kind", "joins", "look"}  # fields that the class gives
 
 
-class OwnMethod(Frozen):
-    """What identifies a user's own method (baselines/generators/user_method.py): its name and
-    version, never its code."""
+class Look(Frozen):
+    """Where tables list a method, and how figures draw it."""
 
-    name: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=40)
-    version: int = Field(ge=1, strict=True)
-    kind: Literal["generator", "transform"]
-    joins: Literal["patches", "pairs"] | None = Field(
-        None, description="how a generator's samples join the training"
-    )
-
-    @field_validator("name")
-    @classmethod
-    def _is_not_built_in(cls, name: str) -> str:
-        if name in (*METHODS, OWN):
-            raise ValueError("a built-in method has this name")
-        return name
-
-    @model_validator(mode="after")
-    def _joins_if_it_generates(self) -> "OwnMethod":
-        if (self.joins is None) == (self.kind == "generator"):
-            raise ValueError("a generator, and nothing else, says how its samples join")
-        return self
-
-    @property
-    def label(self) -> str:
-        """'mine', or 'mine v2' from the second version on."""
-        return self.name if self.version == 1 else f"{self.name} v{self.version}"
-
-    @property
-    def reference(self) -> str:
-        """'own:NAME@VERSION', as stages name it."""
-        return f"{OWN_PREFIX}{self.name}@{self.version}"
+    order: int = Field(100, ge=0, le=1000, description="place in tables; users' methods come last")
+    colour: str = Field("#d55e00", pattern=r"^#[0-9a-f]{6}$")
+    marker: Literal["o", "s", "^", "v", "<", ">", "D", "P", "X", "h", "p", "*"] = "P"
 
 
 class MethodSpec(Frozen):
-    """A method with its own settings; those that a method does not have are None or 0."""
+    """A method with its own settings; those that a method does not have are None or 0.
 
-    name: Literal["none", "classic", "unconditional", "pix2pix", "emitdiff", "own"]
+    Whatever a reader of a record must know of the method's class stands here, so that a record can
+    be read without that class.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=40)
+    version: int = Field(1, ge=1, strict=True, description="of its class")
+    own: bool = Field(False, description="the class is a user's own")
+    kind: str | None = Field(
+        None, description="name of the generator that it trains; None: it trains none"
+    )
+    joins: Literal["patches", "pairs"] | None = Field(
+        None,
+        description="samples keep the mask of their slice and are merged with it by patches; or"
+        " bring masks of their own and stand beside the real slices; None: no samples",
+    )
     transform: str | None = Field(
         None, description="classic transform, alone or on top of a generative method"
     )
     ratio: int = Field(0, ge=0, description="synthetic variants per real slice, n")
     alpha: float | None = Field(
-        None, ge=0, le=1, description="share of real patches (of real loss: unconditional)"
+        None, ge=0, le=1, description="share of real patches (of real loss: pairs)"
     )
     patch_size: int | None = Field(None, ge=1, description="side of a merging patch, pixels")
     generator: dict[str, Any] | None = Field(
         None, description="all settings of the generator, resolved"
     )
     minimum_agreement: float | None = Field(
-        None,
-        ge=0,
-        le=1,
-        description="samples whose label agreement lies below it are dropped; left out if none are",
+        None, ge=0, le=1, description="samples whose label agreement lies below it are dropped"
     )
-    own: OwnMethod | None = Field(
-        None, description="of a user's own method; left out of specs and keys otherwise"
+    changed: dict[str, Any] = Field(
+        default_factory=dict,
+        description="settings of the generator, with dotted names, that are not the preset's; no"
+        " part of a key",
     )
+    look: Look = Field(Look(), description="no part of a key")
 
     @model_validator(mode="after")
-    def _own_has_a_name(self) -> "MethodSpec":
-        if (self.own is None) == (self.name == OWN):
-            raise ValueError("a method of a user's, and no other, has a field `own`")
+    def _samples_join(self) -> "MethodSpec":
+        if (self.joins is None) != (self.kind is None):
+            raise ValueError("a generator, and nothing else, says how its samples join")
+        if self.name in (NONE_NAME, CLASSIC_NAME) and (self.own or self.generates):
+            raise ValueError("a built-in method has this name")
         return self
 
-    @model_serializer(mode="wrap")
-    def _without_absent_fields(self, values_of) -> dict[str, Any]:
-        values = values_of(self)
-        for name in ("own", "minimum_agreement"):
-            if getattr(self, name) is None:
-                values.pop(name, None)
-        return values
+    @property
+    def identity(self) -> str:
+        """Canonical text of all that makes one method differ from another."""
+        return canonical(self.model_dump(mode="json", exclude=NOT_IN_KEYS))
 
     @property
     def generates(self) -> bool:
         """Whether the method trains a generator of synthetic variants."""
-        return self.name in GENERATIVE or (self.own is not None and self.own.kind == "generator")
+        return self.kind is not None
 
     @property
     def joins_pairs(self) -> bool:
-        """Whether samples bring masks of their own and stand beside the real slices, instead of
-        being merged with them."""
-        return self.name == "unconditional" or (self.own is not None and self.own.joins == "pairs")
+        """Whether samples bring masks of their own."""
+        return self.joins == "pairs"
 
     @property
-    def generator_kind(self) -> str:
-        """Name of the generator that the method trains: its own, unless its settings name another
-        one."""
-        return self.own.reference if self.own else (self.generator or {}).get("kind", self.name)
+    def reference(self) -> str:
+        """'emitdiff@1' or 'own:NAME@VERSION': the class, as stages name it."""
+        return f"{OWN_PREFIX if self.own else ''}{self.kind or self.name}@{self.version}"
 
     @property
     def label(self) -> str:
-        """Short name for tables: 'none', 'classic deepstack', 'emitdiff', 'emitdiff +
-        deepstack'."""
-        if self.name == "classic":
-            return f"classic {self.transform}"
-        name = self.own.label if self.own else self.name
+        """Short name for tables: 'none', 'classic deepstack', 'emitdiff', 'emitdiff + deepstack',
+        'mine v2'."""
+        if self.name == CLASSIC_NAME:
+            return f"{self.name} {self.transform}"
+        name = self.name if self.version == 1 else f"{self.name} v{self.version}"
         return f"{name} + {self.transform}" if self.transform else name
 
 
+NONE_NAME, CLASSIC_NAME = "none", "classic"
+NONE = MethodSpec(name=NONE_NAME, look=Look(order=0, colour="#8c8c8c", marker="s"))
+CLASSIC = MethodSpec(name=CLASSIC_NAME, look=Look(order=10, colour="#56b4e9", marker="o"))
+
+
 def resolve_method(
-    name: str,
+    method: MethodSpec,
     preset: Preset,
     *,
     transform: str | None = None,
     ratio: int | None = None,
     alpha: float | None = None,
     patch_size: int | None = None,
-    own: OwnMethod | None = None,
 ) -> MethodSpec:
-    """A MethodSpec from what a user gave, defaults from the preset. Raises InputError for what
-    cannot be."""
-    if own is None:
-        check_name("method", name, METHODS)
-    if name not in GENERATIVE and not (own and own.kind == "generator"):
+    """What a user gave put into a method that has no settings yet, defaults from the preset.
+
+    Raises InputError for what cannot be.
+    """
+    name = method.name
+    if not method.generates:
         for option, value in (("--ratio", ratio), ("--alpha", alpha), ("--patch-size", patch_size)):
             if value is not None:
                 raise InputError(
-                    f"{option} belongs to the methods {', '.join(GENERATIVE)}, not to '{name}';"
-                    f" leave it out."
+                    f"{option} belongs to methods that generate samples, not to '{name}'; leave it"
+                    f" out."
                 )
-    if own and own.kind == "transform":
-        if transform is not None:
-            raise InputError(
-                f"method '{own.name}' is a transform itself and takes no --transform; leave it out."
-            )
-        return MethodSpec(name=OWN, own=own)
-    if name == "none":
-        if transform is not None:
-            raise InputError(
-                f"method 'none' takes no --transform; use --method classic --transform {transform}."
-            )
-        return MethodSpec(name="none")
-    if name == "classic":
-        return MethodSpec(name="classic", transform=transform or "deepstack")
+        return method.model_copy(update={"transform": _transform(method, transform)})
     ratio = preset.ratio if ratio is None else ratio
     alpha = preset.alpha if alpha is None else alpha
     if ratio < 0:
@@ -166,21 +135,38 @@ def resolve_method(
         )
     if not 0 <= alpha <= 1:
         raise InputError(f"--alpha {alpha:g} is outside [0, 1]; it is the share of real patches.")
-    own_name = {"name": OWN, "own": own} if own else {"name": name}
-    if name == "unconditional" or (own and own.joins == "pairs"):
-        if patch_size is not None:
-            raise InputError(
-                f"--patch-size is for samples that are merged by patch: those of {name} join"
-                f" whole; leave it out."
-            )
-        return MethodSpec(**own_name, transform=transform, ratio=ratio, alpha=alpha)
-    patch_size = preset.patch_size if patch_size is None else patch_size
-    if patch_size < 1 or preset.size % patch_size:
-        divisors = [str(p) for p in range(1, preset.size + 1) if preset.size % p == 0]
+    if method.joins_pairs and patch_size is not None:
         raise InputError(
-            f"--patch-size {patch_size} does not divide the image side of {preset.size} pixels;"
-            f" give one of {', '.join(divisors)}."
+            f"--patch-size is for samples that are merged by patch: those of {name} join whole;"
+            f" leave it out."
         )
-    return MethodSpec(
-        **own_name, transform=transform, ratio=ratio, alpha=alpha, patch_size=patch_size
+    if not method.joins_pairs:
+        patch_size = preset.patch_size if patch_size is None else patch_size
+        _check_patch(patch_size, preset.size)
+    given = {"transform": transform, "ratio": ratio, "alpha": alpha, "patch_size": patch_size}
+    return method.model_copy(update=given)
+
+
+def _transform(method: MethodSpec, transform: str | None) -> str | None:
+    """The transform of a method that trains no generator."""
+    if method.name == CLASSIC_NAME:
+        return transform or "deepstack"
+    if transform is None:
+        return None
+    if method.own:
+        raise InputError(
+            f"method '{method.name}' is a transform itself and takes no --transform; leave it out."
+        )
+    raise InputError(
+        f"method '{method.name}' takes no --transform; use --method classic --transform"
+        f" {transform}."
     )
+
+
+def _check_patch(side: int, size: int) -> None:
+    if side < 1 or size % side:
+        divisors = [str(p) for p in range(1, size + 1) if size % p == 0]
+        raise InputError(
+            f"--patch-size {side} does not divide the image side of {size} pixels; give one of"
+            f" {', '.join(divisors)}."
+        )

@@ -8,7 +8,7 @@ be set alone (`--set epochs=40`, `--set generator.steps=800`). Rules are in prot
 
 from typing import Any, Literal
 
-from pydantic import Field, model_serializer
+from pydantic import Field
 
 from benchmark.core.frozen import Frozen
 from benchmark.core.registry import check_name
@@ -36,9 +36,7 @@ class Preset(Frozen):
         ge=0, description="seed of the shuffled folds and of the validation split"
     )
     edge: str = Field(description="edge detector of the generator's condition")
-    edge_weights: str | None = Field(
-        None, description="sha256 of the weights of edge=hed; left out of specs otherwise"
-    )
+    edge_weights: str | None = Field(None, description="sha256 of the weights of edge=hed")
     ratio: int = Field(ge=0, description="default synthetic variants per real slice, n")
     alpha: float = Field(ge=0, le=1, description="default share of real patches")
     patch_size: int = Field(ge=1, description="default side of a merging patch, pixels")
@@ -51,16 +49,6 @@ class Preset(Frozen):
         " it and no loss"
         " was measured (GPUs; on a CPU attention-unet alone), else float32",
     )
-
-    @model_serializer(mode="wrap")
-    def _without_later_defaults(self, values_of) -> dict[str, Any]:
-        """Fields that came later are left out at their default, so that older runs keep their
-        keys."""
-        values = values_of(self)
-        for name, default in (("edge_weights", None), ("precision", "auto")):
-            if values.get(name) == default:
-                values.pop(name, None)
-        return values
 
 
 _COMMON: dict[str, Any] = {
@@ -114,23 +102,6 @@ PRESETS: dict[str, Preset] = {
         patch_size=64,
         **_COMMON,
     ),
-}
-
-# Settings of a generator trained from scratch that came later, at their neutral values: specs leave
-# them out there, so that older runs keep their keys.
-LATER_SETTINGS: dict[str, Any] = {
-    "control": "net",
-    "mask_shown": False,
-    "edge_thinning": 0.0,
-    "edge_warp": 0.0,
-    "style": False,
-    "style_dropout": 0.2,
-    "style_jitter": 0.5,
-    "sampling.edge_thinning": 0.0,
-    "sampling.edge_warp": 0.0,
-    "sampling.style": "own",
-    "sampling.noise_scale": 1.0,
-    "detail_weight": 0.0,
 }
 
 # Trained for minutes on a CPU the generator is told the mask, or its samples do not keep the label;

@@ -174,6 +174,12 @@ def differences(protocol: Protocol, base: str = "rigorous") -> dict[str, object]
     }
 
 
+def nearest_protocol(protocol: Protocol) -> tuple[str, dict[str, object]]:
+    """(the nearest named protocol, the switches that differ from it)."""
+    found = [(name, differences(protocol, name)) for name in PROTOCOL_NAMES]
+    return min(found, key=lambda pair: len(pair[1]))
+
+
 def check_contradictions(protocol: Protocol) -> None:
     """Raises InputError for switches that cannot hold together."""
     if protocol.resize_z and protocol.slices != "foreground":

@@ -4,14 +4,14 @@ A `RunSpec` holds every setting that changes a number, with defaults written out
 are equal exactly if their keys are. Not here: the protocol's switches and the presets.
 """
 
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import Field, model_serializer
+from pydantic import Field
 
 from benchmark.core.frozen import Frozen
 from benchmark.core.identity import digest
 from benchmark.core.registry import LONGEST_NAME, PLAIN_NAME
-from benchmark.spec.method import MethodSpec
+from benchmark.spec.method import NOT_IN_KEYS, MethodSpec
 from benchmark.spec.presets import Preset
 from benchmark.spec.protocol import Protocol
 
@@ -46,20 +46,10 @@ class RunSpec(Frozen):
     )
     protocol: Protocol
     preset: Preset
-    audit: bool = Field(
-        False,
-        description="the record carries an audit of the samples; left out of specs and keys if not",
-    )
-
-    @model_serializer(mode="wrap")
-    def _without_absent_audit(self, values_of) -> dict[str, Any]:
-        values = values_of(self)
-        if not self.audit:
-            values.pop("audit", None)
-        return values
+    audit: bool = Field(False, description="the record carries an audit of the samples")
 
     @property
     def key(self) -> str:
-        """sha256 hex of the canonical spec; names that stand for numbers given elsewhere do not
-        count."""
-        return digest(self.model_dump(exclude={"preset": {"name"}}))
+        """sha256 hex of the canonical spec. The preset's name is left out: its numbers are in the
+        spec."""
+        return digest(self.model_dump(exclude={"preset": {"name"}, "method": NOT_IN_KEYS}))

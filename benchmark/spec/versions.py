@@ -2,12 +2,12 @@
 result."""
 
 STAGE_VERSIONS = {
-    "prepare": 1,
-    "pretrain": 2,
-    "fit-generator": 2,
-    "synthesize": 2,
-    "audit": 2,
-    "fit-segmenter": 1,
+    "prepare": 2,
+    "pretrain": 3,
+    "fit-generator": 3,
+    "synthesize": 3,
+    "audit": 3,
+    "fit-segmenter": 2,
     "predict": 1,
     "score": 1,
 }

@@ -58,7 +58,7 @@ class SegmenterJudge:
         from benchmark.training.segmenter import make_fabric
 
         spec = read_json(folder / "manifest.json")["spec"]
-        fabric = make_fabric(device, spec.get("precision", "auto"))
+        fabric = make_fabric(device, spec["precision"])
         model = build(spec["architecture"], size, seed=0)
         model.load_state_dict(load_file(folder / "weights.safetensors"))
         return cls(fabric.setup_module(model), fabric)

@@ -27,7 +27,7 @@ def fit_segmenter(spec: dict, inputs: Inputs, out: Path, context: Context) -> di
     from datasets.slices.preparation import Prepared
 
     data = Prepared(inputs["prepare"])
-    fabric = make_fabric(context.device, spec.get("precision", "auto"))
+    fabric = make_fabric(context.device, spec["precision"])
     rows = data.rows(spec["train"], spec["minimum_foreground"])
     if not data.masks[rows].any():
         raise InputError(

@@ -33,7 +33,7 @@ def objective_of(
     if synthetic is None:
         return objectives.RealObjective(**shown), {}
     chosen = None
-    if "minimum_agreement" in synthetic:
+    if synthetic["minimum_agreement"] is not None:
         agreement = np.load(inputs["audit"] / AGREEMENT_FILE, allow_pickle=False)
         chosen = SampleFilter(agreement, synthetic["minimum_agreement"], device)
 

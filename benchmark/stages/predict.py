@@ -21,7 +21,7 @@ def predict(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[str
 
     data = Prepared(inputs["prepare"])
     trained = json.loads((inputs["fit-segmenter"] / "manifest.json").read_text(encoding="utf-8"))
-    fabric = make_fabric(context.device, trained["spec"].get("precision", "auto"))
+    fabric = make_fabric(context.device, trained["spec"]["precision"])
     model = build(trained["spec"]["architecture"], data.images.shape[-1], seed=0)
     model.load_state_dict(load_file(inputs["fit-segmenter"] / "weights.safetensors"))
     model = fabric.setup_module(model)

@@ -47,7 +47,7 @@ def _edge_weights(spec: dict, location: dict[str, Any]) -> Path | None:
     than planned."""
     from datasets.slices.hed import weights_identity
 
-    if "edge_weights" not in spec:
+    if spec["edge_weights"] is None:
         return None
     weights = Path(location["edge_weights"])
     if weights_identity(weights) != spec["edge_weights"]:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import yaml
 
-from benchmark.spec.protocol import PROTOCOL_NAMES
+from benchmark.spec.protocol import PROTOCOL_NAMES, nearest_protocol
 from reports.claims.rules import (
     BY_CURVE,
     BY_FAMILY,
@@ -31,7 +31,7 @@ from reports.claims.rules import (
 from reports.comparison.caveats import defects
 from reports.comparison.format import absent_runs
 from reports.comparison.groups import Group
-from reports.comparison.labels import changed_settings, protocol_base
+from reports.comparison.labels import changed_settings
 from reports.comparison.paper_numbers import (
     BASELINE,
     PAPER_ARCHITECTURE,
@@ -40,7 +40,7 @@ from reports.comparison.paper_numbers import (
     paper_value,
 )
 from reports.comparison.sample_numbers import absent_audits, fidelity_caveats
-from reports.comparison.setting_curves import Curve, curves, families, main_emitdiff
+from reports.comparison.setting_curves import Curve, curves, families, main_ours
 from reports.comparison.summaries import Summary, none_label
 
 __all__ = [
@@ -249,7 +249,7 @@ def _sample_caveats(summary: Summary, labels: set[str | None]) -> tuple[str, ...
 
 
 def _member_labels(summary: Summary) -> set[str | None]:
-    ours = main_emitdiff(summary.group)
+    ours = main_ours(summary.group)
     return {none_label(summary.group), ours.label if ours else None}
 
 
@@ -259,7 +259,7 @@ def _member_flaws(summary: Summary) -> tuple[str, ...]:
 
 def _off_preset(group: Group) -> tuple[str, ...]:
     """What forbids a verdict where emitdiff stands there with other settings than its preset's."""
-    ours = main_emitdiff(group)
+    ours = main_ours(group)
     changed = changed_settings(ours.method, group.spec.preset) if ours else {}
     return (f"{ours.label}: not the preset's {', '.join(changed)}",) if changed else ()
 
@@ -283,7 +283,7 @@ def _finding_order(finding: Finding) -> tuple:
     """Verdicts first, then real images before synthetic ones, and the protocols in their fixed
     order."""
     spec = finding.group.spec
-    protocol, switches = protocol_base(spec.protocol)
+    protocol, switches = nearest_protocol(spec.protocol)
     return (
         bool(finding.caveats),
         spec.source.synthetic,

@@ -12,7 +12,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from benchmark.record.samples import HELD_OUT
-from reports.comparison.paper_numbers import paper_gain_percent, paper_method
+from reports.comparison.paper_numbers import (
+    PAPERS_METHOD,
+    PAPERS_RIVAL,
+    paper_gain_percent,
+    paper_method,
+)
 from reports.comparison.sample_numbers import ERRORS, FIDELITY, MEASURES, audited, usual_runs
 from reports.comparison.setting_curves import Curve, Family, Point
 from reports.comparison.summaries import Summary, none_label
@@ -211,8 +216,9 @@ def label_of(summary: Summary, name: str) -> str | None:
 
 
 def nearness_labels(summary: Summary) -> tuple[str, ...]:
-    """Labels of emitdiff and of pix2pix at their preset's settings, those that were run."""
-    found = (usual_runs(summary.group, name) for name in ("emitdiff", "pix2pix"))
+    """Labels of the paper's method and of its rival at their preset's settings, those that were
+    run."""
+    found = (usual_runs(summary.group, name) for name in (PAPERS_METHOD, PAPERS_RIVAL))
     return tuple(runs.label for runs in found if runs)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from benchmark.core.identity import canonical, digest
 from benchmark.record.record import Record
 from benchmark.spec.method import MethodSpec
-from benchmark.spec.protocol import PROTOCOL_NAMES
+from benchmark.spec.protocol import PROTOCOL_NAMES, nearest_protocol
 from benchmark.spec.run import RunSpec
 from datasets.tasks.catalogue import TASKS, order
 from reports.comparison.labels import (
@@ -23,10 +23,8 @@ from reports.comparison.labels import (
     method_order,
     one_line,
     preset_label,
-    protocol_base,
     protocol_label,
     source_label,
-    usual_numbers,
 )
 
 NAMED_SETTINGS = 4
@@ -102,7 +100,7 @@ class Group:
         words = (
             spec.dataset,
             spec.source.kind,
-            protocol_base(spec.protocol)[0],
+            nearest_protocol(spec.protocol)[0],
             spec.preset.name,
             spec.architecture,
         )
@@ -142,31 +140,24 @@ def make_groups(
     records: Iterable[Record], generator_defaults: Mapping[str, Any] | None = None
 ) -> list[Group]:
     """The comparison groups of all records, real images first, datasets and protocols in their
-    fixed order.
-
-    generator_defaults: see `labels.usual_numbers`.
-    """
+    fixed order."""
     members: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         members[group_id(record.spec)].append(record)
-    return sorted(
-        (_group(name, found, generator_defaults) for name, found in members.items()), key=_order
-    )
+    return sorted((_group(name, found) for name, found in members.items()), key=_order)
 
 
-def _group(name: str, records: list[Record], defaults: Mapping[str, Any] | None) -> Group:
+def _group(name: str, records: list[Record]) -> Group:
     kept, contradicting = _one_per_cell(records)
     seeds = tuple(sorted({record.spec.seed for record in kept}))
     by_method: dict[str, list[Record]] = defaultdict(list)
     for record in kept:
-        by_method[canonical(record.spec.method.model_dump())].append(record)
+        by_method[record.spec.method.identity].append(record)
     rows = sorted(by_method.values(), key=lambda row: method_order(row[0].spec.method))
     spec = rows[0][0].spec
-    labels = method_labels(
-        [row[0].spec.method for row in rows], spec.preset, spec.protocol, spec.dataset, defaults
-    )
+    labels = method_labels([row[0].spec.method for row in rows], spec.preset)
     methods = tuple(
-        _method_runs(row, label, seeds, defaults) for row, label in zip(rows, labels, strict=True)
+        _method_runs(row, label, seeds) for row, label in zip(rows, labels, strict=True)
     )
     return Group(name, spec, seeds, methods, contradicting)
 
@@ -179,23 +170,18 @@ def _one_per_cell(records: list[Record]) -> tuple[list[Record], tuple[str, ...]]
     for record in sorted(
         records, key=lambda record: (record.status != "done", record.samples is None)
     ):
-        cell = (canonical(record.spec.method.model_dump()), record.spec.fold, record.spec.seed)
+        cell = (record.spec.method.identity, record.spec.fold, record.spec.seed)
         kept = cells.setdefault(cell, record)
         if record.status == "done" and record.cases != kept.cases:
             contradicting.append(record.key)
     return list(cells.values()), tuple(contradicting)
 
 
-def _method_runs(
-    records: list[Record], label: str, seeds: tuple[int, ...], defaults: Mapping[str, Any] | None
-) -> MethodRuns:
+def _method_runs(records: list[Record], label: str, seeds: tuple[int, ...]) -> MethodRuns:
     records = sorted(records, key=lambda record: (record.spec.seed, record.spec.fold))
     there = {(record.spec.fold, record.spec.seed) for record in records}
     spec = records[0].spec
     wanted = [(fold, seed) for seed in seeds for fold in range(spec.preset.n_folds)]
-    usual = usual_numbers(
-        spec.method, spec.preset.name, protocol_base(spec.protocol)[0], spec.dataset, defaults
-    )
     return MethodRuns(
         method=spec.method,
         label=label,
@@ -203,13 +189,13 @@ def _method_runs(
         failed=tuple(record for record in records if record.status == "failed"),
         missing=tuple(cell for cell in wanted if cell not in there),
         expected=len(wanted),
-        changed_generator=tuple(changed_generator(spec.method, usual)),
+        changed_generator=tuple(changed_generator(spec.method)),
     )
 
 
 def _order(group: Group) -> tuple:
     spec = group.spec
-    protocol, switches = protocol_base(spec.protocol)
+    protocol, switches = nearest_protocol(spec.protocol)
     return (
         order(TASKS.of_results(spec.dataset)),
         spec.source.synthetic,

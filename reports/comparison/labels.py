@@ -3,19 +3,18 @@ their fixed order. Not here: the numbers."""
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from benchmark.core.identity import canonical, digest
+from benchmark.core.identity import canonical, digest, flat
 from benchmark.spec.method import MethodSpec
-from benchmark.spec.presets import LATER_SETTINGS, PRESETS, Preset, default_kind, generator_numbers
-from benchmark.spec.protocol import PROTOCOL_NAMES, Protocol, differences
+from benchmark.spec.presets import PRESETS, Preset
+from benchmark.spec.protocol import Protocol, nearest_protocol
 from benchmark.spec.run import SourceSpec
 
 _APART = re.compile(r"(.+?) \((?:(?!generator )(.+?), )?(generator .+)\)")
 _SPEED = ("sampling.compile",)
 MOST_SETTINGS = 5  # of a generator, that a label names
-METHOD_ORDER = ("none", "classic", "unconditional", "pix2pix", "emitdiff", "own")
 # The order of Table II; transforms that the paper lacks come last.
 TRANSFORM_ORDER = (
     "contrast",
@@ -47,28 +46,16 @@ def plain_value(value: Any) -> str:
     return one_line(value) if isinstance(value, str) else json.dumps(value)
 
 
-def flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings with dotted names: {"sampling": {"steps": 8}} -> {"sampling.steps": 8}."""
-    found = {}
-    for name, value in settings.items():
-        if isinstance(value, dict) and value:
-            found |= flat(value, f"{prefix}{name}.")
-        else:
-            found[prefix + name] = value
-    return found
-
-
 def method_order(method: MethodSpec) -> tuple:
-    """Sort key: none, classic in the order of Table II, unconditional, emitdiff, users' own; then
-    by their settings."""
+    """Sort key: the method's place, classic in the order of Table II, then the settings."""
     transform = method.transform or ""
     rank = (
         TRANSFORM_ORDER.index(transform) if transform in TRANSFORM_ORDER else len(TRANSFORM_ORDER)
     )
-    own = method.own.reference if method.own else ""
     return (
-        METHOD_ORDER.index(method.name),
-        own,
+        method.look.order,
+        method.name,
+        method.version,
         transform != "",
         rank,
         transform,
@@ -79,23 +66,16 @@ def method_order(method: MethodSpec) -> tuple:
     )
 
 
-def method_labels(
-    methods: Sequence[MethodSpec],
-    preset: Preset,
-    protocol: Protocol = Protocol(),
-    dataset: str = "",
-    defaults: Mapping[str, Any] | None = None,
-) -> list[str]:
+def method_labels(methods: Sequence[MethodSpec], preset: Preset) -> list[str]:
     """One label per method, distinct within a table: 'emitdiff (n = 5, alpha = 0.3)'.
 
     Settings are named where they differ from the preset's default; a setting of the generator also
     where the methods of the table differ among themselves. Of many only the rarest are, and a
-    number tells the method from others. defaults: as for `usual_numbers`.
+    number tells the method from others.
     """
     labels = []
     for method in methods:
-        usual = usual_numbers(method, preset.name, protocol_base(protocol)[0], dataset, defaults)
-        marks = _generator_marks(method, methods, usual)
+        marks = _generator_marks(method, methods)
         if len(marks) > MOST_SETTINGS:
             more = f"{len(marks) - MOST_SETTINGS + 1} more"
             rarest = sorted(
@@ -140,12 +120,6 @@ def changed_settings(method: MethodSpec, preset: Preset) -> dict[str, Any]:
     } | dropped
 
 
-def protocol_base(protocol: Protocol) -> tuple[str, dict[str, Any]]:
-    """(nearest named protocol, the switches that differ from it)."""
-    found = [(name, differences(protocol, name)) for name in PROTOCOL_NAMES]
-    return min(found, key=lambda pair: len(pair[1]))
-
-
 def preset_base(preset: Preset) -> tuple[str, dict[str, Any]]:
     """(named preset, the numbers that differ from it): the one of the same name, else the
     nearest."""
@@ -165,7 +139,7 @@ def preset_base(preset: Preset) -> tuple[str, dict[str, Any]]:
 
 def protocol_label(protocol: Protocol) -> str:
     """'rigorous', or 'rigorous (selection = test)'."""
-    return _with(*protocol_base(protocol))
+    return _with(*nearest_protocol(protocol))
 
 
 def preset_label(preset: Preset) -> str:
@@ -185,62 +159,28 @@ def _with(label: str, settings: dict[str, Any]) -> str:
     return one_line(f"{label} ({shown})" if shown else label)
 
 
-def usual_numbers(
-    method: MethodSpec,
-    preset: str,
-    protocol: str,
-    dataset: str,
-    defaults: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
-    """The generator's settings that follow from preset and protocol, with dotted names, and its
-    usual kind.
-
-    defaults: by kind, the settings at no preset, where the caller knows them; without them only
-    what the preset names is usual. Versions of weights are not, for they are found out when a run
-    is planned; nor is what only speeds up.
-    """
-    known = flat(dict((defaults or {}).get(method.generator_kind, {})))
-    numbers = flat(generator_numbers(preset, method.generator_kind, protocol, dataset))
-    named = {
-        name: value
-        for name, value in known.items()
-        if not name.endswith("_version") and name not in _SPEED
-    }
-    return named | numbers | {"kind": default_kind(preset, method.name)}
+def changed_generator(method: MethodSpec) -> dict[str, Any]:
+    """The generator's settings, with dotted names, that are not the preset's; without those that
+    only make it faster."""
+    return {name: value for name, value in method.changed.items() if name not in _SPEED}
 
 
-def changed_generator(method: MethodSpec, usual: Mapping[str, Any]) -> dict[str, Any]:
-    """The generator's settings, with dotted names, that are not the usual ones."""
-    mine = generator_settings(method, usual)
-    return {name: value for name, value in mine.items() if name in usual and usual[name] != value}
+def generator_settings(method: MethodSpec) -> dict[str, Any]:
+    """All settings of the generator and its kind, with dotted names; {} for none."""
+    return flat(method.generator) | {"kind": method.kind} if method.generator else {}
 
 
-def generator_settings(method: MethodSpec, usual: Mapping[str, Any]) -> dict[str, Any]:
-    """All settings of the generator and its kind, with dotted names; {} for none. Those that are
-    younger than the record, or left out of its spec at their neutral value, are there too where the
-    `usual` ones have them, which may differ."""
-    if not method.generator:
-        return {}
-    mine = flat(method.generator)
-    if method.own:
-        return mine
-    later = {
-        name: value for name, value in LATER_SETTINGS.items() if name in usual and name not in mine
-    }
-    return mine | later | {"kind": method.generator_kind}
-
-
-def _generator_marks(
-    method: MethodSpec, methods: Sequence[MethodSpec], usual: dict[str, Any]
-) -> dict[str, Any]:
-    mine = generator_settings(method, usual)
-    same = (method.name, method.own, method.generator_kind)
-    alike = [other for other in methods if (other.name, other.own, other.generator_kind) == same]
-    alike = [generator_settings(other, usual) for other in alike]
+def _generator_marks(method: MethodSpec, methods: Sequence[MethodSpec]) -> dict[str, Any]:
+    mine = generator_settings(method)
+    alike = [
+        generator_settings(other)
+        for other in methods
+        if (other.name, other.reference) == (method.name, method.reference)
+    ]
     marked = {
         name for name, value in mine.items() if any(other.get(name) != value for other in alike)
     }
-    marked |= set(changed_generator(method, usual))
+    marked |= set(changed_generator(method))
     return {f"generator {name}": value for name, value in mine.items() if name in marked}
 
 

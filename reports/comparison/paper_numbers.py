@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from benchmark.spec.method import MethodSpec
-from benchmark.spec.presets import PRESETS, Preset, default_kind
+from benchmark.spec.presets import PRESETS, Preset
 from datasets.tasks.catalogue import TASKS
 from reports.comparison.groups import Group
 from reports.comparison.labels import changed_settings, one_line, preset_base
@@ -17,9 +17,12 @@ from reports.comparison.labels import changed_settings, one_line, preset_base
 FOLDER = Path(__file__).parents[1] / "paper"
 BASELINE = "Baseline"
 PAPER_ARCHITECTURE = "attention-unet"
+PAPERS_METHOD, PAPERS_RIVAL = "emitdiff", "pix2pix"  # our names of what its Table I compares
+# Our generators that a table of samples always lists -> the paper's name, None where it has none.
+TABLE1_GENERATORS = {PAPERS_RIVAL: "Pix2Pix", "unconditional": None, PAPERS_METHOD: "EMIT-Diff"}
 _METHODS = {
     ("none", None): BASELINE,
-    ("emitdiff", None): "DiffBoost",
+    (PAPERS_METHOD, None): "DiffBoost",
     ("classic", "deepstack"): "DeepStack",
 } | {
     ("classic", name): f"Random{name.capitalize()}"
@@ -72,10 +75,7 @@ def paper_cases(dataset: str) -> int:
 def paper_method(method: MethodSpec, preset: Preset) -> str | None:
     """The paper's name of a method; None for one that Table II lacks, and for settings that are not
     the preset's."""
-    other_generator = method.generator and method.generator_kind != default_kind(
-        preset.name, method.name
-    )
-    if changed_settings(method, preset) or other_generator:
+    if changed_settings(method, preset) or "kind" in method.changed:
         return None
     return _METHODS.get((method.name, method.transform))
 

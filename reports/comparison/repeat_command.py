@@ -6,15 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmark.spec.method import MethodSpec
+from benchmark.spec.protocol import nearest_protocol
 from benchmark.spec.run import LOCAL, RunSpec, SourceSpec
 from datasets.sources.busi import busi_class_of
 from reports.comparison.labels import (
-    flat,
     generator_settings,
     plain_value,
     preset_base,
-    protocol_base,
-    usual_numbers,
 )
 
 
@@ -27,12 +25,9 @@ def repeat_command(
     """The call that resolves to `spec`: the nearest named protocol and preset, and `--set` where a
     value differs.
 
-    generator_defaults: by kind, the generators' settings at no preset, where the caller knows them;
-    settings equal to them are left out. Without them every setting that the preset does not give is
-    written out, which is longer and as right. folds, seeds: of several runs at once, else those of
-    `spec`.
+    folds, seeds: of several runs at once, else those of `spec`.
     """
-    protocol, switches = protocol_base(spec.protocol)
+    protocol, switches = nearest_protocol(spec.protocol)
     preset, numbers = preset_base(spec.preset)
     name = "FILE.py:CLASS" if spec.method.own else spec.method.name
     words = [
@@ -51,7 +46,7 @@ def repeat_command(
     sets = {
         **switches,
         **numbers,
-        **_generator_sets(spec, preset, protocol, generator_defaults or {}),
+        **_generator_sets(spec.method),
     }
     if spec.method.minimum_agreement is not None:
         sets["filter"] = f"agreement:{spec.method.minimum_agreement:g}"
@@ -85,20 +80,17 @@ def _method_words(method: MethodSpec) -> list[str]:
     return words
 
 
-def _generator_sets(
-    spec: RunSpec, preset: str, protocol: str, defaults: Mapping[str, Any]
-) -> dict[str, Any]:
-    method = spec.method
-    usual = flat(dict(defaults.get(method.generator_kind, {}))) | usual_numbers(
-        method, preset, protocol, spec.dataset
-    )
-    given = generator_settings(method, usual)
-    # Weights in a folder are named by what they are; where they lie is the reader's affair.
-    given = {name: "DIR" if value == LOCAL else value for name, value in given.items()}
-    return {
-        f"generator.{name}": value
+def _generator_sets(method: MethodSpec) -> dict[str, Any]:
+    """Settings that are not the preset's, and the versions of weights, which `changed` lacks."""
+    given = generator_settings(method)
+    chosen = {
+        name: value
         for name, value in given.items()
-        if name not in usual or usual[name] != value
+        if name in method.changed or (name.endswith("_version") and value)
+    }
+    # Weights in a folder are named by what they are; where they lie is the reader's affair.
+    return {
+        f"generator.{name}": "DIR" if value == LOCAL else value for name, value in chosen.items()
     }
 
 

@@ -16,7 +16,6 @@ import pandas as pd
 
 from benchmark.record.record import Record
 from benchmark.record.samples import HELD_OUT, TRAINING, SampleRow, Samples
-from benchmark.spec.presets import default_kind
 from reports.comparison.format import absent_runs
 from reports.comparison.groups import Group, MethodRuns
 from reports.comparison.labels import changed_settings, one_line
@@ -209,10 +208,8 @@ def usual_runs(group: Group, name: str) -> MethodRuns | None:
     preset = group.spec.preset
     for runs in group.methods:
         method = runs.method
-        other = method.generator and method.generator_kind != default_kind(preset.name, name)
-        if method.name == name and not (
-            method.transform or changed_settings(method, preset) or other
-        ):
+        other = changed_settings(method, preset) or "kind" in method.changed
+        if method.name == name and not (method.transform or other):
             return runs
     return None
 

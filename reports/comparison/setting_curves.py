@@ -13,10 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmark.core.identity import canonical, digest
-from benchmark.spec.protocol import Protocol, differences
+from benchmark.spec.method import Look
+from benchmark.spec.protocol import Protocol, differences, nearest_protocol
 from benchmark.spec.run import RunSpec
 from reports.comparison.groups import Group, MethodRuns
-from reports.comparison.labels import plain_value, protocol_base
+from reports.comparison.labels import plain_value
+from reports.comparison.paper_numbers import PAPERS_METHOD
 from reports.comparison.ranked_settings import main_methods
 from reports.comparison.summaries import Summary, none_label
 from reports.statistics.resampling import Interval, interval
@@ -39,14 +41,15 @@ class Point:
 
 @dataclass(frozen=True)
 class Curve:
-    """`emitdiff` over one of its settings, ascending; all else, and `usual`, as in its main setting
-    (ranked_settings.py)."""
+    """The paper's method over one of its settings, ascending; all else, and `usual`, as in its
+    main setting (ranked_settings.py)."""
 
     summary: Summary
     setting: str
     usual: float
     points: tuple[Point, ...]
     none: Interval | None
+    look: Look
 
     def at(self, value: float) -> Point | None:
         return next((point for point in self.points if point.value == value), None)
@@ -66,14 +69,16 @@ class Curve:
 
 @dataclass(frozen=True)
 class Member:
-    """One group of a family: the value it differs in, Dice of `none` and of `emitdiff` there, and
-    their difference."""
+    """One group of a family: the value it differs in, Dice of `none` and of the paper's method
+    there, their difference, and the name and look of that method."""
 
     summary: Summary
     value: str | float
     none: Interval
-    emitdiff: Interval
+    ours: Interval
     gain: Interval
+    name: str
+    look: Look
 
 
 @dataclass(frozen=True)
@@ -97,13 +102,13 @@ def curves(summary: Summary) -> list[Curve]:
     return [curve for curve in found if curve is not None]
 
 
-def main_emitdiff(group: Group) -> MethodRuns | None:
-    """emitdiff at its main setting, without a transform; the generator that most of the group's
-    runs have."""
+def main_ours(group: Group) -> MethodRuns | None:
+    """The paper's method at its main setting, without a transform; the generator that most of the
+    group's runs have."""
     runs = [
         runs
         for runs in group.methods
-        if runs.method.name == "emitdiff" and runs.method.transform is None
+        if runs.method.name == PAPERS_METHOD and runs.method.transform is None
     ]
     if not runs:
         return None
@@ -141,7 +146,7 @@ def audit_family(family: Family) -> Family | None:
 
 
 def _curve(summary: Summary, setting: str) -> Curve | None:
-    usual = main_emitdiff(summary.group)
+    usual = main_ours(summary.group)
     if usual is None:
         return None
     others = [name for name in (*SETTINGS, "generator", "transform", "name") if name != setting]
@@ -166,11 +171,12 @@ def _curve(summary: Summary, setting: str) -> Curve | None:
     ]
     ordered = tuple(sorted(points, key=lambda point: point.value))
     none = mean_interval(summary, base) if base else None
-    return Curve(summary, setting, getattr(usual.method, setting), ordered, none)
+    value = getattr(usual.method, setting)
+    return Curve(summary, setting, value, ordered, none, usual.method.look)
 
 
 def _member(summary: Summary, field: str) -> Member | None:
-    base, ours = none_label(summary.group), main_emitdiff(summary.group)
+    base, ours = none_label(summary.group), main_ours(summary.group)
     if base not in summary.labels or ours is None or ours.label not in summary.labels:
         return None
     gain = summary.dice.interval(ours.label, base)
@@ -178,7 +184,13 @@ def _member(summary: Summary, field: str) -> Member | None:
         return None
     value = _VALUE[field](summary.group.spec)
     return Member(
-        summary, value, mean_interval(summary, base), mean_interval(summary, ours.label), gain
+        summary,
+        value,
+        mean_interval(summary, base),
+        mean_interval(summary, ours.label),
+        gain,
+        ours.method.name,
+        ours.method.look,
     )
 
 
@@ -191,7 +203,7 @@ def _key_without(spec: RunSpec, field: str) -> str:
 
 def protocol_step(protocol: Protocol) -> str:
     """'rigorous', 'selection = test', 'released': the shortest name of a protocol."""
-    base, changed = protocol_base(protocol)
+    base, changed = nearest_protocol(protocol)
     if not changed:
         return base
     from_rigorous = differences(protocol)

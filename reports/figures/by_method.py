@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from reports.comparison.groups import Group
 from reports.comparison.inference import main_labels
 from reports.comparison.summaries import Summary, case_differences, none_label
-from reports.figures.drawing import COLOURS, Drawing, draw, row_labels, rows_height, tidy
+from reports.figures.drawing import Drawing, draw, row_labels, rows_height, tidy
 
 MOST_ROWS = 16
 
@@ -181,4 +181,4 @@ def _method_axis(axes: Axes, labels: list[str]) -> None:
 
 
 def _colour(summary: Summary, label: str) -> str:
-    return next(COLOURS[runs.method.name] for runs in summary.group.methods if runs.label == label)
+    return next(runs.method.look.colour for runs in summary.group.methods if runs.label == label)

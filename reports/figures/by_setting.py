@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
+from benchmark.spec.method import NONE, MethodSpec
 from reports.comparison.groups import Group
 from reports.comparison.inference import main_labels
 from reports.comparison.labels import source_label
@@ -26,7 +27,7 @@ from reports.comparison.setting_curves import (
     mean_interval,
 )
 from reports.comparison.summaries import Summary, none_label
-from reports.figures.drawing import COLOURS, MARKERS, Drawing, draw, row_labels, rows_height, tidy
+from reports.figures.drawing import Drawing, draw, row_labels, rows_height, tidy
 from reports.statistics.resampling import Interval
 
 _AXIS = {
@@ -75,7 +76,7 @@ def curve_figure(curve: Curve, folder: Path) -> Drawing:
         axes.plot(
             places,
             [gain.mean for gain in gains],
-            color=COLOURS["emitdiff"],
+            color=curve.look.colour,
             linewidth=1.6,
             zorder=2,
         )
@@ -85,7 +86,7 @@ def curve_figure(curve: Curve, folder: Path) -> Drawing:
                 axes,
                 place,
                 gain,
-                colour=COLOURS["emitdiff"],
+                colour=curve.look.colour,
                 marker="s" if usual else "o",
                 upright=True,
             )
@@ -139,12 +140,12 @@ def scarcity_figure(family: Family, folder: Path) -> Drawing:
         left, right = figure.subplots(1, 2)
         shares = [float(member.value) for member in family.members]
         methods = _methods(family.members)
-        for number, (label, name) in enumerate(methods.items()):
+        for number, (label, method) in enumerate(methods.items()):
             shift = 1 + 0.07 * (number - len(methods) / 2)  # bars of several methods side by side
-            look = {"marker": MARKERS[name], "color": COLOURS[name]}
+            look = {"marker": method.look.marker, "color": method.look.colour}
             dice = [100 * mean_interval(member.summary, label).mean for member in family.members]
             left.plot(shares, dice, label=label, markersize=5, **look)
-            if name == "none":
+            if method.name == NONE.name:
                 continue
             for share, member in zip(shares, family.members, strict=True):
                 gain = member.summary.dice.interval(
@@ -154,8 +155,8 @@ def scarcity_figure(family: Family, folder: Path) -> Drawing:
                     right,
                     share * shift,
                     gain,
-                    colour=COLOURS[name],
-                    marker=MARKERS[name],
+                    colour=method.look.colour,
+                    marker=method.look.marker,
                     upright=True,
                 )
         right.axhline(0, color="0.35", linestyle=":", linewidth=1.2)
@@ -171,7 +172,8 @@ def scarcity_figure(family: Family, folder: Path) -> Drawing:
             loc="outside lower center", ncols=min(4, len(methods)), frameon=False, fontsize=8.5
         )
         listed = ", ".join(f"{100 * m.value:g} %: {100 * m.gain.mean:+.1f}" for m in family.members)
-        return f"Dice by share of training cases; gain of emitdiff over none in points: {listed}."
+        ours = family.members[0].name
+        return f"Dice by share of training cases; gain of {ours} over none in points: {listed}."
 
     stem = f"scarcity-{family.members[-1].summary.group.slug}"
     return draw(
@@ -180,18 +182,19 @@ def scarcity_figure(family: Family, folder: Path) -> Drawing:
 
 
 def _dumbbells(figure: Figure, members: Sequence[Member], reference: Interval | None = None) -> str:
-    """Left: Dice of none and of emitdiff, joined; right: the paired gain with its interval, the
-    reference as a line."""
+    """Left: Dice of none and of the paper's method, joined; right: the paired gain with its
+    interval, the reference as a line."""
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=(1.15, 1))
     for place, member in enumerate(members):
-        ends = [100 * member.none.mean, 100 * member.emitdiff.mean]
+        ends = [100 * member.none.mean, 100 * member.ours.mean]
         left.plot(ends, [place, place], color="0.6", linewidth=1.4, zorder=2)
-        for name, value in zip(("none", "emitdiff"), ends, strict=True):
+        looks = {NONE.name: NONE.look, member.name: member.look}
+        for (name, look), value in zip(looks.items(), ends, strict=True):
             left.scatter(
                 [value],
                 [place],
-                color=COLOURS[name],
-                marker=MARKERS[name],
+                color=look.colour,
+                marker=look.marker,
                 s=28,
                 zorder=3,
                 label=name if place == 0 else None,
@@ -201,12 +204,14 @@ def _dumbbells(figure: Figure, members: Sequence[Member], reference: Interval | 
             right,
             place,
             gain,
-            colour=COLOURS["emitdiff"],
-            marker=MARKERS["emitdiff"],
+            colour=member.look.colour,
+            marker=member.look.marker,
             upright=False,
         )
     if reference is not None:
-        right.axvline(100 * reference.mean, color=COLOURS["emitdiff"], linestyle="--", linewidth=1)
+        right.axvline(
+            100 * reference.mean, color=members[0].look.colour, linestyle="--", linewidth=1
+        )
     right.axvline(0, color="0.35", linestyle=":", linewidth=1.2)
     left.set_yticks(range(len(members)), row_labels([str(member.value) for member in members]))
     for text in left.get_yticklabels():
@@ -219,7 +224,7 @@ def _dumbbells(figure: Figure, members: Sequence[Member], reference: Interval | 
         tidy(axes, "x")
     figure.legend(loc="outside lower left", ncols=2, frameon=False, fontsize=8.5)
     listed = ", ".join(f"{member.value}: {100 * member.gain.mean:+.1f}" for member in members)
-    return f"Dice of none and emitdiff and the gain in points: {listed}."
+    return f"Dice of none and {members[0].name} and the gain in points: {listed}."
 
 
 def _bar(
@@ -243,11 +248,11 @@ def _bar(
     )
 
 
-def _methods(members: Sequence[Member]) -> dict[str, str]:
-    """Labels of the main methods that every member has -> their names, in the tables' order."""
+def _methods(members: Sequence[Member]) -> dict[str, MethodSpec]:
+    """Labels of the main methods that every member has -> the methods, in the tables' order."""
     shared = set.intersection(*(set(main_labels(member.summary)) for member in members))
     runs = members[0].summary.group.methods
-    return {one.label: one.method.name for one in runs if one.label in shared}
+    return {one.label: one.method for one in runs if one.label in shared}
 
 
 def _height(members: Sequence[Member]) -> float:

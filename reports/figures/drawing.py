@@ -25,23 +25,9 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-# Okabe and Ito's colours, told apart with every common colour blindness.
-COLOURS = {
-    "none": "#8c8c8c",
-    "classic": "#56b4e9",
-    "unconditional": "#e69f00",
-    "pix2pix": "#cc79a7",
-    "emitdiff": "#009e73",
-    "own": "#d55e00",
-}
-MARKERS = {
-    "none": "s",
-    "classic": "o",
-    "unconditional": "^",
-    "pix2pix": "v",
-    "emitdiff": "D",
-    "own": "P",
-}
+# Of what belongs to no single method. Methods bring colours of their own; all are Okabe and Ito's,
+# told apart with every common colour blindness.
+GREEN, BLUE = "#009e73", "#56b4e9"
 WIDTH_INCHES = 6.4
 DPI = 160
 KINDS = ("svg", "png", "pdf")

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from benchmark.spec.method import Look
 from reports.comparison.inference import Inference
 from reports.figures.by_method import figure_title
-from reports.figures.drawing import COLOURS, MARKERS, Drawing, draw, row_labels, rows_height, tidy
+from reports.figures.drawing import BLUE, GREEN, Drawing, draw, row_labels, rows_height, tidy
 from reports.records.load import GENERATOR_STAGES, SEGMENTER_STAGES, stage_seconds
 
 LEAST_METHODS = 5
@@ -90,11 +91,11 @@ def ties_plot(figure: Figure, inference: Inference) -> str:
         axes.plot(
             [ranks[place], ranks[place], edge],
             [0, depth, depth],
-            color=_colour(inference, place),
+            color=_look(inference, place).colour,
             linewidth=1.2,
         )
         axes.scatter(
-            [ranks[place]], [0], s=20, color=_colour(inference, place), zorder=4, clip_on=False
+            [ranks[place]], [0], s=20, color=_look(inference, place).colour, zorder=4, clip_on=False
         )
         words = f"{labels[place]} ({ranks[place]:.1f})"
         axes.text(
@@ -164,9 +165,9 @@ def cost_plot(figure: Figure, inference: Inference) -> str:
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=(1.3, 1))
     runs = {one.label: one.done for one in inference.summary.group.methods}
     for place, row in enumerate(inference.rows.to_dict("records")):
-        colour, name = _colour(inference, place), _name(inference, place)
+        look = _look(inference, place)
         middle = 0.0 if np.isnan(row["none_difference"]) else 100 * row["none_difference"]
-        left.scatter([middle], [place], color=colour, marker=MARKERS[name], s=28, zorder=3)
+        left.scatter([middle], [place], color=look.colour, marker=look.marker, s=28, zorder=3)
         if np.isfinite(row["none_low"]):
             ends = [100 * row["none_low"], 100 * row["none_high"]]
             left.plot(ends, [place, place], color="0.25", linewidth=1.2, zorder=2)
@@ -179,7 +180,7 @@ def cost_plot(figure: Figure, inference: Inference) -> str:
             [place],
             seconds[1:],
             left=seconds[:1],
-            color=COLOURS["emitdiff"],
+            color=GREEN,
             hatch="///",
             edgecolor="white",
             label="generator and sampling" if place == 0 else None,
@@ -218,7 +219,7 @@ def crosswalk_plot(figure: Figure, inference: Inference) -> str:
         axes.plot([0, most], [0, most], color="0.35", linestyle=":", linewidth=1.2)
         look = {
             "s": 9,
-            "color": COLOURS["classic"],
+            "color": BLUE,
             "edgecolors": "0.3",
             "linewidths": 0.25,
             "alpha": 0.6,
@@ -238,13 +239,13 @@ def _numbered(figure: Figure, inference: Inference, x: np.ndarray, y: np.ndarray
     """Points numbered in the order of the table, with a key at the right. Returns the axes."""
     axes = figure.add_subplot()
     for place, label in enumerate(row_labels(inference.labels, width=34)):
-        name = _name(inference, place)
+        look = _look(inference, place)
         axes.scatter(
             [x[place]],
             [y[place]],
             s=135,
-            color=COLOURS[name],
-            marker=MARKERS[name],
+            color=look.colour,
+            marker=look.marker,
             alpha=0.85,
             linewidths=0,
             zorder=3,
@@ -295,13 +296,9 @@ def _seconds(inference: Inference) -> dict[str, float]:
     }
 
 
-def _name(inference: Inference, place: int) -> str:
+def _look(inference: Inference, place: int) -> Look:
     label = inference.labels[place]
-    return next(runs.method.name for runs in inference.summary.group.methods if runs.label == label)
-
-
-def _colour(inference: Inference, place: int) -> str:
-    return COLOURS[_name(inference, place)]
+    return next(runs.method.look for runs in inference.summary.group.methods if runs.label == label)
 
 
 def _draw(

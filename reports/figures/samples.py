@@ -23,7 +23,7 @@ from benchmark.record.samples import (
 from reports.comparison.groups import MethodRuns
 from reports.comparison.sample_numbers import LOW_AGREEMENT, PARTS, AuditedSamples, audited_runs
 from reports.comparison.summaries import none_label
-from reports.figures.drawing import COLOURS, MARKERS, Drawing, draw, tidy
+from reports.figures.drawing import Drawing, draw, tidy
 
 MOST_METHODS, MOST_TRADED = 8, 16
 LONGEST_LABEL = 64
@@ -82,7 +82,7 @@ def agreement_plot(figure: Figure, samples: AuditedSamples) -> str:
     shown, edges = _shown(samples), np.linspace(0, 1, AGREEMENT_BINS + 1)
     rows, words = figure.subplots(len(shown), 1, sharex=True, sharey=True, squeeze=False)[:, 0], []
     for axes, runs in zip(rows, shown, strict=True):
-        colour, label = COLOURS[runs.method.name], runs.label
+        colour, label = runs.method.look.colour, runs.label
         for part in (TRAINING, HELD_OUT):
             counts = samples.histogram(label, "agreement", part)
             if not counts.sum():
@@ -155,7 +155,7 @@ def memory_plot(figure: Figure, samples: AuditedSamples) -> str:
                     axes,
                     counts,
                     edges,
-                    COLOURS[runs.method.name],
+                    runs.method.look.colour,
                     _STYLES[len(same) % len(_STYLES)],
                     1.6,
                 )
@@ -187,7 +187,7 @@ def memory_plot(figure: Figure, samples: AuditedSamples) -> str:
             Line2D(
                 [],
                 [],
-                color=COLOURS[runs.method.name],
+                color=runs.method.look.colour,
                 linestyle=_STYLES[len(same) % len(_STYLES)],
                 linewidth=1.6,
                 label=textwrap.fill(short_label(runs.label), 40),
@@ -220,8 +220,8 @@ def tradeoff_plot(figure: Figure, samples: AuditedSamples) -> str:
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.05))
     for place, (runs, gain) in enumerate(zip(shown, gains, strict=True)):
         look = {
-            "color": COLOURS[runs.method.name],
-            "marker": MARKERS[runs.method.name],
+            "color": runs.method.look.colour,
+            "marker": runs.method.look.marker,
             "linewidths": 0,
         }
         x, y = (samples.mean(runs.label, TRAINING, name) for name in ("diversity", "agreement"))

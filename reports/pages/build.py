@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.record.record import Record
-from benchmark.spec.protocol import PROTOCOL_NAMES
+from benchmark.spec.protocol import PROTOCOL_NAMES, nearest_protocol
 from reports.comparison.badges import Mark, Refused
 from reports.comparison.groups import Group, make_groups
 from reports.comparison.inference import infer
-from reports.comparison.labels import one_line, protocol_base
+from reports.comparison.labels import one_line
 from reports.comparison.paper_numbers import PAPER_ARCHITECTURE
 from reports.comparison.summaries import Summary, summarise
 from reports.figures.drawing import KINDS, only
@@ -139,7 +139,7 @@ def _rank(group: Group) -> tuple:
     """Order of the comparisons of a board: most methods first, then rigorous, the paper's network,
     all training cases."""
     spec = group.spec
-    protocol, switches = protocol_base(spec.protocol)
+    protocol, switches = nearest_protocol(spec.protocol)
     return (
         -len(group.methods),
         len(switches),

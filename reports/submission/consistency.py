@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from pydantic import ValidationError
 
 from benchmark.core.errors import InputError
-from benchmark.core.identity import named_seed
-from benchmark.record.record import SCHEMA, Record
+from benchmark.core.identity import flat, named_seed
+from benchmark.record.record import Record
 from benchmark.record.substitutions import substitutions
-from benchmark.spec.method import resolve_method
+from benchmark.spec.method import OF_CLASS, MethodSpec, resolve_method
 from benchmark.spec.versions import STAGE_VERSIONS
 
 MAX_FOLDS, MAX_RATIO = 100, 1_000
@@ -26,8 +26,8 @@ _KEY = re.compile(r"[0-9a-f]{64}")
 
 def contradictions(record: Record) -> Iterator[str]:
     """What does not fit within the record; the first ones make the later ones meaningless."""
-    if record.schema_version > SCHEMA:
-        yield f"it has record schema {record.schema_version}; this program reads up to {SCHEMA}"
+    if record.lifted_from is not None:
+        yield "it was recorded with an older schema, whose keys this program cannot check"
     if record.status != "done" or record.error is not None:
         yield "it is of a failed run; only finished runs can be submitted"
     elif record.split is None or record.budget is None or not (record.cases and record.split.train):
@@ -61,10 +61,9 @@ def _of_the_spec(record: Record) -> Iterator[str]:
     )
     try:
         made = resolve_method(
-            method.name,
+            MethodSpec.model_validate(method.model_dump(include=OF_CLASS)),
             spec.preset,
             transform=method.transform,
-            own=method.own,
             **{
                 name: value
                 for name, value in asked.items()
@@ -74,9 +73,12 @@ def _of_the_spec(record: Record) -> Iterator[str]:
     except (InputError, ValidationError) as error:
         yield f"its method cannot be: {error}"
         return
-    fields = {"generator", "minimum_agreement"}
+    fields = {"generator", "minimum_agreement", "changed"}
     if made.model_dump(exclude=fields) != method.model_dump(exclude=fields):
         yield "its method has settings that such a method does not have"
+    given = flat(method.generator or {}) | {"kind": method.kind}
+    if any(given.get(name) != value for name, value in method.changed.items()):
+        yield "it lists changed settings that its generator does not have"
     if not method.generates and (
         method.generator is not None or method.minimum_agreement is not None
     ):

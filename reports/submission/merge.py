@@ -93,7 +93,7 @@ class _Board:
         if record.spec.method.own:
             theirs = self._methods.get(_method(record), (owner, _code(record)))
             if theirs != (owner, _code(record)):
-                name = record.spec.method.own.label
+                name = record.spec.method.label
                 return (
                     f"another's method is called '{name}', by {theirs[0] or 'us'}; give the class"
                     f" another name"
@@ -102,7 +102,7 @@ class _Board:
 
 
 def _method(record: Record) -> str:
-    return record.spec.method.own.reference
+    return record.spec.method.reference
 
 
 def _code(record: Record) -> str:

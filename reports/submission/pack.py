@@ -42,6 +42,11 @@ def pack(
     ):
         if len(text) > most:
             raise InputError(f"{name} has {len(text)} letters; give at most {most}.")
+    if lifted := [record for record in records if record.lifted_from]:
+        raise InputError(
+            f"run {lifted[0].key[:12]} was recorded with record schema {lifted[0].lifted_from};"
+            f" only runs of this program can be submitted: run it again."
+        )
     files: dict[str, bytes] = {}
     entries: list[RecordEntry] = []
     masks: list[MaskEntry] = []

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 
-from benchmark.core.identity import canonical
 from benchmark.record.record import Record
 from reports.comparison.groups import group_id
 from reports.comparison.labels import one_line
@@ -21,7 +20,7 @@ def cell(record: Record) -> tuple:
     """What a table has one place for: comparison, method, fold, seed. Whether samples were audited
     does not count."""
     spec = record.spec
-    return group_id(spec), canonical(spec.method.model_dump(mode="json")), spec.fold, spec.seed
+    return group_id(spec), spec.method.identity, spec.fold, spec.seed
 
 
 def repeated(records: Iterable[Record]) -> Iterator[str]:

@@ -141,7 +141,13 @@ def _records(container: Container, manifest: Manifest, found: Findings) -> Itera
             data = container.read(entry.name)
             if contents.sha256(data) != entry.sha256:
                 raise Refusal(f"{entry.name} is not the one of the manifest: its sha256 differs.")
-            record = _validated(Record, data, strict_json.parse(data, entry.name), entry.name)
+            parsed = strict_json.parse(data, entry.name)
+            if parsed.get("schema_version") == 1:
+                raise Refusal(
+                    f"{entry.name} has record schema 1, whose keys this program cannot check; run"
+                    f" it again with this program."
+                )
+            record = _validated(Record, data, parsed, entry.name)
             if not record.key == entry.key == record.spec.key:
                 raise Refusal(
                     f"{entry.name}: the key is not the sha256 of the spec, which is"

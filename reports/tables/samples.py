@@ -13,7 +13,12 @@ from benchmark.record.samples import HELD_OUT, TRAINING
 from reports.comparison.format import ABSENT, rounded, spread
 from reports.comparison.groups import MethodRuns
 from reports.comparison.labels import one_line
-from reports.comparison.paper_numbers import FOLDER, PaperValue
+from reports.comparison.paper_numbers import (
+    FOLDER,
+    PAPERS_METHOD,
+    TABLE1_GENERATORS,
+    PaperValue,
+)
 from reports.comparison.sample_numbers import (
     FIDELITY,
     LOW_AGREEMENT,
@@ -26,8 +31,6 @@ from reports.comparison.sample_numbers import (
 )
 from reports.tables.tables import Table
 
-# ours -> the paper's name
-GENERATORS = {"pix2pix": "Pix2Pix", "unconditional": None, "emitdiff": "EMIT-Diff"}
 NOT_RUN, NOT_AUDITED = "not run", "not audited"
 
 
@@ -47,7 +50,7 @@ def table1() -> Mapping[tuple[str, str], PaperValue]:
 def printed_table() -> Table:
     """Table I as printed, where no record holds an audit."""
     rows = []
-    for ours, theirs in GENERATORS.items():
+    for ours, theirs in TABLE1_GENERATORS.items():
         rows.append(
             {"generator": ours, "from": "ours", **dict.fromkeys(MEASURES.values(), NOT_RUN)}
         )
@@ -70,7 +73,7 @@ def fidelity_frame(samples: AuditedSamples) -> pd.DataFrame:
             mine = samples.of(label, part)
             values = samples.case_means(label, part)
             for metric in FIDELITY:
-                printed = table1().get((GENERATORS.get(name), metric))
+                printed = table1().get((TABLE1_GENERATORS.get(name), metric))
                 images = samples.over_images(label, part, metric)
                 rows.append(
                     {
@@ -90,7 +93,7 @@ def fidelity_frame(samples: AuditedSamples) -> pd.DataFrame:
                         "runs_audited": len(audited_runs(runs)) if runs else 0,
                         "runs_expected": runs.expected if runs else 0,
                         "absent_runs": _absent(samples, runs, there),
-                        "printed_generator": GENERATORS.get(name) or "",
+                        "printed_generator": TABLE1_GENERATORS.get(name) or "",
                         "printed_mean": printed.mean if printed else float("nan"),
                         "printed_sd": printed.sd if printed else float("nan"),
                         "not_comparable": "; ".join(
@@ -116,7 +119,7 @@ def fidelity_table(samples: AuditedSamples, frame: pd.DataFrame | None = None) -
             words = dict.fromkeys(MEASURES.values(), NOT_AUDITED if runs else NOT_RUN)
             rows.append(_line(label, "ours", ABSENT, words, {}))
         last = name not in {other for other, _ in generators[place + 1 :]}
-        if last and (theirs := GENERATORS.get(name)):
+        if last and (theirs := TABLE1_GENERATORS.get(name)):
             held = "paper (not comparable)" if any(mine["not_comparable"]) else "paper"
             rows.append(_line(name, held, "by image", _printed(theirs), {}))
     return Table.of(rows)
@@ -128,13 +131,14 @@ FIDELITY_GUIDE = (
     " the edges of test cases, which no generator of that fold has seen, with the plain prompt:"
     " read Table I there. Training"
     " samples were made from the training slices, and one learned by heart would look best."
-    " Samples of unconditional have no"
+    " Samples that bring masks of their own have no"
     " source image: –.",
     "By case: a case's value is the mean over its images, seeds and folds; ± is the SD over cases"
     " (n - 1). By image: mean and"
     " SD of all images, as the paper's, whose RMSE² + SD² is its MSE, which holds for images"
     " alone. The paper does not say"
-    " which images those were. Its EMIT-Diff is emitdiff here.",
+    " which images those were. Its EMIT-Diff is "
+    f"{PAPERS_METHOD} here.",
 )
 
 
@@ -149,7 +153,7 @@ def fidelity_notes(samples: AuditedSamples) -> list[str]:
         " do not compare."
     ]
     if reasons := fidelity_caveats(
-        samples.group, [runs for runs in samples.methods if runs.method.name in GENERATORS]
+        samples.group, [runs for runs in samples.methods if runs.method.name in TABLE1_GENERATORS]
     ):
         notes.append(f"Not comparable with the paper's values: {'; '.join(reasons)}.")
     return notes
@@ -237,7 +241,7 @@ def _generators(samples: AuditedSamples) -> list[tuple[str, MethodRuns | None]]:
     """(name, method) of the generators of Table I and of all others that were audited; None for one
     that was not run."""
     found: list[tuple[str, MethodRuns | None]] = []
-    known = dict.fromkeys((*GENERATORS, *(runs.method.name for runs in samples.methods)))
+    known = dict.fromkeys((*TABLE1_GENERATORS, *(runs.method.name for runs in samples.methods)))
     for name in known:
         mine = [runs for runs in samples.distinct if runs.method.name == name]
         rest = [runs for runs in samples.group.methods if runs.method.name == name]

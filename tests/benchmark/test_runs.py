@@ -187,7 +187,7 @@ def test_a_failing_stage_fails_its_runs_alone(tmp_path, monkeypatch):
 def test_a_record_file_is_plain_json_with_everything_in_it(finished):
     folder, records = finished
     data = json.loads(Store(folder).notes.record_path(records["emitdiff"].key).read_text())
-    assert data["schema_version"] == 1
+    assert data["schema_version"] == 2
     assert data["spec"]["method"]["generator"]["steps"] == 4
     assert set(data["seeds"]) == {"split", "generator", "weights", "order", "step"}
 

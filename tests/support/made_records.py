@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from baselines.generators.catalogue import changed_settings, declared, settings_class
 from benchmark.core.identity import digest
 from benchmark.metrics.definitions import CaseRow
 from benchmark.record.record import Budget, Record, Split, StageCost
 from benchmark.spec.method import MethodSpec, resolve_method
-from benchmark.spec.presets import preset
-from benchmark.spec.protocol import Protocol, named_protocol
+from benchmark.spec.presets import default_kind, generator_numbers, preset
+from benchmark.spec.protocol import Protocol, named_protocol, nearest_protocol
 from benchmark.spec.run import RunSpec, SourceSpec
 from reports.comparison.groups import Group, make_groups
 from reports.comparison.summaries import Summary, summarise
@@ -103,7 +104,7 @@ def make_record(
     spec = RunSpec(
         dataset=dataset,
         source=source,
-        method=resolve_method(method, sizes, transform=transform, **settings)
+        method=resolve_method(declared(method), sizes, transform=transform, **settings)
         if isinstance(method, str)
         else method,
         architecture=architecture,
@@ -142,6 +143,22 @@ def make_record(
         ),
         provenance={"git": {"commit": commit, "dirty": False}, "device": "test machine"},
     )
+
+
+def with_generator(record: Record, kind: str | None = None, **changes: Any) -> Record:
+    """The record with its generator's settings resolved as the command line does: the preset's, and
+    `changes`."""
+    spec = record.spec
+    method = declared(spec.method.name, kind or default_kind(spec.preset.name, spec.method.name))
+    asked = {"transform", "ratio", "alpha", "patch_size"}
+    method = method.model_copy(update=spec.method.model_dump(include=asked))
+    protocol, _ = nearest_protocol(spec.protocol)
+    usual = generator_numbers(spec.preset.name, str(method.kind), protocol, spec.dataset)
+    settings = settings_class(method.reference)(**usual | changes).model_dump(mode="json")
+    method = method.model_copy(update={"generator": settings})
+    changed = changed_settings(method, spec.preset.name, protocol, spec.dataset)
+    method = method.model_copy(update={"changed": changed})
+    return record.model_copy(update={"spec": spec.model_copy(update={"method": method})})
 
 
 def _stage(name: str, seconds: float) -> StageCost:

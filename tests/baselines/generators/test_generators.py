@@ -13,7 +13,6 @@ from baselines.generators.catalogue import GENERATORS
 from baselines.scratch.settings import GeneratorSettings, SamplingSettings
 from benchmark.core.errors import InputError
 from benchmark.core.progress import silent
-from benchmark.spec.presets import LATER_SETTINGS
 from benchmark.training.checkpoint import Checkpoint
 from datasets.slices.edges import edge_map
 from tests.support.one_variant import sample_variant
@@ -31,15 +30,6 @@ SETTINGS = GeneratorSettings(
     phrases=4,
     phrase_share=0.6,
 )
-
-OLDER_SETTINGS = """{"unshuffle": 4, "channels": [32, 64], "layers": 1, "attention": "middle",
-"heads": 2, "norm_groups": 8, "text_width": 32, "steps": 450, "batch": 8, "learning_rate": 0.005,
-"warmup_share": 0.05, "weight_decay": 0.01, "gradient_clip": 1.0, "ema_decay": 0.98,
-"prediction": "sample", "min_snr_gamma": 1.0, "organ_weight": 4.0, "snr_floor": 1.0,
-"noise_focus": 2.0, "flip_probability": 0.5, "rotation_degrees": 0.0, "scale_range": [1.0,
-1.0], "phrases": 8, "phrase_share": 0.3, "prompt_dropout": 0.1, "style_share": 0.05,
-"edge_dropout": 0.15, "sampling": {"sampler": "dpm-solver++", "steps": 6, "guidance_scale":
-1.5, "text_mix": "plain", "noise": "address", "edge_dropout": 0.1}}"""
 
 
 def disc_slices(count=24, seed=0):
@@ -210,33 +200,11 @@ def test_less_starting_noise_makes_variants_more_alike(fits):
     assert spread(0.0) == 0 < spread(0.3) < 0.8 * spread(1.0)
 
 
-def test_later_settings_are_neutral_by_default():
-    for name, value in LATER_SETTINGS.items():
-        found = GeneratorSettings()
-        for part in name.split("."):
-            found = getattr(found, part)
-        assert found == value
-
-
-def test_settings_of_older_records_are_written_as_they_were():
-    """The key of a stage holds its settings: fields that came later are left out while they change
-    nothing."""
-    older = json.loads(OLDER_SETTINGS)
-    settings = GeneratorSettings(**older)
-    assert settings.model_dump(mode="json") == older
-    assert settings.training_spec() == {
-        name: value for name, value in older.items() if name != "sampling"
-    }
+def test_held_out_samples_take_the_whole_edge_map_and_no_other_cases_style():
     switches = {"noise": "shared", "text_mix": "plain"}
-    assert settings.sampling_spec(switches) == older["sampling"] | switches
-    newer = GeneratorSettings(
-        **older | {"style": True, "sampling": older["sampling"] | {"style": "other"}}
-    )
-    assert newer.training_spec()["style"] is True and "edge_warp" not in newer.training_spec()
-    assert newer.sampling_spec(switches)["style"] == "other"
-    assert newer.held_out_sampling(newer.sampling_spec(switches)) == settings.sampling_spec(
-        switches
-    )
+    settings = GeneratorSettings(style=True, sampling={"style": "other", "edge_warp": 0.02})
+    plain = GeneratorSettings().sampling_spec(switches)
+    assert settings.held_out_sampling(settings.sampling_spec(switches)) == plain
 
 
 def test_a_sample_does_not_depend_on_batch_size_or_order(name, fits):

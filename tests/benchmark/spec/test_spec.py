@@ -3,6 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
+from baselines.generators.catalogue import declared
 from benchmark.core.errors import InputError
 from benchmark.core.identity import canonical, digest, named_seed
 from benchmark.spec.method import resolve_method
@@ -20,7 +21,7 @@ def run(**changes) -> RunSpec:
     values = {
         "dataset": "prostate",
         "source": SOURCE,
-        "method": resolve_method("none", SMOKE),
+        "method": resolve_method(declared("none"), SMOKE),
         "architecture": "unet",
         "fold": 0,
         "seed": 0,
@@ -55,7 +56,7 @@ def test_equal_specs_have_equal_keys_and_every_field_counts():
         run(training_share=0.5),
         run(protocol=Protocol(selection="test")),
         run(preset=SMOKE.model_copy(update={"epochs": 3})),
-        run(method=resolve_method("classic", SMOKE)),
+        run(method=resolve_method(declared("classic"), SMOKE)),
         run(source=SOURCE.model_copy(update={"fingerprint": "1" * 64})),
     ]
     assert len({base.key, *(other.key for other in others)}) == len(others) + 1
@@ -73,7 +74,7 @@ def test_specs_are_frozen_and_closed():
 
 
 def test_a_spec_survives_json():
-    spec = run(method=resolve_method("emitdiff", SMOKE, ratio=3))
+    spec = run(method=resolve_method(declared("emitdiff"), SMOKE, ratio=3))
     assert RunSpec.model_validate_json(spec.model_dump_json()) == spec
     assert RunSpec.model_validate_json(spec.model_dump_json()).key == spec.key
 
@@ -86,15 +87,18 @@ def test_named_seeds_are_stable_and_differ_by_name():
 
 
 def test_methods_take_their_defaults_from_the_preset():
-    method = resolve_method("emitdiff", SMOKE)
+    method = resolve_method(declared("emitdiff"), SMOKE)
     assert (method.ratio, method.alpha, method.patch_size) == (
         SMOKE.ratio,
         SMOKE.alpha,
         SMOKE.patch_size,
     )
-    assert resolve_method("classic", SMOKE).label == "classic deepstack"
-    assert resolve_method("emitdiff", SMOKE, transform="deepstack").label == "emitdiff + deepstack"
-    assert resolve_method("emitdiff", SMOKE, ratio=0).ratio == 0
+    assert resolve_method(declared("classic"), SMOKE).label == "classic deepstack"
+    assert (
+        resolve_method(declared("emitdiff"), SMOKE, transform="deepstack").label
+        == "emitdiff + deepstack"
+    )
+    assert resolve_method(declared("emitdiff"), SMOKE, ratio=0).ratio == 0
 
 
 @pytest.mark.parametrize(
@@ -112,7 +116,7 @@ def test_methods_take_their_defaults_from_the_preset():
 )
 def test_what_a_method_cannot_be(arguments, says):
     with pytest.raises(InputError, match=says.replace("[", r"\[").replace("(", r"\(")):
-        resolve_method(arguments.pop("name"), SMOKE, **arguments)
+        resolve_method(declared(arguments.pop("name")), SMOKE, **arguments)
 
 
 def test_named_protocols_differ_as_documented():

@@ -5,22 +5,19 @@ import csv
 
 import pytest
 
-from baselines.generators.catalogue import generator_defaults
-from baselines.stable.settings import StableSettings
-from benchmark.spec.presets import GENERATOR_NUMBERS
 from reports.claims.claims import NOT_REPRODUCED, NOT_TESTABLE, REPRODUCED, claims, judge
 from reports.claims.rules import BY_CURVE, BY_FAMILY, BY_ROW, FAILS, HOLDS, OPEN
 from reports.comparison.groups import make_groups
 from reports.comparison.summaries import summarise
 from reports.tables.claims import claim_table, shown_findings, write_claims
-from tests.support.made_records import PHANTOM
+from tests.support.made_records import PHANTOM, with_generator
 from tests.support.study import architectures, cells, settings, study_record, table2
 
 PAPER = {"preset_name": "paper"}
 
 
-def verdicts(records, defaults=None):
-    groups = make_groups(records, defaults)
+def verdicts(records):
+    groups = make_groups(records)
     return {verdict.claim.id: verdict for verdict in judge([summarise(group) for group in groups])}
 
 
@@ -152,20 +149,14 @@ def test_a_curve_around_other_settings_than_the_presets_is_shown_and_never_count
     ],
 )
 def test_runs_of_another_generator_than_the_presets_are_never_counted(changes, other):
-    numbers = GENERATOR_NUMBERS["paper"]["stable-diffusion"]
-    sampling = {"sampling": numbers["sampling"] | changes.get("sampling", {})}
     versions = {"base_version": "a" * 40, "controlnet_version": "b" * 40}
-    generator = StableSettings(**numbers | versions | changes | sampling).model_dump(mode="json")
 
-    def with_generator(record):
-        method = record.spec.method.model_copy(
-            update={"generator": generator if record.spec.method.generates else None}
-        )
-        return record.model_copy(update={"spec": record.spec.model_copy(update={"method": method})})
+    def resolved(record):
+        if not record.spec.method.generates:
+            return record
+        return with_generator(record, **versions | changes)
 
-    found = verdicts(map(with_generator, pair(0.065, **PAPER)), generator_defaults())[
-        "gain-prostate-diffboost"
-    ]
+    found = verdicts(map(resolved, pair(0.065, **PAPER)))["gain-prostate-diffboost"]
     assert found.verdict == (NOT_TESTABLE if other else REPRODUCED)
     assert found.findings[0].caveats == (
         (f"emitdiff: generator with other {other} than the preset's",) if other else ()

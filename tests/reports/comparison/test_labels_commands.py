@@ -4,10 +4,8 @@ import shlex
 
 import pytest
 
-from baselines.scratch.settings import GeneratorSettings
 from benchmark.planning.options import Request
 from benchmark.planning.request import Opened, resolve
-from benchmark.spec.presets import GENERATOR_NUMBERS
 from benchmark.spec.protocol import PROTOCOL_NAMES, Protocol, named_protocol
 from reports.comparison.labels import (
     generator_apart,
@@ -17,11 +15,10 @@ from reports.comparison.labels import (
     protocol_label,
 )
 from reports.comparison.repeat_command import repeat_command
+from tests.support import made_records
 from tests.support.made_records import MSD_PROSTATE, PHANTOM, make_record
 
-DEFAULTS = dict.fromkeys(("emitdiff", "unconditional"), GeneratorSettings().model_dump(mode="json"))
-# Of a record from before the preset told the mask and styles: it says nothing of settings that are
-# younger.
+# As the generator was before the preset told the mask and styles.
 OLDER = {
     "sampling": {"steps": 6, "guidance_scale": 1.5},
     "control": "net",
@@ -33,12 +30,7 @@ OLDER = {
 
 def with_generator(record, **changes):
     """The record's spec with its generator resolved as the command line does."""
-    spec = record.spec
-    given = GENERATOR_NUMBERS[spec.preset.name][spec.method.name] | changes
-    settings = GeneratorSettings(**given).model_dump(mode="json")
-    return spec.model_copy(
-        update={"method": spec.method.model_copy(update={"generator": settings})}
-    )
+    return made_records.with_generator(record, **changes).spec
 
 
 def resolved(command, spec):
@@ -71,9 +63,6 @@ def resolved(command, spec):
 
 
 @pytest.mark.parametrize(
-    "defaults", [None, DEFAULTS], ids=["all settings", "only changed settings"]
-)
-@pytest.mark.parametrize(
     "spec",
     [
         make_record("none", fold=2, seed=7).spec,
@@ -99,18 +88,19 @@ def resolved(command, spec):
         with_generator(make_record("emitdiff"), **OLDER),
         with_generator(
             make_record("unconditional", preset_name="compact"),
-            sampling=DEFAULTS["unconditional"]["sampling"] | {"steps": 4},
+            sampling={"steps": 4},
         ),
     ],
     ids=lambda spec: spec.method.label if hasattr(spec, "method") else None,
 )
-def test_the_command_resolves_to_the_same_run(spec, defaults):
-    assert resolved(repeat_command(spec, defaults), spec).key == spec.key
+def test_the_command_resolves_to_the_same_run(spec):
+    run = resolved(repeat_command(spec), spec)
+    assert run.key == spec.key and run.method.changed == spec.method.changed
 
 
-def test_a_plain_run_needs_no_set_and_known_defaults_are_left_out():
+def test_a_plain_run_needs_no_set():
     spec = with_generator(make_record("emitdiff", fold=0, ratio=10, alpha=0.6, patch_size=32))
-    assert repeat_command(spec, DEFAULTS) == (
+    assert repeat_command(spec) == (
         "python cli.py run --dataset prostate --source phantom --method emitdiff --ratio 10"
         " --alpha 0.6 --patch-size 32"
         " --architecture attention-unet --fold 0 --seeds 0 --protocol rigorous --preset smoke"
@@ -177,20 +167,17 @@ def test_labels_name_what_differs_from_the_preset_and_between_generators():
     ]
 
 
-def test_labels_name_what_differs_from_the_defaults_of_a_generator_and_what_specs_leave_out():
+def test_labels_name_what_differs_from_the_defaults_of_a_generator():
     longer = with_generator(make_record("unconditional"), steps=1600)
     # `smoke` has no numbers of its own for it
-    assert method_labels([longer.method], longer.preset) == ["unconditional"]
-    assert method_labels([longer.method], longer.preset, defaults=DEFAULTS) == [
+    assert method_labels([longer.method], longer.preset) == [
         "unconditional (generator steps = 1600)"
     ]
     plain = with_generator(make_record("emitdiff"), control="net", mask_shown=False)
-    # neutral, but not what `smoke` has
-    assert not {"control", "mask_shown"} & set(plain.method.generator)
     expected = "emitdiff (generator control = net, generator mask_shown = false)"
-    assert method_labels([plain.method], plain.preset, defaults=DEFAULTS) == [expected]
+    assert method_labels([plain.method], plain.preset) == [expected]
     usual = with_generator(make_record("emitdiff"))
-    assert method_labels([usual.method], usual.preset, defaults=DEFAULTS) == ["emitdiff"]
+    assert method_labels([usual.method], usual.preset) == ["emitdiff"]
 
 
 def test_the_generators_part_of_a_label_can_stand_apart():

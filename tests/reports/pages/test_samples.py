@@ -9,7 +9,6 @@ from PIL import Image
 from pydantic import ValidationError
 
 from benchmark.record.samples import AGREEMENT_BINS, DISTANCE_BINS, HELD_OUT, TRAINING
-from benchmark.spec.presets import GENERATOR_NUMBERS
 from reports.claims.claims import NOT_REPRODUCED, NOT_TESTABLE, REPRODUCED, judge
 from reports.claims.rules import FAILS, HOLDS, OPEN
 from reports.comparison.groups import make_groups
@@ -28,7 +27,7 @@ from reports.tables.samples import (
     memory_table,
 )
 from tests.reports.pages.test_pages import pages
-from tests.support.made_records import PHANTOM
+from tests.support.made_records import PHANTOM, with_generator
 from tests.support.sampled import audited_study, sample_row, with_filter, with_samples
 from tests.support.study import study_record
 
@@ -382,11 +381,7 @@ def test_a_generator_of_other_settings_gives_no_verdict(changes, expected):
     records = audited_study(0.5, **PAPER)
     for place, record in enumerate(records):
         if record.spec.method.name == "pix2pix":
-            settings = GENERATOR_NUMBERS["paper"]["pix2pix"] | changes
-            method = record.spec.method.model_copy(update={"generator": settings})
-            records[place] = record.model_copy(
-                update={"spec": record.spec.model_copy(update={"method": method})}
-            )
+            records[place] = with_generator(record, **changes)
     found = verdict(records)
     assert found.verdict == expected
     assert ("pix2pix: generator with other steps than the preset's" in found.reason) == bool(

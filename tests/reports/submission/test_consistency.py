@@ -38,6 +38,14 @@ def edited(tmp_path_factory):
     return make
 
 
+def all_of(*changes):
+    def change(record):
+        for one in changes:
+            one(record)
+
+    return change
+
+
 def put(*path, to):
     def change(record):
         for part in path[:-1]:
@@ -51,7 +59,7 @@ def put(*path, to):
     ("change", "rekey", "where", "says"),
     [
         (put("status", to="failed"), False, "records", "it is of a failed run"),
-        (put("schema_version", to=2), False, "records", "it has record schema 2"),
+        (put("schema_version", to=1), False, "records", "has record schema 1"),
         (put("cases", to=[]), False, "records", "it lacks its split, its budget or its case rows"),
         (
             put("budget", to=None),
@@ -156,11 +164,33 @@ def put(*path, to):
             "its stage fit-segmenter is not the one",
         ),
         (
-            put("spec", "method", "generator", "steps", to=7),
+            all_of(
+                put("spec", "method", "generator", "steps", to=7),
+                put("spec", "method", "changed", "steps", to=7),
+            ),
             True,
             "stages",
             "its stage fit-generator is not the one",
         ),
+        (
+            put("spec", "method", "generator", "steps", to=7),
+            True,
+            "stages",
+            "does not list the settings that differ",
+        ),
+        (
+            put("spec", "method", "changed", to={"steps": 7}),
+            False,
+            "records",
+            "it lists changed settings",
+        ),
+        (
+            put("spec", "method", "look", "colour", to="#000000"),
+            False,
+            "stages",
+            "is not the one that this program has",
+        ),
+        (put("lifted_from", to=1), False, "records", "recorded with an older schema"),
         (
             put("spec", "method", "generator", "stepz", to=7),
             True,

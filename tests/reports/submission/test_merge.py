@@ -4,7 +4,7 @@ refused named."""
 import pytest
 
 from benchmark.planning.stage_keys import stage_keys
-from benchmark.spec.method import MethodSpec, OwnMethod
+from benchmark.spec.method import MethodSpec
 from reports.comparison.badges import VERIFIED, Mark
 from reports.records.load import load_records
 from reports.submission.merge import ANONYMOUS, AS_SUBMITTED, merge
@@ -36,7 +36,7 @@ def submitted(store, tmp_path):
 
 def own_method(record, sha256):
     """The record as if a user's own transform had made it."""
-    method = MethodSpec(name="own", own=OwnMethod(name="mine", version=1, kind="transform"))
+    method = MethodSpec(name="mine", own=True)
     spec = record.spec.model_copy(update={"method": method})
     changed = record.model_copy(update={"spec": spec, "key": spec.key})
     stages = [

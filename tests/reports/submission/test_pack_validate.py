@@ -143,16 +143,19 @@ def test_predictions_that_are_gone_or_damaged_are_said(records, tmp_path):
     assert not list(tmp_path.glob("*.zip"))
 
 
-def test_the_published_records_are_a_valid_submission(tmp_path):
+def test_records_of_an_older_schema_cannot_be_submitted(tmp_path):
     from pathlib import Path
 
     from benchmark.store.store import Store
 
     folder = Path(__file__).resolve().parents[3] / "reports" / "published" / "smoke-64px"
     records = load_records([folder]).records
-    pack(
-        records, Store(folder, write=False), tmp_path / "a.zip", owner="", note="", with_masks=False
-    )
-    checked = check(tmp_path / "a.zip")
-    assert checked.valid and len(checked.records) == 24, checked.reasons
-    assert outcomes(checked)["split"] == outcomes(checked)["stages"] == "passed"
+    with pytest.raises(InputError, match="was recorded with record schema 1.*run it again"):
+        pack(
+            records,
+            Store(folder, write=False),
+            tmp_path / "a.zip",
+            owner="",
+            note="",
+            with_masks=False,
+        )

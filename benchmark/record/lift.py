@@ -1,0 +1,92 @@
+"""Records of schema 1 -> schema 2, the one place where an older schema is known.
+
+Schema 1 left fields out of a spec at their neutral value, and named neither the generator of a
+method nor what the user had changed. schema1.json holds the settings of the generators and of the
+presets of that time, so that this needs no generator. A lifted record keeps the key it had.
+"""
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from benchmark.core.identity import flat
+from benchmark.spec.protocol import Protocol, nearest_protocol
+
+
+def lift(old: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a schema 1 record as schema 2 has them. Raises KeyError, TypeError,
+    AttributeError or ValueError for values that no record of schema 1 had."""
+    spec = old["spec"]
+    method = _own(spec["method"]) if spec["method"].get("own") else _built_in(spec)
+    lifted = {"schema_version": 2, "lifted_from": 1}
+    return {**old, **lifted, "spec": {**spec, "method": method}}
+
+
+def _own(method: Mapping[str, Any]) -> dict[str, Any]:
+    """A method of a user's; which of its settings were changed cannot be told."""
+    own = method["own"]
+    return {
+        **method,
+        "name": own["name"],
+        "version": own["version"],
+        "own": True,
+        "kind": own["name"] if own["kind"] == "generator" else None,
+        "joins": own["joins"],
+    }
+
+
+def _built_in(spec: Mapping[str, Any]) -> dict[str, Any]:
+    method, known = spec["method"], _schema1()
+    name = method["name"]
+    found = {**method, "look": known["looks"][name]}
+    if name not in known["joins"]:
+        return found
+    given = flat(dict(method.get("generator") or {}))
+    kind = given.pop("kind", name)
+    settings = given | {
+        name: value for name, value in known["defaults"][kind].items() if name not in given
+    }
+    usual = _usual(spec, kind)
+    mine = {**settings, "kind": kind}
+    changed = {
+        name: value for name, value in mine.items() if name in usual and usual[name] != value
+    }
+    return found | {
+        "kind": kind,
+        "joins": known["joins"][name],
+        "generator": _nested(settings),
+        "changed": changed,
+    }
+
+
+def _usual(spec: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """The generator's settings at the preset and protocol, and its usual kind, at that time."""
+    known, preset = _schema1(), spec["preset"]["name"]
+    usual = known["defaults"][kind] | known["presets"].get(preset, {}).get(kind, {})
+    at_paper = preset == "paper"
+    if at_paper:
+        protocol, _ = nearest_protocol(Protocol.model_validate(spec["protocol"]))
+        usual = usual | known["protocols"].get(protocol, {}).get(kind, {})
+        if (protocol, kind, spec["dataset"]) == ("released", "stable-diffusion", "breast"):
+            usual["epochs"] = known["breast_epochs"]
+    name = spec["method"]["name"]
+    return usual | {"kind": "stable-diffusion" if at_paper and name == "emitdiff" else name}
+
+
+def _nested(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Dotted names as nested settings: {"sampling.steps": 8} -> {"sampling": {"steps": 8}}."""
+    found: dict[str, Any] = {}
+    for path, value in settings.items():
+        *above, name = path.split(".")
+        place = found
+        for part in above:
+            place = place.setdefault(part, {})
+        place[name] = value
+    return found
+
+
+@cache
+def _schema1() -> dict[str, Any]:
+    return json.loads(Path(__file__).with_name("schema1.json").read_text(encoding="utf-8"))

@@ -1,0 +1,107 @@
+"""Records of schema 1: the published ones load, and say the same as when they were published."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from benchmark.core.identity import digest
+from benchmark.record.record import DamagedRecord, load_record
+from reports.comparison.groups import make_groups
+from reports.comparison.summaries import summarise
+from reports.records.load import load_records
+
+PUBLISHED = Path(__file__).resolve().parents[3] / "reports" / "published"
+FOLDERS = {"smoke-64px": 24, "cpu-64px": 225, "cpu-128px": 148}
+# (mean and SD of the Dice over cases, mean HD95, lower end of the difference to none), as the
+# program that published smoke-64px printed them.
+COLUMNS = ("dice_mean", "dice_sd", "hd95_mean", "dice_difference_low")
+PRINTED = {
+    ("breast", "none"): (0.643309, 0.223953, 115.905268, None),
+    ("breast", "classic deepstack"): (0.676700, 0.232732, 94.196527, 0.007191),
+    ("breast", "unconditional"): (0.643485, 0.225498, 126.599232, -0.015799),
+    ("breast", "emitdiff"): (0.651360, 0.224545, 104.170381, -0.018244),
+    ("prostate", "none"): (0.628585, 0.156634, 9.598654, None),
+    ("prostate", "classic deepstack"): (0.687473, 0.143938, 7.278427, -0.004526),
+    ("prostate", "unconditional"): (0.625031, 0.163815, 8.137237, -0.048140),
+    ("prostate", "emitdiff"): (0.647210, 0.138458, 7.922522, -0.023320),
+}
+
+
+def old_files(folder: str) -> list[Path]:
+    return sorted((PUBLISHED / folder / "records").glob("*.json"))
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_all_published_records_load_and_keep_their_keys(folder):
+    loaded = load_records([PUBLISHED / folder / "records"])
+    assert not loaded.problems and len(loaded.records) == FOLDERS[folder]
+    for record, path in zip(loaded.records, old_files(folder), strict=True):
+        assert record.schema_version == 2 and record.lifted_from == 1
+        assert record.key == path.stem != record.spec.key
+        assert record.provenance["git"]["commit"]
+
+
+def test_nothing_but_the_method_is_touched():
+    for path in old_files("cpu-64px")[:40]:
+        old, new = json.loads(path.read_text()), load_record(path).model_dump(mode="json")
+        for name in set(old) - {"schema_version", "spec", "stages", "samples", "cases"}:
+            assert old[name] == new[name], name
+        method = old["spec"].pop("method")
+        assert old["spec"]["preset"].items() <= new["spec"]["preset"].items()
+        assert {**old["spec"], "preset": 0}.items() <= {**new["spec"], "preset": 0}.items()
+        for name in set(method) - {"generator"}:
+            assert method[name] == new["spec"]["method"][name]
+
+
+def test_settings_that_were_left_out_are_there_at_their_neutral_value():
+    generators = [
+        (json.loads(path.read_text())["spec"]["method"]["generator"], load_record(path).spec.method)
+        for path in old_files("smoke-64px")
+    ]
+    short = [(old, method) for old, method in generators if old and "control" not in old]
+    assert short
+    for old, method in short:
+        given = {name: value for name, value in method.generator.items() if name != "sampling"}
+        assert {name: old[name] for name in old if name != "sampling"}.items() <= given.items()
+        assert (given["control"], given["style"], given["detail_weight"]) == ("net", False, 0.0)
+        assert method.generator["sampling"]["noise_scale"] == 1.0
+
+
+def test_what_was_changed_is_found_out():
+    changed = {}
+    for path in old_files("cpu-128px"):
+        record = load_record(path)
+        if record.spec.method.name == "emitdiff":
+            changed.setdefault(record.spec.dataset, record.spec.method.changed)
+    assert changed["prostate"] == {}
+    assert set(changed["breast"]) == {"channels", "edge_dropout", "learning_rate", "steps"}
+
+
+def test_the_table_of_one_folder_is_the_one_that_was_printed():
+    loaded = load_records([PUBLISHED / "smoke-64px" / "records"])
+    found = {}
+    for group in make_groups(loaded.records):
+        for row in summarise(group).rows.to_dict("records"):
+            name = row["method"].partition(" (")[0]
+            found[group.spec.dataset, name] = tuple(row[column] for column in COLUMNS)
+    assert found.keys() == PRINTED.keys()
+    for key, values in PRINTED.items():
+        wanted = [math.nan if value is None else value for value in values]
+        assert found[key] == pytest.approx(wanted, abs=5e-6, nan_ok=True), key
+
+
+@pytest.mark.parametrize("spec", [None, {}, {"method": {"name": "nobody"}}])
+def test_a_file_that_only_says_schema_1_is_damaged(tmp_path, spec):
+    values = {"schema_version": 1, "key": "0" * 64, "status": "failed", "spec": spec}
+    (tmp_path / "x.json").write_text(json.dumps(values))
+    with pytest.raises(DamagedRecord, match="schema 1|not a valid record"):
+        load_record(tmp_path / "x.json")
+
+
+def test_the_old_key_was_that_of_the_old_spec():
+    for path in old_files("smoke-64px"):
+        spec = json.loads(path.read_text())["spec"]
+        del spec["preset"]["name"]
+        assert digest(spec) == path.stem
