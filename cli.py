@@ -47,7 +47,7 @@ Stores = Annotated[
     list[Path] | None,
     _option("--store", "also the records of this store; may be given again", "FOLDER"),
 ]
-Dataset = Annotated[str, typer.Argument(help="a data set, such as prostate; see `data list`")]
+Dataset = Annotated[str, typer.Argument(help="a data set; `data list` shows all")]
 DataRoot = Annotated[Path, _option("--data-root", "folder of published data", "FOLDER")]
 DataRoots = Annotated[
     list[Path] | None,
@@ -110,7 +110,7 @@ def suite(
     actions: Actions,
     dataset: Annotated[
         str | None,
-        _option("--dataset", "only these data sets, such as prostate,breast", "LIST"),
+        _option("--dataset", "only these data sets, with commas between their names", "LIST"),
     ] = None,
 ) -> ExitCode:
     """Runs a named grid of runs; options given here win over those of the suite."""

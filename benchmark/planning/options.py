@@ -108,7 +108,7 @@ class RunOptions(SourceChoice):
 class Request(RunOptions):
     """One `run` call: one method on one data set, for some folds and seeds."""
 
-    dataset: str = option(MISSING, "a data set, such as prostate", WHAT, metavar="NAME")
+    dataset: str = option(MISSING, "a data set; `data list` shows all", WHAT, metavar="NAME")
     method: str = option(
         MISSING, "none, classic, a generator's name, or FILE.py:Class", WHAT, metavar="NAME"
     )
