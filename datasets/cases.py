@@ -120,10 +120,3 @@ def _foreground_mask(
 
 def _size(array: np.ndarray) -> str:
     return " x ".join(str(side) for side in array.shape) + " (z, y, x)"
-
-
-def some(names: Collection[str], shown: int = 4) -> str:
-    """'a, b, c, d and 7 more': the names that a message shows of a long list."""
-    names = list(names)
-    rest = len(names) - shown
-    return ", ".join(names[:shown]) + (f" and {rest} more" if rest > 0 else "")

@@ -30,7 +30,7 @@ from baselines.generators import loaded
 from baselines.generators.catalogue import method_names
 from baselines.generators.loaded import OwnClass
 from benchmark.core.errors import InputError
-from benchmark.core.registry import did_you_mean
+from benchmark.core.texts import did_you_mean, first_line
 from benchmark.spec.method import OWN_PREFIX, MethodSpec
 
 SAFE_SUFFIXES = (".npy", ".json", ".csv", ".png", ".txt", ".safetensors")
@@ -89,7 +89,7 @@ def _import(address: str) -> tuple[type, Path | None]:
         raise
     except Exception as error:  # whatever a user's module raises on import is the user's to mend
         raise InputError(
-            f"--method {address} cannot be imported: {type(error).__name__}: {_first_line(error)}."
+            f"--method {address} cannot be imported: {type(error).__name__}: {first_line(error)}."
         ) from error
     found = getattr(module, name, None)
     if not inspect.isclass(found):
@@ -182,7 +182,3 @@ def _check_settings(cls: type, address: str) -> None:
             f"--method {address}: every field of its settings needs a valid default, which"
             f" {fields} lacks."
         ) from None
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [""])[0]

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from benchmark.core.errors import InputError
-from benchmark.core.registry import check_name, did_you_mean
+from benchmark.core.registry import check_name
+from benchmark.core.texts import did_you_mean, first_line
 
 if TYPE_CHECKING:
     from torch import nn
@@ -205,7 +206,7 @@ def _check_smp_pair(decoder: str, encoder: str, size: int) -> None:
         KeyError,
         TypeError,
     ) as error:
-        reason = str(error).strip().splitlines()[0].rstrip(".")
+        reason = first_line(error)
         raise InputError(f"architecture '{name}' does not work at {size} px: {reason}.") from error
     if shape != (1, OUT_CHANNELS, size, size):
         raise InputError(

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from benchmark.core.errors import ExitCode, InputError
 from benchmark.core.files import read_json
+from benchmark.core.texts import some
 from benchmark.planning.plan import Node
 from benchmark.spec.method import MethodSpec
 from benchmark.stages.carry_over import Kept
@@ -148,11 +149,8 @@ def _print_runs(runs: Sequence[_RunState], root: str) -> None:
         if run.detail:
             details.setdefault((run.state, run.detail), []).append(run.key[:8])
     for (state, detail), keys in details.items():
-        more = f" and {len(keys) - SHOWN_KEYS} more" if len(keys) > SHOWN_KEYS else ""
-        out.print(
-            f"{state}: {detail} (run{'s' * (len(keys) > 1)} {', '.join(keys[:SHOWN_KEYS])}{more})",
-            markup=False,
-        )
+        which = "run" if len(keys) == 1 else "runs"
+        out.print(f"{state}: {detail} ({which} {some(keys, SHOWN_KEYS)})", markup=False)
 
 
 def _is_common(values: Sequence[object], name: str) -> bool:

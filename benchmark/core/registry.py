@@ -4,23 +4,15 @@ A registry holds dotted addresses ("package.module:attribute") and imports one o
 asked for, so that `--help` and `--dry-run` never import torch.
 """
 
-import difflib
 import importlib
 from collections.abc import Iterable, Mapping
 
 from benchmark.core.errors import InputError
+from benchmark.core.texts import did_you_mean
 
 # A name that users give: safe in file names, pages and commands.
 PLAIN_NAME = "^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$"
 LONGEST_NAME = 40
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """' (did you mean 'x'?)' for the nearest known word, or '' when none is near."""
-    known = list(known)
-    lowered = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.5)
-    return f" (did you mean '{lowered[near[0]]}'?)" if near else ""
 
 
 def check_name(kind: str, word: str, known: Iterable[str]) -> str:

@@ -17,6 +17,7 @@ from typing import Any, Literal, TextIO
 
 from benchmark.core.errors import InputError
 from benchmark.core.progress import Report
+from benchmark.core.texts import first_line
 from benchmark.stages.carry_over import Kept
 from benchmark.stages.execute import execute
 from benchmark.stages.execution import StageExecution
@@ -100,7 +101,7 @@ def _attempt(store: Store, stage: str, key: str, log: TextIO, work: Callable[[],
         raise
     except Exception as error:  # a failed stage is a result to report, whatever it raised
         by_input = isinstance(error, InputError)
-        message = str(error) if by_input else _first_line(error)
+        message = str(error) if by_input else _reason(error)
         trace = traceback.format_exc()
         log.write(trace)
         store.notes.write_failure(key, stage, message, final=not by_input)
@@ -122,9 +123,9 @@ def _log(store: Store, stage: str, key: str, device: str) -> Iterator[TextIO]:
         yield file
 
 
-def _first_line(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     """'RuntimeError: what happened', short enough for a table; the log holds the rest."""
-    line = f"{type(error).__name__}: {error}".strip().splitlines()[0]
+    line = f"{type(error).__name__}: {first_line(error)}".rstrip(": ")
     return line if len(line) <= ERROR_LETTERS else f"{line[:ERROR_LETTERS]} ..."
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.core.errors import InputError
+from benchmark.core.texts import first_line
 from benchmark.engines.attempt import Outcome
 from benchmark.engines.processes import describe_death
 from benchmark.engines.scheduler import Agenda, Failure, OnDone, StageFailed, Watch
@@ -90,7 +91,7 @@ def _cluster(how: Execution):
         ray.init(**settings, logging_level="ERROR", log_to_driver=False)
     except (ConnectionError, ValueError, RuntimeError) as error:
         where = f"at {how.address}" if how.address else "on this machine"
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise InputError(
             f"no Ray cluster {where} ({reason}); see `ray status`, or leave --address out."
         ) from error
@@ -176,7 +177,7 @@ def _outcomes(ray, task) -> tuple[list[Outcome], Outcome]:
     try:
         code, said, complaint = ray.get(task)
     except ray.exceptions.RayError as error:
-        return [], Outcome("died", f"Ray lost its task: {str(error).splitlines()[0]}")
+        return [], Outcome("died", f"Ray lost its task: {first_line(error)}")
     found = [
         Outcome.from_dict(json.loads(line)["outcome"])
         for line in said.splitlines()

@@ -23,6 +23,7 @@ from nibabel.spatialimages import HeaderDataError
 from PIL import Image
 
 from benchmark.core.errors import InputError
+from benchmark.core.texts import one_line_of
 from benchmark.metrics.case import case_metrics
 from benchmark.metrics.definitions import METRICS, CaseMetrics
 
@@ -147,7 +148,7 @@ def _readable(path: Path) -> Iterator[None]:
     try:
         yield
     except UNREADABLE as error:
-        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        reason = one_line_of(error)
         raise InputError(
             f"{path} cannot be read ({reason}): check the file or export it again."
         ) from error

@@ -24,7 +24,8 @@ from baselines.generators.user_method import is_own, load_own
 from baselines.networks.architectures import check as check_architecture
 from baselines.transforms.catalogue import check_transform
 from benchmark.core.errors import InputError
-from benchmark.core.registry import check_name, did_you_mean
+from benchmark.core.registry import check_name
+from benchmark.core.texts import did_you_mean
 from benchmark.planning.options import Request
 from benchmark.spec.method import MethodSpec, resolve_method
 from benchmark.spec.presets import Preset, default_kind, generator_numbers, preset

@@ -20,7 +20,8 @@ from typing import Any
 import yaml
 
 from benchmark.core.errors import InputError
-from benchmark.core.registry import check_name, did_you_mean
+from benchmark.core.registry import check_name
+from benchmark.core.texts import did_you_mean
 from benchmark.planning.options import Request
 from benchmark.planning.request import fitting_sets
 from benchmark.spec.presets import preset

@@ -8,7 +8,7 @@ from pathlib import Path
 from baselines.generators.base import IDS_FILE, case_of
 from benchmark.core.errors import InputError
 from benchmark.core.files import read_json
-from datasets.cases import some
+from benchmark.core.texts import some
 
 
 def seen_cases(synthesized: Path) -> list[str]:

@@ -27,6 +27,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
+from benchmark.core.texts import first_line
+
 SHORTAGE_FILE = "shortage.json"
 _SIGNS = (
     "out of memory",
@@ -93,7 +95,7 @@ class MicroBatches:
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
-                reason = str(error).strip().splitlines()[0]
+                reason = first_line(error)
             self._lower(number, reason)
             for parameter in self.network.parameters():
                 parameter.grad = None

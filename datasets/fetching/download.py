@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 
 from benchmark.core.errors import InputError
 from benchmark.core.progress import Report, silent
+from benchmark.core.texts import one_line_of
 
 _TIMEOUT_S = httpx.Timeout(30.0)
 
@@ -65,7 +66,7 @@ def _transfer(address: str, part: Path, report: Report) -> None:
             _write_body(response, part, have, report)
     except httpx.HTTPError as error:
         raise InputError(
-            f"cannot download {address}: {_one_line(error)}; check the network and run the same"
+            f"cannot download {address}: {one_line_of(error)}; check the network and run the same"
             f" command again, it goes"
             " on where it stopped."
         ) from error
@@ -113,7 +114,3 @@ def _check(address: str, part: Path, md5: str | None) -> None:
             f" run the same command"
             " again."
         )
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()).rstrip(".") or type(error).__name__

@@ -18,6 +18,7 @@ from typing import IO
 
 from benchmark.core.errors import InputError
 from benchmark.core.progress import Report, silent
+from benchmark.core.texts import one_line_of
 
 _CHUNK_BYTES = 1 << 20
 _READ_ERRORS = (
@@ -61,7 +62,7 @@ def unpack(
                     file.write(chunk)
             report(written, limit_bytes)
     except _READ_ERRORS as error:
-        detail = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        detail = one_line_of(error)
         raise InputError(
             f"cannot unpack {archive}: {detail}; remove it and download it again."
         ) from error

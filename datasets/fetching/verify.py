@@ -10,7 +10,7 @@ from typing import Literal
 
 from benchmark.core.errors import InputError
 from benchmark.core.progress import Report, silent
-from datasets.cases import some
+from benchmark.core.texts import some
 from datasets.files.fingerprint import file_digest
 from datasets.sources.base import BOTH, PublishedSource, SourceOptions
 from datasets.sources.open import existing_folder, reader_of

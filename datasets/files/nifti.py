@@ -18,6 +18,7 @@ import numpy as np
 from nibabel import orientations
 
 from benchmark.core.errors import InputError
+from benchmark.core.texts import one_line_of
 
 # Stored (x, y, z) axes that give (z, y, x) arrays as a viewer shows them, once transposed.
 _DISPLAY_AXES = "LPS"
@@ -47,17 +48,13 @@ def _open(path: Path) -> nibabel.Nifti1Image:
         raise InputError(f"{path} does not exist; restore the file.") from error
     except _READ_ERRORS as error:
         raise InputError(
-            f"cannot read {path} as NIfTI: {_one_line(error)}; replace it by a good copy."
+            f"cannot read {path} as NIfTI: {one_line_of(error)}; replace it by a good copy."
         ) from error
     if len(image.shape) not in (3, 4) or 0 in image.shape:
         raise InputError(
             f"{path} has shape {image.shape}; a volume needs 3 axes, or 4 with channels last."
         )
     return image
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
 
 
 def _stored_axes(image: nibabel.Nifti1Image, path: Path) -> tuple[str, bool]:
@@ -163,7 +160,7 @@ def _voxels(image: nibabel.Nifti1Image, path: Path, channel: int, dtype: type | 
         data = np.asanyarray(data, dtype=dtype)
     except _READ_ERRORS as error:
         raise InputError(
-            f"cannot read the voxels of {path}: {_one_line(error)}; the file is damaged, replace"
+            f"cannot read the voxels of {path}: {one_line_of(error)}; the file is damaged, replace"
             f" it by a good copy."
         ) from error
     if data.dtype.kind not in "buif":

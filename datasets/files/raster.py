@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from benchmark.core.errors import InputError
+from benchmark.core.texts import one_line_of
 
 SUFFIXES = (".png", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff")
 _READ_ERRORS = (
@@ -36,12 +37,8 @@ def _read(path: Path) -> Image.Image:
         raise InputError(f"{path} does not exist; restore the file.") from error
     except _READ_ERRORS as error:
         raise InputError(
-            f"cannot read the image {path}: {_one_line(error)}; replace it by a good copy."
+            f"cannot read the image {path}: {one_line_of(error)}; replace it by a good copy."
         ) from error
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
 
 
 def read_grey(path: Path) -> np.ndarray:

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmark.core.errors import InputError
+from benchmark.core.texts import one_line_of
 
 WEIGHTS_FILE = "ControlNetHED.pth"
 PUBLIC_ID = "lllyasviel/Annotators"  # where the ControlNet authors publish the weights
@@ -125,7 +126,7 @@ def _load(path: Path):
         )
     # a broken file makes torch, zipfile, pickle or safetensors raise errors of their own
     except Exception as error:
-        reason = " ".join(str(error).split())[:120]
+        reason = one_line_of(error)[:120]
         raise InputError(
             f"{path} is no readable weights file ({type(error).__name__}: {reason}); give a good"
             f" copy."

@@ -15,7 +15,8 @@ import numpy as np
 
 from benchmark.core.errors import InputError
 from benchmark.core.progress import Report, silent
-from datasets.cases import Case, some
+from benchmark.core.texts import some
+from datasets.cases import Case
 from datasets.slices.edges import Detector, edge_map, make_detector
 from datasets.slices.intensity import grey_rule, resize_linear, resize_nearest
 from datasets.sources.base import Source

@@ -9,8 +9,8 @@ from typing import ClassVar, Self
 import numpy as np
 
 from benchmark.core.errors import InputError
-from benchmark.core.registry import did_you_mean
-from datasets.cases import Case, CaseInfo, some
+from benchmark.core.texts import did_you_mean, some
+from datasets.cases import Case, CaseInfo
 from datasets.tasks.task import Release, Task
 
 BOTH = "both"  # the two classes of lesions

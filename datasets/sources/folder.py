@@ -20,7 +20,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmark.core.errors import InputError
-from datasets.cases import Case, CaseInfo, checked_case, natural_key, some
+from benchmark.core.texts import some
+from datasets.cases import Case, CaseInfo, checked_case, natural_key
 from datasets.files import raster
 from datasets.files.fingerprint import folder_fingerprint
 from datasets.sources.base import Source, SourceOptions

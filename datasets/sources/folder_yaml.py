@@ -12,7 +12,8 @@ from typing import Any
 import yaml
 
 from benchmark.core.errors import InputError
-from benchmark.core.registry import LONGEST_NAME, PLAIN_NAME, did_you_mean
+from benchmark.core.registry import LONGEST_NAME, PLAIN_NAME
+from benchmark.core.texts import did_you_mean
 from datasets.tasks.catalogue import TASKS
 from datasets.tasks.task import Task
 

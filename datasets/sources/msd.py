@@ -12,7 +12,8 @@ from typing import Self
 import numpy as np
 
 from benchmark.core.errors import InputError
-from datasets.cases import Case, CaseInfo, checked_case, some
+from benchmark.core.texts import some
+from datasets.cases import Case, CaseInfo, checked_case
 from datasets.files import nifti
 from datasets.files.fingerprint import folder_fingerprint
 from datasets.sources.base import PublishedSource, SourceOptions, fetch_command, not_found

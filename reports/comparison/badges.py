@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from reports.comparison.labels import one_line
+from benchmark.core.texts import one_line
 
 VERIFIED = "verified"
 

@@ -5,10 +5,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from weakref import WeakKeyDictionary
 
+from benchmark.core.texts import one_line, some
 from benchmark.record.record import Record
-from datasets.cases import some
 from reports.comparison.groups import Group
-from reports.comparison.labels import one_line, plain_value
+from reports.comparison.labels import plain_value
 from reports.comparison.paper_numbers import not_comparable
 from reports.comparison.summaries import Summary, none_label
 from reports.records.load import commit_of

@@ -3,8 +3,8 @@
 import math
 from typing import Any
 
+from benchmark.core.texts import one_line
 from benchmark.metrics.definitions import METRICS
-from reports.comparison.labels import one_line
 
 ABSENT = "–"
 

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from benchmark.core.identity import canonical, digest
+from benchmark.core.texts import one_line
 from benchmark.record.record import Record
 from benchmark.spec.method import MethodSpec
 from benchmark.spec.protocol import PROTOCOL_NAMES, nearest_protocol
@@ -21,7 +22,6 @@ from reports.comparison.labels import (
     changed_generator,
     method_labels,
     method_order,
-    one_line,
     preset_label,
     protocol_label,
     source_label,

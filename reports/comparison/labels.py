@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmark.core.identity import canonical, digest, flat
+from benchmark.core.texts import one_line
 from benchmark.spec.method import MethodSpec
 from benchmark.spec.presets import PRESETS, Preset
 from benchmark.spec.protocol import Protocol, nearest_protocol
@@ -27,17 +28,6 @@ TRANSFORM_ORDER = (
     "scale",
     "deepstack",
 )
-
-
-def one_line(text: str) -> str:
-    """`text` without line breaks and other control characters, so that no value can start a line of
-    its own."""
-    plain = (
-        text
-        if text.isprintable()
-        else "".join(letter if letter.isprintable() else " " for letter in text)
-    )
-    return " ".join(plain.split())
 
 
 def plain_value(value: Any) -> str:

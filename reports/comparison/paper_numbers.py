@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from benchmark.core.texts import one_line
 from benchmark.spec.method import MethodSpec
 from benchmark.spec.presets import PRESETS, Preset
 from datasets.tasks.catalogue import TASKS
 from reports.comparison.groups import Group
-from reports.comparison.labels import changed_settings, one_line, preset_base
+from reports.comparison.labels import changed_settings, preset_base
 
 FOLDER = Path(__file__).parents[1] / "paper"
 BASELINE = "Baseline"

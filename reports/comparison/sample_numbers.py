@@ -14,11 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from benchmark.core.texts import one_line
 from benchmark.record.record import Record
 from benchmark.record.samples import HELD_OUT, TRAINING, SampleRow, Samples
 from reports.comparison.format import absent_runs
 from reports.comparison.groups import Group, MethodRuns
-from reports.comparison.labels import changed_settings, one_line
+from reports.comparison.labels import changed_settings
 from reports.comparison.paper_numbers import not_comparable
 from reports.comparison.summaries import Summary
 

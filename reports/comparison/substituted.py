@@ -2,8 +2,8 @@
 Not here: how the ledger of a run is made (benchmark/record/substitutions.py). Records older than
 the ledger have none."""
 
+from benchmark.core.texts import one_line
 from reports.comparison.groups import Group
-from reports.comparison.labels import one_line
 
 
 def ledger_rows(group: Group) -> list[tuple[str, ...]]:

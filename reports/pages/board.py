@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from benchmark.core.texts import one_line
 from datasets.tasks.catalogue import TASKS
 from reports.comparison.badges import Mark, badges, owners
 from reports.comparison.caveats import warnings
 from reports.comparison.format import ABSENT, absent_runs, measured_spread, rounded, signed
 from reports.comparison.groups import Group, MethodRuns
 from reports.comparison.inference import Inference
-from reports.comparison.labels import generator_apart, one_line, preset_label, protocol_label
+from reports.comparison.labels import generator_apart, preset_label, protocol_label
 from reports.comparison.links import group_page
 from reports.comparison.ranked_settings import main_methods
 from reports.comparison.summaries import Summary, none_label

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmark.core.texts import one_line
 from benchmark.record.record import Record
 from benchmark.spec.protocol import PROTOCOL_NAMES, nearest_protocol
 from reports.comparison.badges import Mark, Refused
 from reports.comparison.groups import Group, make_groups
 from reports.comparison.inference import infer
-from reports.comparison.labels import one_line
 from reports.comparison.paper_numbers import PAPER_ARCHITECTURE
 from reports.comparison.summaries import Summary, summarise
 from reports.figures.drawing import KINDS, only

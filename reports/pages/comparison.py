@@ -15,6 +15,7 @@ from PIL import Image
 
 from benchmark.core.errors import InputError
 from benchmark.core.identity import canonical, digest, flat
+from benchmark.core.texts import one_line
 from benchmark.record.record import Record
 from benchmark.spec.method import MethodSpec
 from benchmark.spec.protocol import Protocol, differences
@@ -24,7 +25,7 @@ from reports.comparison.caveats import notes_on_numbers, warnings
 from reports.comparison.format import absent_runs, rounded
 from reports.comparison.groups import Group, MethodRuns
 from reports.comparison.inference import Inference
-from reports.comparison.labels import one_line, plain_value, preset_label, protocol_label
+from reports.comparison.labels import plain_value, preset_label, protocol_label
 from reports.comparison.links import group_page, run_page
 from reports.comparison.paper_numbers import not_comparable
 from reports.comparison.repeat_command import repeat_command

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.core.errors import InputError
+from benchmark.core.texts import one_line
 from benchmark.record.record import Record
 from reports.comparison.badges import Mark, Refused
-from reports.comparison.labels import one_line
 from reports.pages.build import build
 
 Rows = list[list[str]]

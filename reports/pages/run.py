@@ -12,13 +12,14 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from benchmark.core.texts import one_line
 from benchmark.metrics.definitions import CASE_TABLE_METRICS, DISTANCES, METRICS, CaseRow
 from benchmark.record.curves import thinned
 from benchmark.record.record import Record, StageCost
 from reports.comparison.badges import Mark, badges
 from reports.comparison.format import measured, rounded, spread
 from reports.comparison.groups import Group
-from reports.comparison.labels import one_line, plain_value, source_label
+from reports.comparison.labels import plain_value, source_label
 from reports.comparison.links import group_page, run_page
 from reports.comparison.repeat_command import repeat_command
 from reports.comparison.summaries import headline_columns

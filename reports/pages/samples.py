@@ -8,10 +8,10 @@ Files they link are written on the way. Not here: the numbers (sample_numbers.py
 from collections.abc import Sequence
 from typing import Any
 
+from benchmark.core.texts import one_line
 from benchmark.record.record import Record
 from reports.comparison.format import rounded
 from reports.comparison.groups import Group
-from reports.comparison.labels import one_line
 from reports.comparison.links import group_page, run_page
 from reports.comparison.sample_numbers import (
     LEAST_OF_REFERENCE,

@@ -7,6 +7,7 @@ audits (audits.py), any number.
 from collections.abc import Sequence
 from typing import Any
 
+from benchmark.core.texts import one_line
 from reports.claims.claims import (
     NOT_REPRODUCED,
     NOT_TESTABLE,
@@ -15,7 +16,6 @@ from reports.claims.claims import (
     judge,
     rule_text,
 )
-from reports.comparison.labels import one_line
 from reports.comparison.links import claim_page
 from reports.comparison.setting_curves import FIELDS, families
 from reports.comparison.summaries import Summary

@@ -4,10 +4,10 @@ in Findings. Not here: the file and its parts (validate.py)."""
 from collections.abc import Callable, Iterator, Sequence
 
 from benchmark.core.errors import InputError
+from benchmark.core.texts import one_line
 from benchmark.metrics.definitions import DISTANCES
 from benchmark.record.record import Record
 from benchmark.spec.versions import STAGE_VERSIONS
-from reports.comparison.labels import one_line
 from reports.submission import manifest as contents
 from reports.submission.container import Container
 from reports.submission.findings import Findings, Refusal

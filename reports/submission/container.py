@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from benchmark.core.errors import InputError
-from reports.comparison.labels import one_line
+from benchmark.core.texts import one_line
 from reports.submission.findings import Refusal
 
 MAX_FILE_BYTES = 256 << 20

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from reports.comparison.labels import one_line
+from benchmark.core.texts import one_line
 
 PASSED, REFUSED, UNCHECKED = "passed", "refused", "not checked"
 MAX_REASONS = 5  # of one check; of the others only their number is told

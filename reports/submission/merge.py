@@ -10,9 +10,9 @@ method. Not here: the check of a single file (validate.py).
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from benchmark.core.texts import one_line
 from benchmark.record.record import Record
 from reports.comparison.badges import VERIFIED, Mark, Refused
-from reports.comparison.labels import one_line
 from reports.submission.findings import MAX_REASONS
 from reports.submission.same_run import cell, title, truths
 from reports.submission.validate import Checked

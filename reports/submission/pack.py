@@ -14,9 +14,9 @@ import numpy as np
 
 from benchmark.core.errors import InputError
 from benchmark.core.identity import canonical
+from benchmark.core.texts import one_line
 from benchmark.record.record import Record
 from benchmark.store.store import DamagedStage, Store
-from reports.comparison.labels import one_line
 from reports.submission import manifest as contents
 from reports.submission.container import write
 from reports.submission.manifest import Manifest, MaskEntry, RecordEntry, averages

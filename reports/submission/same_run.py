@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 
+from benchmark.core.texts import one_line
 from benchmark.record.record import Record
 from reports.comparison.groups import group_id
-from reports.comparison.labels import one_line
 
 
 def title(record: Record) -> str:

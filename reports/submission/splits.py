@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 from benchmark.core.errors import InputError
+from benchmark.core.texts import some
 from benchmark.record.record import Record, Split
 from benchmark.record.splits import split_of
-from datasets.cases import some
 from datasets.folds import split_hash, thinned
 from reports.submission.reference_data import Known
 

@@ -23,8 +23,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from benchmark.core.texts import one_line
 from benchmark.record.record import Record
-from reports.comparison.labels import one_line
 from reports.submission import manifest as contents
 from reports.submission import strict_json
 from reports.submission.checks import (

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmark.core.texts import one_line
 from benchmark.record.record import Record
 from reports.claims.claims import Finding, Verdict
 from reports.comparison.groups import Group
-from reports.comparison.labels import one_line, source_label
+from reports.comparison.labels import source_label
 from reports.comparison.links import group_page, run_page
 from reports.tables.csv_files import write_rows
 from reports.tables.tables import Table

@@ -14,10 +14,10 @@ from pathlib import Path
 import pandas as pd
 
 from benchmark.core.identity import digest
+from benchmark.core.texts import one_line
 from benchmark.metrics.definitions import METRICS
 from datasets.tasks.catalogue import TASKS, order
 from reports.comparison.format import ABSENT, absent_runs, spread
-from reports.comparison.labels import one_line
 from reports.comparison.paper_numbers import not_comparable, paper_method, paper_value, table2
 from reports.comparison.sample_numbers import audited
 from reports.comparison.summaries import Summary, mean_and_sd

@@ -9,10 +9,10 @@ from typing import Any
 
 import pandas as pd
 
+from benchmark.core.texts import one_line
 from benchmark.record.samples import HELD_OUT, TRAINING
 from reports.comparison.format import ABSENT, rounded, spread
 from reports.comparison.groups import MethodRuns
-from reports.comparison.labels import one_line
 from reports.comparison.paper_numbers import (
     FOLDER,
     PAPERS_METHOD,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmark.core.texts import one_line
 from benchmark.metrics.definitions import CASE_TABLE_METRICS, METRICS, TABLE_METRICS
 from benchmark.record.record import Record
 from datasets.tasks.catalogue import TASKS
@@ -21,7 +22,7 @@ from reports.comparison.format import (
     spread,
 )
 from reports.comparison.groups import Group, make_groups
-from reports.comparison.labels import one_line, source_label
+from reports.comparison.labels import source_label
 from reports.comparison.paper_numbers import not_comparable
 from reports.comparison.substituted import ledger_notes
 from reports.comparison.summaries import Summary, summarise

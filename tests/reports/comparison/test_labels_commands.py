@@ -4,16 +4,11 @@ import shlex
 
 import pytest
 
+from benchmark.core.texts import one_line
 from benchmark.planning.options import Request
 from benchmark.planning.request import Opened, resolve
 from benchmark.spec.protocol import PROTOCOL_NAMES, Protocol, named_protocol
-from reports.comparison.labels import (
-    generator_apart,
-    method_labels,
-    one_line,
-    preset_label,
-    protocol_label,
-)
+from reports.comparison.labels import generator_apart, method_labels, preset_label, protocol_label
 from reports.comparison.repeat_command import repeat_command
 from tests.support import made_records
 from tests.support.made_records import MSD_PROSTATE, PHANTOM, make_record
