@@ -62,9 +62,8 @@ _COMMON: dict[str, Any] = {
     "nsd_tolerance": 2.0,
 }
 
-# Networks that precision=auto computes in bfloat16 on a CPU too, if it has it. Training at 64 px is
-# 1.3 times as fast so, and Dice of method none rose by 0.2 points (standard error 0.7; 18 pairs of
-# fold and seed, PROMISE12 and BUSI).
+# Networks that precision=auto computes in bfloat16 on a CPU too, if it has it: faster, and their
+# Dice did not fall (docs/measurements.md).
 NATIVE_ON_CPU = ("attention-unet",)
 
 PRESETS: dict[str, Preset] = {

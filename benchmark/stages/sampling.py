@@ -35,9 +35,8 @@ class Variant:
 
 
 def batch_size(size: int, device: str) -> int:
-    """Slices of `size` pixels that go through a network at once. On two CPU cores the generator of
-    preset compact samples 1.46 times as fast at 128 px with 16 of them as with 64, that of smoke at
-    64 px 1.12 times as fast with 64 as with 16."""
+    """Slices of `size` pixels that go through a network at once. On a CPU their pixels decide
+    (docs/measurements.md)."""
     return AT_ONCE if device.startswith("cuda") else min(AT_ONCE, -(-CPU_PIXELS // size**2))
 
 

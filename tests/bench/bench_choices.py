@@ -14,15 +14,8 @@ square windows (box_mean.py). sampler: one denoising step of 32 slices by the ge
 batch 8. variants, variants-stable: four variants, each of 20 slices by the generator of preset
 `compact` or of 4 by "small" Stable Diffusion, two steps each: every variant by itself, or in a row
 as one worker computes them (benchmark/stages/carry_over.py). --compile adds torch.compile, minutes
-of compiling on a CPU; on a GPU also with CUDA graphs and beside bfloat16.
-
-On one core of an AMD EPYC with AVX512-BF16, at 128 px (--cpu-time): the segmenter's step
-channels_last 1.00, bfloat16 1.69 (both 1.52), fused AdamW 1.05, foreach 1.09; the generator's step
-separable windows 1.20, bfloat16 1.39 (both 1.70); a denoising step of `compact` channels_last 1.16,
-bfloat16 2.18 (both 2.22); of Stable Diffusion channels_last 0.90, bfloat16 1.42 (both 1.14);
-variants in a row 0.96, of Stable Diffusion 1.48. Used on a CPU: fused AdamW, separable windows,
-bfloat16 for generators and for attention-unet (a setting for other segmenters, whose results it
-changes), rows of variants; channels_last on GPUs only.
+of compiling on a CPU; on a GPU also with CUDA graphs and beside bfloat16. Results:
+docs/measurements.md.
 """
 
 import argparse
