@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
-from benchmark.core.identity import named_seed
 from benchmark.metrics.definitions import CaseRow
 from benchmark.planning.plan import Plan
 from benchmark.record.curves import read_curves
@@ -39,7 +38,6 @@ def assemble(plan: Plan, store: Store, notes: tuple[str, ...] = ()) -> Record:
         (store.folder(node.stage, node.key) for node in plan.nodes if node.stage == "synthesize"),
         plan.split.test,
     )
-    seed = plan.run.seed
     return Record(
         key=plan.run.key,
         status="done",
@@ -51,13 +49,7 @@ def assemble(plan: Plan, store: Store, notes: tuple[str, ...] = ()) -> Record:
             real_presentations=fitted["presented"]["real"],
             synthetic_presentations=fitted["presented"]["synthetic"],
         ),
-        seeds={
-            "split": plan.run.preset.split_seed,
-            "generator": named_seed(seed, "generator"),
-            "weights": named_seed(seed, "segmenter", "weights"),
-            "order": named_seed(seed, "segmenter", "order"),
-            "step": named_seed(seed, "segmenter", "step"),
-        },
+        seeds=plan.run.seeds,
         stages=tuple(
             _cost(
                 manifests[node.key],

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from benchmark.core.frozen import Frozen
-from benchmark.core.identity import digest
+from benchmark.core.identity import digest, named_seed
 from benchmark.core.registry import LONGEST_NAME, PLAIN_NAME
 from benchmark.spec.method import NOT_IN_KEYS, MethodSpec
 from benchmark.spec.presets import Preset
@@ -53,3 +53,14 @@ class RunSpec(Frozen):
         """sha256 hex of the canonical spec. The preset's name is left out: its numbers are in the
         spec."""
         return digest(self.model_dump(exclude={"preset": {"name"}, "method": NOT_IN_KEYS}))
+
+    @property
+    def seeds(self) -> dict[str, int]:
+        """The seed of each random draw of the run, by its name in the record."""
+        return {
+            "split": self.preset.split_seed,
+            "generator": named_seed(self.seed, "generator"),
+            "weights": named_seed(self.seed, "segmenter", "weights"),
+            "order": named_seed(self.seed, "segmenter", "order"),
+            "step": named_seed(self.seed, "segmenter", "step"),
+        }

@@ -217,10 +217,7 @@ def _mask_agrees(
     if entry.place >= len(record.cases):
         raise Refusal(f"{entry.name}: the record has {len(record.cases)} cases.")
     row, where = record.cases[entry.place], title(record)
-    data = container.read(entry.name)
-    if contents.sha256(data) != entry.sha256:
-        raise Refusal(f"{entry.name} is not the one of the manifest: its sha256 differs.")
-    mask = read_mask(data, entry.shape, entry.name)
+    mask = read_mask(contents.read(container, entry), entry.shape, entry.name)
     if sources.of(record).images is None:
         stretched = record.spec.protocol.resize_z
         if not stretched and int(mask.sum()) != row.prediction_voxels:

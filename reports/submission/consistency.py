@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pydantic import ValidationError
 
 from benchmark.core.errors import InputError
-from benchmark.core.identity import flat, named_seed
-from benchmark.record.record import Record
+from benchmark.core.identity import flat
+from benchmark.record.record import Budget, Record, Split
 from benchmark.record.substitutions import substitutions
 from benchmark.spec.method import OF_CLASS, MethodSpec, resolve_method
 from benchmark.spec.versions import STAGE_VERSIONS
@@ -34,8 +34,8 @@ def contradictions(record: Record) -> Iterator[str]:
         yield "it lacks its split, its budget or its case rows"
     else:
         yield from _of_the_spec(record)
-        yield from _of_the_stages(record)
-        yield from _of_the_rest(record)
+        yield from _of_the_stages(record, record.budget)
+        yield from _of_the_rest(record, record.split)
 
 
 def _of_the_spec(record: Record) -> Iterator[str]:
@@ -54,21 +54,15 @@ def _of_the_spec(record: Record) -> Iterator[str]:
         if not _WORD.fullmatch(name):
             yield f"its {what} has the name '{name[:40]}', which none has"
     method = spec.method
-    asked = (
-        {"ratio": method.ratio, "alpha": method.alpha, "patch_size": method.patch_size}
-        if method.generates
-        else {}
-    )
+    merged = method.generates and not method.joins_pairs
     try:
         made = resolve_method(
             MethodSpec.model_validate(method.model_dump(include=OF_CLASS)),
             spec.preset,
             transform=method.transform,
-            **{
-                name: value
-                for name, value in asked.items()
-                if not (name == "patch_size" and method.joins_pairs)
-            },
+            ratio=method.ratio if method.generates else None,
+            alpha=method.alpha if method.generates else None,
+            patch_size=method.patch_size if merged else None,
         )
     except (InputError, ValidationError) as error:
         yield f"its method cannot be: {error}"
@@ -85,10 +79,10 @@ def _of_the_spec(record: Record) -> Iterator[str]:
         yield "its method has settings of a generator and trains none"
 
 
-def _of_the_stages(record: Record) -> Iterator[str]:
+def _of_the_stages(record: Record, budget: Budget) -> Iterator[str]:
     method = record.spec.method
     if unknown := [stage.stage for stage in record.stages if stage.stage not in STAGE_VERSIONS]:
-        yield f"it lists a stage '{unknown[0][:40]}', which there is not"
+        yield f"it lists an unknown stage '{unknown[0][:40]}'"
         return
     for stage in record.stages:
         if not _KEY.fullmatch(stage.key) or not 1 <= stage.version <= STAGE_VERSIONS[stage.stage]:
@@ -110,7 +104,6 @@ def _of_the_stages(record: Record) -> Iterator[str]:
         for stage in record.stages
         if stage.stage == "fit-segmenter" and stage.purpose == "run"
     ]
-    budget = record.budget
     presented = {"real": budget.real_presentations, "synthetic": budget.synthetic_presentations}
     told = {"steps": budget.optimiser_steps, "presented": presented}
     if fitted and {name: fitted[0].get(name) for name in told} != told:
@@ -122,16 +115,9 @@ def _of_the_stages(record: Record) -> Iterator[str]:
         yield "its budget counts fewer steps than one"
 
 
-def _of_the_rest(record: Record) -> Iterator[str]:
-    seed, spec = record.spec.seed, record.spec
-    seeds = {
-        "split": spec.preset.split_seed,
-        "generator": named_seed(seed, "generator"),
-        "weights": named_seed(seed, "segmenter", "weights"),
-        "order": named_seed(seed, "segmenter", "order"),
-        "step": named_seed(seed, "segmenter", "step"),
-    }
-    if record.seeds != seeds:
+def _of_the_rest(record: Record, split: Split) -> Iterator[str]:
+    spec = record.spec
+    if record.seeds != spec.seeds:
         yield "its seeds are not those that follow from the run's seed"
     try:
         ledger = substitutions(spec)
@@ -148,9 +134,9 @@ def _of_the_rest(record: Record) -> Iterator[str]:
         )
     names = [
         *(row.case for row in record.cases),
-        *record.split.train,
-        *record.split.validation,
-        *record.split.generator,
+        *split.train,
+        *split.validation,
+        *split.generator,
     ]
     if long := [name for name in names if not 0 < len(name) <= MAX_CASE_NAME]:
         yield f"it has a case of a name of {len(long[0])} letters"
@@ -158,6 +144,6 @@ def _of_the_rest(record: Record) -> Iterator[str]:
         if len(repeat.dice) != len(record.cases) or not all(0 <= dice <= 1 for dice in repeat.dice):
             yield "one of its repeats has not one Dice between 0 and 1 per case"
     if record.samples is not None:
-        cases = {"training": {*record.split.train}, "held-out": {*record.split.test}}
+        cases = {"training": {*split.train}, "held-out": {*split.test}}
         if foreign := [row.case for row in record.samples.rows if row.case not in cases[row.part]]:
             yield f"its audit of samples names case {foreign[0]}, which is not of that part"

@@ -13,7 +13,7 @@ import struct
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -126,9 +126,6 @@ class Container:
         if len(data) != info.file_size:
             raise Refusal(f"{name} has {len(data)} bytes where its header says {info.file_size}.")
         return data
-
-    def read_all(self, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-        return ((name, self.read(name)) for name in names)
 
     def _opened(self) -> zipfile.ZipFile:
         size = os.fstat(self._file.fileno()).st_size

@@ -9,9 +9,10 @@ from pydantic import Field
 
 from benchmark.core.frozen import Frozen
 from benchmark.record.record import Record
+from reports.submission.container import Container
+from reports.submission.findings import Refusal
 
 NAME = "manifest.json"
-FORMAT, VERSION = "augbench-submission", 1
 MAX_OWNER, MAX_NOTE = 80, 400
 _KEY = r"^[0-9a-f]{64}$"
 
@@ -58,12 +59,18 @@ class MaskEntry(Frozen):
 class Manifest(Frozen):
     """owner: how the submitter wants to be called; note: one sentence for the page of each run."""
 
-    format: Literal["augbench-submission"] = FORMAT
-    version: Literal[1] = VERSION
+    format: Literal["augbench-submission"] = "augbench-submission"
+    version: Literal[1] = 1
     owner: str = Field("", max_length=MAX_OWNER)
     note: str = Field("", max_length=MAX_NOTE)
     records: tuple[RecordEntry, ...] = Field(min_length=1)
     masks: tuple[MaskEntry, ...] = ()
+
+    @property
+    def names(self) -> list[str]:
+        """All entries of the file, in its order."""
+        records, masks = (entry.name for entry in self.records), (one.name for one in self.masks)
+        return [NAME, *records, *masks]
 
 
 def averages(record: Record) -> Averages:
@@ -75,6 +82,15 @@ def averages(record: Record) -> Averages:
         dice=math.fsum(row.dice for row in rows) / count,
         hd95=math.fsum(row.hd95 for row in rows) / count,
     )
+
+
+def read(container: Container, entry: RecordEntry | MaskEntry) -> bytes:
+    """The content of an entry. Raises Refusal where it is not the one that the manifest
+    announces."""
+    data = container.read(entry.name)
+    if sha256(data) != entry.sha256:
+        raise Refusal(f"{entry.name} is not the one of the manifest: its sha256 differs.")
+    return data
 
 
 def sha256(data: bytes) -> str:

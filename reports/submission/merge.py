@@ -48,7 +48,7 @@ def merge(checked: Sequence[Checked], own: Sequence[Record]) -> Board:
 
 class _Board:
     def __init__(self, own: Sequence[Record]):
-        self.records, self.marks = list(own), {}
+        self.records, self.marks = list(own), dict[str, Mark]()
         self._cells = {cell(record): "our own records" for record in own}
         self._keys = {record.key for record in own}
         self._methods = {

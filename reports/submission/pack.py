@@ -63,8 +63,8 @@ def pack(
             )
             files[masks[-1].name] = data
     manifest = Manifest(owner=owner, note=note, records=tuple(entries), masks=tuple(masks))
-    listed = ((entry.name, files[entry.name]) for entry in (*entries, *masks))
-    write(out, [(contents.NAME, canonical(manifest.model_dump(mode="json")).encode()), *listed])
+    files[contents.NAME] = canonical(manifest.model_dump(mode="json")).encode()
+    write(out, ((name, files[name]) for name in manifest.names))
     return manifest
 
 

@@ -88,8 +88,11 @@ class Sources:
         return found
 
     def truth(self, record: Record, case_id: str) -> Truth:
-        """The true mask of a case whose images are here. Raises Refusal where it cannot be read."""
-        return self._library.truth(self.of(record), record.spec.source.fingerprint, case_id)
+        """The true mask of a case. Raises Refusal where it is not here or cannot be read."""
+        images, source = self.of(record).images, record.spec.source
+        if images is None:
+            raise Refusal(f"the images of {source.title} are not here.")
+        return self._library.truth(images, source.fingerprint, case_id)
 
 
 class Library:
@@ -128,13 +131,12 @@ class Library:
             return Known(tuple(here.cases()), True, "the images at hand", here)
         return _listed(spec, records)
 
-    def truth(self, known: Known, fingerprint: str, case_id: str) -> Truth:
-        """The true mask of a case whose images are here, read once. Raises Refusal where it cannot
-        be read."""
+    def truth(self, images: Source, fingerprint: str, case_id: str) -> Truth:
+        """The true mask of a case, read once. Raises Refusal where it cannot be read."""
         key = fingerprint, case_id
         if key not in self._truths:
             try:
-                case = known.images.load(case_id)
+                case = images.load(case_id)
             except InputError as error:
                 raise Refusal(f"case {case_id} cannot be read here: {error}") from error
             self._truths[key] = Truth(

@@ -12,10 +12,16 @@ from datasets.folds import split_hash, thinned
 from reports.submission.reference_data import Known
 
 
+def recorded(record: Record) -> Split:
+    """The split of a record that consistency.py has let pass, which has one."""
+    assert record.split is not None
+    return record.split
+
+
 def wrong_cases(record: Record) -> Iterator[str]:
     """What is wrong with the case rows as a set: every test case of the fold exactly once, in the
     split's order."""
-    rows, test = [row.case for row in record.cases], record.split.test
+    rows, test = [row.case for row in record.cases], recorded(record).test
     if twice := [case for case, count in Counter(rows).items() if count > 1]:
         yield f"{some(twice)}: more than one row"
     if missing := sorted(set(test) - set(rows)):
@@ -32,7 +38,7 @@ def wrong_cases(record: Record) -> Iterator[str]:
 def leaks(record: Record) -> Iterator[str]:
     """Cases that were trained or selected on and tested on too; and a generator that saw other
     cases than it may."""
-    split, spec = record.split, record.spec
+    split, spec = recorded(record), record.spec
     test = set(split.test)
     for name, cases in (
         ("training", split.train),
@@ -61,7 +67,7 @@ def leaks(record: Record) -> Iterator[str]:
 
 def wrong_split(record: Record, known: Known) -> Iterator[str]:
     """How the split differs from the one that protocol, fold and seed draw from the known cases."""
-    spec, split = record.spec, record.split
+    spec, split = record.spec, recorded(record)
     if known.cases is None:
         return
     try:
@@ -92,6 +98,6 @@ def can_be_drawn(record: Record, known: Known) -> bool:
 def wrong_hash(record: Record) -> bool:
     """Whether the split's hash is not that of its own cases; with a share of the training cases it
     cannot be told."""
-    split = record.split
+    split = recorded(record)
     own = split_hash(train=split.train, validation=split.validation, test=split.test)
     return record.spec.training_share == 1 and own != split.hash

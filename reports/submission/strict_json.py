@@ -16,7 +16,7 @@ MAX_NUMBER = 1e15
 
 def parse(data: bytes, where: str) -> dict[str, Any]:
     """The object in `data`. Raises Refusal for anything but canonical JSON
-    (`benchmark.spec.canonical`) within the limits."""
+    (benchmark/core/identity.py) within the limits."""
 
     def number(text: str) -> float:
         value = float(text)

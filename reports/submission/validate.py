@@ -19,9 +19,9 @@ Here are the first three, the others in checks.py. Not here: other submissions (
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from benchmark.core.texts import one_line
 from benchmark.record.record import Record
@@ -44,6 +44,7 @@ from reports.submission.same_run import title
 MAX_MANIFEST_BYTES = 32 << 20
 MAX_RECORD_BYTES = 4 << 20
 MAX_RECORDS = 2_000
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -69,15 +70,16 @@ def validate(path: Path, library: Library, stage_keys: StageKeys) -> Checked:
 
     stage_keys: see benchmark/planning/stage_keys.py, which knows how runs are planned.
     """
-    found = Findings()
+    found, check = Findings(), "file"
+    owner = note = ""
     records: tuple[Record, ...] = ()
-    manifest, verified = Manifest.model_construct(owner="", note=""), frozenset()
-    check = "file"
+    verified: frozenset[str] = frozenset()
     try:
         with Container(path) as container:
             found.passed("file", f"{len(container.names)} entries")
             check = "manifest"
             manifest = _manifest(container)
+            owner, note = manifest.owner, manifest.note
             found.passed(
                 "manifest", f"{len(manifest.records)} records, {len(manifest.masks)} masks"
             )
@@ -93,10 +95,9 @@ def validate(path: Path, library: Library, stage_keys: StageKeys) -> Checked:
                 verified = check_masks(container, records, manifest, sources, found)
     except Refusal as refusal:
         found.refuse(check, str(refusal))
-    reasons = found.reasons
-    if reasons:
-        return Checked(path, tuple(found.rows()), reasons, manifest.owner, manifest.note)
-    return Checked(path, tuple(found.rows()), (), manifest.owner, manifest.note, records, verified)
+    if found.reasons:
+        records, verified = (), frozenset()
+    return Checked(path, tuple(found.rows()), found.reasons, owner, note, records, verified)
 
 
 def _manifest(container: Container) -> Manifest:
@@ -106,7 +107,8 @@ def _manifest(container: Container) -> Manifest:
     if container.sizes[contents.NAME] > MAX_MANIFEST_BYTES:
         raise Refusal(f"{contents.NAME} has more than {MAX_MANIFEST_BYTES} bytes.")
     data = container.read(contents.NAME)
-    found = _validated(Manifest, data, strict_json.parse(data, contents.NAME), contents.NAME)
+    strict_json.parse(data, contents.NAME)
+    found = _validated(Manifest, data, contents.NAME)
     for name, text in (("owner", found.owner), ("note", found.note)):
         if one_line(text) != text:
             raise Refusal(f"the {name} is not one line of text.")
@@ -114,7 +116,7 @@ def _manifest(container: Container) -> Manifest:
         raise Refusal(
             f"it holds {len(found.records)} records; at most {MAX_RECORDS} are read from one file."
         )
-    announced = [contents.NAME, *(entry.name for entry in (*found.records, *found.masks))]
+    announced = found.names
     if len(set(announced)) != len(announced):
         raise Refusal("the manifest names an entry twice.")
     if unexpected := [name for name in container.names if name not in set(announced)]:
@@ -138,16 +140,13 @@ def _records(container: Container, manifest: Manifest, found: Findings) -> Itera
         try:
             if container.sizes[entry.name] > MAX_RECORD_BYTES:
                 raise Refusal(f"{entry.name} has more than {MAX_RECORD_BYTES} bytes.")
-            data = container.read(entry.name)
-            if contents.sha256(data) != entry.sha256:
-                raise Refusal(f"{entry.name} is not the one of the manifest: its sha256 differs.")
-            parsed = strict_json.parse(data, entry.name)
-            if parsed.get("schema_version") == 1:
+            data = contents.read(container, entry)
+            if strict_json.parse(data, entry.name).get("schema_version") == 1:
                 raise Refusal(
                     f"{entry.name} has record schema 1, whose keys this program cannot check; run"
                     f" it again with this program."
                 )
-            record = _validated(Record, data, parsed, entry.name)
+            record = _validated(Record, data, entry.name)
             if not record.key == entry.key == record.spec.key:
                 raise Refusal(
                     f"{entry.name}: the key is not the sha256 of the spec, which is"
@@ -164,7 +163,7 @@ def _records(container: Container, manifest: Manifest, found: Findings) -> Itera
     found.passed("records", "schema, keys, stages, budget and seeds fit")
 
 
-def _validated(model: type, data: bytes, parsed: dict[str, Any], where: str) -> Any:
+def _validated(model: type[_Model], data: bytes, where: str) -> _Model:
     """The object of `model`; types as they are, nothing converted. Raises Refusal, which names the
     first wrong field."""
     try:

@@ -96,7 +96,7 @@ def put(*path, to):
             put("stages", 0, "stage", to="cook"),
             False,
             "records",
-            "it lists a stage 'cook', which there is not",
+            "it lists an unknown stage 'cook'",
         ),
         (
             lambda record: record["stages"].pop(2),
