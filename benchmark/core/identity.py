@@ -21,7 +21,7 @@ def digest(value: Any) -> str:
 
 def flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested settings with dotted names: {"sampling": {"steps": 8}} -> {"sampling.steps": 8}."""
-    found = {}
+    found: dict[str, Any] = {}
     for name, value in settings.items():
         if isinstance(value, dict) and value:
             found |= flat(value, f"{prefix}{name}.")
