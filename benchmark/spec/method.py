@@ -133,8 +133,7 @@ def resolve_method(
             f"--ratio {ratio} is negative; give 0 (no synthetic data) or more variants per real"
             f" slice."
         )
-    if not 0 <= alpha <= 1:
-        raise InputError(f"--alpha {alpha:g} is outside [0, 1]; it is the share of real patches.")
+    check_alpha(alpha)
     if method.joins_pairs and patch_size is not None:
         raise InputError(
             f"--patch-size is for samples that are merged by patch: those of {name} join whole;"
@@ -142,7 +141,7 @@ def resolve_method(
         )
     if not method.joins_pairs:
         patch_size = preset.patch_size if patch_size is None else patch_size
-        _check_patch(patch_size, preset.size)
+        check_patch(patch_size, preset.size)
     given = {"transform": transform, "ratio": ratio, "alpha": alpha, "patch_size": patch_size}
     return method.model_copy(update=given)
 
@@ -163,7 +162,14 @@ def _transform(method: MethodSpec, transform: str | None) -> str | None:
     )
 
 
-def _check_patch(side: int, size: int) -> None:
+def check_alpha(alpha: float) -> None:
+    """Raises InputError unless it is a share."""
+    if not 0 <= alpha <= 1:
+        raise InputError(f"--alpha {alpha:g} is outside [0, 1]; it is the share of real patches.")
+
+
+def check_patch(side: int, size: int) -> None:
+    """Raises InputError unless patches of this side cover an image of this size (pixels)."""
     if side < 1 or size % side:
         divisors = [str(p) for p in range(1, size + 1) if size % p == 0]
         raise InputError(
