@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmark.core.errors import InputError
+from benchmark.core.texts import some
 
 _NUMBERS = re.compile(r"(\d+)")
 
@@ -102,9 +103,7 @@ def _foreground_mask(
         allowed = {0, *foreground}
     unexpected = [value for value in found if value not in allowed]
     if unexpected:
-        listed = ", ".join(f"{value:g}" for value in unexpected[:8]) + (
-            ", ..." if len(unexpected) > 8 else ""
-        )
+        listed = some([f"{value:g}" for value in unexpected], shown=8)
         expected = (
             "0 and one other value"
             if foreground is None

@@ -17,6 +17,7 @@ from benchmark.core.identity import flat
 from benchmark.core.registry import Registry, check_name
 from benchmark.spec.method import CLASSIC, NONE, OWN_PREFIX, Look, MethodSpec
 from benchmark.spec.presets import default_kind, generator_numbers
+from datasets.tasks.catalogue import TASKS
 
 GENERATORS = Registry(
     "generator",
@@ -93,7 +94,8 @@ def usual_settings(method: MethodSpec, preset: str, protocol: str, dataset: str)
     """The generator's settings at a preset and a named protocol, with dotted names, as records hold
     them, and its usual kind."""
     assert method.kind is not None
-    numbers = {} if method.own else generator_numbers(preset, method.kind, protocol, dataset)
+    epochs = TASKS.of_results(dataset).released_epochs
+    numbers = {} if method.own else generator_numbers(preset, method.kind, protocol, epochs)
     usual = settings_class(method.reference).model_validate(numbers).model_dump(mode="json")
     return flat(usual) | {"kind": method.kind if method.own else default_kind(preset, method.name)}
 

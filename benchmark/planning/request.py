@@ -41,6 +41,7 @@ from datasets.slices.edges import check_detector
 from datasets.slices.hed import find_weights, weights_identity
 from datasets.sources.base import Source, SourceOptions
 from datasets.sources.open import open_source, task_of
+from datasets.tasks.catalogue import TASKS
 
 # of --set, beside switches, numbers and the generator's settings
 SAMPLE_RULES = ("audit", "filter")
@@ -306,7 +307,8 @@ def _generator_values(request: Request, chosen: Sequence[tuple[list[str], Any]])
     kind = default_kind(request.preset, request.method)
     for path, value in chosen:
         kind = check_kind(request.method, str(value)) if path == ["kind"] else kind
-    values = generator_numbers(request.preset, kind, request.protocol, request.dataset)
+    epochs = TASKS.of_results(request.dataset).released_epochs
+    values = generator_numbers(request.preset, kind, request.protocol, epochs)
     values |= {"kind": kind}
     for path, value in chosen:
         if path != ["kind"]:

@@ -245,26 +245,25 @@ _OF_PROTOCOL: dict[str, dict[str, dict[str, Any]]] = {
     # Q13
     "released": {"stable-diffusion": {"epochs": 400, "batch": 32, "sampling": _RELEASED_SAMPLING}},
 }
-_RELEASED_BREAST_EPOCHS = 1600  # Q27
 
 # The generator that a method trains at a preset where that is not the one of the method's own name.
 _KINDS: dict[str, dict[str, str]] = {"paper": {"emitdiff": "stable-diffusion"}}
 
 
 def generator_numbers(
-    preset_name: str, kind: str, protocol: str = "rigorous", dataset: str = ""
+    preset_name: str, kind: str, protocol: str = "rigorous", released_epochs: int | None = None
 ) -> dict[str, Any]:
     """Settings of the generators of this kind at a preset; an unknown preset (of an old record) has
     none.
 
     At preset `paper` the named protocols `paper` and `released` have numbers of their own (Q12,
-    Q13, Q27).
+    Q13). released_epochs: the epochs that the release has for the task alone (Q27), if any.
     """
     numbers = dict(GENERATOR_NUMBERS.get(preset_name, {}).get(kind, {}))
     if preset_name == "paper":
         numbers |= _OF_PROTOCOL.get(protocol, {}).get(kind, {})
-        if (protocol, kind, dataset) == ("released", "stable-diffusion", "breast"):
-            numbers["epochs"] = _RELEASED_BREAST_EPOCHS
+        if (protocol, kind) == ("released", "stable-diffusion") and released_epochs:
+            numbers["epochs"] = released_epochs
     return numbers
 
 

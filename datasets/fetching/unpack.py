@@ -62,9 +62,8 @@ def unpack(
                     file.write(chunk)
             report(written, limit_bytes)
     except _READ_ERRORS as error:
-        detail = one_line_of(error)
         raise InputError(
-            f"cannot unpack {archive}: {detail}; remove it and download it again."
+            f"cannot unpack {archive}: {one_line_of(error)}; remove it and download it again."
         ) from error
 
 
@@ -75,7 +74,9 @@ def _tar_members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
                 continue
             if not member.isreg():
                 raise _refused(archive, member.name, "is a link or a device")
-            yield member.name, opened.extractfile(member)
+            stream = opened.extractfile(member)
+            if stream is not None:
+                yield member.name, stream
 
 
 def _zip_members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:

@@ -115,12 +115,11 @@ def read_geometry(path: Path) -> Geometry:
     shape, ordered = np.empty(3, dtype=int), np.empty(3)
     for axis, (target, _) in enumerate(turn):
         shape[2 - int(target)], ordered[2 - int(target)] = image.shape[axis], spacing[axis]
+    # Headers store float32; six digits keep 0.6 from becoming 0.60000002.
+    z, row, column = (round(step, 6) for step in ordered.tolist()) if recorded else (1.0, 1.0, 1.0)
     return Geometry(
         shape=tuple(shape.tolist()),
-        # Headers store float32; six digits keep 0.6 from becoming 0.60000002.
-        spacing=tuple(round(value, 6) for value in ordered.tolist())
-        if recorded
-        else (1.0, 1.0, 1.0),
+        spacing=(z, row, column),
         spacing_unit="mm" if recorded else "voxel",
         affine=np.array(image.affine, dtype=np.float64),
         orientation=axes,

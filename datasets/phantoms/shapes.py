@@ -46,7 +46,7 @@ class Space:
             box.append(
                 slice(int(np.clip(np.floor(first), 0, n)), int(np.clip(np.ceil(last) + 1, 0, n)))
             )
-        return tuple(box)
+        return box[0], box[1], box[2]
 
     def crop(self, box: tuple[slice, slice, slice]) -> "Space":
         return Space(self.z[box[0]], self.y[box], self.x[box], self.corner_mm, self.step_mm)

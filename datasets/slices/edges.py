@@ -57,7 +57,7 @@ def make_detector(name: str, weights: Path | None = None, device: str = "cpu") -
     """The detector called `name`; HED with the weights in the file `weights`, on `device`. Raises
     InputError."""
     check_detector(name, None if weights is None else str(weights))
-    if name != HED:
+    if weights is None:
         return EDGES.load(name)
     from datasets.slices.hed import Hed
 

@@ -61,7 +61,9 @@ def prepare(
     (out / "truth").mkdir(parents=True)
     infos = source.cases()
     modality = source.task.words[0]
-    prepared, rows, empty = [], {"case": [], "z": [], "foreground": []}, []
+    prepared: list[PreparedCase] = []
+    rows: dict[str, list[int]] = {"case": [], "z": [], "foreground": []}
+    empty: list[str] = []
     stacks = {name: _GrowingStack(out / f"{name}.npy", size) for name in _STACKS}
     try:
         for index, info in enumerate(infos):
@@ -94,11 +96,9 @@ def prepare(
     notes = (
         [f"{len(empty)} of {len(infos)} cases have an empty mask ({some(empty)})."] if empty else []
     )
-    _write_json(out / "slices.json", rows)
-    _write_json(
-        out / "cases.json",
-        {"size": size, "cases": [asdict(case) for case in prepared], "notes": notes},
-    )
+    (out / "slices.json").write_text(json.dumps(rows))
+    cases = {"size": size, "cases": [asdict(case) for case in prepared], "notes": notes}
+    (out / "cases.json").write_text(json.dumps(cases))
 
 
 def _write_slices(
@@ -116,10 +116,6 @@ def _write_slices(
         stacks["images"].append(image)
         stacks["masks"].append(small_mask)
         stacks["edges"].append(edge_map(image, small_mask, detector))
-
-
-def _write_json(path: Path, value: object) -> None:
-    path.write_text(json.dumps(value))
 
 
 class _GrowingStack:
@@ -244,7 +240,7 @@ class Prepared:
         None. Given `z` int (n,), the slice number of each plane: the whole volume (z, y, x), other
         slices background (Q9 drops some). Without: the n planes alone, (n, y, x).
         """
-        depth, *plane_shape = self.case(case_id).shape
+        depth, height, width = self.case(case_id).shape
         if z is None:
             depth, z = len(probability), np.arange(len(probability))
         if len(probability) != len(z):
@@ -252,9 +248,9 @@ class Prepared:
                 f"case {case_id}: {len(probability)} predicted slices for {len(z)} slice numbers."
             )
         native = np.zeros(
-            (depth, *plane_shape), dtype=np.float32 if threshold is None else np.uint8
+            (depth, height, width), dtype=np.float32 if threshold is None else np.uint8
         )
         for plane, index in zip(probability, z, strict=True):
-            resized = resize_linear(plane, tuple(plane_shape))
+            resized = resize_linear(plane, (height, width))
             native[index] = resized if threshold is None else resized > threshold
         return native

@@ -33,11 +33,11 @@ def open_folder(path: Path, options: SourceOptions) -> Source:
     """The source that the YAML file `path` describes. Raises InputError for what is wrong with the
     file or its images."""
     spec = read_folder_spec(path)
-    if spec.msd is None:
-        return FolderSource(spec, options)
+    if isinstance(spec.place, tuple):
+        return FolderSource(spec, *spec.place, options)
     return MsdSource(
         spec.task,
-        spec.msd,
+        spec.place,
         options,
         kind="folder",
         title=spec.title,
@@ -68,11 +68,11 @@ class FolderSource(Source):
 
     kind = "folder"
 
-    def __init__(self, spec: FolderSpec, options: SourceOptions):
+    def __init__(self, spec: FolderSpec, images: Path, masks: Path, options: SourceOptions):
         self.task, self.title, self.licence = spec.task, spec.title, spec.licence
         self.notes = []
         self._spec, self._options = spec, options
-        self._images, self._masks = self._paired()
+        self._images, self._masks = self._paired(images, masks)
         group = (
             _part_of_id(spec.group, "group", spec.title) if spec.group else lambda case_id: case_id
         )
@@ -94,20 +94,20 @@ class FolderSource(Source):
         if spec.spacing_mm is None:
             self.notes.append(f"{self.title}: no spacing_mm is given, so distances are in pixels.")
 
-    def _paired(self) -> tuple[dict[str, Path], dict[str, Path]]:
+    def _paired(self, pictures: Path, drawn: Path) -> tuple[dict[str, Path], dict[str, Path]]:
+        """Images and masks by case id, of the folders of images and of masks."""
         spec = self._spec
-        masks = _files(spec.masks, spec.mask_suffix)
+        masks = _files(drawn, spec.mask_suffix)
         taken = set(masks.values()) if spec.mask_suffix else set()
         images = {
             name: path
-            for name, path in _files(spec.images, spec.image_suffix).items()
+            for name, path in _files(pictures, spec.image_suffix).items()
             if path not in taken
         }
         if not images:
             wanted = spec.image_suffix or ", ".join(raster.SUFFIXES)
             raise InputError(
-                f"{self.title}: {spec.images} holds no image ending in {wanted}; check"
-                f" image_suffix."
+                f"{self.title}: {pictures} holds no image ending in {wanted}; check image_suffix."
             )
         lonely_images = sorted(images.keys() - masks.keys(), key=natural_key)
         lonely_masks = sorted(masks.keys() - images.keys(), key=natural_key)
@@ -148,7 +148,7 @@ class FolderSource(Source):
             raster.read_grey(self._images[case_id]),
             raster.read_labels(self._masks[case_id]),
             self._spec.labels,
-            spacing=(1.0, *spacing) if spacing else (1.0, 1.0, 1.0),
+            spacing=spacing or (1.0, 1.0, 1.0),
             spacing_unit="mm" if spacing else "px",
         )
 
@@ -157,7 +157,7 @@ class FolderSource(Source):
         files |= {f"masks/{path.name}": path for path in self._masks.values()}
         settings = {
             "cases": [[info.id, info.group, info.stratum] for info in self._cases],
-            "spacing_mm": self._spec.spacing_mm,
+            "spacing_mm": self._spec.spacing_mm and self._spec.spacing_mm[1:],
             "labels": self._spec.labels,
             "words": self.task.words,
         }

@@ -42,26 +42,24 @@ class FolderSpec:
     """A user's images as one YAML file describes them.
 
     task: a built-in one that they stand for, or one of the user's own; the words of the file
-    replace its words. title and licence: shown with every result. Either `msd`, a folder with
-    dataset.json, or `images` and `masks`, two folders of 2D images (may be the same one) paired by
-    name: what is left of a file name without image_suffix equals what is left of its mask's name
-    without mask_suffix; None means the file type. group, stratum: regular expressions whose first
-    bracket, searched in the case's id, is the patient, or the class that folds are stratified by.
-    spacing_mm: (row, column) for 2D, (z, row, column) for msd, or None. labels: the mask values
-    that are foreground; None: any one value.
+    replace its words. title and licence: shown with every result. place: a folder with
+    dataset.json, or two folders, of 2D images and of masks (may be the same one), paired by name:
+    what is left of a file name without image_suffix equals what is left of its mask's name without
+    mask_suffix; None means the file type. group, stratum: regular expressions whose first bracket,
+    searched in the case's id, is the patient, or the class that folds are stratified by.
+    spacing_mm: (z, row, column), z = 1 for 2D images, or None. labels: the mask values that are
+    foreground; None: any one value.
     """
 
     task: Task
     title: str
     licence: str
-    images: Path | None = None
-    masks: Path | None = None
+    place: Path | tuple[Path, Path]
     image_suffix: str | None = None
     mask_suffix: str | None = None
-    msd: Path | None = None
     group: str | None = None
     stratum: str | None = None
-    spacing_mm: tuple[float, ...] | None = None
+    spacing_mm: tuple[float, float, float] | None = None
     labels: tuple[int, ...] | None = None
 
 
@@ -84,19 +82,18 @@ def read_folder_spec(path: Path) -> FolderSpec:
             )
     for key in ("group", "stratum"):
         if key in values:
-            _check_expression(values[key], lambda problem, key=key: fail(key, problem))
-    folders = _folders(path, values, fail)
+            _check_expression(key, values[key], fail)
     return FolderSpec(
         task=_task(values, fail),
         title=values["title"],
         licence=values.get("licence", "not stated"),
+        place=_place(path, values, fail),
         image_suffix=values.get("image_suffix"),
         mask_suffix=values.get("mask_suffix"),
         group=values.get("group"),
         stratum=values.get("stratum"),
         spacing_mm=_spacing(values, fail),
         labels=_labels(values, fail),
-        **folders,
     )
 
 
@@ -161,7 +158,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
     return loaded, lines
 
 
-def _folders(path: Path, values: dict[str, Any], fail: _Fail) -> dict[str, Path]:
+def _place(path: Path, values: dict[str, Any], fail: _Fail) -> Path | tuple[Path, Path]:
     names: tuple[str, ...]
     if "msd" in values:
         for key in ("images", "masks", "image_suffix", "mask_suffix", "labels", "stratum"):
@@ -189,19 +186,19 @@ def _folders(path: Path, values: dict[str, Any], fail: _Fail) -> dict[str, Path]
             "masks",
             "is the folder of the images too; give mask_suffix, how a mask's file name ends",
         )
-    return folders
+    return folders["msd"] if "msd" in folders else (folders["images"], folders["masks"])
 
 
-def _check_expression(expression: str, fail: Callable[[str], InputError]) -> None:
+def _check_expression(key: str, expression: str, fail: _Fail) -> None:
     try:
         compiled = re.compile(expression)
     except re.error as error:
-        raise fail(f"is no regular expression ({error})") from error
+        raise fail(key, f"is no regular expression ({error})") from error
     if compiled.groups < 1:
-        raise fail(f"needs a bracket around what to take, as in '({expression})'")
+        raise fail(key, f"needs a bracket around what to take, as in '({expression})'")
 
 
-def _spacing(values: dict[str, Any], fail: _Fail) -> tuple[float, ...] | None:
+def _spacing(values: dict[str, Any], fail: _Fail) -> tuple[float, float, float] | None:
     if "spacing_mm" not in values:
         return None
     spacing, names = (
@@ -217,7 +214,8 @@ def _spacing(values: dict[str, Any], fail: _Fail) -> tuple[float, ...] | None:
         or not all(0 < value < 1000 for value in spacing)
     ):
         raise fail("spacing_mm", f"must be a list of positive mm, [{names}], not {spacing!r}")
-    return tuple(float(value) for value in spacing)
+    row, column = (float(value) for value in spacing[-2:])
+    return (float(spacing[0]) if "msd" in values else 1.0), row, column
 
 
 def _labels(values: dict[str, Any], fail: _Fail) -> tuple[int, ...] | None:

@@ -73,8 +73,9 @@ def read_description(folder: Path) -> Description:
 
 
 def _entry(item: object, index: int, path: Path) -> Entry:
-    names = [item.get(key) for key in ("image", "label")] if isinstance(item, dict) else []
-    if not names or not all(isinstance(name, str) and name for name in names):
+    given = [item.get(key) for key in ("image", "label")] if isinstance(item, dict) else []
+    names = [name for name in given if isinstance(name, str) and name]
+    if len(names) != 2:
         raise InputError(
             f'{path}: entry {index + 1} under "training" needs an "image" and a "label" file name.'
         )

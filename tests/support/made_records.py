@@ -14,6 +14,7 @@ from benchmark.spec.method import MethodSpec, resolve_method
 from benchmark.spec.presets import default_kind, generator_numbers, preset
 from benchmark.spec.protocol import Protocol, named_protocol, nearest_protocol
 from benchmark.spec.run import RunSpec, SourceSpec
+from datasets.tasks.catalogue import TASKS
 from reports.comparison.groups import Group, make_groups
 from reports.comparison.summaries import Summary, summarise
 
@@ -153,7 +154,8 @@ def with_generator(record: Record, kind: str | None = None, **changes: Any) -> R
     asked = {"transform", "ratio", "alpha", "patch_size"}
     method = method.model_copy(update=spec.method.model_dump(include=asked))
     protocol, _ = nearest_protocol(spec.protocol)
-    usual = generator_numbers(spec.preset.name, str(method.kind), protocol, spec.dataset)
+    epochs = TASKS.of_results(spec.dataset).released_epochs
+    usual = generator_numbers(spec.preset.name, str(method.kind), protocol, epochs)
     settings = settings_class(method.reference)(**usual | changes).model_dump(mode="json")
     method = method.model_copy(update={"generator": settings})
     changed = changed_settings(method, spec.preset.name, protocol, spec.dataset)
