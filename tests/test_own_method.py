@@ -1,7 +1,6 @@
-"""A user's own method from one file: the README's example as printed, a transform, and what can be
+"""A user's own method from one file: the example as it stands, a transform, and what can be
 wrong with one."""
 
-import re
 import textwrap
 from pathlib import Path
 
@@ -51,12 +50,8 @@ TRANSFORM = """
 """
 
 
-def readme_example() -> str:
-    found = re.findall(
-        r"^( *)```python\n(.*?)^ *```$", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE
-    )
-    (code,) = [textwrap.dedent(code) for _, code in found if "class Shaken" in code]
-    return code
+def example() -> str:
+    return (ROOT / "examples" / "shaken.py").read_text(encoding="utf-8")
 
 
 def write(path: Path, code: str) -> Path:
@@ -75,8 +70,8 @@ def nothing_loaded(monkeypatch):
     monkeypatch.setattr("baselines.generators.loaded.CLASSES", {})
 
 
-def test_the_example_of_the_readme_runs(call, tmp_path):
-    write(tmp_path / "shaken.py", readme_example())
+def test_the_example_runs(call, tmp_path):
+    write(tmp_path / "shaken.py", example())
     code, out, err = call(
         *RUN, "--method", "shaken.py:Shaken", "--set", "generator.sampling.shift=3"
     )
@@ -109,7 +104,7 @@ def test_the_example_of_the_readme_runs(call, tmp_path):
 
 @pytest.mark.slow
 def test_an_own_method_is_a_row_of_the_page(call, tmp_path):
-    write(tmp_path / "shaken.py", readme_example())
+    write(tmp_path / "shaken.py", example())
     assert call(*RUN, "--method", "shaken.py:Shaken")[0] == 0
     assert call(*RUN, "--method", "none")[0] == 0
     code, _, err = call("report", "--store", "s", "--out", "page")
@@ -160,7 +155,7 @@ def test_a_transform_of_ones_own_joins_every_batch(call, tmp_path):
     ],
 )
 def test_a_class_that_breaks_the_rules_is_said_before_anything_runs(call, tmp_path, change, says):
-    write(tmp_path / "shaken.py", readme_example().replace(*change))
+    write(tmp_path / "shaken.py", example().replace(*change))
     code, _, err = call(*RUN, "--method", "shaken.py:Shaken")
     assert code == 2 and says in err, err
     assert err.startswith("error: ") and "Traceback" not in err and err.count("error:") == 1
@@ -200,32 +195,32 @@ def test_an_address_that_leads_nowhere(call, address, says):
     ],
 )
 def test_what_a_method_returns_and_writes_is_checked(call, tmp_path, change, says):
-    write(tmp_path / "shaken.py", readme_example().replace(*change))
+    write(tmp_path / "shaken.py", example().replace(*change))
     code, _, err = call(*RUN, "--method", "shaken.py:Shaken")
     assert code == 2 and says in err, err
     assert "Traceback" not in err
 
 
 def test_a_setting_that_is_not_there_is_named(call, tmp_path):
-    write(tmp_path / "shaken.py", readme_example())
+    write(tmp_path / "shaken.py", example())
     code, _, err = call(*RUN, "--method", "shaken.py:Shaken", "--set", "generator.sampling.shft=3")
     assert code == 2 and "shft" in err
 
 
 def test_two_files_of_one_name_do_not_share_results(tmp_path):
-    example = readme_example().replace('"shaken", 1', '"shaken-twice", 1')
-    load_own(f"{write(tmp_path / 'a.py', example)}:Shaken")
-    load_own(f"{write(tmp_path / 'copy.py', example)}:Shaken")
+    text = example().replace('"shaken", 1', '"shaken-twice", 1')
+    load_own(f"{write(tmp_path / 'a.py', text)}:Shaken")
+    load_own(f"{write(tmp_path / 'copy.py', text)}:Shaken")
     with pytest.raises(InputError, match="are both called 'shaken-twice', version 1; rename one"):
-        load_own(f"{write(tmp_path / 'b.py', example + '# other')}:Shaken")
+        load_own(f"{write(tmp_path / 'b.py', text + '# other')}:Shaken")
 
 
 def test_the_content_of_the_file_is_no_part_of_the_key(tmp_path):
-    example = readme_example().replace('"shaken", 1', '"shaken-edited", 1')
-    first = load_own(f"{write(tmp_path / 'a.py', example)}:Shaken")
-    second = load_own(f"{write(tmp_path / 'a.py', example + '# a remark')}:Shaken")
+    text = example().replace('"shaken", 1', '"shaken-edited", 1')
+    first = load_own(f"{write(tmp_path / 'a.py', text)}:Shaken")
+    second = load_own(f"{write(tmp_path / 'a.py', text + '# a remark')}:Shaken")
     assert first.spec == second.spec and first.sha256 != second.sha256
-    third = load_own(f"{write(tmp_path / 'a.py', example.replace(', 1 ', ', 2 '))}:Shaken")
+    third = load_own(f"{write(tmp_path / 'a.py', text.replace(', 1 ', ', 2 '))}:Shaken")
     assert third.spec.reference == "own:shaken-edited@2"
 
 
