@@ -15,9 +15,11 @@ from benchmark.terminal.console import err, print_table
 def print_crosswalk(prediction: Path, truth: Path, as_json: bool) -> ExitCode:
     """All metric definitions for one pair of masks."""
     from benchmark.metrics.crosswalk import crosswalk
+    from datasets.files.masks import read_pair
 
-    found = crosswalk(prediction, truth)
-    for note in found.notes:
+    predicted, true = read_pair(prediction, truth)
+    found = crosswalk(predicted.mask, true.mask, true.spacing, true.unit)
+    for note in (*predicted.notes, *true.notes):
         err.print(f"note: {note}", markup=False)
     if as_json:
         json.dump(found.as_json(), sys.stdout, indent=1)

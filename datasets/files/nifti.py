@@ -16,6 +16,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 from nibabel import orientations
+from nibabel.filebasedimages import ImageFileError
 
 from benchmark.core.errors import InputError
 from benchmark.core.texts import one_line_of
@@ -23,7 +24,7 @@ from benchmark.core.texts import one_line_of
 # Stored (x, y, z) axes that give (z, y, x) arrays as a viewer shows them, once transposed.
 _DISPLAY_AXES = "LPS"
 _MM_PER_UNIT = {"mm": 1.0, "meter": 1000.0, "micron": 0.001}
-_READ_ERRORS = (OSError, EOFError, ValueError, zlib.error, nibabel.filebasedimages.ImageFileError)
+READ_ERRORS = (OSError, EOFError, ValueError, zlib.error, ImageFileError)
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def _open(path: Path) -> nibabel.Nifti1Image:
         image = nibabel.load(path)
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist; restore the file.") from error
-    except _READ_ERRORS as error:
+    except READ_ERRORS as error:
         raise InputError(
             f"cannot read {path} as NIfTI: {one_line_of(error)}; replace it by a good copy."
         ) from error
@@ -157,7 +158,7 @@ def _voxels(image: nibabel.Nifti1Image, path: Path, channel: int, dtype: type | 
     try:
         data = image.dataobj[..., channel] if len(image.shape) == 4 else image.dataobj
         data = np.asanyarray(data, dtype=dtype)
-    except _READ_ERRORS as error:
+    except READ_ERRORS as error:
         raise InputError(
             f"cannot read the voxels of {path}: {one_line_of(error)}; the file is damaged, replace"
             f" it by a good copy."

@@ -15,7 +15,7 @@ from benchmark.core.errors import InputError
 from benchmark.core.texts import one_line_of
 
 SUFFIXES = (".png", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff")
-_READ_ERRORS = (
+READ_ERRORS = (
     OSError,
     SyntaxError,
     ValueError,
@@ -35,7 +35,7 @@ def _read(path: Path) -> Image.Image:
                 return image
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist; restore the file.") from error
-    except _READ_ERRORS as error:
+    except READ_ERRORS as error:
         raise InputError(
             f"cannot read the image {path}: {one_line_of(error)}; replace it by a good copy."
         ) from error

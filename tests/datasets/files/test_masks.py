@@ -12,9 +12,17 @@ from medpy.metric import binary as medpy
 from PIL import Image
 
 from benchmark.core.errors import InputError
-from benchmark.metrics.crosswalk import crosswalk, read_mask
+from benchmark.metrics.crosswalk import Crosswalk
+from benchmark.metrics.crosswalk import crosswalk as measured
+from datasets.files.masks import read_mask, read_pair
 
 KEYS = ["dice", "precision", "recall", "hd95", "hd95_max", "assd", "assd_mean", "nsd"]
+
+
+def crosswalk(prediction: Path, truth: Path, **options) -> Crosswalk:
+    """The measures of two files, as the command takes them."""
+    predicted, true = read_pair(prediction, truth)
+    return measured(predicted.mask, true.mask, true.spacing, true.unit, **options)
 
 
 def ellipse(shape, centre, radii) -> np.ndarray:
@@ -81,7 +89,8 @@ def test_nifti_pair_in_millimetres_of_the_header(nifti_pair):
         medpy.precision(PREDICTION_3D, TRUTH_3D), rel=1e-12
     )
     assert numbers["recall"] == pytest.approx(medpy.recall(PREDICTION_3D, TRUTH_3D), rel=1e-12)
-    assert (found.unit, found.notes) == ("mm", ())
+    assert found.unit == "mm"
+    assert [file.notes for file in read_pair(*nifti_pair)] == [[], []]
 
 
 def test_png_pair_in_pixels(tmp_path):
@@ -112,8 +121,8 @@ def test_empty_masks_are_measured_and_noted(tmp_path):
     missed = crosswalk(nothing, truth)
     assert missed.metrics.missed
     assert missed.as_json()["hd95"] == pytest.approx(np.hypot(40, 50))
-    assert len(missed.notes) == 1
-    assert "nothing.png has no foreground" in missed.notes[0]
+    (note,) = read_mask(nothing).notes
+    assert "nothing.png has no foreground" in note and read_mask(truth).notes == []
     assert crosswalk(nothing, nothing).metrics.dice == 1
 
 
@@ -169,7 +178,9 @@ def test_labels_are_merged_with_a_note(tmp_path, nifti_pair):
     zones = TRUTH_3D.astype(np.uint8) + (TRUTH_3D & (np.arange(30)[:, None, None] > 14))
     zoned = crosswalk(nifti_pair[0], save_nifti(tmp_path / "zones.nii.gz", zones))
     assert zoned.metrics == crosswalk(*nifti_pair).metrics
-    assert zoned.notes == (f"{tmp_path / 'zones.nii.gz'}: 2 labels merged into one foreground.",)
+    assert read_mask(tmp_path / "zones.nii.gz").notes == [
+        f"{tmp_path / 'zones.nii.gz'}: 2 labels merged into one foreground."
+    ]
 
 
 def test_a_nifti_of_one_slice_is_an_image_along_any_axis(tmp_path):
@@ -338,7 +349,7 @@ def test_real_label_map_of_two_zones(data_root, tmp_path):
     )
     found = crosswalk(tmp_path / "p.nii.gz", path)
     assert found.metrics.dice == pytest.approx(medpy.dc(prediction, truth))
-    assert "2 labels merged" in found.notes[0]
+    assert "2 labels merged" in read_mask(path).notes[0]
 
 
 @pytest.mark.data
