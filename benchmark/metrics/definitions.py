@@ -96,7 +96,7 @@ class CaseMetrics(Frozen):
         Metric(
             "HD95",
             "distance",
-            "95th percentile of both directed surface distances, pooled",
+            "95th percentile of both directed surface distances pooled",
             origin="MedPy; Q11",
             better="lower",
             shown="tables",
@@ -118,7 +118,7 @@ class CaseMetrics(Frozen):
         Metric(
             "ASSD",
             "distance",
-            "mean of both directed surface distances, pooled",
+            "mean of both directed surface distances pooled",
             origin="MedPy 0.5.2, MONAI; Q28",
             better="lower",
             shown="tables",

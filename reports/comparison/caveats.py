@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator
 from weakref import WeakKeyDictionary
 
 from benchmark.core.texts import one_line, some
+from benchmark.metrics.definitions import METRICS
 from benchmark.record.record import Record
+from benchmark.spec.protocol import Protocol
 from reports.comparison.groups import Group
 from reports.comparison.labels import plain_value
 from reports.comparison.paper_numbers import not_comparable
-from reports.comparison.summaries import Summary, none_label
+from reports.comparison.summaries import Summary, headline_columns, none_label
 from reports.records.load import commit_of
 from reports.statistics.resampling import RESAMPLES
 
@@ -22,14 +24,6 @@ _SPREAD = {
     "cases": "mean and SD (n - 1) over all cases",
     "folds": "mean of the fold means and root mean square of the fold SDs (n - 1; switch aggregate"
     " = folds, Q19)",
-}
-_HD95 = {
-    "pooled": "95th percentile of both directed distance sets pooled",
-    "max": "larger of the two directed 95th percentiles (switch hd95 = max, Q11)",
-}
-_ASSD = {
-    "pooled": "mean of the pooled surface distances",
-    "mean": "mean of the two directed means (switch assd = mean, Q28)",
 }
 
 
@@ -45,8 +39,8 @@ def notes_on_numbers(summary: Summary) -> list[str]:
     tolerance = f"{plain_value(group.spec.preset.nsd_tolerance)} {unit}"
     notes = [
         f"± stands for {_SPREAD[protocol.aggregate]}{over}.",
-        f"HD95 is the {_HD95[protocol.hd95]}, ASSD the {_ASSD[protocol.assd]}; NSD has a tolerance"
-        f" of {tolerance}.",
+        f"HD95 is the {_meaning('hd95', protocol)}, ASSD the {_meaning('assd', protocol)}; NSD has"
+        f" a tolerance of {tolerance}.",
         "Missed counts predictions that are empty where the truth is not, over all runs. Seconds"
         " are means per run; a"
         " stage that several runs share counts in each of them.",
@@ -72,6 +66,13 @@ def notes_on_numbers(summary: Summary) -> list[str]:
             " millimetres."
         )
     return notes + sorted({one_line(note) for record in group.records for note in record.notes})
+
+
+def _meaning(name: str, protocol: Protocol) -> str:
+    """What a distance of the tables is under the protocol, with the switch that chose it."""
+    metric = METRICS[headline_columns(protocol)[name]]
+    switch = metric.in_place_of
+    return f"{metric.meaning} (switch {switch[0]} = {switch[1]})" if switch else metric.meaning
 
 
 def warnings(summary: Summary) -> list[str]:
