@@ -45,29 +45,29 @@ def _option(flag: str, help: str, metavar: str = "", least: int | None = None) -
 Store = Annotated[Path, _option("--store", "folder of all results", "FOLDER")]
 Stores = Annotated[
     list[Path] | None,
-    _option("--store", "also the records of this store; may be given again", "FOLDER"),
+    _option("--store", "also the records of this store; may be repeated", "FOLDER"),
 ]
-Dataset = Annotated[str, typer.Argument(help="a data set; `data list` shows all")]
+Dataset = Annotated[str, typer.Argument(help="a data set; see `data list`")]
 DataRoot = Annotated[Path, _option("--data-root", "folder of published data", "FOLDER")]
 DataRoots = Annotated[
     list[Path] | None,
-    _option("--data-root", "folder of published data; may be given again", "FOLDER"),
+    _option("--data-root", "folder of published data; may be repeated", "FOLDER"),
 ]
 Described = Annotated[
     list[Path] | None,
     _option(
         "--source",
-        "describes images of your own, if they are here; may be given again",
+        "describes images of your own, if they are here; may be repeated",
         "FILE.yaml",
     ),
 ]
 Rows = Annotated[
     list[str] | None,
-    _option("--method", "only this row, as the report names it; may be given again", "NAME"),
+    _option("--method", "only this row, as the report names it; may be repeated", "NAME"),
 ]
 Datasets = Annotated[
     list[str] | None,
-    _option("--dataset", "only this data set; may be given again", "NAME"),
+    _option("--dataset", "only this data set; may be repeated", "NAME"),
 ]
 Submissions = Annotated[
     list[Path], typer.Argument(help="submissions, or folders of them", metavar="FILE")
@@ -104,7 +104,7 @@ def run(options: Given[Request], how: Execution, actions: Actions) -> ExitCode:
 
 @command(app)
 def suite(
-    name: Annotated[str, typer.Argument(help="a suite's name, or a YAML file")],
+    name: Annotated[str, typer.Argument(help="a suite (see `doctor`), or a YAML file")],
     changes: Changes[RunOptions],
     how: Execution,
     actions: Actions,
@@ -157,9 +157,7 @@ def verify(
     ] = None,
     submissions: Annotated[
         list[Path] | None,
-        _option(
-            "--submission", "a file that the report was built with; may be given again", "FILE"
-        ),
+        _option("--submission", "a file that the report was built with; may be repeated", "FILE"),
     ] = None,
 ) -> ExitCode:
     """Checks the files and records of a store, or the tables of a report against the records."""

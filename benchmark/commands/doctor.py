@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmark.commands.run import default_preset
 from benchmark.core.errors import ExitCode, InputError
+from benchmark.planning.suite import suite_names
 from benchmark.planning.weights import hub_weights
 from benchmark.store.store import Store
 from benchmark.terminal.console import err, print_table
@@ -35,10 +36,12 @@ def print_crosswalk(prediction: Path, truth: Path, as_json: bool) -> ExitCode:
 
 
 def print_doctor(store_folder: Path) -> ExitCode:
-    """What is installed and what this machine can do."""
+    """What is installed, what may be run, and what this machine can do."""
     import torch
 
+    from baselines.generators.catalogue import method_names
     from baselines.networks.architectures import ARCHITECTURES, describe
+    from baselines.transforms.catalogue import transforms
     from benchmark.core.provenance import cpu_name, git_state, packages
 
     cuda = torch.cuda.is_available()
@@ -54,6 +57,9 @@ def print_doctor(store_folder: Path) -> ExitCode:
             "commit",
             f"{git['commit'] or 'no git checkout'}{' (with changes)' if git['dirty'] else ''}",
         ),
+        ("methods", ", ".join(method_names())),
+        ("transforms", ", ".join(transforms())),
+        ("suites", ", ".join(suite_names())),
         ("default preset", default_preset("auto")),
         ("weights of preset paper", "; ".join(hub_weights())),
         ("store", f"{store_folder} ({_store_state(store_folder)})"),

@@ -39,18 +39,18 @@ class SourceChoice:
 
     source: str = option(
         "auto",
-        "auto (real images if they are here), phantom, msd, busi or FILE.yaml",
+        "auto, phantom (made here), msd, busi or FILE.yaml",
         IMAGES,
         metavar="NAME",
     )
     data_root: Path | None = option(
-        None, "the folder that holds the published folder, or that folder", IMAGES, metavar="FOLDER"
+        None, "folder of the published data set, or the folder around it", IMAGES, metavar="FOLDER"
     )
     busi_class: Literal["malignant", "benign", "both", "normal"] = option(
         "malignant", "of BUSI: malignant, benign, both or normal", IMAGES, metavar="CLASS"
     )
     allow_incomplete: bool = option(
-        False, "go on with the cases that are there if some are missing", IMAGES
+        False, "use the cases that are there if some are missing", IMAGES
     )
 
 
@@ -59,7 +59,7 @@ class RunOptions(SourceChoice):
     """What may be said of all runs of a suite at once. None: the preset or the method says it."""
 
     transform: str | None = option(
-        None, "a classic transform, alone or on top of a method", WHAT, metavar="NAME"
+        None, "a classic transform, alone or with a method; see `doctor`", WHAT, metavar="NAME"
     )
     architecture: str = option(
         "attention-unet", "attention-unet, unet, ...; see `doctor`", WHAT, metavar="NAME"
@@ -82,7 +82,7 @@ class RunOptions(SourceChoice):
         (0,), "a list such as 3,4", WHAT, metavar="LIST", default_text="0", parse=_seeds
     )
     training_share: float = option(
-        1.0, "share of the training cases that is used, 0 to 1", WHAT, metavar="SHARE"
+        1.0, "share of the training cases in use, 0 to 1", WHAT, metavar="SHARE"
     )
     protocol: str = option(
         "rigorous", "the rules: rigorous, paper or released", WHAT, metavar="NAME"
@@ -97,7 +97,7 @@ class RunOptions(SourceChoice):
     )
     sets: tuple[str, ...] = option(
         (),
-        "a rule or a number, such as selection=test or epochs=40; may be given again",
+        "a rule or a number, as in epochs=40; may be repeated",
         WHAT,
         flag="--set",
         metavar="NAME=VALUE",
@@ -108,9 +108,9 @@ class RunOptions(SourceChoice):
 class Request(RunOptions):
     """One `run` call: one method on one data set, for some folds and seeds."""
 
-    dataset: str = option(MISSING, "a data set; `data list` shows all", WHAT, metavar="NAME")
+    dataset: str = option(MISSING, "a data set; see `data list`", WHAT, metavar="NAME")
     method: str = option(
-        MISSING, "none, classic, a generator's name, or FILE.py:Class", WHAT, metavar="NAME"
+        MISSING, "none, classic, a generator or FILE.py:Class; see `doctor`", WHAT, metavar="NAME"
     )
 
 
@@ -121,7 +121,7 @@ class Actions:
     store: Path = option(Path("store"), "folder of all results", DONE, metavar="FOLDER")
     dry_run: bool = option(False, "print runs, stages and a forecast; compute nothing", DONE)
     force: tuple[str, ...] = option(
-        (), "compute the stages of this name again; may be given again", DONE, metavar="STAGE"
+        (), "compute the stages of this name again; may be repeated", DONE, metavar="STAGE"
     )
     repeat: int = option(
         1, "compute everything N times and show how far it differs", DONE, metavar="N", least=1

@@ -42,10 +42,10 @@ class Execution(StageExecution):
 
     engine: str = option("inline", "inline, processes (one per GPU) or ray", HOW, metavar="NAME")
     workers: int | None = option(
-        None, "stages at once; as a rule one per GPU, or 1 on a CPU", HOW, metavar="N", least=1
+        None, "stages at once; if not given, one per GPU, or 1 on a CPU", HOW, metavar="N", least=1
     )
     address: str | None = option(
-        None, "with ray: address of a cluster, or auto; as a rule this machine", HOW, metavar="HOST"
+        None, "of a Ray cluster, or auto; if not given, this machine", HOW, metavar="HOST"
     )
     max_failures: int | None = option(
         None, "start nothing new after N failed stages", HOW, metavar="N", least=1
