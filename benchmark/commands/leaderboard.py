@@ -11,7 +11,7 @@ from benchmark.store.store import Store
 from benchmark.terminal.console import err, out, print_table, size
 from datasets.tasks.catalogue import TASKS
 from reports.comparison.badges import Refused
-from reports.comparison.groups import make_groups
+from reports.comparison.study import Study
 from reports.records.load import load_records
 from reports.submission.merge import merge
 from reports.submission.pack import pack
@@ -97,17 +97,11 @@ def build_board(
             "no submission is valid and no --store is given, so there is nothing to build a page"
             " of."
         )
+    study = Study(board.records, marks=board.marks, refused=board.refused)
     pictures: dict[str, list[Panel]] = {}
     for store in stores:  # what a store still holds; of records alone there are none
-        pictures |= panels(Store(store, write=False), board.records, folder)
-    page = build(
-        board.records,
-        (),
-        folder,
-        pictures,
-        marks=board.marks,
-        refused=board.refused,
-    )
+        pictures |= panels(Store(store, write=False), study, folder)
+    page = build(study, folder, pictures)
     out.print(
         f"{len(board.records)} runs, {len(board.marks)} of them submitted: {page}", markup=False
     )
@@ -135,9 +129,9 @@ def _chosen(
     TASKS.check(datasets, (record.spec.dataset for record in records))
     rows = [
         ({runs.label, runs.method.label}, record)
-        for group in make_groups(records)
-        if not datasets or group.spec.dataset in datasets
-        for runs in group.methods
+        for comparison in Study(records).comparisons
+        if not datasets or comparison.group.spec.dataset in datasets
+        for runs in comparison.group.methods
         for record in runs.done
     ]
     known = dict.fromkeys(sorted({label for labels, _ in rows for label in labels}))

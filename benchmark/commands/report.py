@@ -20,6 +20,7 @@ def write_report(store_folder: Path, folder: Path, figures: str = "auto") -> Exi
     """Builds the page and prints its path. figures: "all", "page" or "auto" (see
     `reports.pages.build`)."""
     from benchmark.results.pictures import panels
+    from reports.comparison.study import Study
     from reports.pages.build import FIGURES, build
     from reports.records.load import load_records
 
@@ -33,8 +34,8 @@ def write_report(store_folder: Path, folder: Path, figures: str = "auto") -> Exi
             f"the store {store.root} holds no records yet; start a run with `python cli.py run`,"
             f" then report."
         )
-    pictures = panels(store, loaded.records, folder)
-    page = build(loaded.records, loaded.problems, folder, pictures, figures=figures)
+    study = Study(loaded.records, loaded.problems)
+    page = build(study, folder, panels(store, study, folder), figures=figures)
     for problem in loaded.problems:
         err.print(f"left out: {problem}", markup=False)
     out.print(f"report: {page}", markup=False)
@@ -47,6 +48,7 @@ def print_citation(
     """BibTeX of the paper, this program and the data sets that the store's records used; or a LaTeX
     table of numbers."""
     from benchmark.core.provenance import git_state
+    from reports.comparison.study import Study
     from reports.records.load import load_records
     from reports.tables.cite import bibtex, numbers_table
 
@@ -59,7 +61,8 @@ def print_citation(
         record for record in loaded.records if not datasets or record.spec.dataset in datasets
     ]
     if numbers or methods:
-        sys.stdout.write(numbers_table(records, methods, datetime.date.today().isoformat()))
+        study = Study(records)
+        sys.stdout.write(numbers_table(study, methods, datetime.date.today().isoformat()))
     else:
         sys.stdout.write(bibtex(records, git_state()["commit"]))
     return ExitCode.DONE
@@ -71,6 +74,7 @@ def verify_report(report: Path, store_folder: Path, submissions: Sequence[Path])
 
     The records are those of the store, and of the submissions that a leaderboard was built with.
     """
+    from reports.comparison.study import Study
     from reports.pages.recompute import recompute
     from reports.records.load import load_records
     from reports.submission.merge import merge
@@ -83,13 +87,8 @@ def verify_report(report: Path, store_folder: Path, submissions: Sequence[Path])
             f"the store {store_folder} holds no records to compute {report} from; give theirs by"
             f" --store."
         )
-    found = recompute(
-        report,
-        board.records,
-        loaded.problems,
-        marks=board.marks,
-        refused=board.refused,
-    )
+    study = Study(board.records, loaded.problems, board.marks, board.refused)
+    found = recompute(report, study)
     for text in found.differences[:MOST_SHOWN]:
         err.print(text, markup=False)
     if (rest := len(found.differences) - MOST_SHOWN) > 0:

@@ -88,10 +88,11 @@ def print_reused(nodes: Sequence[Node], store: Store, how: Execution) -> None:
 
 
 def print_records(records: list[Record]) -> None:
+    from reports.comparison.study import Study
     from reports.tables.tables import run_table
 
     tables: dict[tuple[str, ...], list[dict[str, str]]] = {}
-    for row in run_table(records):
+    for row in run_table(Study(records)):
         tables.setdefault(
             (row["dataset"], row["source"], row["rules"], row["not comparable"]), []
         ).append(row)

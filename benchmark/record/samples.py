@@ -18,7 +18,9 @@ from pydantic import Field, NonNegativeInt, model_validator
 
 from benchmark.core.frozen import Frozen
 
-TRAINING, HELD_OUT = "training", "held-out"
+Part = Literal["training", "held-out"]
+TRAINING: Part = "training"
+HELD_OUT: Part = "held-out"
 AGREEMENT_BINS = 20  # over [0, 1]
 DISTANCE_BINS = 30  # over [0, LARGEST_DISTANCE], the last one holds all above
 LARGEST_DISTANCE = 1.5
@@ -27,7 +29,6 @@ LARGEST_DISTANCE = 1.5
 Share = Annotated[float, Field(ge=-1e-3, le=1 + 1e-3, allow_inf_nan=False)]
 Likeness = Annotated[float, Field(ge=-1 - 1e-3, le=1 + 1e-3, allow_inf_nan=False)]
 Distance = Annotated[float, Field(ge=0, le=2 + 1e-3, allow_inf_nan=False)]
-Part = Literal["training", "held-out"]
 AgreementCounts = Annotated[
     tuple[NonNegativeInt, ...], Field(min_length=AGREEMENT_BINS, max_length=AGREEMENT_BINS)
 ]
@@ -135,7 +136,7 @@ class Samples(Frozen):
             raise ValueError(f"case {again[0][0]} stands twice in the part {again[0][1]}")
         return self
 
-    def share_below(self, threshold: float, part: str = TRAINING) -> float | None:
+    def share_below(self, threshold: float, part: Part = TRAINING) -> float | None:
         """Share of labelled samples whose agreement lies below `threshold`, a multiple of 1 /
         AGREEMENT_BINS."""
         counts = self.agreement_histogram.get(part, ())

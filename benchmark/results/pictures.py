@@ -15,8 +15,8 @@ from benchmark.record.record import Record
 from benchmark.stages.context import read_predictions
 from benchmark.store.store import Store
 from datasets.slices.preparation import Prepared
-from reports.comparison.groups import Group, group_id, make_groups
-from reports.comparison.summaries import summarise
+from reports.comparison.groups import Group
+from reports.comparison.study import Comparison, Study
 from reports.figures.panels import (
     Panel,
     choose_cases,
@@ -30,14 +30,17 @@ SHOWN_VARIANTS = 4
 MOST_GROUPS = 6  # pictures are large; those of the comparisons with most methods tell most
 
 
-def panels(store: Store, records: Sequence[Record], out: Path) -> dict[str, list[Panel]]:
+def panels(store: Store, study: Study, out: Path) -> dict[str, list[Panel]]:
     """Panels by group, written below out/panels."""
     stages = {run["key"]: run["stages"] for run in store.notes.runs()}
     found: dict[str, list[Panel]] = {}
-    groups = make_groups(records)
-    held = [group for group in groups if any(record.key in stages for record in group.records)]
-    for group in sorted(held, key=lambda group: -len(group.methods))[:MOST_GROUPS]:
-        name = group_id(group.spec)
+    held = [
+        one
+        for one in study.comparisons
+        if any(record.key in stages for record in one.group.records)
+    ]
+    for one in sorted(held, key=lambda one: -len(one.group.methods))[:MOST_GROUPS]:
+        group, name = one.group, one.group.id
         made = [
             *(
                 _samples(store, group, stages, out / "panels" / f"{name}-{method}.png", method)
@@ -48,7 +51,7 @@ def panels(store: Store, records: Sequence[Record], out: Path) -> dict[str, list
                 _pairs(store, group, stages, out / "panels" / f"{name}-{method}.png", method)
                 for method in _generators(group, "pairs")
             ),
-            _predictions(store, group, stages, out / "panels" / f"{name}-predictions.png"),
+            _predictions(store, one, stages, out / "panels" / f"{name}-predictions.png"),
             _transforms(store, group, stages, out / "panels" / f"{name}-transforms.png"),
         ]
         found[name] = [panel for panel in made if panel is not None]
@@ -208,9 +211,8 @@ def _pairs(store: Store, group: Group, stages: dict, out: Path, method: str) -> 
     )
 
 
-def _predictions(store: Store, group: Group, stages: dict, out: Path) -> Panel | None:
-    summary = summarise(group)
-    chosen = choose_cases(summary)
+def _predictions(store: Store, one: Comparison, stages: dict, out: Path) -> Panel | None:
+    group, chosen = one.group, choose_cases(one.summary)
     if not chosen:
         return None
     shown, columns = [], {}

@@ -10,9 +10,10 @@ source, and never as reproduced. Not here: the rules (rules.py), the claims them
 import functools
 import inspect
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -21,42 +22,24 @@ from reports.claims.rules import (
     BY_CURVE,
     BY_FAMILY,
     BY_ROW,
-    FAILS,
     HOLDS,
     ON_SAMPLES,
     OPEN,
     label_of,
     nearness_labels,
 )
-from reports.comparison.caveats import defects
-from reports.comparison.format import absent_runs
 from reports.comparison.groups import Group
 from reports.comparison.labels import changed_settings
 from reports.comparison.paper_numbers import (
     BASELINE,
     PAPER_ARCHITECTURE,
-    not_comparable,
     paper_gain_percent,
-    paper_value,
+    table2,
 )
 from reports.comparison.sample_numbers import absent_audits, fidelity_caveats
-from reports.comparison.setting_curves import Curve, curves, families, main_ours
-from reports.comparison.summaries import Summary, none_label
-
-__all__ = [
-    "FAILS",
-    "HOLDS",
-    "NOT_REPRODUCED",
-    "NOT_TESTABLE",
-    "OPEN",
-    "REPRODUCED",
-    "Claim",
-    "Finding",
-    "Verdict",
-    "claims",
-    "judge",
-    "rule_text",
-]
+from reports.comparison.setting_curves import Family, main_ours
+from reports.comparison.study import Comparison, Study
+from reports.comparison.summaries import Summary
 
 REPRODUCED, NOT_REPRODUCED, NOT_TESTABLE = "reproduced", "not reproduced", "not testable yet"
 FILE = Path(__file__).parent / "claims.yaml"
@@ -108,11 +91,10 @@ def claims() -> tuple[Claim, ...]:
     return tuple(itertools.chain.from_iterable(map(_crossed, entries)))
 
 
-def judge(summaries: Sequence[Summary]) -> list[Verdict]:
+def judge(study: Study) -> list[Verdict]:
     """The verdict on every claim, in their order."""
     return [
-        _judged(claim, sorted(_findings(claim, summaries), key=_finding_order))
-        for claim in claims()
+        _judged(claim, sorted(_findings(claim, study), key=_finding_order)) for claim in claims()
     ]
 
 
@@ -123,7 +105,7 @@ def _crossed(entry: dict) -> Iterator[Claim]:
     ):
         words = {"dataset": dataset, "method": method}
         if method is not None:
-            before, after = (paper_value(dataset, name, "dice").mean for name in (BASELINE, method))
+            before, after = (table2()[dataset, name, "dice"].mean for name in (BASELINE, method))
             gain = paper_gain_percent(dataset, method)
             words |= {"before": f"{before:.2f}", "after": f"{after:.2f}", "gain": f"{gain:+.2f}"}
         name = "-".join(
@@ -165,118 +147,108 @@ def _judged(claim: Claim, findings: list[Finding]) -> Verdict:
 
 
 def rule_text(claim: Claim) -> str:
-    """The rule of a claim in words, '' where no record can tell yet."""
-    rules = {**BY_ROW} | {name: rule for name, (_, rule) in (*BY_CURVE.items(), *BY_FAMILY.items())}
-    return (inspect.getdoc(rules[claim.rule]) or "").replace("`", "") if claim.rule else ""
+    """The rule of a claim in words, a line per paragraph; '' where no record can tell yet."""
+    if claim.rule is None:
+        return ""
+    rules: dict[str, Any] = {**BY_ROW}
+    rules |= {name: rule for name, (_, rule) in (*BY_CURVE.items(), *BY_FAMILY.items())}
+    text = (inspect.getdoc(rules[claim.rule]) or "").replace("`", "")
+    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
 
 
-def _findings(claim: Claim, summaries: Sequence[Summary]) -> Iterator[Finding]:
-    mine = [summary for summary in summaries if summary.group.spec.dataset == claim.dataset]
+def _findings(claim: Claim, study: Study) -> Iterator[Finding]:
+    """What each comparison of the claim's data set says of it, or each family of them."""
+    mine = [one for one in study.comparisons if one.group.spec.dataset == claim.dataset]
     if claim.rule in BY_ROW:
-        for summary in mine:
-            if found := BY_ROW[claim.rule](summary, claim.method or ""):
-                labels = _row_labels(claim, summary)
-                caveats = (
-                    _sample_caveats(summary, labels)
-                    if claim.rule in ON_SAMPLES
-                    else _caveats(summary, labels)
-                )
-                yield Finding(summary.group, *found, caveats, _methods(summary, labels))
+        for one in mine:
+            yield from _row_findings(claim, one)
     elif claim.rule in BY_CURVE:
-        setting, rule = BY_CURVE[claim.rule]
-        for curve in (
-            curve for summary in mine for curve in curves(summary) if curve.setting == setting
-        ):
-            if found := rule(curve):
-                labels = _curve_labels(curve)
-                caveats = (*_caveats(curve.summary, labels), *_off_preset(curve.summary.group))
-                yield Finding(curve.summary.group, *found, caveats, _methods(curve.summary, labels))
+        for one in mine:
+            yield from _curve_findings(claim.rule, one)
     elif claim.rule in BY_FAMILY:
         field, rule = BY_FAMILY[claim.rule]
-        for family in families(mine, field):
-            if found := rule(family):
-                flaws = dict.fromkeys(
-                    flaw for one in family.members for flaw in _member_flaws(one.summary)
-                )
-                usual = next(
-                    one.summary.group for one in family.members if one.value == PAPER_ARCHITECTURE
-                )
-                methods = [
-                    pair
-                    for one in family.members
-                    for pair in _methods(one.summary, _member_labels(one.summary))
-                ]
-                yield Finding(usual, *found, (*not_comparable(usual), *flaws), tuple(methods))
+        for family in study.families[field]:
+            if family.spec.dataset == claim.dataset and (found := rule(family)):
+                yield _family_finding(family, *found)
 
 
-def _methods(summary: Summary, labels: set[str | None]) -> tuple[tuple[Group, str], ...]:
+def _row_findings(claim: Claim, one: Comparison) -> Iterator[Finding]:
+    found = BY_ROW[claim.rule or ""](one, claim.method or "")
+    if found:
+        labels = _row_labels(claim, one.summary)
+        caveats = _sample_caveats if claim.rule in ON_SAMPLES else _caveats
+        methods = _methods(one.group, labels)
+        yield Finding(one.group, *found, caveats(one.group, labels), methods)
+
+
+def _curve_findings(name: str, one: Comparison) -> Iterator[Finding]:
+    setting, rule = BY_CURVE[name]
+    for curve in one.curves:
+        if curve.setting == setting and (found := rule(curve)):
+            labels: set[str | None] = {point.label for point in curve.points}
+            caveats = (*_caveats(one.group, labels), *_off_preset(one.group))
+            yield Finding(one.group, *found, caveats, _methods(one.group, labels))
+
+
+def _family_finding(family: Family, outcome: str, text: str) -> Finding:
+    groups = [member.summary.group for member in family.members]
+    usual = next(one for one in groups if one.spec.architecture == PAPER_ARCHITECTURE)
+    labels = {one.id: _member_labels(one) for one in groups}
+    flaws = [flaw for one in groups for flaw in (*_flaws(one, labels[one.id]), *_off_preset(one))]
+    methods = [pair for one in groups for pair in _methods(one, labels[one.id])]
+    caveats = (*usual.not_comparable, *dict.fromkeys(flaws))
+    return Finding(usual, outcome, text, caveats, tuple(methods))
+
+
+def _methods(group: Group, labels: set[str | None]) -> tuple[tuple[Group, str], ...]:
     """The rows of a group called `labels`, in its order."""
-    return tuple(
-        (summary.group, runs.label) for runs in summary.group.methods if runs.label in labels
-    )
+    return tuple((group, label) for label in group.by_label if label in labels)
 
 
 def _row_labels(claim: Claim, summary: Summary) -> set[str | None]:
     """The methods that a claim rests on: both generators of Table I, a row of Table II and none, or
     the whole table."""
     if claim.rule in ON_SAMPLES:
-        return set(nearness_labels(summary))
+        return set(nearness_labels(summary.group))
     if claim.rule in ("gain", "smaller_sd"):
-        return {label_of(summary, claim.method or ""), none_label(summary.group)}
+        return {label_of(summary, claim.method or ""), summary.group.none_label}
     return set(summary.labels)
 
 
-def _curve_labels(curve: Curve) -> set[str | None]:
-    return {point.label for point in curve.points}
+def _caveats(group: Group, labels: set[str | None]) -> tuple[str, ...]:
+    return (*group.not_comparable, *_flaws(group, labels))
 
 
-def _caveats(summary: Summary, labels: set[str | None]) -> tuple[str, ...]:
-    return (*not_comparable(summary.group), *_flaws(summary, labels))
-
-
-def _sample_caveats(summary: Summary, labels: set[str | None]) -> tuple[str, ...]:
+def _sample_caveats(group: Group, labels: set[str | None]) -> tuple[str, ...]:
     """What forbids a verdict on Table I: also edges and generators that are not the paper's, and
     runs without an audit."""
-    methods = [runs for runs in summary.group.methods if runs.label in labels]
-    rows = {row["method"]: row for row in summary.rows.to_dict("records")}
-    absent = [
-        f"{runs.label}: {text}"
-        for runs in methods
-        if (text := absent_audits(runs, rows[runs.label]))
-    ]
-    sound = (sentence.rstrip(".") for sentence in defects(summary.group))
-    return (*fidelity_caveats(summary.group, methods), *absent, *sound)
+    methods = [runs for runs in group.methods if runs.label in labels]
+    absent = [f"{runs.label}: {text}" for runs in methods if (text := absent_audits(runs))]
+    return (*fidelity_caveats(group, methods), *absent, *_defects(group))
 
 
-def _member_labels(summary: Summary) -> set[str | None]:
-    ours = main_ours(summary.group)
-    return {none_label(summary.group), ours.label if ours else None}
-
-
-def _member_flaws(summary: Summary) -> tuple[str, ...]:
-    return (*_flaws(summary, _member_labels(summary)), *_off_preset(summary.group))
+def _member_labels(group: Group) -> set[str | None]:
+    ours = main_ours(group)
+    return {group.none_label, ours.label if ours else None}
 
 
 def _off_preset(group: Group) -> tuple[str, ...]:
     """What forbids a verdict where emitdiff stands there with other settings than its preset's."""
     ours = main_ours(group)
     changed = changed_settings(ours.method, group.spec.preset) if ours else {}
-    return (f"{ours.label}: not the preset's {', '.join(changed)}",) if changed else ()
+    return (f"{ours.label}: not the preset's {', '.join(changed)}",) if ours and changed else ()
 
 
-def _flaws(summary: Summary, labels: set[str | None]) -> tuple[str, ...]:
-    rows = summary.rows[summary.rows["method"].isin(labels)].to_dict("records")
-    absent = [f"{row['method']}: {text}" for row in rows if (text := absent_runs(row))]
-    others = [
-        runs.other_generator
-        for runs in summary.group.methods
-        if runs.label in labels and runs.other_generator
-    ]
-    return (
-        *absent,
-        *dict.fromkeys(others),
-        *(sentence.rstrip(".") for sentence in defects(summary.group)),
-    )
+def _flaws(group: Group, labels: set[str | None]) -> tuple[str, ...]:
+    """What speaks against these rows: absent runs, generators with other settings, defects."""
+    methods = [runs for runs in group.methods if runs.label in labels]
+    absent = [f"{runs.label}: {text}" for runs in methods if (text := runs.absent_text)]
+    others = dict.fromkeys(runs.other_generator for runs in methods if runs.other_generator)
+    return (*absent, *others, *_defects(group))
+
+
+def _defects(group: Group) -> list[str]:
+    return [sentence.rstrip(".") for sentence in group.defects]
 
 
 def _finding_order(finding: Finding) -> tuple:
@@ -296,7 +268,5 @@ def _finding_order(finding: Finding) -> tuple:
 
 
 def _rules(group: Group) -> str:
-    leaky = (
-        ", test cases choosing the checkpoint" if group.spec.protocol.selection == "test" else ""
-    )
-    return ", ".join(group.rules) + leaky
+    leaky = group.spec.protocol.selection == "test"
+    return group.rules + (", test cases choosing the checkpoint" if leaky else "")

@@ -1,42 +1,46 @@
-"""How numbers are written: rounded, signed, with their spread, or as absent."""
+"""How numbers are written: rounded, signed, with their spread or interval, or as absent."""
 
 import math
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeGuard
 
-from benchmark.core.texts import one_line
+import numpy as np
+
 from benchmark.metrics.definitions import METRICS
 
 ABSENT = "–"
-
-
-def absent_runs(row: dict[str, Any]) -> str:
-    """'missing fold 2 seed 0; failed fold 1 seed 0: its reason' of a summary row, '' where no run
-    is absent."""
-    parts = [f"missing {row['missing']}"] if row["missing"] else []
-    parts += [f"failed {row['failed']}"] if row["failed"] else []
-    return one_line("; ".join(parts))
 
 
 def spread(
     mean: float | None, sd: float | None, decimals: int, scale: float = 1, unit: str = ""
 ) -> str:
     """'84.6 ± 6.7 mm'."""
-    if _is_absent(mean):
+    if not _is_there(mean):
         return ABSENT
     text = rounded(mean, decimals, scale)
-    return (text if _is_absent(sd) else f"{text} ± {rounded(sd, decimals, scale)}") + (
-        f" {unit}" if unit else ""
-    )
+    if _is_there(sd):
+        text += f" ± {rounded(sd, decimals, scale)}"
+    return f"{text} {unit}" if unit else text
+
+
+def with_interval(
+    mean: float | None, low: float | None, high: float | None, scale: float = 100, unit: str = ""
+) -> str:
+    """'+1.2 [+0.3, +2.1]': a difference with its interval, where it has one."""
+    text = signed(mean, 1, scale) + unit
+    if not (_is_there(mean) and _is_there(low)):
+        return text
+    return f"{text} [{signed(low, 1, scale)}, {signed(high, 1, scale)}]"
 
 
 def rounded(value: float | None, decimals: int, scale: float = 1) -> str:
     """The value times `scale` with fixed decimals, or a dash where there is none."""
-    return ABSENT if _is_absent(value) else f"{value * scale:.{decimals}f}"
+    return f"{value * scale:.{decimals}f}" if _is_there(value) else ABSENT
 
 
 def signed(value: float | None, decimals: int, scale: float = 1) -> str:
     """As `rounded`, always with its sign; a rounded zero is +."""
-    return ABSENT if _is_absent(value) else f"{value * scale:+z.{decimals}f}"
+    return f"{value * scale:+z.{decimals}f}" if _is_there(value) else ABSENT
 
 
 def measured(name: str, value: float | None, unit: str | None) -> str:
@@ -46,12 +50,34 @@ def measured(name: str, value: float | None, unit: str | None) -> str:
     return write(value, metric.decimals(unit), metric.scale)
 
 
-def measured_spread(name: str, row: dict[str, Any], unit: str | None) -> str:
+def measured_spread(name: str, row: Mapping[str, Any], unit: str | None) -> str:
     """Mean and SD of a metric in a row of a summary, as tables show it; `unit` is that of all
     cases."""
     metric = METRICS[name]
     return spread(row[f"{name}_mean"], row[f"{name}_sd"], metric.decimals(unit), metric.scale)
 
 
-def _is_absent(value: float | None) -> bool:
-    return value is None or math.isnan(value)
+def rank_range(low: int, high: int) -> str:
+    """'2–4', or '2' where both ends are one rank."""
+    return str(low) if low == high else f"{low}–{high}"
+
+
+def p_text(p_value: float) -> str:
+    """A p value as readers need it: '0.031', '< 0.001', or a dash."""
+    if not np.isfinite(p_value):
+        return ABSENT
+    return "< 0.001" if p_value < 0.001 else f"{p_value:.3f}"
+
+
+def p_equation(p_value: float) -> str:
+    """'p = 0.031' or 'p < 0.001'."""
+    return f"p {p_text(p_value)}" if p_value < 0.001 else f"p = {p_text(p_value)}"
+
+
+def case_remark(missed: bool, empty_truth: bool) -> str:
+    """What is special about a case row: 'missed', 'empty truth' or ''."""
+    return "missed" if missed else "empty truth" if empty_truth else ""
+
+
+def _is_there(value: float | None) -> TypeGuard[float]:
+    return value is not None and not math.isnan(value)

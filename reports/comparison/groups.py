@@ -6,18 +6,18 @@ never mix. A run that is absent stays visible as missing. Not here: any mean (su
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from benchmark.core.identity import canonical, digest
-from benchmark.core.texts import one_line
+from benchmark.core.texts import one_line, some
 from benchmark.record.record import Record
 from benchmark.spec.method import MethodSpec
 from benchmark.spec.protocol import PROTOCOL_NAMES, nearest_protocol
 from benchmark.spec.run import RunSpec
 from datasets.tasks.catalogue import TASKS, order
+from reports.comparison.defects import find_defects
 from reports.comparison.labels import (
     changed_generator,
     method_labels,
@@ -26,6 +26,7 @@ from reports.comparison.labels import (
     protocol_label,
     source_label,
 )
+from reports.comparison.paper_numbers import not_comparable, paper_method
 
 NAMED_SETTINGS = 4
 
@@ -41,20 +42,54 @@ class MethodRuns:
     failed: tuple[Record, ...]
     missing: tuple[tuple[int, int], ...]  # (fold, seed) that the other methods' seeds ask for
     expected: int
+    n_folds: int
     # names of the generator's settings that are not the preset's
     changed_generator: tuple[str, ...]
 
     @property
     def other_generator(self) -> str:
         """Which settings of the generator are not the preset's, as a sentence; '' where all are."""
-        named = ", ".join(self.changed_generator[:NAMED_SETTINGS])
-        rest = len(self.changed_generator) - NAMED_SETTINGS
-        more = f" and {rest} more" if rest > 0 else ""
-        return (
-            f"{self.method.name}: generator with other {named}{more} than the preset's"
-            if named
-            else ""
+        if not self.changed_generator:
+            return ""
+        named = some(self.changed_generator, NAMED_SETTINGS)
+        return f"{self.method.name}: generator with other {named} than the preset's"
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """The runs that were made, the failed ones last."""
+        return (*self.done, *self.failed)
+
+    @property
+    def done_of_expected(self) -> str:
+        """'2 of 3'."""
+        return f"{len(self.done)} of {self.expected}"
+
+    @property
+    def missing_text(self) -> str:
+        """'fold 2 seed 0; all folds of seed 3', '' where no run is missing."""
+        by_seed: dict[int, list[int]] = defaultdict(list)
+        for fold, seed in self.missing:
+            by_seed[seed].append(fold)
+        parts = []
+        for seed, folds in by_seed.items():
+            if len(folds) == self.n_folds:
+                parts.append(f"all folds of seed {seed}")
+            else:
+                parts += [f"fold {fold} seed {seed}" for fold in folds]
+        return "; ".join(parts)
+
+    @property
+    def failed_text(self) -> str:
+        """'fold 1 seed 0: its reason', '' where no run failed."""
+        return "; ".join(
+            f"fold {one.spec.fold} seed {one.spec.seed}: {one.error}" for one in self.failed
         )
+
+    @property
+    def absent_text(self) -> str:
+        """'missing fold 2 seed 0; failed fold 1 seed 0: its reason', '' where no run is absent."""
+        words = {"missing": self.missing_text, "failed": self.failed_text}
+        return one_line("; ".join(f"{how} {text}" for how, text in words.items() if text))
 
 
 # told apart by identity: its thousands of records need not be compared
@@ -74,24 +109,31 @@ class Group:
     def title(self) -> str:
         """'prostate, phantom, synthetic images, attention-unet, protocol rigorous, preset
         smoke'."""
-        return ", ".join((self.spec.dataset, source_label(self.spec.source), *self.rules))
+        return f"{self.spec.dataset}, {source_label(self.spec.source)}, {self.rules}"
 
     @property
-    def rules(self) -> tuple[str, ...]:
-        """How the runs were made, in words: architecture, protocol, preset, and a training share
-        other than 1."""
+    def rules(self) -> str:
+        """'attention-unet, protocol rigorous, preset smoke': how the runs were made."""
+        return ", ".join(self.rule_by_field.values())
+
+    @property
+    def rule_by_field(self) -> dict[str, str]:
+        """The words of `rules` by the field of the run that they tell; a training share of 1 is
+        left out."""
         spec = self.spec
-        share = (
-            ()
-            if spec.training_share == 1
-            else (f"{100 * spec.training_share:g} % of the training cases",)
-        )
-        words = (
-            f"protocol {protocol_label(spec.protocol)}",
-            f"preset {preset_label(spec.preset)}",
-            *share,
-        )
-        return (one_line(spec.architecture), *words)
+        words = {
+            "architecture": one_line(spec.architecture),
+            "protocol": f"protocol {protocol_label(spec.protocol)}",
+            "preset": f"preset {preset_label(spec.preset)}",
+        }
+        if spec.training_share != 1:
+            words["training_share"] = f"{100 * spec.training_share:g} % of the training cases"
+        return words
+
+    @property
+    def page(self) -> str:
+        """Where the page of the comparison lies in a report."""
+        return f"groups/{self.slug}.html"
 
     @property
     def slug(self) -> str:
@@ -111,7 +153,35 @@ class Group:
     @cached_property
     def records(self) -> tuple[Record, ...]:
         """All records of the group, failed ones included, in the order of its table."""
-        return tuple(record for runs in self.methods for record in (*runs.done, *runs.failed))
+        return tuple(record for runs in self.methods for record in runs.records)
+
+    @cached_property
+    def by_label(self) -> dict[str, MethodRuns]:
+        """The methods by their labels, in the order of the table."""
+        return {runs.label: runs for runs in self.methods}
+
+    @property
+    def none_label(self) -> str | None:
+        """Label of the row without any augmentation, which gains are measured from."""
+        return next((runs.label for runs in self.methods if runs.method.name == "none"), None)
+
+    @cached_property
+    def paper_rows(self) -> dict[str, str]:
+        """The paper's names of the methods that Table II has -> their labels here."""
+        preset = self.spec.preset
+        named = {paper_method(runs.method, preset): runs.label for runs in reversed(self.methods)}
+        return {name: label for name, label in named.items() if name}
+
+    @cached_property
+    def defects(self) -> list[str]:
+        """What forbids any conclusion from the group; every claim asks."""
+        return find_defects(self.records)
+
+    @cached_property
+    def not_comparable(self) -> tuple[str, ...]:
+        """Why the numbers may not be held against the paper's; () if nothing speaks against it."""
+        split = next((record.split for record in self.records if record.split), None)
+        return not_comparable(self.spec, split)
 
     @cached_property
     def audited(self) -> bool:
@@ -136,9 +206,7 @@ def group_id(spec: RunSpec) -> str:
     return digest({"source": source, **rest})[:16]
 
 
-def make_groups(
-    records: Iterable[Record], generator_defaults: Mapping[str, Any] | None = None
-) -> list[Group]:
+def make_groups(records: Iterable[Record]) -> list[Group]:
     """The comparison groups of all records, real images first, datasets and protocols in their
     fixed order."""
     members: dict[str, list[Record]] = defaultdict(list)
@@ -189,6 +257,7 @@ def _method_runs(records: list[Record], label: str, seeds: tuple[int, ...]) -> M
         failed=tuple(record for record in records if record.status == "failed"),
         missing=tuple(cell for cell in wanted if cell not in there),
         expected=len(wanted),
+        n_folds=spec.preset.n_folds,
         changed_generator=tuple(changed_generator(spec.method)),
     )
 

@@ -6,6 +6,8 @@ setting_curves.py. Not here: the arithmetic (statistics/), rounding (tables/infe
 """
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +15,7 @@ import pandas as pd
 from benchmark.record.record import Record
 from reports.comparison.groups import Group
 from reports.comparison.ranked_settings import main_methods
-from reports.comparison.summaries import Summary, none_label
+from reports.comparison.summaries import Summary
 from reports.statistics.paired import (
     ALPHA,
     MARGIN,
@@ -41,7 +43,7 @@ class Noise:
     largest: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Inference:
     """Statistics of a group with at least two scored methods.
 
@@ -60,13 +62,18 @@ class Inference:
     best_classic: str | None
     noise: tuple[Noise, ...]
 
+    @cached_property
+    def by_label(self) -> dict[str, dict[str, Any]]:
+        """The rows of `rows` by the label of their method."""
+        return {row["method"]: row for row in self.rows.to_dict("records")}
+
 
 def infer(summary: Summary) -> Inference | None:
     """All statistics of a group, or None where fewer than two methods are scored."""
     labels = main_labels(summary)
     if len(labels) < 2:
         return None
-    cells, base = summary.dice.cells, none_label(summary.group)
+    cells, base = summary.dice.cells, summary.group.none_label
     means = np.stack([cells.case_means(label) for label in labels])
     order = np.argsort(-np.nanmean(means, axis=1), kind="stable")
     best = best_classic(summary, labels)
@@ -140,12 +147,11 @@ def noise_floor(summary: Summary) -> tuple[Noise, ...]:
     group, cells = summary.group, summary.dice.cells
     found = []
     for transform, words in _no_ops(group).items():
-        label, base = _label_of(group, transform), none_label(group)
-        if (
-            label in cells.labels
-            and base in cells.labels
-            and len(differences := cells.differences(label, base))
-        ):
+        label, base = _label_of(group, transform), summary.none_label
+        if base is None or label is None or label not in cells.labels:
+            continue
+        differences = cells.differences(label, base)
+        if len(differences):
             size = abs(float(differences.mean()))
             found.append(Noise(words, 1, size, size))
     repeats = [
@@ -155,15 +161,14 @@ def noise_floor(summary: Summary) -> tuple[Noise, ...]:
         if record.repeats
     ]
     seeds = [seed_differences(cells.of_method(label)) for label in cells.labels]
-    for words, differences in (
+    for words, parts in (
         ("the same run computed again, same seed", repeats),
         ("one seed against another, same method", seeds),
     ):
-        size = np.abs(np.concatenate(differences or [[]]))
-        if len(size):
-            found.append(
-                Noise(words, len(size), float(np.sqrt((size**2).mean())), float(size.max()))
-            )
+        sizes = np.abs(np.concatenate(parts or [np.zeros(0)]))
+        if len(sizes):
+            typical = float(np.sqrt((sizes**2).mean()))
+            found.append(Noise(words, len(sizes), typical, float(sizes.max())))
     return tuple(found)
 
 
@@ -206,38 +211,30 @@ def _rank_range(shares: np.ndarray) -> tuple[int, int]:
 
 def _against(dice: Bootstrap, labels: tuple[str, ...], reference: str | None) -> pd.DataFrame:
     """Every method minus the reference: difference and interval, tests, smallest detectable
-    difference, verdict."""
-    rows, p_values = [], []
-    for label in labels:
-        if reference is None or label == reference:
-            rows.append({"verdict": ""})
-            p_values.append(np.nan)
-            continue
-        differences, found = (
-            dice.cells.differences(label, reference),
-            dice.interval(label, reference),
-        )
-        p_values.append(signed_rank(differences))
-        rows.append(
-            {
-                "pairs": found.n,
-                "difference": found.mean,
-                "low": found.low,
-                "high": found.high,
-                "p_equal": equivalence(differences),
-                "detectable": smallest_detectable(found.error, found.n),
-            }
-        )
-    names = ("pairs", "difference", "low", "high", "p_equal", "detectable", "verdict")
-    frame = pd.DataFrame(rows, columns=names).astype(dict.fromkeys(names[:-1], float))
-    frame["p"], frame["p_holm"] = p_values, holm(np.array(p_values))
-    for place, label in enumerate(labels):
-        if frame.loc[place, "verdict"] != "":
-            outer, inner = (
-                dice.interval(label, reference),
-                dice.interval(label, reference, 1 - 2 * ALPHA),
-            )
-            frame.loc[place, "verdict"] = verdict(
-                outer, inner, frame.loc[place, "p_holm"], frame.loc[place, "p_equal"]
-            )
+    difference, verdict. One row per method, with nan and verdict '' for the reference itself."""
+    names = ("pairs", "difference", "low", "high", "p_equal", "detectable", "p")
+    numbers = np.full((len(labels), len(names)), np.nan)
+    if reference is not None:
+        for place, label in enumerate(labels):
+            if label != reference:
+                numbers[place] = _test(dice, label, reference)
+    frame = pd.DataFrame(numbers, columns=names)
+    frame.insert(len(names) - 1, "verdict", "")
+    frame["p_holm"] = holm(frame["p"].to_numpy())
+    if reference is not None:
+        for place, label in enumerate(labels):
+            if label != reference:
+                outer = dice.interval(label, reference)
+                inner = dice.interval(label, reference, 1 - 2 * ALPHA)
+                p_holm, p_equal = frame.loc[place, "p_holm"], frame.loc[place, "p_equal"]
+                frame.loc[place, "verdict"] = verdict(outer, inner, p_holm, p_equal)
     return frame
+
+
+def _test(dice: Bootstrap, label: str, reference: str) -> tuple[float, ...]:
+    """The numbers of `_against` for one method: pairs to p."""
+    differences, found = dice.cells.differences(label, reference), dice.interval(label, reference)
+    detectable = smallest_detectable(found.error, found.n)
+    ends = found.low, found.high
+    p_equal, p_value = equivalence(differences), signed_rank(differences)
+    return found.n, found.mean, *ends, p_equal, detectable, p_value

@@ -110,6 +110,11 @@ def changed_settings(method: MethodSpec, preset: Preset) -> dict[str, Any]:
     } | dropped
 
 
+def is_as_preset(method: MethodSpec, preset: Preset) -> bool:
+    """Whether ratio, merging and the kind of generator are those of the preset."""
+    return not changed_settings(method, preset) and "kind" not in method.changed
+
+
 def preset_base(preset: Preset) -> tuple[str, dict[str, Any]]:
     """(named preset, the numbers that differ from it): the one of the same name, else the
     nearest."""

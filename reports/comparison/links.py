@@ -1,4 +1,4 @@
-"""Where the pages of runs, comparisons and claims lie in a report."""
+"""Where the pages of runs and claims lie in a report; a group knows its own."""
 
 import re
 from urllib.parse import quote
@@ -11,11 +11,6 @@ def run_page(key: str) -> str:
     path."""
     name = key if re.fullmatch(r"[0-9a-f]{64}", key) else digest(key)
     return f"runs/{name[:20]}.html"
-
-
-def group_page(slug: str) -> str:
-    """Where the page of a comparison lies."""
-    return f"groups/{slug}.html"
 
 
 def claim_page(claim: str) -> str:

@@ -9,11 +9,12 @@ from pathlib import Path
 from types import MappingProxyType
 
 from benchmark.core.texts import one_line
+from benchmark.record.record import Split
 from benchmark.spec.method import MethodSpec
-from benchmark.spec.presets import PRESETS, Preset
+from benchmark.spec.presets import Preset
+from benchmark.spec.run import RunSpec
 from datasets.tasks.catalogue import TASKS
-from reports.comparison.groups import Group
-from reports.comparison.labels import changed_settings, preset_base
+from reports.comparison.labels import is_as_preset, preset_base
 
 FOLDER = Path(__file__).parents[1] / "paper"
 BASELINE = "Baseline"
@@ -53,30 +54,42 @@ class PaperValue:
 def table2() -> Mapping[tuple[str, str, str], PaperValue]:
     """(dataset, the paper's method name, metric) -> value of Table II; metrics dice, precision,
     recall, hd95, assd."""
-    with (FOLDER / "table2.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    values = {
-        (row["dataset"], row["method"], row["metric"]): PaperValue(
-            float(row["mean"]), float(row["std"]), row["unit"]
-        )
-        for row in rows
-    }
-    return MappingProxyType(values)
+    return MappingProxyType(
+        {
+            (row["dataset"], row["method"], row["metric"]): _value(row, row["unit"])
+            for row in _printed("table2.csv")
+        }
+    )
 
 
 @functools.cache
+def table1() -> Mapping[tuple[str, str], PaperValue]:
+    """(the paper's generator, measure) -> value of Table I, grey range 0-1."""
+    return MappingProxyType(
+        {(row["generator"], row["metric"]): _value(row, "") for row in _printed("table1.csv")}
+    )
+
+
 def paper_cases(dataset: str) -> int:
     """How many cases the paper's row of a dataset has."""
-    with (FOLDER / "table2.csv").open(encoding="utf-8", newline="") as file:
-        return next(
-            int(row["n_cases"]) for row in csv.DictReader(file) if row["dataset"] == dataset
-        )
+    rows = _printed("table2.csv")
+    return next(int(row["n_cases"]) for row in rows if row["dataset"] == dataset)
+
+
+@functools.cache
+def _printed(file_name: str) -> tuple[dict[str, str], ...]:
+    with (FOLDER / file_name).open(encoding="utf-8", newline="") as file:
+        return tuple(csv.DictReader(file))
+
+
+def _value(row: Mapping[str, str], unit: str) -> PaperValue:
+    return PaperValue(float(row["mean"]), float(row["std"]), unit)
 
 
 def paper_method(method: MethodSpec, preset: Preset) -> str | None:
     """The paper's name of a method; None for one that Table II lacks, and for settings that are not
     the preset's."""
-    if changed_settings(method, preset) or "kind" in method.changed:
+    if not is_as_preset(method, preset):
         return None
     return _METHODS.get((method.name, method.transform))
 
@@ -95,14 +108,13 @@ def paper_gain_percent(dataset: str, name: str | None) -> float | None:
     return 100 * (value.mean - base.mean) / base.mean
 
 
-def not_comparable(group: Group) -> tuple[str, ...]:
-    """Why the group's numbers may not be held against the paper's; () if nothing speaks against
-    it."""
-    spec = group.spec
-    reasons = _other_images(group)
+def not_comparable(spec: RunSpec, split: Split | None) -> tuple[str, ...]:
+    """Why runs like `spec` may not be held against the paper's numbers; () if nothing speaks
+    against it. split: of one of the runs."""
+    reasons = _other_images(spec, split)
     if spec.preset.name != "paper":
         reasons.append(f"preset is {one_line(spec.preset.name)}, not paper")
-    elif "paper" in PRESETS and (changed := _changed_numbers(spec.preset)):
+    elif changed := _changed_numbers(spec.preset):
         reasons.append(f"preset paper with other {', '.join(changed)}")
     if spec.architecture != PAPER_ARCHITECTURE:
         reasons.append(f"architecture is {one_line(spec.architecture)}, not {PAPER_ARCHITECTURE}")
@@ -118,25 +130,18 @@ def _changed_numbers(preset: Preset) -> list[str]:
     return [name for name in preset_base(preset)[1] if name not in papers]
 
 
-def _other_images(group: Group) -> list[str]:
-    spec, task = group.spec, TASKS.of_results(group.spec.dataset)
-    title = one_line(spec.source.title)
+def _other_images(spec: RunSpec, split: Split | None) -> list[str]:
+    """What tells the source from the paper's. The published data set with cases left out is another
+    one."""
+    task, title = TASKS.of_results(spec.dataset), one_line(spec.source.title)
     if task.paper is None:
         return [f"the paper has no data set {spec.dataset}"]
     if task.paper.title is None:
         return [f"source is {title}, and the paper does not name its {spec.dataset} images (Q30)"]
     if not task.has_papers_images(spec.source.kind, title):
         return [f"source is {title}, not {task.paper.title}"]
-    return _other_cases(group)
-
-
-def _other_cases(group: Group) -> list[str]:
-    """The published data set with cases left out is another one."""
-    split = next((record.split for record in group.records if record.split), None)
-    if split is None or group.spec.training_share != 1:
+    if split is None or spec.training_share != 1:
         return []
-    count, published = (
-        len({*split.train, *split.validation, *split.test}),
-        paper_cases(group.spec.dataset),
-    )
+    count = len({*split.train, *split.validation, *split.test})
+    published = paper_cases(spec.dataset)
     return [] if count == published else [f"{count} cases, not {published}"]

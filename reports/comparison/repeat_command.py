@@ -2,7 +2,7 @@
 described folder as FILE.yaml, a user's own method as FILE.py:CLASS."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from benchmark.spec.method import MethodSpec
@@ -18,7 +18,6 @@ from reports.comparison.labels import (
 
 def repeat_command(
     spec: RunSpec,
-    generator_defaults: Mapping[str, Any] | None = None,
     folds: Sequence[int] = (),
     seeds: Sequence[int] = (),
 ) -> str:
@@ -29,13 +28,13 @@ def repeat_command(
     """
     protocol, switches = nearest_protocol(spec.protocol)
     preset, numbers = preset_base(spec.preset)
-    name = "FILE.py:CLASS" if spec.method.own else spec.method.name
+    method = "FILE.py:CLASS" if spec.method.own else spec.method.name
     words = [
         "--dataset",
         spec.dataset,
         *_source_words(spec.source),
         "--method",
-        name,
+        method,
         *_method_words(spec.method),
     ]
     words += ["--architecture", spec.architecture]

@@ -8,7 +8,7 @@ benchmark/stages/memorisation.py).
 """
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,17 +16,15 @@ import pandas as pd
 
 from benchmark.core.texts import one_line
 from benchmark.record.record import Record
-from benchmark.record.samples import HELD_OUT, TRAINING, SampleRow, Samples
-from reports.comparison.format import absent_runs
+from benchmark.record.samples import HELD_OUT, TRAINING, Part, SampleRow, Samples
 from reports.comparison.groups import Group, MethodRuns
-from reports.comparison.labels import changed_settings
-from reports.comparison.paper_numbers import not_comparable
+from reports.comparison.labels import is_as_preset
 from reports.comparison.summaries import Summary
 
 MEASURES = {"mae": "MAE", "mse": "MSE", "rmse": "RMSE", "ssim": "SSIM", "ms_ssim": "MS-SSIM"}
 FIDELITY = tuple(MEASURES)
 ERRORS = ("mae", "mse", "rmse")  # smaller is nearer; the other two grow with likeness
-PARTS = (HELD_OUT, TRAINING)
+PARTS: tuple[Part, ...] = (HELD_OUT, TRAINING)
 LOW_AGREEMENT = 0.7  # samples below it are counted
 LEAST_OF_REFERENCE = 0.85  # of the segmenter's own Dice: what label agreement should reach
 MOST_COPIED = 0.05  # 1 % is what real slices of other cases have by the threshold's definition
@@ -35,7 +33,7 @@ _ROW_FIELDS = tuple(SampleRow.model_fields)
 _NUMBERS = tuple(name for name in _ROW_FIELDS if name not in ("case", "part"))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class AuditedSamples:
     """The audited runs of a group. rows: one row per run, part and case: method (label), fold, seed
     and the SampleRow."""
@@ -59,9 +57,7 @@ class AuditedSamples:
         not the samples."""
         found: dict[tuple, MethodRuns] = {}
         for runs in self.methods:
-            found.setdefault(
-                tuple(one.samples.model_dump_json() for one in audited_runs(runs)), runs
-            )
+            found.setdefault(tuple(one.model_dump_json() for one in samples_of(runs)), runs)
         return list(found.values())
 
     @functools.cached_property
@@ -104,100 +100,94 @@ class AuditedSamples:
     def histogram(self, label: str, kind: str, part: str) -> np.ndarray:
         """Counts of all runs of a method together; kind: "agreement" or "distance" (parts also
         "real ...")."""
-        found = [
-            getattr(one.samples, f"{kind}_histogram").get(part, ())
-            for one in audited_runs(self.runs(label))
-        ]
-        found = [np.array(counts) for counts in found if counts]
+        runs = self.group.by_label[label]
+        held = [getattr(one, f"{kind}_histogram").get(part, ()) for one in samples_of(runs)]
+        found = [np.array(counts) for counts in held if counts]
         return np.sum(found, axis=0) if found else np.zeros(0, int)
 
-    def share_below(self, label: str, threshold: float, part: str) -> float:
+    def share_below(self, label: str, threshold: float, part: Part) -> float:
         """Share of the labelled samples of all runs whose agreement is below a threshold; nan where
         there is none."""
-        found = [
-            (
-                one.samples.share_below(threshold, part),
-                sum(one.samples.agreement_histogram.get(part, ())),
+        below, total = 0.0, 0
+        for one in samples_of(self.group.by_label[label]):
+            share, count = (
+                one.share_below(threshold, part),
+                sum(one.agreement_histogram.get(part, ())),
             )
-            for one in audited_runs(self.runs(label))
-        ]
-        total = sum(count for _, count in found)
-        return (
-            sum(share * count for share, count in found if count) / total if total else float("nan")
-        )
+            if share is not None:
+                below, total = below + share * count, total + count
+        return below / total if total else float("nan")
 
     def run_mean(self, label: str, number: Callable[[Samples], float | None]) -> float:
         """Mean over runs of a number that a run has once; nan where none has it."""
-        found = [
-            value
-            for one in audited_runs(self.runs(label))
-            if (value := number(one.samples)) is not None
-        ]
+        numbers = [number(one) for one in samples_of(self.group.by_label[label])]
+        found = [value for value in numbers if value is not None]
         return float(np.mean(found)) if found else float("nan")
 
     def by_case(self) -> pd.DataFrame:
         """The rows with the names of the group and the numbers that each run has once
         (`run_...`)."""
         runs = {
-            (runs.label, one.spec.fold, one.spec.seed): one
+            (runs.label, one.spec.fold, one.spec.seed): (one, samples)
             for runs in self.methods
-            for one in audited_runs(runs)
+            for one, samples in zip(audited_runs(runs), samples_of(runs), strict=True)
         }
-        found = [
-            runs[key]
-            for key in zip(self.rows["method"], self.rows["fold"], self.rows["seed"], strict=True)
+        keys = zip(self.rows["method"], self.rows["fold"], self.rows["seed"], strict=True)
+        found = [runs[key] for key in keys]
+        pairs = [
+            (samples, part) for (_, samples), part in zip(found, self.rows["part"], strict=True)
         ]
-        pairs = [(one.samples, part) for one, part in zip(found, self.rows["part"], strict=True)]
         return self.rows.assign(
             dataset=self.group.spec.dataset,
             source=one_line(self.group.spec.source.title),
-            rules=", ".join(self.group.rules),
+            rules=self.group.rules,
             run_reference_dice=[one.reference_dice for one, _ in pairs],
             run_copy_threshold=[one.copy_threshold for one, _ in pairs],
             run_share_below=[one.share_below(LOW_AGREEMENT, part) for one, part in pairs],
             run_frechet=[one.frechet.get(part) for one, part in pairs],
             run_frechet_real=[one.frechet.get("real") for one, _ in pairs],
-            record=[one.key for one in found],
+            record=[one.key for one, _ in found],
         )
 
-    def runs(self, label: str) -> MethodRuns:
-        return next(runs for runs in self.group.methods if runs.label == label)
 
-
-def audited(summaries: Iterable[Summary]) -> list[AuditedSamples]:
-    """The groups that hold an audited run, in their order."""
-    found = []
-    for summary in summaries:
-        rows = [
-            row
-            for runs in summary.group.methods
-            for one in audited_runs(runs)
-            for row in _rows(runs.label, one)
-        ]
-        if rows:
-            found.append(AuditedSamples(summary, _frame(rows)))
-    return found
+def audited_samples(summary: Summary) -> AuditedSamples | None:
+    """The audits of a group, None where no run was audited. Numbers are float64 with nan for what
+    has no meaning."""
+    rows = [
+        (runs.label, one.spec.fold, one.spec.seed, *(getattr(row, name) for name in _ROW_FIELDS))
+        for runs in summary.group.methods
+        for one, samples in zip(audited_runs(runs), samples_of(runs), strict=True)
+        for row in samples.rows
+    ]
+    if not rows:
+        return None
+    frame = pd.DataFrame(rows, columns=["method", "fold", "seed", *_ROW_FIELDS])
+    numbers = {name: float for name in _NUMBERS if name not in ("slices", "images")}
+    return AuditedSamples(summary, frame.astype(numbers))
 
 
 def audited_runs(runs: MethodRuns) -> list[Record]:
+    """The runs of a method whose samples were audited."""
     return [record for record in runs.done if record.samples]
 
 
-def absent_audits(runs: MethodRuns, row: dict) -> str:
-    """'missing fold 2 seed 0; not audited: fold 1 seed 0', '' where every run is there and audited.
-    row: of the summary."""
+def samples_of(runs: MethodRuns) -> list[Samples]:
+    """The audits of `audited_runs`."""
+    return [record.samples for record in runs.done if record.samples]
+
+
+def absent_audits(runs: MethodRuns) -> str:
+    """'missing fold 2 seed 0; not audited: fold 1 seed 0', '' where every run is there and
+    audited."""
     without = [f"fold {one.spec.fold} seed {one.spec.seed}" for one in runs.done if not one.samples]
-    return "; ".join(
-        part
-        for part in (absent_runs(row), f"not audited: {', '.join(without)}" if without else "")
-        if part
-    )
+    parts = [runs.absent_text, f"not audited: {', '.join(without)}" if without else ""]
+    return "; ".join(part for part in parts if part)
 
 
 def fidelity_caveats(group: Group, methods: Iterable[MethodRuns]) -> tuple[str, ...]:
     """Why fidelity of these methods may not be held against Table I; () if nothing speaks against
     it."""
-    found = list(not_comparable(group))
+    found = list(group.not_comparable)
     if group.spec.preset.edge != "hed":
         found.append(f"edges are {one_line(group.spec.preset.edge)}, not HED")
     return (*found, *filter(None, dict.fromkeys(runs.other_generator for runs in methods)))
@@ -206,22 +196,20 @@ def fidelity_caveats(group: Group, methods: Iterable[MethodRuns]) -> tuple[str, 
 def usual_runs(group: Group, name: str) -> MethodRuns | None:
     """The method called `name` as its preset has it: no transform, and its ratio, merging and kind
     of generator."""
-    preset = group.spec.preset
     for runs in group.methods:
         method = runs.method
-        other = changed_settings(method, preset) or "kind" in method.changed
-        if method.name == name and not (method.transform or other):
+        if method.name == name and not method.transform and is_as_preset(method, group.spec.preset):
             return runs
     return None
 
 
-def sample_means(record: Record) -> dict[str, dict[str, float]]:
+def sample_means(samples: Samples) -> dict[Part, dict[str, float]]:
     """Per part of a run's audit: every number of its rows, averaged over cases; nan for none;
     `images` is their sum."""
     names = list(_NUMBERS)
-    found = {}
+    found: dict[Part, dict[str, float]] = {}
     for part in PARTS:
-        rows = [row for row in record.samples.rows if row.part == part]
+        rows = [row for row in samples.rows if row.part == part]
         if not rows:
             continue
         # None becomes nan
@@ -235,12 +223,9 @@ def sample_means(record: Record) -> dict[str, dict[str, float]]:
     return found
 
 
-def sample_warnings(record: Record) -> list[str]:
+def sample_warnings(samples: Samples) -> list[str]:
     """What speaks against using a run's samples: labels they do not show, and images they repeat;
     [] for sound ones."""
-    samples = record.samples
-    if samples is None:
-        return []
     found, reference = [], samples.reference_dice
     if reference is not None and reference < WEAK_JUDGE:
         found.append(
@@ -248,7 +233,7 @@ def sample_warnings(record: Record) -> list[str]:
             f" too low for its agreement"
             " to mean much."
         )
-    for part, means in sample_means(record).items():
+    for part, means in sample_means(samples).items():
         if part == HELD_OUT and means["real_copied"] > MOST_COPIED:
             found.append(
                 f"{100 * means['real_copied']:.0f} % of the REAL held-out slices count as copies"
@@ -282,17 +267,3 @@ def sample_warnings(record: Record) -> list[str]:
                 f" detail."
             )
     return found
-
-
-def _rows(label: str, record: Record) -> list[tuple]:
-    spec = record.spec
-    return [
-        (label, spec.fold, spec.seed, *(getattr(row, name) for name in _ROW_FIELDS))
-        for row in record.samples.rows
-    ]
-
-
-def _frame(rows: Sequence[tuple]) -> pd.DataFrame:
-    """Numbers are float64 with nan for what has no meaning."""
-    frame = pd.DataFrame(rows, columns=["method", "fold", "seed", *_ROW_FIELDS])
-    return frame.astype({name: float for name in _NUMBERS if name not in ("slices", "images")})

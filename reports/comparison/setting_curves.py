@@ -20,7 +20,7 @@ from reports.comparison.groups import Group, MethodRuns
 from reports.comparison.labels import plain_value
 from reports.comparison.paper_numbers import PAPERS_METHOD
 from reports.comparison.ranked_settings import main_methods
-from reports.comparison.summaries import Summary, none_label
+from reports.comparison.summaries import Summary
 from reports.statistics.resampling import Interval, interval
 
 SETTINGS = ("ratio", "alpha", "patch_size")
@@ -158,8 +158,7 @@ def _curve(summary: Summary, setting: str) -> Curve | None:
     ]
     if len(alike) < LEAST_POINTS:
         return None
-    base = none_label(summary.group)
-    base = base if base in summary.labels else None
+    base = summary.none_label
     points = [
         Point(
             getattr(runs.method, setting),
@@ -176,8 +175,8 @@ def _curve(summary: Summary, setting: str) -> Curve | None:
 
 
 def _member(summary: Summary, field: str) -> Member | None:
-    base, ours = none_label(summary.group), main_ours(summary.group)
-    if base not in summary.labels or ours is None or ours.label not in summary.labels:
+    base, ours = summary.none_label, main_ours(summary.group)
+    if base is None or ours is None or ours.label not in summary.labels:
         return None
     gain = summary.dice.interval(ours.label, base)
     if not gain.n:

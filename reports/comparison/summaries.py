@@ -3,7 +3,7 @@ here: rounding and layout (tables.py), which runs belong together (groups.py), t
 (inference.py)."""
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +13,7 @@ import pandas as pd
 from benchmark.metrics.definitions import CASE_TABLE_METRICS, METRICS, TABLE_METRICS
 from benchmark.spec.protocol import Protocol
 from reports.comparison.groups import Group, MethodRuns
-from reports.comparison.paper_numbers import (
-    not_comparable,
-    paper_gain_percent,
-    paper_method,
-    paper_value,
-)
+from reports.comparison.paper_numbers import paper_gain_percent, paper_method, paper_value
 from reports.records.load import GENERATOR_STAGES, SEGMENTER_STAGES, case_frame, stage_seconds
 from reports.statistics.case_grid import Cells
 from reports.statistics.resampling import Bootstrap
@@ -29,7 +24,7 @@ IN_CASE_UNITS = [
 ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Summary:
     """A group in numbers.
 
@@ -48,10 +43,21 @@ class Summary:
     dice: Bootstrap
 
     @functools.cached_property
+    def by_label(self) -> dict[str, dict[str, Any]]:
+        """The rows of `rows` by the label of their method, in the order of the table."""
+        return {row["method"]: row for row in self.rows.to_dict("records")}
+
+    @functools.cached_property
     def labels(self) -> list[str]:
         """Labels of the methods that have at least one scored case, in the order of the table."""
         there = set(self.values["method"])
         return [runs.label for runs in self.group.methods if runs.label in there]
+
+    @property
+    def none_label(self) -> str | None:
+        """Label of the row without augmentation where it is scored, else None."""
+        base = self.group.none_label
+        return base if base in self.labels else None
 
     def of(self, label: str) -> pd.DataFrame:
         """The seed-averaged case values of one method."""
@@ -135,12 +141,6 @@ def relative_gain_percent(
     return (float(100 * (mean_a - mean_b) / mean_b) if mean_b > 0 else float("nan")), len(pairs_a)
 
 
-def none_label(group: Group) -> str | None:
-    """Label of the row without any augmentation, which gains are measured from; None where the
-    group lacks it."""
-    return next((runs.label for runs in group.methods if runs.method.name == "none"), None)
-
-
 def _row(
     group: Group, runs: MethodRuns, cases: pd.DataFrame, values: pd.DataFrame, dice: Bootstrap
 ) -> dict[str, Any]:
@@ -158,28 +158,23 @@ def _row(
         "runs_done": len(runs.done),
         "runs_expected": runs.expected,
         "seeds": " ".join(str(seed) for seed in sorted({record.spec.seed for record in runs.done})),
-        "missing": _missing(runs, spec.preset.n_folds),
-        "failed": "; ".join(
-            f"fold {r.spec.fold} seed {r.spec.seed}: {r.error}" for r in runs.failed
-        ),
+        "missing": runs.missing_text,
+        "failed": runs.failed_text,
         "missed_predictions": int(cases.loc[cases["method"] == runs.label, "missed"].sum()),
     }
     for metric in TABLE_METRICS:
         row |= {f"{metric}_mean": mean[metric], f"{metric}_sd": sd[metric]}
     row |= _against_none(group, runs.label, values, dice) | _paper_columns(group, runs)
-    row["generator_seconds"] = _mean(
-        stage_seconds(record, GENERATOR_STAGES) for record in runs.done
-    )
-    row["segmenter_seconds"] = _mean(
-        stage_seconds(record, SEGMENTER_STAGES) for record in runs.done
-    )
+    for part, stages in (("generator", GENERATOR_STAGES), ("segmenter", SEGMENTER_STAGES)):
+        seconds = [stage_seconds(record, stages) for record in runs.done]
+        row[f"{part}_seconds"] = sum(seconds) / len(seconds) if seconds else float("nan")
     return row
 
 
 def _against_none(
     group: Group, label: str, values: pd.DataFrame, dice: Bootstrap
 ) -> dict[str, Any]:
-    base = none_label(group)
+    base = group.none_label
     names = (
         "dice_difference",
         "dice_difference_low",
@@ -209,26 +204,5 @@ def _paper_columns(group: Group, runs: MethodRuns) -> dict[str, Any]:
         row[f"paper_{metric}_mean"] = value.mean if value else None
         row[f"paper_{metric}_sd"] = value.sd if value else None
     row["paper_gain_percent"] = paper_gain_percent(dataset, name)
-    row["not_comparable"] = "; ".join(not_comparable(group))
+    row["not_comparable"] = "; ".join(group.not_comparable)
     return row
-
-
-def _missing(runs: MethodRuns, folds: int) -> str:
-    """'fold 2 seed 0; all folds of seed 3'."""
-    by_seed: dict[int, list[int]] = {}
-    for fold, seed in runs.missing:
-        by_seed.setdefault(seed, []).append(fold)
-    parts = []
-    for seed, lacking in by_seed.items():
-        whole = len(lacking) == folds
-        parts += (
-            [f"all folds of seed {seed}"]
-            if whole
-            else [f"fold {fold} seed {seed}" for fold in lacking]
-        )
-    return "; ".join(parts)
-
-
-def _mean(numbers: Iterable[float]) -> float:
-    found = list(numbers)
-    return sum(found) / len(found) if found else float("nan")

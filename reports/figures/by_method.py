@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from reports.comparison.groups import Group
 from reports.comparison.inference import main_labels
-from reports.comparison.summaries import Summary, case_differences, none_label
+from reports.comparison.summaries import Summary, case_differences
 from reports.figures.drawing import Drawing, draw, row_labels, rows_height, tidy
 
 MOST_ROWS = 16
@@ -58,12 +58,13 @@ def hd95_plot(summary: Summary, axes: Axes) -> str:
 
 def difference_plot(summary: Summary, axes: Axes) -> str:
     """Per case, Dice of a method minus Dice of none; the mean with its 95 % interval."""
-    labels, base = compared_labels(summary), summary.of(none_label(summary.group) or "")
+    labels, base = compared_labels(summary), summary.none_label or ""
     axes.axvline(0, color="0.35", linewidth=1, zorder=1)
     for position, label in enumerate(labels):
-        differences = 100 * case_differences(summary.of(label), base)
-        _points(axes, differences.to_numpy(), position, colour=_colour(summary, label))
-        result = summary.dice.interval(label, none_label(summary.group) or "")
+        differences = 100 * case_differences(summary.of(label), summary.of(base))
+        colour = summary.group.by_label[label].method.look.colour
+        _points(axes, differences.to_numpy(), position, colour)
+        result = summary.dice.interval(label, base)
         bounds = [[100 * (result.mean - result.low)], [100 * (result.high - result.mean)]]
         axes.errorbar(
             [100 * result.mean],
@@ -88,8 +89,8 @@ def difference_plot(summary: Summary, axes: Axes) -> str:
 
 def compared_labels(summary: Summary) -> list[str]:
     """Methods that share at least one case with `none`, in the order of the table."""
-    base = none_label(summary.group)
-    if base not in summary.labels:
+    base = summary.none_label
+    if base is None:
         return []
     reference = summary.of(base)
     others = (label for label in shown_labels(summary) if label != base)
@@ -126,11 +127,8 @@ def _draw(
 
 def _boxes(summary: Summary, axes: Axes, metric: str, scale: float, xlabel: str) -> None:
     labels = shown_labels(summary)
-    missed = set(
-        map(
-            tuple, summary.cases.loc[summary.cases["missed"], ["method", "fold", "case"]].to_numpy()
-        )
-    )
+    rows = summary.cases.loc[summary.cases["missed"], ["method", "fold", "case"]]
+    missed = set(rows.itertuples(index=False, name=None))
     groups = [summary.of(label) for label in labels]
     boxes = axes.boxplot(
         [scale * values[metric].to_numpy() for values in groups],
@@ -143,15 +141,12 @@ def _boxes(summary: Summary, axes: Axes, metric: str, scale: float, xlabel: str)
         medianprops={"linewidth": 1.8, "color": "black"},
     )
     for box, label in zip(boxes["boxes"], labels, strict=True):
-        box.set(facecolor=mpl.colors.to_rgba(_colour(summary, label), 0.5), edgecolor="0.25")
+        colour = summary.group.by_label[label].method.look.colour
+        box.set(facecolor=mpl.colors.to_rgba(colour, 0.5), edgecolor="0.25")
     for position, values in enumerate(groups):
-        empty = np.array(
-            [
-                key in missed
-                for key in zip(values["method"], values["fold"], values["case"], strict=True)
-            ]
-        )
-        _points(axes, scale * values[metric].to_numpy(), position, colour="0.15", missed=empty)
+        keys = zip(values["method"], values["fold"], values["case"], strict=True)
+        empty = np.array([key in missed for key in keys])
+        _points(axes, scale * values[metric].to_numpy(), position, "0.15", missed=empty)
     _method_axis(axes, labels)
     axes.set_xlabel(f"{xlabel}\n(× missed: the prediction is empty)" if missed else xlabel)
 
@@ -178,7 +173,3 @@ def _method_axis(axes: Axes, labels: list[str]) -> None:
     axes.set_ylim(len(labels) - 0.45, -0.55)
     axes.set_ylabel("")
     axes.tick_params(axis="y", length=0)
-
-
-def _colour(summary: Summary, label: str) -> str:
-    return next(runs.method.look.colour for runs in summary.group.methods if runs.label == label)

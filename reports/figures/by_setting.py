@@ -17,16 +17,8 @@ from benchmark.spec.method import NONE, MethodSpec
 from reports.comparison.groups import Group
 from reports.comparison.inference import main_labels
 from reports.comparison.labels import source_label
-from reports.comparison.setting_curves import (
-    Curve,
-    Family,
-    Member,
-    audit_family,
-    curves,
-    families,
-    mean_interval,
-)
-from reports.comparison.summaries import Summary, none_label
+from reports.comparison.setting_curves import Curve, Family, Member, audit_family, mean_interval
+from reports.comparison.study import Study
 from reports.figures.drawing import Drawing, draw, row_labels, rows_height, tidy
 from reports.statistics.resampling import Interval
 
@@ -43,23 +35,19 @@ _TITLE = {
 _GAIN = "Dice minus none, points"
 
 
-def setting_figures(summaries: Sequence[Summary], folder: Path) -> list[Drawing]:
+def setting_figures(study: Study, folder: Path) -> list[Drawing]:
     """Every figure over a setting that the records support, in the order of the paper."""
-    found = [
-        curve_figure(curve, folder)
-        for one in summaries
-        for curve in curves(one)
-        if curve.none is not None
-    ]
-    found += [network_figure(family, folder) for family in families(summaries, "architecture")]
-    return found + [
-        scarcity_figure(family, folder) for family in families(summaries, "training_share")
+    curves = [curve for one in study.comparisons for curve in one.curves]
+    return [
+        *(curve_figure(curve, folder) for curve in curves if curve.none is not None),
+        *(network_figure(family, folder) for family in study.families["architecture"]),
+        *(scarcity_figure(family, folder) for family in study.families["training_share"]),
     ]
 
 
-def audit_figures(summaries: Sequence[Summary], folder: Path) -> list[Drawing]:
+def audit_figures(study: Study, folder: Path) -> list[Drawing]:
     """The audit of every family of protocols that holds rigorous and a quirk."""
-    audits = (audit_family(family) for family in families(summaries, "protocol"))
+    audits = (audit_family(family) for family in study.families["protocol"])
     return [audit_figure(family, folder) for family in audits if family]
 
 
@@ -71,7 +59,7 @@ def curve_figure(curve: Curve, folder: Path) -> Drawing:
         axes = figure.add_subplot()
         values = [point.value for point in curve.points]
         places = np.arange(len(values)) if curve.setting != "alpha" else np.array(values)
-        gains = [point.gain.scaled(100) for point in curve.points]
+        gains = [point.gain.scaled(100) for point in curve.points if point.gain]
         axes.axhline(0, color="0.35", linestyle=":", linewidth=1.2)
         axes.plot(
             places,
@@ -92,7 +80,8 @@ def curve_figure(curve: Curve, folder: Path) -> Drawing:
             )
         axes.set_xticks(places, [f"{value:g}" for value in values])
         axes.set_xlabel(f"{_AXIS[curve.setting]} (square: the usual {curve.usual:g})")
-        axes.set_ylabel(f"Dice minus none ({100 * curve.none.mean:.1f} %),\npoints")
+        none = 100 * curve.none.mean if curve.none else np.nan
+        axes.set_ylabel(f"Dice minus none ({none:.1f} %),\npoints")
         tidy(axes, "y")
         listed = ", ".join(
             f"{value:g}: {gain.mean:+.1f}" for value, gain in zip(values, gains, strict=True)
@@ -148,9 +137,8 @@ def scarcity_figure(family: Family, folder: Path) -> Drawing:
             if method.name == NONE.name:
                 continue
             for share, member in zip(shares, family.members, strict=True):
-                gain = member.summary.dice.interval(
-                    label, none_label(member.summary.group) or ""
-                ).scaled(100)
+                summary = member.summary
+                gain = summary.dice.interval(label, summary.none_label or "").scaled(100)
                 _bar(
                     right,
                     share * shift,
@@ -233,11 +221,12 @@ def _bar(
     """A marker with its interval, where there is one."""
     x, y = (place, found.mean) if upright else (found.mean, place)
     reach = [[found.mean - found.low], [found.high - found.mean]]
-    spans = {("yerr" if upright else "xerr"): reach} if np.isfinite(reach).all() else {}
+    span = reach if np.isfinite(reach).all() else None
     axes.errorbar(
         [x],
         [y],
-        **spans,
+        xerr=None if upright else span,
+        yerr=span if upright else None,
         fmt=marker,
         color=colour,
         ecolor="0.25",
@@ -262,15 +251,5 @@ def _height(members: Sequence[Member]) -> float:
 def _heading(family: Family, without: str) -> str:
     """What all groups of the family share."""
     group: Group = family.members[0].summary.group
-    drop = {
-        "architecture": lambda word: word == group.spec.architecture,
-        "protocol": lambda word: word.startswith("protocol "),
-        "training_share": lambda word: word.endswith("of the training cases"),
-    }[without]
-    return ", ".join(
-        (
-            group.spec.dataset,
-            source_label(group.spec.source),
-            *(w for w in group.rules if not drop(w)),
-        )
-    )
+    rules = [words for name, words in group.rule_by_field.items() if name != without]
+    return ", ".join((group.spec.dataset, source_label(group.spec.source), *rules))

@@ -15,6 +15,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
+from typing import Literal
 
 import matplotlib as mpl
 import seaborn as sns
@@ -88,23 +89,18 @@ def draw(
     """
     folder.mkdir(parents=True, exist_ok=True)
     with mpl.rc_context(STYLE):
-        figure = Figure(
-            figsize=(WIDTH_INCHES, height_inches),
-            layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08),
-        )
+        layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
+        figure = Figure(figsize=(WIDTH_INCHES, height_inches), layout=layout)
         FigureCanvasAgg(figure)
         alt = plot(figure)
         text = textwrap.fill(heading, 94)
         figure.suptitle(text, x=0.012, ha="left", fontsize=9, color="0.25", parse_math=False)
-        figure.get_layout_engine().execute(figure)
+        layout.execute(figure)
         figure.set_layout_engine("none")  # the layout found once holds for every file
-        paths = {
-            kind: folder / f"{stem}.{kind}" if kind in _kinds.get() else None for kind in KINDS
-        }
+        paths = {kind: folder / f"{stem}.{kind}" for kind in _kinds.get()}
         for kind, path in paths.items():
-            if path is not None:
-                _WRITERS[kind](figure, path)
-    return Drawing(**paths, title=title, alt=alt)
+            _WRITERS[kind](figure, path)
+    return Drawing(paths["svg"], paths.get("png"), paths.get("pdf"), title, alt)
 
 
 def _write_svg(figure: Figure, path: Path) -> None:
@@ -158,7 +154,7 @@ def rows_height(labels: Sequence[str], each: float) -> float:
     return sum(max(each, 0.16 * (1 + label.count("\n")) + 0.04) for label in labels)
 
 
-def tidy(axes: Axes, grid: str) -> None:
+def tidy(axes: Axes, grid: Literal["x", "y", "both"]) -> None:
     """No frame on top and right, faint grid lines along "x", "y" or "both", behind the data."""
     sns.despine(ax=axes)
     axes.grid(axis=grid, color="0.9", linewidth=0.8)

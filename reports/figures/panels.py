@@ -188,7 +188,9 @@ class _Grid:
 
 
 # A dark edge keeps a light contour visible on white.
-_OUTLINE = [patheffects.withStroke(linewidth=2.4, foreground="black")]
+_OUTLINE: list[patheffects.AbstractPathEffect] = [
+    patheffects.withStroke(linewidth=2.4, foreground="black")
+]
 
 
 def _contour(axes: Axes, mask: np.ndarray, colour: str, style: str) -> None:

@@ -85,18 +85,16 @@ def ties_plot(figure: Figure, inference: Inference) -> str:
             zorder=3,
         )
     for number, place in enumerate(order):
-        left = number < half
+        left, colour = number < half, _look(inference, place).colour
         depth = first + 0.55 * (number if left else count - 1 - number)
         edge = low - 0.15 if left else high + 0.15
         axes.plot(
             [ranks[place], ranks[place], edge],
             [0, depth, depth],
-            color=_look(inference, place).colour,
+            color=colour,
             linewidth=1.2,
         )
-        axes.scatter(
-            [ranks[place]], [0], s=20, color=_look(inference, place).colour, zorder=4, clip_on=False
-        )
+        axes.scatter([ranks[place]], [0], s=20, color=colour, zorder=4, clip_on=False)
         words = f"{labels[place]} ({ranks[place]:.1f})"
         axes.text(
             edge,
@@ -297,8 +295,7 @@ def _seconds(inference: Inference) -> dict[str, float]:
 
 
 def _look(inference: Inference, place: int) -> Look:
-    label = inference.labels[place]
-    return next(runs.method.look for runs in inference.summary.group.methods if runs.label == label)
+    return inference.summary.group.by_label[inference.labels[place]].method.look
 
 
 def _draw(

@@ -21,8 +21,7 @@ from benchmark.record.samples import (
     TRAINING,
 )
 from reports.comparison.groups import MethodRuns
-from reports.comparison.sample_numbers import LOW_AGREEMENT, PARTS, AuditedSamples, audited_runs
-from reports.comparison.summaries import none_label
+from reports.comparison.sample_numbers import LOW_AGREEMENT, PARTS, AuditedSamples, samples_of
 from reports.figures.drawing import Drawing, draw, tidy
 
 MOST_METHODS, MOST_TRADED = 8, 16
@@ -168,7 +167,7 @@ def memory_plot(figure: Figure, samples: AuditedSamples) -> str:
         ]
         if real:
             _cumulative(axes, real[0], edges, _REAL, (0, (1, 1)), 2.2)
-        thresholds = [one.samples.copy_threshold for runs in shown for one in audited_runs(runs)]
+        thresholds = [one.copy_threshold for runs in shown for one in samples_of(runs)]
         axes.axvspan(0, float(np.mean(thresholds)), color="#d55e00", alpha=0.16, linewidth=0)
         left_out = " (own case left out)" if part == TRAINING else ""
         axes.set_title(f"{part} samples{left_out}", fontsize=9, loc="left")
@@ -194,7 +193,7 @@ def memory_plot(figure: Figure, samples: AuditedSamples) -> str:
             )
         )
     key.append(Line2D([], [], color="#d55e00", alpha=0.3, linewidth=6, label="counted as copied"))
-    columns = 2 if max(len(one.get_label()) for one in key) > 20 else 3
+    columns = 2 if max(len(str(one.get_label())) for one in key) > 20 else 3
     legend = figure.legend(
         handles=key, loc="outside lower center", ncols=columns, frameon=False, fontsize=8.5
     )
@@ -209,11 +208,13 @@ def memory_plot(figure: Figure, samples: AuditedSamples) -> str:
 def tradeoff_plot(figure: Figure, samples: AuditedSamples) -> str:
     """Left: label agreement against diversity, one numbered point per method; right: its gain over
     none, if there is one."""
-    shown, base = _traded(samples), none_label(samples.group)
-    summary, words, places = samples.summary, [], {}
+    shown, summary = _traded(samples), samples.summary
+    base = summary.none_label
+    words: list[str] = []
+    places: dict[tuple[float, float], list[int]] = {}
     gains = [
         summary.dice.interval(runs.label, base).scaled(100)
-        if base in summary.labels and runs.label in summary.labels
+        if base is not None and runs.label in summary.labels
         else None
         for runs in shown
     ]

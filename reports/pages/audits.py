@@ -1,22 +1,21 @@
 """The page of audits: how far the protocol, noise and the generator explain a result.
 
-Each block is a function (site, summaries) -> Block or None; BLOCKS lists them in the order of the
-page. A block writes its own files below the site's folder and names a template of its own. To add
-one: write the function in its own module, its template in templates/, and list it here.
+Each block is a function (site, study) -> Block or None; BLOCKS lists them in the order of the page.
+A block writes its own files below the site's folder and names a template of its own. To add one:
+write the function in its own module, its template in templates/, and list it here.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from reports.comparison.inference import noise_floor
-from reports.comparison.links import group_page
-from reports.comparison.summaries import Summary
+from reports.comparison.study import Study
 from reports.figures.by_setting import audit_figures
-from reports.pages.board import heading
+from reports.pages.parts import figure_links, heading
 from reports.pages.samples import samples_view
 from reports.pages.site import Site
-from reports.pages.study import figure_links
 from reports.tables.inference import noise_sentences
 
 
@@ -31,60 +30,47 @@ class Block:
     view: dict[str, Any] = field(default_factory=dict)
 
 
-def quirks_block(site: Site, summaries: Sequence[Summary]) -> Block | None:
-    """Which quirk of the release moves the gain by how much."""
-    figures = [
-        figure_links(drawing, site) for drawing in audit_figures(summaries, site.out / "figures")
-    ]
-    return (
-        Block(
-            "quirks",
-            "Which quirk moves the gain, and by how much",
-            "audit_quirks.html.jinja",
-            {"figures": figures},
-        )
-        if figures
-        else None
-    )
-
-
-def noise_block(site: Site, summaries: Sequence[Summary]) -> Block | None:
-    """How far runs that should be equal differ, by comparison."""
-    found = [
-        {
-            "title": f"{heading(one.group)}: {', '.join(one.group.rules)}",
-            "page": group_page(one.group.slug),
-            "lines": noise_sentences(noise),
-        }
-        for one in summaries
-        if (noise := noise_floor(one))
-    ]
-    return (
-        Block("noise", "The noise floor", "audit_noise.html.jinja", {"groups": found})
-        if found
-        else None
-    )
-
-
-def samples_block(site: Site, summaries: Sequence[Summary]) -> Block | None:
+def samples_block(site: Site, study: Study) -> Block | None:
     """Diversity, label agreement and memorisation of audited synthetic images, by comparison."""
-    view = samples_view(site, summaries)
-    return (
-        Block("samples", "Synthetic images before they are used", "audit_samples.html.jinja", view)
-        if view
-        else None
-    )
+    view = samples_view(site, study)
+    if view is None:
+        return None
+    title = "Synthetic images before they are used"
+    return Block("samples", title, "audit_samples.html.jinja", view)
 
 
-BLOCKS: tuple[Callable[[Site, Sequence[Summary]], Block | None], ...] = (
+def quirks_block(site: Site, study: Study) -> Block | None:
+    """Which quirk of the release moves the gain by how much."""
+    drawings = audit_figures(study, site.out / "figures")
+    if not drawings:
+        return None
+    view = {"figures": [figure_links(drawing, site) for drawing in drawings]}
+    title = "Which quirk moves the gain, and by how much"
+    return Block("quirks", title, "audit_quirks.html.jinja", view)
+
+
+def noise_block(site: Site, study: Study) -> Block | None:
+    """How far runs that should be equal differ, by comparison."""
+    found = []
+    for one in study.comparisons:
+        noise = noise_floor(one.summary)
+        if noise:
+            title = f"{heading(one.group)}: {one.group.rules}"
+            lines = noise_sentences(noise)
+            found.append({"title": title, "page": one.group.page, "lines": lines})
+    if not found:
+        return None
+    return Block("noise", "The noise floor", "audit_noise.html.jinja", {"groups": found})
+
+
+BLOCKS: tuple[Callable[[Site, Study], Block | None], ...] = (
     samples_block,
     quirks_block,
     noise_block,
 )
 
 
-def write_audits(site: Site, summaries: Sequence[Summary]) -> int:
-    """Writes audits.html; returns how many blocks the records support."""
-    blocks = [block for make in BLOCKS if (block := make(site, summaries))]
-    site.write("audits.html.jinja", "audits.html", blocks=blocks)
-    return len(blocks)
+def write_audit_page(site: Site, study: Study) -> Path:
+    """Writes audits.html with the blocks that the records support."""
+    blocks = [block for make in BLOCKS if (block := make(site, study))]
+    return site.write("audits.html.jinja", "audits.html", blocks=blocks)

@@ -4,29 +4,29 @@ Ranks and ties hold within a comparison only, so the page shows one comparison a
 so. Not here: the numbers (summaries.py, inference.py).
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-import numpy as np
-
+from benchmark.core.identity import canonical
 from benchmark.core.texts import one_line
-from datasets.tasks.catalogue import TASKS
+from benchmark.spec.protocol import PROTOCOL_NAMES, nearest_protocol
 from reports.comparison.badges import Mark, badges, owners
 from reports.comparison.caveats import warnings
-from reports.comparison.format import ABSENT, absent_runs, measured_spread, rounded, signed
-from reports.comparison.groups import Group, MethodRuns
-from reports.comparison.inference import Inference
+from reports.comparison.format import ABSENT, measured_spread, rank_range, rounded
+from reports.comparison.groups import Group
 from reports.comparison.labels import generator_apart, preset_label, protocol_label
-from reports.comparison.links import group_page
+from reports.comparison.paper_numbers import PAPER_ARCHITECTURE
 from reports.comparison.ranked_settings import main_methods
-from reports.comparison.summaries import Summary, none_label
+from reports.comparison.study import Comparison
+from reports.pages.parts import heading
 from reports.tables.inference import VERDICT_WORDS
+from reports.tables.tables import difference_text
 
 # points: what the interval drawings of a board show at least on either side of 0
 _LEAST_REACH = 1.0
-_CSS = {"better": "good", "worse": "bad", "equal": "", "not told apart": "", "": ""}
+_CSS = {"better": "good", "worse": "bad"}
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Row:
     badges: tuple[str, ...]
     dice: str
     difference: str
-    interval: tuple[float, float, float] | None  # points: low, mean, high
+    interval: tuple[float, ...] | None  # points: low, mean, high
     verdict: str
     verdict_css: str
     ties: str
@@ -56,23 +56,17 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """The rows of one group, with what tells it from the other comparisons of its board."""
+class Section:
+    """The rows of one comparison, with what tells it from the others of its board."""
 
     id: str
-    board: tuple
-    rank: tuple
-    heading: str
-    synthetic: bool
     rules: str
     protocol: str
     network: str
     preset: str
     share: str
-    cases: int
     unit: str
     page: str
-    licence: str
     warnings: tuple[str, ...]
     counts: dict[str, int]
     rows: tuple[Row, ...]
@@ -80,84 +74,58 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Board:
-    """All comparisons of one dataset and source. `shown`: the id of the one that the page opens
-    with."""
+    """All comparisons of one dataset and source. The page opens with the first one; reach: points
+    from 0 to an end of the interval drawings."""
 
     id: str
     heading: str
     synthetic: bool
     licence: str
-    comparisons: tuple[Comparison, ...]
-    shown: str
+    sections: tuple[Section, ...]
     reach: float
 
     @property
-    def owned(self) -> bool:
-        """Whether any row was submitted by somebody."""
-        return any(row.owner for one in self.comparisons for row in one.rows)
+    def rows(self) -> list[Row]:
+        """The rows of all comparisons."""
+        return [row for one in self.sections for row in one.rows]
 
     @property
     def swept(self) -> bool:
         """Whether some rows are other settings of a method than the one that is ranked."""
-        return len({row.usual for one in self.comparisons for row in one.rows}) == 2
+        return len({row.usual for row in self.rows}) == 2
 
     @property
-    def doubtful(self) -> list[Comparison]:
+    def doubtful(self) -> list[Section]:
         """The comparisons with warnings."""
-        return [one for one in self.comparisons if one.warnings]
+        return [one for one in self.sections if one.warnings]
 
     def bar(self, row: Row) -> dict[str, float] | None:
         """A row's interval in the units of its drawing, 0 to 100 with 50 for no difference; None
         where it has none."""
         if row.interval is None:
             return None
-        low, mean, high = (min(max(50 + 48 * value / self.reach, 1), 99) for value in row.interval)
-        return {"low": round(low, 1), "mean": round(mean, 1), "high": round(high, 1)}
+        places = (50 + 48 * value / self.reach for value in row.interval)
+        inside = (round(min(max(place, 1), 99), 1) for place in places)
+        return dict(zip(("low", "mean", "high"), inside, strict=True))
 
 
-def heading(group: Group) -> str:
-    """'Prostate MRI, MSD Task05_Prostate'."""
-    return f"{TASKS.of_results(group.spec.dataset).title}, {one_line(group.spec.source.title)}"
-
-
-def comparison(
-    summary: Summary, inference: Inference | None, marks: Mapping[str, Mark], rank: tuple
-) -> Comparison:
-    """The rows of one group. rank: sorts the comparisons of a board, the one that opens the page
-    first."""
-    group, spec = summary.group, summary.group.spec
-    found = {row["method"]: row for row in inference.rows.to_dict("records")} if inference else {}
-    ranked = {runs.label for runs in main_methods(group)}
-    rows = [
-        _row(summary, runs, row, found.get(runs.label), marks, runs.label in ranked)
-        for runs, row in zip(group.methods, summary.rows.to_dict("records"), strict=True)
-    ]
-    return Comparison(
+def board_section(comparison: Comparison, marks: Mapping[str, Mark]) -> Section:
+    """The rows of one comparison, the highest Dice first."""
+    group, summary = comparison.group, comparison.summary
+    spec, ranked = group.spec, {runs.label for runs in main_methods(group)}
+    rows = [_row(comparison, label, marks, label in ranked) for label in group.by_label]
+    return Section(
         id=group.id,
-        board=(
-            spec.dataset,
-            spec.source.synthetic,
-            spec.source.kind,
-            spec.source.title,
-            spec.source.fingerprint,
-        ),
-        rank=rank,
-        heading=heading(group),
-        synthetic=spec.source.synthetic,
-        rules=", ".join(group.rules),
+        rules=group.rules,
         protocol=protocol_label(spec.protocol),
         network=one_line(spec.architecture),
         preset=preset_label(spec.preset),
         share=f"{100 * spec.training_share:g} %",
-        cases=len(summary.cases.drop_duplicates(["fold", "case"])),
         unit=summary.unit or "",
-        page=group_page(group.slug),
-        licence=one_line(spec.source.licence),
+        page=group.page,
         warnings=tuple(warnings(summary)),
         counts=counts(group),
-        rows=tuple(
-            sorted(rows, key=lambda row: -(-1 if row.order["dice"] is None else row.order["dice"]))
-        ),
+        rows=tuple(sorted(rows, key=_by_dice)),
     )
 
 
@@ -170,58 +138,57 @@ def counts(group: Group) -> dict[str, int]:
     }
 
 
-def boards(comparisons: Sequence[Comparison]) -> list[Board]:
-    """The comparisons by dataset and source, in their order; a board opens with the one that has
-    most methods."""
-    joined: dict[tuple, list[Comparison]] = defaultdict(list)
-    for one in comparisons:
-        joined[one.board].append(one)
+def boards(groups: Sequence[Group], sections: Mapping[str, Section]) -> list[Board]:
+    """The groups by dataset and source, in their order. sections: by the id of a group."""
+    joined: dict[tuple[str, ...], list[Group]] = defaultdict(list)
+    for group in groups:
+        images = canonical(group.spec.source.model_dump(exclude={"licence"}))
+        joined[group.spec.dataset, images].append(group)
     found = []
-    for number, ones in enumerate(joined.values()):
-        ends = [
-            abs(end) for one in ones for row in one.rows if row.interval for end in row.interval
-        ]
-        ordered = sorted(ones, key=lambda one: one.rank)
-        found.append(
-            Board(
-                f"board-{number}",
-                ones[0].heading,
-                ones[0].synthetic,
-                ones[0].licence,
-                tuple(ordered),
-                ordered[0].id,
-                max([_LEAST_REACH, *ends]),
-            )
+    for number, members in enumerate(joined.values()):
+        ordered = tuple(sections[group.id] for group in sorted(members, key=_opening_order))
+        rows = [row for one in ordered for row in one.rows]
+        ends = [abs(end) for row in rows for end in row.interval or ()]
+        source = members[0].spec.source
+        board = Board(
+            id=f"board-{number}",
+            heading=heading(members[0]),
+            synthetic=source.synthetic,
+            licence=one_line(source.licence),
+            sections=ordered,
+            reach=max([_LEAST_REACH, *ends]),
         )
+        found.append(board)
     return found
 
 
-def _row(
-    summary: Summary,
-    runs: MethodRuns,
-    row: dict[str, Any],
-    found: dict[str, Any] | None,
-    marks: Mapping[str, Mark],
-    usual: bool,
-) -> Row:
-    keys = [record.key for record in (*runs.done, *runs.failed)]
-    ends = [row["dice_difference_low"], row["dice_difference"], row["dice_difference_high"]]
-    interval = (
-        None
-        if any(end is None or np.isnan(end) for end in ends)
-        else tuple(100 * float(end) for end in ends)
+def _opening_order(group: Group) -> tuple:
+    """Most methods first, then rigorous, the paper's network, all training cases."""
+    spec = group.spec
+    protocol, switches = nearest_protocol(spec.protocol)
+    return (
+        -len(group.methods),
+        len(switches),
+        PROTOCOL_NAMES.index(protocol),
+        spec.architecture != PAPER_ARCHITECTURE,
+        -spec.training_share,
+        group.id,
     )
-    difference = signed(row["dice_difference"], 1, 100)
-    if interval:
-        difference += f" [{signed(ends[0], 1, 100)}, {signed(ends[2], 1, 100)}]"
-    base = runs.label == none_label(summary.group)
-    verdict = (found or {}).get("none_verdict") or ""
-    method, generator = generator_apart(runs.label)
-    seconds = [
-        value
-        for value in (row["generator_seconds"], row["segmenter_seconds"])
-        if not np.isnan(value)
-    ]
+
+
+def _row(comparison: Comparison, label: str, marks: Mapping[str, Mark], usual: bool) -> Row:
+    group, summary, inference = comparison.group, comparison.summary, comparison.inference
+    runs, numbers = group.by_label[label], summary.by_label[label]
+    tested = inference.by_label.get(label) if inference else None
+    is_reference = label == group.none_label
+    keys = [record.key for record in runs.records]
+    ends = [numbers[f"dice_difference{end}"] for end in ("_low", "", "_high")]
+    interval = tuple(100 * end for end in ends) if all(map(_is_number, ends)) else None
+    difference = "reference" if is_reference and numbers["cases"] else difference_text(numbers)
+    verdict = tested["none_verdict"] if tested and not is_reference else ""
+    method, generator = generator_apart(label)
+    costs = [numbers[f"{part}_seconds"] for part in ("generator", "segmenter")]
+    seconds = sum(filter(_is_number, costs)) if any(map(_is_number, costs)) else None
     return Row(
         method=method,
         generator=generator,
@@ -229,30 +196,37 @@ def _row(
         usual=usual,
         owner=owners(keys, marks),
         badges=tuple(badges(keys, marks)),
-        dice=measured_spread("dice", row, summary.unit),
-        difference="reference" if base and row["cases"] else difference,
+        dice=measured_spread("dice", numbers, summary.unit),
+        difference=difference,
         interval=interval,
-        verdict=ABSENT if base else VERDICT_WORDS.get(verdict, ABSENT),
+        verdict=VERDICT_WORDS[verdict],
         verdict_css=_CSS.get(verdict, ""),
-        ties=found["ties"] if found else ABSENT,
-        rank="–".join(str(end) for end in dict.fromkeys((found["rank_low"], found["rank_high"])))
-        if found
-        else ABSENT,
-        hd95=measured_spread("hd95", row, summary.unit),
-        cases=str(row["cases"]),
-        runs=f"{row['runs_done']} of {row['runs_expected']}",
-        absent=absent_runs(row),
-        seconds=rounded(sum(seconds), 1) if seconds else ABSENT,
+        ties=tested["ties"] if tested else ABSENT,
+        rank=rank_range(tested["rank_low"], tested["rank_high"]) if tested else ABSENT,
+        hd95=measured_spread("hd95", numbers, summary.unit),
+        cases=str(numbers["cases"]),
+        runs=runs.done_of_expected,
+        absent=runs.absent_text,
+        seconds=rounded(seconds, 1),
         order={
-            "dice": _number(row["dice_mean"]),
-            "difference": _number(row["dice_difference"]),
-            "hd95": _number(row["hd95_mean"]),
-            "rank": found["rank_low"] if found else None,
-            "runs": row["runs_done"] / max(row["runs_expected"], 1),
-            "seconds": sum(seconds) if seconds else None,
+            "dice": _or_none(numbers["dice_mean"]),
+            "difference": _or_none(numbers["dice_difference"]),
+            "hd95": _or_none(numbers["hd95_mean"]),
+            "rank": tested["rank_low"] if tested else None,
+            "runs": len(runs.done) / max(runs.expected, 1),
+            "seconds": seconds,
         },
     )
 
 
-def _number(value: float | None) -> float | None:
-    return None if value is None or np.isnan(value) else float(value)
+def _by_dice(row: Row) -> float:
+    dice = row.order["dice"]
+    return 1 if dice is None else -dice
+
+
+def _is_number(value: float | None) -> bool:
+    return value is not None and not math.isnan(value)
+
+
+def _or_none(value: float | None) -> float | None:
+    return value if _is_number(value) else None

@@ -1,150 +1,123 @@
-"""Records -> one folder: the leaderboard, a page per comparison, run and claim, the protocol,
+"""A study -> one folder: the leaderboard, a page per comparison, run and claim, the protocol,
 tables and figures.
 
 The pages open from disk, ask nothing of the network, and show every text of a record escaped. Not
-here: what a page shows (board.py, comparison.py, run.py, study.py, audits.py,
-protocol.py), the layout (templates/, assets/).
+here: what a page shows (one module per page), the layout (templates/, assets/).
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from benchmark.core.texts import one_line
-from benchmark.record.record import Record
-from benchmark.spec.protocol import PROTOCOL_NAMES, nearest_protocol
-from reports.comparison.badges import Mark, Refused
-from reports.comparison.groups import Group, make_groups
-from reports.comparison.inference import infer
-from reports.comparison.paper_numbers import PAPER_ARCHITECTURE
-from reports.comparison.summaries import Summary, summarise
+from reports.comparison.study import Comparison, Study
 from reports.figures.drawing import KINDS, only
 from reports.figures.panels import Panel
-from reports.pages.audits import write_audits
-from reports.pages.board import Comparison, boards, comparison
-from reports.pages.comparison import write_group
+from reports.pages.audits import write_audit_page
+from reports.pages.board import Section, board_section, boards
+from reports.pages.claims import write_claim_pages
+from reports.pages.comparison import write_comparison
+from reports.pages.paper import write_paper_page
 from reports.pages.parallel import in_order
 from reports.pages.protocol import write_protocol
 from reports.pages.run import write_runs
+from reports.pages.settings import write_settings_page
 from reports.pages.site import Site
-from reports.pages.study import joined_groups, write_study
 
 # From so many records on, figures are written as SVG alone unless asked for, tables of cases are
 # compressed, and the work is spread over processes.
 LARGE = 200
 RUNS_AT_ONCE = 250  # pages of runs that one process writes in a row
 FIGURES = ("auto", "all", "page")
-
-
-@dataclass(frozen=True)
-class _Work:
-    """All that the parts of the page are made of."""
-
-    site: Site
-    summaries: tuple[Summary, ...]
-    brief: frozenset[str]
-    panels: Mapping[str, Sequence[Panel]]
-    generator_defaults: Mapping[str, Any] | None
-    marks: Mapping[str, Mark]
-    large: bool
-
-    def group(self, number: int) -> Comparison:
-        """Writes the page of a comparison; returns its part of the leaderboard."""
-        summary = self.summaries[number]
-        group, inference = summary.group, infer(summary)
-        write_group(
-            self.site,
-            summary,
-            inference,
-            self.panels.get(group.id, ()),
-            self.generator_defaults,
-            self.marks,
-            brief=group.id in self.brief,
-            large=self.large,
-            pictured=sum(map(bool, self.panels.values())),
-        )
-        return comparison(summary, inference, self.marks, _rank(group))
-
-    def runs(self, number: int, part: slice) -> None:
-        """Writes the pages of a part of a comparison's runs."""
-        write_runs(
-            self.site, self.summaries[number].group, self.generator_defaults, self.marks, part
-        )
+MOST_JOINED = 4  # methods of a comparison that a figure over a setting shows in full
 
 
 def build(
-    records: Sequence[Record],
-    problems: Sequence[str],
+    study: Study,
     out: Path,
     panels: Mapping[str, Sequence[Panel]] | None = None,
-    generator_defaults: Mapping[str, Any] | None = None,
     *,
-    marks: Mapping[str, Mark] | None = None,
-    refused: Sequence[Refused] = (),
     figures: str = "auto",
 ) -> Path:
     """Writes out/index.html with everything it links; returns the path of that page.
 
-    problems: sentences on files that could not be read, shown on top. panels: pictures by group
-    (`groups.group_id`), copied into the folder if they lie elsewhere. generator_defaults: see
-    `commands.repeat_command`. marks: by the key of a record, whose it is and how far it was
-    checked. refused: submissions that are not on the page, with their reasons. figures: "all" kinds
-    of files, "page" for SVG alone, which the page shows, or "auto": all below LARGE records. Raises
-    InputError where a panel's file is missing or no picture, or where `out` cannot be written.
+    Args:
+        study: The records, with problems, marks and refused submissions that the page shows.
+        out: The folder.
+        panels: Pictures by group (`groups.group_id`), copied into the folder if they lie elsewhere.
+        figures: "all" kinds of files, "page" for SVG alone, which the page shows, or "auto": all
+            below LARGE records.
+
+    Raises InputError where a panel's file is missing or no picture, or where `out` cannot be
+    written.
     """
-    groups, panels = make_groups(records, generator_defaults), dict(panels or {})
-    if unknown := sorted(set(panels) - {group.id for group in groups}):
+    panels = dict(panels or {})
+    if unknown := sorted(set(panels) - {one.group.id for one in study.comparisons}):
         raise ValueError(f"panels for groups that no record belongs to: {', '.join(unknown)}")
-    site, large = Site(out), len(records) >= LARGE
+    site, large = Site(out), len(study.records) >= LARGE
     kinds = KINDS if figures == "all" or (figures == "auto" and not large) else ("svg",)
-    summaries = tuple(summarise(group) for group in groups)
-    brief = frozenset(joined_groups(summaries))
-    work = _Work(site, summaries, brief, panels, generator_defaults, marks or {}, large)
+    brief, pictured = joined_groups(study), sum(map(bool, panels.values()))
+
+    def section(one: Comparison) -> Section:
+        """Writes the page of a comparison; returns its part of the leaderboard."""
+        write_comparison(
+            site,
+            study,
+            one,
+            panels.get(one.group.id, ()),
+            brief=one.group.id in brief,
+            large=large,
+            pictured=pictured,
+        )
+        return board_section(one, study.marks)
+
     write_protocol(site)
     # The longest first: what stands for the whole study, then the comparisons by their number of
     # runs; at last the runs.
-    order = sorted(range(len(groups)), key=lambda number: -len(groups[number].records))
-    tasks = [lambda: write_study(site, summaries), lambda: write_audits(site, summaries)]
-    tasks += [lambda number=number: work.group(number) for number in order]
-    tasks += [
-        lambda number=number, start=start: work.runs(number, slice(start, start + RUNS_AT_ONCE))
-        for number in order
-        for start in range(0, len(groups[number].records), RUNS_AT_ONCE)
+    order = sorted(study.comparisons, key=lambda one: -len(one.group.records))
+    tasks: list[Callable[[], Any]] = [
+        partial(write_claim_pages, site, study),
+        partial(write_paper_page, site, study),
+        partial(write_settings_page, site, study),
+        partial(write_audit_page, site, study),
     ]
+    whole = len(tasks)
+    tasks += [partial(section, one) for one in order]
+    for one in order:
+        for start in range(0, len(one.group.records), RUNS_AT_ONCE):
+            part = slice(start, start + RUNS_AT_ONCE)
+            tasks.append(partial(write_runs, site, study, one.group, part))
     with only(kinds):
-        study, audits, *found = in_order(
-            lambda place: tasks[place](), len(tasks), workers=None if large else 1
-        )
-    comparisons = [one for _, one in sorted(zip(order, found, strict=False))] if found else []
+        workers = None if large else 1
+        found = in_order(lambda place: tasks[place](), len(tasks), workers=workers)
+    made = found[whole : whole + len(order)]
+    sections = {one.group.id: part for one, part in zip(order, made, strict=True)}
     return site.write(
         "index.html.jinja",
         "index.html",
-        boards=boards(comparisons),
-        study=study,
-        audits=audits,
-        problems=[one_line(problem) for problem in problems],
+        boards=boards([one.group for one in study.comparisons], sections),
+        claims=found[0],
+        problems=[one_line(problem) for problem in study.problems],
         refused=[
-            (one_line(one.name), [one_line(reason) for reason in one.reasons]) for one in refused
+            (one_line(one.name), [one_line(reason) for reason in one.reasons])
+            for one in study.refused
         ],
         totals={
-            name: sum(one.counts[name] for one in comparisons)
+            name: sum(one.counts[name] for one in sections.values())
             for name in ("done", "failed", "missing")
         },
         all_kinds=kinds == KINDS,
     )
 
 
-def _rank(group: Group) -> tuple:
-    """Order of the comparisons of a board: most methods first, then rigorous, the paper's network,
-    all training cases."""
-    spec = group.spec
-    protocol, switches = nearest_protocol(spec.protocol)
-    return (
-        -len(group.methods),
-        len(switches),
-        PROTOCOL_NAMES.index(protocol),
-        spec.architecture != PAPER_ARCHITECTURE,
-        -spec.training_share,
-        group.id,
-    )
+def joined_groups(study: Study) -> set[str]:
+    """Ids of the groups of few methods whose runs a figure over networks, shares or protocols shows
+    too."""
+    members = [
+        member.summary.group
+        for families in study.families.values()
+        for family in families
+        for member in family.members
+    ]
+    return {group.id for group in members if len(group.methods) <= MOST_JOINED}

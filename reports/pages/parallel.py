@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 MOST_WORKERS = 4
-_work: Callable[[int], Any] | None = None
+_work: Callable[[int], Any]  # of the call in progress, for the forked processes
 
 
 def in_order(work: Callable[[int], Any], count: int, *, workers: int | None = None) -> list[Any]:
@@ -26,11 +26,8 @@ def in_order(work: Callable[[int], Any], count: int, *, workers: int | None = No
     if workers < 2:
         return [work(number) for number in range(count)]
     _work = work
-    try:
-        with multiprocessing.get_context("fork").Pool(workers) as pool:
-            return pool.map(_call, range(count), chunksize=1)
-    finally:
-        _work = None
+    with multiprocessing.get_context("fork").Pool(workers) as pool:
+        return pool.map(_call, range(count), chunksize=1)
 
 
 def usable_cores() -> int:

@@ -17,12 +17,10 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
 
 from benchmark.core.errors import InputError
 from benchmark.core.texts import one_line
-from benchmark.record.record import Record
-from reports.comparison.badges import Mark, Refused
+from reports.comparison.study import Study
 from reports.pages.build import build
 
 Rows = list[list[str]]
@@ -42,16 +40,8 @@ class Recomputed:
     differences: tuple[str, ...]
 
 
-def recompute(
-    report: Path,
-    records: Sequence[Record],
-    problems: Sequence[str] = (),
-    defaults: Mapping[str, Any] | None = None,
-    *,
-    marks: Mapping[str, Mark] | None = None,
-    refused: Sequence[Refused] = (),
-) -> Recomputed:
-    """Compares the report in a folder with one made now; the arguments are those of `page.build`.
+def recompute(report: Path, study: Study) -> Recomputed:
+    """Compares the report in a folder with one that is made now of the study.
 
     Raises InputError where the folder holds no report.
     """
@@ -61,9 +51,7 @@ def recompute(
         )
     with tempfile.TemporaryDirectory(prefix="recomputed-") as folder:
         fresh = Path(folder)
-        build(
-            records, problems, fresh, None, defaults, marks=marks, refused=refused, figures="page"
-        )
+        build(study, fresh, figures="page")
         return _compared(report, fresh)
 
 
@@ -159,20 +147,22 @@ class _Cells(HTMLParser):
     def __init__(self, text: str):
         super().__init__()
         self.tables: dict[str, Rows] = {}
-        self._count, self._rows, self._cell = {"table": 0, "dl": 0}, None, None
+        self._count = {"table": 0, "dl": 0}
+        self._rows: Rows | None = None
+        self._cell: list[str] | None = None
         self.feed(text)
         self.close()
 
     def handle_starttag(self, tag: str, attributes: list) -> None:
         if tag in self._count:
             self._count[tag] += 1
-            self._rows = self.tables[
-                f", {'list' if tag == 'dl' else 'table'} {self._count[tag]}"
-            ] = []
+            kind = "list" if tag == "dl" else "table"
+            self._rows = self.tables[f", {kind} {self._count[tag]}"] = []
         elif self._rows is not None and tag in ("tr", "dt"):
             self._rows.append([])
         if self._rows is not None and tag in ("td", "th", "dt", "dd"):
-            self._rows = self._rows or self._begun()
+            if not self._rows:
+                self._rows.append([])  # a cell that stands outside any row
             self._rows[-1].append("")
             self._cell = self._rows[-1]
 
@@ -185,8 +175,3 @@ class _Cells(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self._cell is not None:
             self._cell[-1] = " ".join(f"{self._cell[-1]}{data}".split(" "))
-
-    def _begun(self) -> Rows:
-        """Rows with one empty row, for a cell that stands outside any row."""
-        self._rows.append([])
-        return self._rows

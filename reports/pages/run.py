@@ -6,7 +6,7 @@ on the comparison's page and is linked, so that the pages of thousands of runs s
 here: any mean over runs.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,46 +17,38 @@ from benchmark.metrics.definitions import CASE_TABLE_METRICS, DISTANCES, METRICS
 from benchmark.record.curves import thinned
 from benchmark.record.record import Record, StageCost
 from reports.comparison.badges import Mark, badges
-from reports.comparison.format import measured, rounded, spread
+from reports.comparison.defects import leaked_cases
+from reports.comparison.format import case_remark, measured, rounded, spread
 from reports.comparison.groups import Group
-from reports.comparison.labels import plain_value, source_label
-from reports.comparison.links import group_page, run_page
+from reports.comparison.labels import plain_value
+from reports.comparison.links import run_page
 from reports.comparison.repeat_command import repeat_command
+from reports.comparison.study import Study
 from reports.comparison.summaries import headline_columns
-from reports.pages.board import heading
-from reports.pages.comparison import commit_text, generator_id, machines, software_id, split_id
-from reports.pages.samples import audit_place, run_samples
+from reports.pages.parts import audit_place, commit_text, heading, machines
+from reports.pages.samples import run_samples
+from reports.pages.shared import generator_id, software_id, split_id
 from reports.pages.site import Site
 from reports.records.compact_records import SHOWN_POINTS
 
 SHOWN_CASES = 500
 _WIDTH, _HEIGHT = 300, 90
+_SELECTION = {
+    "validation": "validation Dice",
+    "test": "Dice on the TEST cases (Q1)",
+    "last": "no selection: the last",
+}
 
 
-def write_runs(
-    site: Site,
-    group: Group,
-    generator_defaults: Mapping[str, Any] | None,
-    marks: Mapping[str, Mark],
-    part: slice = slice(None),
-) -> None:
+def write_runs(site: Site, study: Study, group: Group, part: slice = slice(None)) -> None:
     """The pages of a part of a group's runs, failed ones included; a missing run has none."""
-    listed = [
-        (runs.label, record) for runs in group.methods for record in (*runs.done, *runs.failed)
-    ]
+    listed = [(runs.label, record) for runs in group.methods for record in runs.records]
     for label, record in listed[part]:
-        _write_run(site, group, label, record, generator_defaults, marks)
+        _write_run(site, study, group, label, record)
 
 
-def _write_run(
-    site: Site,
-    group: Group,
-    label: str,
-    record: Record,
-    generator_defaults: Mapping[str, Any] | None,
-    marks: Mapping[str, Mark],
-) -> Path:
-    spec, mark = record.spec, marks.get(record.key, Mark())
+def _write_run(site: Site, study: Study, group: Group, label: str, record: Record) -> Path:
+    spec, mark = record.spec, study.marks.get(record.key, Mark())
     return site.write(
         "run.html.jinja",
         run_page(record.key),
@@ -65,12 +57,9 @@ def _write_run(
         key=one_line(record.key),
         error=one_line(record.error or "no reason recorded"),
         heading=heading(group),
-        synthetic=spec.source.synthetic,
-        source=source_label(spec.source),
-        rules=group.rules,
-        group_page=group_page(group.slug),
+        group=group,
         owner=one_line(mark.owner),
-        badges=badges([record.key], marks),
+        badges=badges([record.key], study.marks),
         remark=one_line(mark.note),
         facts=_facts(record),
         case_rows=case_rows(record),
@@ -85,7 +74,7 @@ def _write_run(
         provenance=_provenance(record),
         software=software_id(record),
         notes=[one_line(note) for note in record.notes],
-        command=repeat_command(spec, generator_defaults),
+        command=repeat_command(spec),
     )
 
 
@@ -104,12 +93,11 @@ def case_rows(record: Record) -> Markup:
     chosen = headline_columns(record.spec.protocol)
     unit, found = unit_of(record.cases), []
     for row in sorted(record.cases, key=lambda row: (row.dice, row.case))[:SHOWN_CASES]:
-        remark = "missed" if row.missed else "empty truth" if row.empty_truth else ""
-        cells = [
-            measured(name, getattr(row, name), row.unit)
-            + (f" {row.unit}" if name in DISTANCES and not unit else "")
-            for name in chosen.values()
-        ]
+        remark = case_remark(row.missed, row.empty_truth)
+        cells = []
+        for name in chosen.values():
+            tail = f" {row.unit}" if name in DISTANCES and not unit else ""
+            cells.append(measured(name, getattr(row, name), row.unit) + tail)
         found.append(f"<tr><th>{escape(one_line(row.case))}<td>{'<td>'.join(cells)}<td>{remark}")
     return Markup("\n".join(found))
 
@@ -171,27 +159,16 @@ def _facts(record: Record) -> dict[str, str]:
     facts = {"Dice, mean ± SD over cases": f"{_mean_sd([row.dice for row in cases], 1, 100)} %"}
     if unit:
         values = [getattr(row, chosen["hd95"]) for row in cases]
-        facts["HD95, mean ± SD over cases"] = (
-            f"{_mean_sd(values, METRICS['hd95'].decimals(unit))} {unit}"
-        )
+        decimals = METRICS["hd95"].decimals(unit)
+        facts["HD95, mean ± SD over cases"] = f"{_mean_sd(values, decimals)} {unit}"
     facts |= {"test cases": str(len(cases)), "missed cases": str(sum(row.missed for row in cases))}
     facts["seconds, all stages"] = rounded(record.seconds, 1)
     fitted = next((stage.results for stage in record.stages if stage.stage == "fit-segmenter"), {})
     if "selected_epoch" in fitted:
-        facts["checkpoint"] = (
-            f"epoch {fitted['selected_epoch']} of {record.spec.preset.epochs}, by"
-            f" {_selection(record)}"
-        )
+        selection = _SELECTION[record.spec.protocol.selection]
+        epochs = f"epoch {fitted['selected_epoch']} of {record.spec.preset.epochs}"
+        facts["checkpoint"] = f"{epochs}, by {selection}"
     return facts
-
-
-def _selection(record: Record) -> str:
-    words = {
-        "validation": "validation Dice",
-        "test": "Dice on the TEST cases (Q1)",
-        "last": "no selection: the last",
-    }
-    return words[record.spec.protocol.selection]
 
 
 def _mean_sd(values: Sequence[float], decimals: int, scale: float = 1) -> str:
@@ -225,17 +202,14 @@ def _split(record: Record) -> dict[str, Any] | None:
         return None
     own = set(split.generator) in ({*split.train}, {*split.train, *split.validation}, set())
     return {
-        "id": split_id(record),
+        "id": split_id(record.spec.fold, split),
         "hash": one_line(split.hash)[:16],
         "train": len(split.train),
         "validation": len(split.validation),
         "test": len(split.test),
         "generator": len(split.generator),
         "others": [] if own else sorted(one_line(case) for case in split.generator),
-        "leaked": sorted(
-            one_line(case)
-            for case in {*split.train, *split.validation, *split.generator} & {*split.test}
-        ),
+        "leaked": sorted(map(one_line, leaked_cases(record))),
     }
 
 

@@ -5,28 +5,25 @@ Files they link are written on the way. Not here: the numbers (sample_numbers.py
 (tables/paper.py).
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 from benchmark.core.texts import one_line
 from benchmark.record.record import Record
 from reports.comparison.format import rounded
-from reports.comparison.groups import Group
-from reports.comparison.links import group_page, run_page
+from reports.comparison.links import run_page
 from reports.comparison.sample_numbers import (
     LEAST_OF_REFERENCE,
     LOW_AGREEMENT,
     AuditedSamples,
-    audited,
     audited_runs,
     sample_means,
     sample_warnings,
+    samples_of,
 )
-from reports.comparison.summaries import Summary
+from reports.comparison.study import Study
 from reports.figures.samples import sample_figures, short_label
-from reports.pages.board import heading
+from reports.pages.parts import figure_links, heading
 from reports.pages.site import Site
-from reports.pages.study import figure_links
 from reports.tables.csv_files import write_frame
 from reports.tables.samples import label_table, memory_table
 from reports.tables.tables import Table, markdown_text
@@ -66,9 +63,9 @@ MEMORY_NOTES = (
 )
 
 
-def samples_view(site: Site, summaries: Sequence[Summary]) -> dict[str, Any] | None:
+def samples_view(site: Site, study: Study) -> dict[str, Any] | None:
     """Per audited group its tables, figures, files and warnings; None where no run was audited."""
-    groups = [_group_view(site, samples) for samples in audited(summaries)]
+    groups = [_group_view(site, samples) for samples in study.audited]
     if not groups:
         return None
     return {
@@ -85,7 +82,7 @@ def run_samples(record: Record) -> dict[str, Any] | None:
     if record.samples is None:
         return None
     samples, rows = record.samples, []
-    for part, means in sample_means(record).items():
+    for part, means in sample_means(samples).items():
         low = samples.share_below(LOW_AGREEMENT, part)
         rows.append(
             {
@@ -122,31 +119,24 @@ def run_samples(record: Record) -> dict[str, Any] | None:
     if "dropped" in fitted:
         facts["dropped by the filter"] = f"{fitted['dropped']} of {fitted['offered']}"
         facts["slices that keep no sample"] = str(fitted["slices_real_only"])
-    return {"table": Table.of(rows), "facts": facts, "warnings": sample_warnings(record)}
-
-
-def audit_place(group: Group) -> str:
-    """Where the audits of a group's samples stand, '' where there are none."""
-    return f"audits.html#samples-{group.slug}" if group.audited else ""
+    return {"table": Table.of(rows), "facts": facts, "warnings": sample_warnings(samples)}
 
 
 def _group_view(site: Site, samples: AuditedSamples) -> dict[str, Any]:
     group = samples.group
     warnings: dict[str, list[tuple[str, str]]] = {}  # equal ones stand once, with their runs
     for runs in samples.methods:
-        for one in audited_runs(runs):
-            for text in sample_warnings(one):
-                name = (
-                    f"{short_label(one_line(runs.label))}, fold {one.spec.fold}, seed"
-                    f" {one.spec.seed}"
-                )
+        label = short_label(one_line(runs.label))
+        for one, audit in zip(audited_runs(runs), samples_of(runs), strict=True):
+            name = f"{label}, fold {one.spec.fold}, seed {one.spec.seed}"
+            for text in sample_warnings(audit):
                 warnings.setdefault(text, []).append((run_page(one.key), name))
     tables = {"labels": label_table(samples), "memory": memory_table(samples)}
     return {
         "title": heading(group),
         "slug": group.slug,
-        "rules": ", ".join(group.rules),
-        "page": group_page(group.slug),
+        "rules": group.rules,
+        "page": group.page,
         "synthetic": group.spec.source.synthetic,
         **tables,
         "warnings": dict(list(warnings.items())[:SHOWN_WARNINGS]),

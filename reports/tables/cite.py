@@ -5,9 +5,8 @@ Every number comes with the keys of the records behind it and the commit that ma
 reader can ask for exactly these runs. Not here: the paper's tables (tables/paper.py).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -15,12 +14,14 @@ from benchmark.core.errors import InputError
 from benchmark.metrics.definitions import METRICS
 from benchmark.record.record import Record
 from datasets.tasks.catalogue import TASKS
-from reports.comparison.format import measured_spread, signed, spread
-from reports.comparison.groups import MethodRuns, make_groups
+from reports.comparison.format import measured_spread, spread
+from reports.comparison.groups import MethodRuns
 from reports.comparison.labels import source_label
-from reports.comparison.summaries import Summary, summarise
+from reports.comparison.study import Study
+from reports.comparison.summaries import Summary
 from reports.records.load import commit_of
-from reports.tables.paper import latex_text
+from reports.tables.latex import latex_table, latex_text
+from reports.tables.tables import difference_text
 
 CITATION = Path(__file__).resolve().parents[2] / "CITATION.cff"
 SHOWN_KEY, SHOWN_COMMIT = 8, 10
@@ -72,84 +73,54 @@ def software(commit: str | None = None) -> str:
     return f"@software{{augbench,\n{body}}}"
 
 
-def numbers_table(
-    records: Sequence[Record],
-    methods: Sequence[str],
-    made_on: str,
-    generator_defaults: Mapping[str, Any] | None = None,
-) -> str:
+def numbers_table(study: Study, methods: Sequence[str], made_on: str) -> str:
     """A LaTeX table (booktabs) of the chosen methods of every group, with record keys, commit and
     date.
 
     methods: labels as in the report ('none', 'classic deepstack', 'emitdiff (n = 5)'), or a method
     alone ('emitdiff') for all its rows; all if empty. made_on: the date to print, YYYY-MM-DD.
-    generator_defaults: see `labels.usual_numbers`. Raises InputError where no group has such a
-    method, naming those that there are.
+    Raises InputError where no group has such a method, naming those that there are.
     """
-    summaries = [summarise(group) for group in make_groups(records, generator_defaults)]
-    known = dict.fromkeys(
-        runs.label for summary in summaries for runs in summary.group.methods if runs.done
-    )
-    alone = {
-        runs.method.label for summary in summaries for runs in summary.group.methods if runs.done
-    }
-    if unknown := [name for name in methods if name not in known and name not in alone]:
-        raise InputError(
-            f"no scored run of method '{unknown[0]}' in these records; there are:"
-            f" {', '.join(known) or 'none'}."
-        )
-    lines = []
-    for summary in summaries:
-        chosen = [
-            runs
-            for runs in summary.group.methods
-            if runs.done and (not methods or {runs.label, runs.method.label} & set(methods))
-        ]
-        if chosen:
-            title = latex_text(
-                f"{summary.group.spec.dataset}, {source_label(summary.group.spec.source)}"
-            )
-            rules = latex_text(", ".join(summary.group.rules))
-            lines += [r"\midrule", rf"\multicolumn{{6}}{{l}}{{{title}; {rules}}} \\"]
-            lines += [_line(summary, runs) for runs in chosen]
-    if not lines:
+    done = [
+        runs for comparison in study.comparisons for runs in comparison.group.methods if runs.done
+    ]
+    if not done:
         raise InputError(
             "these records hold no finished run, so there is no number to cite; run one first."
         )
-    caption = latex_text(
+    known = dict.fromkeys(runs.label for runs in done)
+    alone = {runs.method.label for runs in done}
+    if unknown := [name for name in methods if name not in known and name not in alone]:
+        raise InputError(
+            f"no scored run of method '{unknown[0]}' in these records; there are:"
+            f" {', '.join(known)}."
+        )
+    lines = []
+    for comparison in study.comparisons:
+        group = comparison.group
+        chosen = [runs for runs in group.methods if runs.done and _is_chosen(runs, methods)]
+        if chosen:
+            title = f"{group.spec.dataset}, {source_label(group.spec.source)}; {group.rules}"
+            lines += [r"\midrule", rf"\multicolumn{{6}}{{l}}{{{latex_text(title)}}} \\"]
+            lines += [_line(comparison.summary, runs) for runs in chosen]
+    caption = (
         "Mean ± SD, paired difference to no augmentation with its 95 % interval, runs behind each"
-        " row (first"
-        f" {SHOWN_KEY} letters of their keys) and commit. Made on {made_on}."
+        f" row (first {SHOWN_KEY} letters of their keys) and commit. Made on {made_on}."
     )
-    head = r"method & Dice, \% & difference, points & HD95 & runs & commit \\"
-    return "\n".join(
-        [
-            r"\begin{table}",
-            r"\centering\scriptsize",
-            rf"\caption{{{caption}}}",
-            r"\begin{tabular}{lrrrp{5cm}l}",
-            r"\toprule",
-            head,
-            *lines,
-            r"\bottomrule",
-            r"\end{tabular}",
-            r"\end{table}",
-            "",
-        ]
-    )
+    head = ("method", "Dice, %", "difference, points", "HD95", "runs", "commit")
+    return latex_table(head, lines, "lrrrp{5cm}l", caption)
+
+
+def _is_chosen(runs: MethodRuns, methods: Sequence[str]) -> bool:
+    return not methods or runs.label in methods or runs.method.label in methods
 
 
 def _line(summary: Summary, runs: MethodRuns) -> str:
-    row: dict[str, Any] = summary.rows.set_index("method").loc[runs.label].to_dict()
-    difference = signed(row["dice_difference"], 1, 100)
-    if row["paired_cases"] and row["dice_difference_low"] == row["dice_difference_low"]:
-        ends = (signed(row[f"dice_difference_{end}"], 1, 100) for end in ("low", "high"))
-        difference += f" [{', '.join(ends)}]"
-    unit = summary.unit or ""
+    row, unit = summary.by_label[runs.label], summary.unit or ""
     cells = [
         runs.label,
         measured_spread("dice", row, unit),
-        difference,
+        difference_text(row),
         spread(row["hd95_mean"], row["hd95_sd"], METRICS["hd95"].decimals(unit), unit=unit),
         " ".join(record.key[:SHOWN_KEY] for record in runs.done),
         " ".join(dict.fromkeys(_commit(record) for record in runs.done)),

@@ -5,11 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.core.texts import one_line
-from benchmark.record.record import Record
 from reports.claims.claims import Finding, Verdict
-from reports.comparison.groups import Group
 from reports.comparison.labels import source_label
-from reports.comparison.links import group_page, run_page
+from reports.comparison.links import run_page
 from reports.tables.csv_files import write_rows
 from reports.tables.tables import Table
 
@@ -64,10 +62,11 @@ def finding_lines(verdict: Verdict) -> list[dict[str, Any]]:
         runs = [
             {
                 "method": label,
-                "rules": ", ".join(where.rules),
-                "page": group_page(where.slug),
+                "rules": where.rules,
+                "page": where.page,
                 "runs": [
-                    (one.spec.fold, one.spec.seed, run_page(one.key)) for one in _done(where, label)
+                    (one.spec.fold, one.spec.seed, run_page(one.key))
+                    for one in where.by_label[label].done
                 ],
             }
             for where, label in finding.methods[:SHOWN_METHODS]
@@ -76,8 +75,8 @@ def finding_lines(verdict: Verdict) -> list[dict[str, Any]]:
             {
                 "source": source_label(group.spec.source),
                 "synthetic": group.spec.source.synthetic,
-                "rules": ", ".join(group.rules),
-                "page": group_page(group.slug),
+                "rules": group.rules,
+                "page": group.page,
                 "outcome": finding.outcome,
                 "text": one_line(finding.text),
                 "caveats": [one_line(caveat) for caveat in finding.caveats],
@@ -86,10 +85,6 @@ def finding_lines(verdict: Verdict) -> list[dict[str, Any]]:
             }
         )
     return lines
-
-
-def _done(group: Group, label: str) -> tuple[Record, ...]:
-    return next(runs.done for runs in group.methods if runs.label == label)
 
 
 def write_claims(verdicts: Sequence[Verdict], folder: Path) -> dict[str, Path]:
@@ -114,7 +109,7 @@ def _finding_cells(finding: Finding) -> list[str]:
     caveats = "; ".join(finding.caveats)
     return [
         source_label(group.spec.source),
-        ", ".join(group.rules),
+        group.rules,
         finding.outcome,
         finding.text,
         one_line(caveats),
@@ -122,4 +117,4 @@ def _finding_cells(finding: Finding) -> list[str]:
 
 
 def _setting(finding: Finding) -> str:
-    return one_line(f"{source_label(finding.group.spec.source)}, {', '.join(finding.group.rules)}")
+    return one_line(f"{source_label(finding.group.spec.source)}, {finding.group.rules}")

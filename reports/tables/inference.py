@@ -5,7 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from reports.comparison.format import ABSENT, rounded, signed
+from reports.comparison.format import (
+    ABSENT,
+    p_equation,
+    p_text,
+    rank_range,
+    rounded,
+    with_interval,
+)
 from reports.comparison.inference import BETTER, EQUAL, OPEN, WORSE, Inference, Noise
 from reports.statistics.paired import ALPHA, MARGIN, POWER
 from reports.statistics.resampling import RESAMPLES
@@ -36,12 +43,11 @@ def verdict_table(inference: Inference) -> Table:
             "method": row["method"],
             "Dice, %": rounded(row["dice_mean"], 1, 100),
             "ties": row["ties"],
-            "rank": "–".join(
-                str(rank) for rank in dict.fromkeys((row["rank_low"], row["rank_high"]))
-            ),
+            "rank": rank_range(row["rank_low"], row["rank_high"]),
         }
         for name, words in against.items():
-            cells[f"to {words}, points [95 % CI]"] = _interval(row, name)
+            numbers = (row[f"{name}_{part}"] for part in ("difference", "low", "high"))
+            cells[f"to {words}, points [95 % CI]"] = with_interval(*numbers)
             cells[f"p (Holm), {name.replace('_', ' ')}"] = p_text(row[f"{name}_p_holm"])
             cells[f"verdict, {name.replace('_', ' ')}"] = VERDICT_WORDS[row[f"{name}_verdict"]]
         if "none" in against:
@@ -92,7 +98,7 @@ def statistics_notes(inference: Inference) -> list[str]:
         )
     if np.isfinite(inference.friedman):
         notes.append(
-            f"Friedman's test that all methods rank alike: p {_equal_or_below(inference.friedman)}."
+            f"Friedman's test that all methods rank alike: {p_equation(inference.friedman)}."
         )
     return notes + noise_sentences(inference.noise)
 
@@ -120,21 +126,3 @@ def write_statistics(inference: Inference, folder: Path) -> Path:
     path = folder / f"{inference.summary.group.slug}-statistics.csv"
     write_frame(inference.rows.assign(margin=MARGIN, best_classic=inference.best_classic), path)
     return path
-
-
-def p_text(p_value: float) -> str:
-    """A p value as readers need it: '0.031', '< 0.001', or a dash."""
-    if not np.isfinite(p_value):
-        return ABSENT
-    return "< 0.001" if p_value < 0.001 else f"{p_value:.3f}"
-
-
-def _equal_or_below(p_value: float) -> str:
-    return p_text(p_value) if p_value < 0.001 else f"= {p_text(p_value)}"
-
-
-def _interval(row: dict, name: str) -> str:
-    text = signed(row[f"{name}_difference"], 1, 100)
-    if text == ABSENT or not np.isfinite(row[f"{name}_low"]):
-        return text
-    return f"{text} [{signed(row[f'{name}_low'], 1, 100)}, {signed(row[f'{name}_high'], 1, 100)}]"

@@ -7,7 +7,6 @@ Table I (tables/samples.py).
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,11 +16,12 @@ from benchmark.core.identity import digest
 from benchmark.core.texts import one_line
 from benchmark.metrics.definitions import METRICS
 from datasets.tasks.catalogue import TASKS, order
-from reports.comparison.format import ABSENT, absent_runs, spread
-from reports.comparison.paper_numbers import not_comparable, paper_method, paper_value, table2
-from reports.comparison.sample_numbers import audited
+from reports.comparison.format import ABSENT, spread
+from reports.comparison.paper_numbers import table2
+from reports.comparison.study import Study
 from reports.comparison.summaries import Summary, mean_and_sd
 from reports.tables.csv_files import write_frame
+from reports.tables.latex import latex
 from reports.tables.samples import (
     FIDELITY_GUIDE,
     fidelity_frame,
@@ -33,13 +33,6 @@ from reports.tables.tables import Table, markdown_text
 
 PRINTED = ("dice", "precision", "recall", "hd95", "assd")  # the metrics of the paper's Table II
 LEAST_ROWS = 4  # rows of Table II that one of the edition's datasets must have
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "±": r"$\pm$",
-    "–": "--",
-}
 
 
 @dataclass(frozen=True)
@@ -53,7 +46,7 @@ class Edition:
         images = (
             "synthetic images" if self.summaries[0].group.spec.source.synthetic else "real images"
         )
-        return f"Table II, ours: {images}, {', '.join(self.summaries[0].group.rules)}"
+        return f"Table II, ours: {images}, {self.summaries[0].group.rules}"
 
     @property
     def slug(self) -> str:
@@ -61,10 +54,10 @@ class Edition:
         return f"table2-{group.slug.removeprefix(group.spec.dataset + '-')}"
 
 
-def editions(summaries: Sequence[Summary]) -> list[Edition]:
+def editions(study: Study) -> list[Edition]:
     """Every Table II that the records support; of two sources of one dataset, each has its own."""
     joined: dict[tuple, list[Summary]] = defaultdict(list)
-    for summary in summaries:
+    for summary in (one.summary for one in study.comparisons):
         spec = summary.group.spec
         held = spec.model_dump(include={"architecture", "training_share", "protocol"})
         key = digest({**held, "preset": spec.preset.model_dump(exclude={"name"})})
@@ -80,7 +73,9 @@ def editions(summaries: Sequence[Summary]) -> list[Edition]:
         for ones in joined.values()
     )
     return [
-        Edition(ones) for ones in ordered if max(len(_named(one)) for one in ones) >= LEAST_ROWS
+        Edition(ones)
+        for ones in ordered
+        if max(len(one.group.paper_rows) for one in ones) >= LEAST_ROWS
     ]
 
 
@@ -93,18 +88,17 @@ def edition_frame(edition: Edition) -> pd.DataFrame:
     """
     rows = []
     for summary in edition.summaries:
-        spec, ours = summary.group.spec, _named(summary)
-        absent = {row["method"]: row for row in summary.rows.to_dict("records")}
+        group, spec = summary.group, summary.group.spec
         for name in _printed_rows(spec.dataset):
-            label = ours.get(name)
-            values = summary.values[summary.values["method"] == label]
+            label = group.paper_rows.get(name, "")
+            values, runs = summary.of(label), group.by_label.get(label)
             found = {
                 how: mean_and_sd(values, how, PRINTED) if len(values) else None
                 for how in ("cases", "folds")
             }
-            row = absent.get(label, {})
+            row = summary.by_label.get(label, {})
             for metric in PRINTED:
-                defined, printed = METRICS[metric], paper_value(spec.dataset, name, metric)
+                defined, printed = METRICS[metric], table2()[spec.dataset, name, metric]
                 numbers = {
                     f"{part}_{how}": defined.scale * float(pair[place][metric])
                     if pair
@@ -117,7 +111,7 @@ def edition_frame(edition: Edition) -> pd.DataFrame:
                         "dataset": spec.dataset,
                         "source": one_line(spec.source.title),
                         "row": name,
-                        "method": label or "",
+                        "method": label,
                         "metric": metric,
                         "unit": summary.unit or "" if defined.kind == "distance" else "%",
                         **numbers,
@@ -125,12 +119,12 @@ def edition_frame(edition: Edition) -> pd.DataFrame:
                         "runs_done": row.get("runs_done", 0),
                         "runs_expected": row.get("runs_expected", 0),
                         "seeds": row.get("seeds", ""),
-                        "absent_runs": absent_runs(row) if row else "not run",
+                        "absent_runs": runs.absent_text if runs else "not run",
                         "printed_mean": printed.mean,
                         "printed_sd": printed.sd,
                         "printed_unit": printed.unit,
                         "aggregate": spec.protocol.aggregate,
-                        "not_comparable": "; ".join(not_comparable(summary.group)),
+                        "not_comparable": "; ".join(group.not_comparable),
                     }
                 )
     return pd.DataFrame(rows)
@@ -194,11 +188,11 @@ class PaperTable:
     guide: tuple[str, ...] = ()
 
 
-def write_paper_tables(summaries: Sequence[Summary], folder: Path) -> list[PaperTable]:
+def write_paper_tables(study: Study, folder: Path) -> list[PaperTable]:
     """Writes the Table I of every audited group, or the printed one alone, and every Table II."""
     folder.mkdir(parents=True, exist_ok=True)
     found = []
-    for samples in audited(summaries):
+    for samples in study.audited:
         title, stem = f"Table I, ours: {samples.group.title}", f"table1-{samples.group.slug}"
         notes, frame = tuple(fidelity_notes(samples)), fidelity_frame(samples)
         found.append(
@@ -211,52 +205,12 @@ def write_paper_tables(summaries: Sequence[Summary], folder: Path) -> list[Paper
         notes = ("No run was audited yet: python cli.py suite table1 does it.",)
         frame = pd.DataFrame(table.rows, columns=table.columns)
         found.append(_written("Table I: image fidelity", table, frame, "table1", folder, notes))
-    for edition in editions(summaries):
+    for edition in editions(study):
         frame = edition_frame(edition)
         found.append(
             _written(edition.title, edition_table(edition, frame), frame, edition.slug, folder)
         )
     return found
-
-
-def latex(table: Table, caption: str) -> str:
-    """A booktabs table; needs \\usepackage{booktabs}. A rule parts the blocks where dataset or
-    generator changes."""
-    head = " & ".join(map(latex_text, table.columns))
-    block = next(
-        (place for place, name in enumerate(table.columns) if name in ("dataset", "generator")),
-        None,
-    )
-    lines, before = [], None
-    for row in table.rows:
-        if block is not None and before not in (None, row[block]):
-            lines.append(r"\midrule")
-        before = row[block or 0]
-        lines.append(" & ".join(map(latex_text, row)) + r" \\")
-    return "\n".join(
-        [
-            r"\begin{table}",
-            r"\centering\scriptsize",
-            rf"\caption{{{latex_text(caption)}}}",
-            rf"\begin{{tabular}}{{l{'l' * 2}{'r' * (len(table.columns) - 3)}}}",
-            r"\toprule",
-            head + r" \\",
-            r"\midrule",
-            *lines,
-            r"\bottomrule",
-            r"\end{tabular}",
-            r"\end{table}",
-            "",
-        ]
-    )
-
-
-def latex_text(text: str) -> str:
-    """Text that LaTeX prints as it is, in one line."""
-    return "".join(
-        _LATEX.get(letter, "\\" + letter if letter in "&%$#_{}" else letter)
-        for letter in one_line(text)
-    )
 
 
 def _written(
@@ -279,12 +233,3 @@ def _written(
 
 def _printed_rows(dataset: str) -> list[str]:
     return list(dict.fromkeys(name for where, name, _ in table2() if where == dataset))
-
-
-def _named(summary: Summary) -> dict[str, str]:
-    """The paper's names of the group's methods -> their labels here."""
-    preset = summary.group.spec.preset
-    named = {
-        paper_method(runs.method, preset): runs.label for runs in reversed(summary.group.methods)
-    }
-    return {name: label for name, label in named.items() if name}

@@ -1,24 +1,17 @@
 """Table I in the paper's shape, ours beside the printed values, and tables of what the paper
 lacks. One set per group. The arithmetic is in sample_numbers.py."""
 
-import csv
 import functools
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import pandas as pd
 
 from benchmark.core.texts import one_line
-from benchmark.record.samples import HELD_OUT, TRAINING
+from benchmark.record.samples import HELD_OUT, TRAINING, Part, Samples
 from reports.comparison.format import ABSENT, rounded, spread
 from reports.comparison.groups import MethodRuns
-from reports.comparison.paper_numbers import (
-    FOLDER,
-    PAPERS_METHOD,
-    TABLE1_GENERATORS,
-    PaperValue,
-)
+from reports.comparison.paper_numbers import PAPERS_METHOD, TABLE1_GENERATORS, table1
 from reports.comparison.sample_numbers import (
     FIDELITY,
     LOW_AGREEMENT,
@@ -28,23 +21,11 @@ from reports.comparison.sample_numbers import (
     absent_audits,
     audited_runs,
     fidelity_caveats,
+    samples_of,
 )
 from reports.tables.tables import Table
 
 NOT_RUN, NOT_AUDITED = "not run", "not audited"
-
-
-@functools.cache
-def table1() -> Mapping[tuple[str, str], PaperValue]:
-    """(the paper's generator, measure) -> value of Table I, grey range 0-1."""
-    with (FOLDER / "table1.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    return MappingProxyType(
-        {
-            (row["generator"], row["metric"]): PaperValue(float(row["mean"]), float(row["std"]), "")
-            for row in rows
-        }
-    )
 
 
 def printed_table() -> Table:
@@ -68,12 +49,12 @@ def fidelity_frame(samples: AuditedSamples) -> pd.DataFrame:
     rows, group = [], samples.group
     for name, runs in _generators(samples):
         label = runs.label if runs else name
-        there = runs in samples.methods
+        absent = _absent(samples, runs)
         for part in PARTS:
             mine = samples.of(label, part)
             values = samples.case_means(label, part)
             for metric in FIDELITY:
-                printed = table1().get((TABLE1_GENERATORS.get(name), metric))
+                printed = table1().get((TABLE1_GENERATORS.get(name) or "", metric))
                 images = samples.over_images(label, part, metric)
                 rows.append(
                     {
@@ -92,7 +73,7 @@ def fidelity_frame(samples: AuditedSamples) -> pd.DataFrame:
                         "seeds": " ".join(map(str, sorted(mine["seed"].unique()))),
                         "runs_audited": len(audited_runs(runs)) if runs else 0,
                         "runs_expected": runs.expected if runs else 0,
-                        "absent_runs": _absent(samples, runs, there),
+                        "absent_runs": absent,
                         "printed_generator": TABLE1_GENERATORS.get(name) or "",
                         "printed_mean": printed.mean if printed else float("nan"),
                         "printed_sd": printed.sd if printed else float("nan"),
@@ -146,7 +127,7 @@ def fidelity_notes(samples: AuditedSamples) -> list[str]:
     """What holds for the numbers of one Table I, in sentences that stand under it; FIDELITY_GUIDE
     holds for all."""
     size = samples.group.spec.preset.size
-    scales = {one.samples.ms_ssim_scales for runs in samples.methods for one in audited_runs(runs)}
+    scales = {one.ms_ssim_scales for runs in samples.methods for one in samples_of(runs)}
     notes = [
         f"MS-SSIM has {' or '.join(map(str, sorted(scales)))} scales at {size} px (five from 176"
         f" px on): values of other sizes"
@@ -206,14 +187,18 @@ def memory_table(samples: AuditedSamples) -> Table:
                 "copied, %": rounded(mean("copied"), 1, 100),
                 "real, %": rounded(mean("real_copied"), 1, 100),
                 "Frechet distance (ours, no FID)": rounded(
-                    samples.run_mean(label, lambda one, p=part: one.frechet.get(p)), 2
+                    samples.run_mean(label, functools.partial(_frechet, part)), 2
                 ),
                 "held-out real to training": rounded(
-                    samples.run_mean(label, lambda one: one.frechet.get("real")), 2
+                    samples.run_mean(label, functools.partial(_frechet, "real")), 2
                 ),
             }
         )
     return Table.of(rows)
+
+
+def _frechet(part: Part | Literal["real"], samples: Samples) -> float | None:
+    return samples.frechet.get(part)
 
 
 def dropped_text(runs: MethodRuns) -> str:
@@ -233,7 +218,7 @@ def dropped_text(runs: MethodRuns) -> str:
     )
 
 
-def _parts(samples: AuditedSamples, methods: Sequence[MethodRuns]) -> list[tuple[MethodRuns, str]]:
+def _parts(samples: AuditedSamples, methods: Sequence[MethodRuns]) -> list[tuple[MethodRuns, Part]]:
     return [(runs, part) for runs in methods for part in PARTS if len(samples.of(runs.label, part))]
 
 
@@ -249,13 +234,10 @@ def _generators(samples: AuditedSamples) -> list[tuple[str, MethodRuns | None]]:
     return found
 
 
-def _absent(samples: AuditedSamples, runs: MethodRuns | None, there: bool) -> str:
+def _absent(samples: AuditedSamples, runs: MethodRuns | None) -> str:
     if runs is None:
         return NOT_RUN
-    row = next(
-        row for row in samples.summary.rows.to_dict("records") if row["method"] == runs.label
-    )
-    return absent_audits(runs, row) if there else NOT_AUDITED
+    return absent_audits(runs) if runs in samples.methods else NOT_AUDITED
 
 
 def _ours(frame: pd.DataFrame, part: str, over: str) -> dict[str, str]:

@@ -8,40 +8,25 @@ from typing import Any
 
 from benchmark.core.texts import one_line
 from benchmark.metrics.definitions import CASE_TABLE_METRICS, METRICS, TABLE_METRICS
-from benchmark.record.record import Record
 from datasets.tasks.catalogue import TASKS
 from reports.comparison.caveats import notes_on_numbers
 from reports.comparison.format import (
     ABSENT,
-    _is_absent,
-    absent_runs,
+    case_remark,
     measured,
     measured_spread,
     rounded,
     signed,
     spread,
+    with_interval,
 )
-from reports.comparison.groups import Group, make_groups
+from reports.comparison.groups import Group
 from reports.comparison.labels import source_label
-from reports.comparison.paper_numbers import not_comparable
+from reports.comparison.study import Study
 from reports.comparison.substituted import ledger_notes
-from reports.comparison.summaries import Summary, summarise
+from reports.comparison.summaries import Summary
 from reports.records.load import run_frame
 from reports.tables.csv_files import write_frame
-
-__all__ = [
-    "Table",
-    "case_table",
-    "comparison_table",
-    "markdown",
-    "markdown_text",
-    "result_table",
-    "rounded",
-    "run_table",
-    "signed",
-    "spread",
-    "write_tables",
-]
 
 
 @dataclass(frozen=True)
@@ -76,21 +61,22 @@ def result_table(summary: Summary) -> Table:
     The last column names missing and failed runs; it is there only where some run is absent.
     """
     rows = []
-    for row in summary.rows.to_dict("records"):
+    for label, row in summary.by_label.items():
+        runs = summary.group.by_label[label]
         rows.append(
             {
-                "method": row["method"],
+                "method": label,
                 **{
                     _heading(name, summary): measured_spread(name, row, summary.unit)
                     for name in TABLE_METRICS
                 },
                 "cases": str(row["cases"]),
                 "missed": str(row["missed_predictions"]),
-                "runs": f"{row['runs_done']} of {row['runs_expected']}",
+                "runs": runs.done_of_expected,
                 "seeds": row["seeds"] or ABSENT,
                 "generator, s": rounded(row["generator_seconds"], 1),
                 "segmenter, s": rounded(row["segmenter_seconds"], 1),
-                "absent runs": absent_runs(row),
+                "absent runs": runs.absent_text,
             }
         )
     table = Table.of(rows)
@@ -101,14 +87,14 @@ def comparison_table(summary: Summary) -> Table:
     """Per method: the paired difference to `none`, the relative gain, and the paper's values of the
     same method."""
     theirs = paper_unit(summary.group)
-    paper = "paper (not comparable)" if not_comparable(summary.group) else "paper"
+    paper = "paper (not comparable)" if summary.group.not_comparable else "paper"
     rows = []
-    for row in summary.rows.to_dict("records"):
+    for label, row in summary.by_label.items():
         rows.append(
             {
-                "method": row["method"],
-                "Dice difference to none, points [95 % CI]": _interval(row),
-                "paired cases": _whole(row["paired_cases"]),
+                "method": label,
+                "Dice difference to none, points [95 % CI]": difference_text(row),
+                "paired cases": rounded(row["paired_cases"], 0),
                 "gain, %": signed(row["gain_percent"], 1),
                 f"{paper}: gain, %": signed(row["paper_gain_percent"], 1),
                 "Dice, %": measured_spread("dice", row, summary.unit),
@@ -141,35 +127,28 @@ def case_table(summary: Summary, limit: int | None = None) -> Table:
                     _heading(name, summary): _case_value(name, row, summary)
                     for name in CASE_TABLE_METRICS
                 },
-                "remark": "missed"
-                if row["missed"]
-                else "empty truth"
-                if row["empty_truth"]
-                else "",
+                "remark": case_remark(row["missed"], row["empty_truth"]),
             }
         )
     return Table.of(rows)
 
 
-def run_table(
-    records: Sequence[Record], generator_defaults: Mapping[str, Any] | None = None
-) -> list[dict[str, str]]:
+def run_table(study: Study) -> list[dict[str, str]]:
     """One row per method of each group for the terminal: Dice and HD95 as mean ± SD beside the
-    paper's values.
-
-    generator_defaults: see `labels.usual_numbers`.
-    """
+    paper's values."""
     rows = []
-    for group in make_groups(records, generator_defaults):
-        summary, theirs = summarise(group), paper_unit(group)
-        unit, decimals = summary.unit or "", METRICS["hd95"].decimals
-        for row in summary.rows.to_dict("records"):
+    decimals = METRICS["hd95"].decimals
+    for comparison in study.comparisons:
+        group, summary = comparison.group, comparison.summary
+        unit, theirs = summary.unit or "", paper_unit(group)
+        for label, row in summary.by_label.items():
+            runs = group.by_label[label]
             rows.append(
                 {
                     "dataset": group.spec.dataset,
                     "source": source_label(group.spec.source),
-                    "rules": ", ".join(group.rules),
-                    "method": row["method"],
+                    "rules": group.rules,
+                    "method": label,
                     "cases": str(row["cases"]),
                     "Dice, %": measured_spread("dice", row, unit),
                     "paper: Dice, %": spread(row["paper_dice_mean"], row["paper_dice_sd"], 1),
@@ -177,9 +156,9 @@ def run_table(
                     "paper: HD95": spread(
                         row["paper_hd95_mean"], row["paper_hd95_sd"], decimals(theirs), unit=theirs
                     ),
-                    "runs": f"{row['runs_done']} of {row['runs_expected']}",
-                    "absent runs": absent_runs(row) or ABSENT,
-                    "not comparable": "; ".join(not_comparable(group)),
+                    "runs": runs.done_of_expected,
+                    "absent runs": runs.absent_text or ABSENT,
+                    "not comparable": "; ".join(group.not_comparable),
                 }
             )
     return rows
@@ -204,7 +183,7 @@ def write_tables(summary: Summary, folder: Path, *, packed: bool = False) -> dic
         "synthetic": spec.source.synthetic,
         "architecture": spec.architecture,
         "training_share": spec.training_share,
-        "rules": ", ".join(group.rules),
+        "rules": group.rules,
         "aggregate": spec.protocol.aggregate,
         "hd95": spec.protocol.hd95,
         "assd": spec.protocol.assd,
@@ -238,25 +217,17 @@ def _heading(name: str, summary: Summary) -> str:
     return METRICS[name].heading(unit)
 
 
-def _case_value(name: str, row: dict[str, Any], summary: Summary) -> str:
+def _case_value(name: str, row: Mapping[str, Any], summary: Summary) -> str:
     """A value of a case, with its unit where the cases of the table have several."""
     text = measured(name, row[name], summary.unit)
     with_unit = METRICS[name].kind == "distance" and summary.unit is None
     return f"{text} {row['unit']}" if with_unit else text
 
 
-def _interval(row: dict[str, Any]) -> str:
-    text = signed(row["dice_difference"], 1, 100)
-    if text == ABSENT or _is_absent(row["dice_difference_low"]):
-        return text
-    return (
-        f"{text} [{signed(row['dice_difference_low'], 1, 100)},"
-        f" {signed(row['dice_difference_high'], 1, 100)}]"
-    )
-
-
-def _whole(value: float | None) -> str:
-    return ABSENT if _is_absent(value) else str(int(value))
+def difference_text(row: Mapping[str, Any]) -> str:
+    """The difference to none in points, with its interval, of a row of a summary."""
+    ends = row["dice_difference_low"], row["dice_difference_high"]
+    return with_interval(row["dice_difference"], *ends)
 
 
 def markdown_text(text: str) -> str:

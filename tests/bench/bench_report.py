@@ -17,9 +17,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from baselines.generators.catalogue import SETTINGS, settings_class, settings_of_generator
+from baselines.generators.catalogue import settings_of_generator
 from benchmark.record.record import Record
 from benchmark.spec.presets import GENERATOR_NUMBERS
+from reports.comparison.study import Study
 from reports.pages.build import build
 from reports.pages.parallel import usable_cores
 from reports.records.load import load_records
@@ -125,9 +126,7 @@ def measure(store: Path, out: Path) -> None:
     )
     loaded = load_records([store], small=True)
     read = time.perf_counter() - start
-    # as `report` does
-    defaults = {kind: settings_class(kind)().model_dump(mode="json") for kind in SETTINGS}
-    page = build(loaded.records, loaded.problems, out, generator_defaults=defaults)
+    page = build(Study(loaded.records, loaded.problems), out)
     wall = time.perf_counter() - start
     used = (
         sum(

@@ -7,8 +7,7 @@ import pytest
 
 from reports.claims.claims import NOT_REPRODUCED, NOT_TESTABLE, REPRODUCED, claims, judge
 from reports.claims.rules import BY_CURVE, BY_FAMILY, BY_ROW, FAILS, HOLDS, OPEN
-from reports.comparison.groups import make_groups
-from reports.comparison.summaries import summarise
+from reports.comparison.study import Study
 from reports.tables.claims import claim_table, shown_findings, write_claims
 from tests.support.made_records import PHANTOM, with_generator
 from tests.support.study import architectures, cells, settings, study_record, table2
@@ -17,8 +16,7 @@ PAPER = {"preset_name": "paper"}
 
 
 def verdicts(records):
-    groups = make_groups(records)
-    return {verdict.claim.id: verdict for verdict in judge([summarise(group) for group in groups])}
+    return {verdict.claim.id: verdict for verdict in judge(Study(list(records)))}
 
 
 def shifted(record, change):
@@ -78,7 +76,7 @@ def test_every_claim_of_the_brief_is_listed_with_a_rule_that_exists():
 
 
 def test_without_records_nothing_is_testable_and_each_claim_says_what_it_needs():
-    for verdict in judge([]):
+    for verdict in judge(Study([])):
         assert verdict.verdict == NOT_TESTABLE
         assert verdict.reason.startswith("Needs ")
 

@@ -9,7 +9,6 @@ from scipy import stats
 
 from benchmark.spec.protocol import Protocol
 from reports.comparison.paper_numbers import (
-    not_comparable,
     paper_gain_percent,
     paper_method,
     table2,
@@ -240,12 +239,12 @@ def test_settings_that_are_not_the_preset_s_stand_beside_no_published_value():
 
 def test_only_the_paper_s_own_images_and_size_are_comparable():
     def reasons(**options):
-        return "; ".join(not_comparable(one_group([make_record(**options)])))
+        return "; ".join(one_group([make_record(**options)]).not_comparable)
 
     paper = {"source": MSD_PROSTATE, "preset_name": "paper"}
     # and 2 of training
     whole = make_record(**paper, rows={f"case {number}": 0.5 for number in range(30)})
-    assert not_comparable(one_group([whole])) == ()
+    assert one_group([whole]).not_comparable == ()
     assert "3 cases, not 32" in reasons(**paper, rows={"a": 0.5})
     assert "source is phantom" in reasons(preset_name="paper")
     assert "not MSD Task05_Prostate" in reasons(

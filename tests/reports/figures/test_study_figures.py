@@ -6,10 +6,9 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from reports.comparison.groups import make_groups
 from reports.comparison.inference import infer
-from reports.comparison.setting_curves import audit_family, families
-from reports.comparison.summaries import summarise
+from reports.comparison.setting_curves import audit_family
+from reports.comparison.study import Study
 from reports.figures.by_setting import audit_figure, audit_figures, scarcity_figure, setting_figures
 from reports.figures.ranks import (
     cost_plot,
@@ -19,13 +18,13 @@ from reports.figures.ranks import (
     ranks_plot,
     ties_plot,
 )
-from reports.pages.study import joined_groups
+from reports.pages.build import joined_groups
 from tests.support.made_records import case_row, make_record, summary_of
 from tests.support.study import architectures, audit, scarcity, settings, table2
 
 
 @pytest.fixture(scope="module")
-def summaries():
+def study():
     """Two seeds of Table II, the settings, networks, training shares and the audit, all on the
     prostate."""
     records = [
@@ -35,23 +34,20 @@ def summaries():
         *scarcity(seeds=2),
         *audit(seeds=1),
     ]
-    return [
-        summarise(group)
-        for group in make_groups({record.key: record for record in records}.values())
-    ]
+    return Study(list({record.key: record for record in records}.values()))
 
 
 @pytest.fixture(scope="module")
-def inference(summaries):
-    return infer(max(summaries, key=lambda summary: len(summary.labels)))
+def inference(study):
+    return max(study.comparisons, key=lambda one: len(one.summary.labels)).inference
 
 
 def ink(path):
     return float((np.asarray(Image.open(path).convert("L")) < 128).mean())
 
 
-def test_every_suite_has_its_figure_as_png_svg_and_pdf(summaries, tmp_path):
-    drawings = setting_figures(summaries, tmp_path) + audit_figures(summaries, tmp_path)
+def test_every_suite_has_its_figure_as_png_svg_and_pdf(study, tmp_path):
+    drawings = setting_figures(study, tmp_path) + audit_figures(study, tmp_path)
     names = [
         drawing.png.stem.split("-")[-1 if drawing.png.stem.startswith("prostate") else 0]
         for drawing in drawings
@@ -64,28 +60,28 @@ def test_every_suite_has_its_figure_as_png_svg_and_pdf(summaries, tmp_path):
 
 
 def test_figures_over_settings_need_their_runs(tmp_path):
-    assert setting_figures([summary_of(table2(seeds=1))], tmp_path) == []
+    assert setting_figures(Study(table2(seeds=1)), tmp_path) == []
     without = [record for record in settings(seeds=1) if record.spec.method.ratio]
-    assert setting_figures([summary_of(without)], tmp_path) == []  # no none to be held against
+    assert setting_figures(Study(without), tmp_path) == []  # no none to be held against
 
 
 def test_the_audit_shows_each_switch_and_scarcity_only_methods_that_all_shares_have(
-    summaries, tmp_path
+    study, tmp_path
 ):
-    (protocols,) = families(summaries, "protocol")
+    (protocols,) = study.families["protocol"]
     alt = audit_figure(audit_family(protocols), tmp_path).alt
     assert alt.count(":") == 1 + 17 and "selection = test: +" in alt and "released: +" in alt
-    (shares,) = families(summaries, "training_share")
+    (shares,) = study.families["training_share"]
     drawing = scarcity_figure(shares, tmp_path)
     text = drawing.svg.read_text(encoding="utf-8")
     assert ">classic deepstack</text>" in text and ">classic gamma</text>" not in text
 
 
-def test_small_groups_that_a_joined_figure_shows_are_brief(summaries):
-    brief = joined_groups(summaries)
-    whole = [summary for summary in summaries if summary.group.id not in brief]
-    assert [len(summary.group.methods) for summary in whole] == [32]
-    assert len(brief) == len(summaries) - 1
+def test_small_groups_that_a_joined_figure_shows_are_brief(study):
+    brief = joined_groups(study)
+    whole = [one.group for one in study.comparisons if one.group.id not in brief]
+    assert [len(group.methods) for group in whole] == [32]
+    assert len(brief) == len(study.comparisons) - 1
 
 
 def test_rank_figures_are_drawn_once_there_is_enough_to_rank(inference, tmp_path):

@@ -8,6 +8,7 @@ from PIL import Image
 from benchmark.record.samples import HELD_OUT, TRAINING
 from reports.comparison.badges import VERIFIED, Mark, Refused
 from reports.comparison.links import run_page
+from reports.comparison.study import Study
 from reports.pages.build import build
 from tests.reports.pages.test_pages import HOSTILE
 from tests.support.browser import CHROMIUM, Browser
@@ -54,7 +55,9 @@ def report(tmp_path_factory):
     )
     marks = {records[0].key: Mark(HOSTILE, VERIFIED, HOSTILE)}
     build(
-        records, [HOSTILE], out, marks=marks, refused=[Refused(HOSTILE, (HOSTILE,))], figures="page"
+        Study(records, [HOSTILE], marks=marks, refused=[Refused(HOSTILE, (HOSTILE,))]),
+        out,
+        figures="page",
     )
     return out, records
 

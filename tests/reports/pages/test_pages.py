@@ -12,7 +12,8 @@ from benchmark.core.errors import InputError
 from benchmark.record.record import StageCost
 from reports.comparison.badges import VERIFIED, Mark, Refused, badges
 from reports.comparison.groups import group_id, make_groups
-from reports.comparison.links import group_page, run_page
+from reports.comparison.links import run_page
+from reports.comparison.study import Study
 from reports.figures.panels import Panel
 from reports.pages.build import build
 from reports.pages.comparison import SHOWN_CASES, missing_commands, run_lines
@@ -70,7 +71,7 @@ def report(tmp_path_factory):
         picture
     )
     panels = {group_id(records[0].spec): [Panel(picture, "Samples", "Four slices.")]}
-    build(records, ["records/x.json is not a readable record (cut off)"], out, panels)
+    build(Study(records, ["records/x.json is not a readable record (cut off)"]), out, panels)
     return out, records
 
 
@@ -220,7 +221,7 @@ def test_training_curves_are_drawn_from_the_record(tmp_path):
         for stage in record.stages
     ]
     record = record.model_copy(update={"stages": tuple(stages)})
-    build([record], [], tmp_path)
+    build(Study([record]), tmp_path)
     page = Page(tmp_path / run_page(record.key))
     assert list(page.values("d")) == ["M0 0l150 72 150 18", "M0 90l300-90"]
     assert "fit-segmenter: dice last 0.8" in page.words
@@ -229,7 +230,7 @@ def test_training_curves_are_drawn_from_the_record(tmp_path):
 def test_every_run_has_its_command_the_missing_ones_too(report):
     out, records = report
     real, phantom = make_groups(records)
-    assert [(line.fold, line.status) for line in run_lines(real)] == [
+    assert [(line.fold, line.status) for line in run_lines(real, {})] == [
         (1, "done"),
         (0, "missing"),
         (2, "missing"),
@@ -237,11 +238,11 @@ def test_every_run_has_its_command_the_missing_ones_too(report):
     [(which, command)] = missing_commands(real)
     assert which.endswith("folds 0, 2, seed 0") and "--source msd --data-root DIR" in command
     assert "--fold 0,2 --seeds 0 --protocol released" in command
-    assert [line.status for line in run_lines(phantom)][
+    assert [line.status for line in run_lines(phantom, {})][
         -1
     ] == "failed: RuntimeError: the loss is not finite"
     found = pages(out)
-    assert found[group_page(real.slug)].text.count("python cli.py run") == 1
+    assert found[real.page].text.count("python cli.py run") == 1
     assert (
         sum(
             page.text.count("python cli.py run")
@@ -351,12 +352,14 @@ def test_text_of_a_record_never_becomes_markup(tmp_path):
     marks = {plain.key: Mark(HOSTILE, HOSTILE, HOSTILE), HOSTILE: Mark("x", VERIFIED)}
     panels = {group_id(none.spec): [Panel(picture, HOSTILE, HOSTILE)]}
     build(
-        [done, none, failed, plain],
-        [HOSTILE],
+        Study(
+            [done, none, failed, plain],
+            [HOSTILE],
+            marks=marks,
+            refused=[Refused(HOSTILE, (HOSTILE,))],
+        ),
         out,
         panels,
-        marks=marks,
-        refused=[Refused(HOSTILE, (HOSTILE,))],
     )
     texts = 0
     for name, page in pages(out).items():
@@ -374,11 +377,8 @@ def test_owners_badges_and_refused_submissions_are_shown(tmp_path):
     mine, theirs = make_record("none"), make_record("emitdiff")
     marks = {theirs.key: Mark("B. Builder", VERIFIED, "Masks were sent.")}
     build(
-        [mine, theirs],
-        [],
+        Study([mine, theirs], marks=marks, refused=[Refused("x.zip", ("a summary differs",))]),
         tmp_path,
-        marks=marks,
-        refused=[Refused("x.zip", ("a summary differs",))],
     )
     found = pages(tmp_path)
     assert "1 submission refused x.zip: a summary differs" in found["index.html"].words
@@ -391,22 +391,22 @@ def test_owners_badges_and_refused_submissions_are_shown(tmp_path):
 
 
 def test_no_record_gives_a_page_that_says_what_to_do(tmp_path):
-    text = Page(build([], [], tmp_path / "out")).text
+    text = Page(build(Study([]), tmp_path / "out")).text
     assert "There are no records here yet" in text and "python cli.py run" in text
 
 
 def test_only_failures_give_pages_too(tmp_path):
     assert (
         "failed fold 0 seed 0: disk full"
-        in Page(build([make_record(error="disk full")], [], tmp_path)).words
+        in Page(build(Study([make_record(error="disk full")]), tmp_path)).words
     )
 
 
 def test_long_case_lists_are_cut_and_say_so(tmp_path):
     rows = [case_row(f"case {number:03d}", number / 300) for number in range(SHOWN_CASES + 30)]
     record = make_record(rows=rows)
-    build([record], [], tmp_path)
-    page = pages(tmp_path)[group_page(make_groups([record])[0].slug)]
+    build(Study([record]), tmp_path)
+    page = pages(tmp_path)[make_groups([record])[0].page]
     assert f"The {SHOWN_CASES} lowest of {SHOWN_CASES + 30} rows" in page.words
     assert (
         '<th scope="row">case 099' in page.source and '<th scope="row">case 100' not in page.source
@@ -426,7 +426,7 @@ def test_the_same_records_give_the_same_folder(tmp_path):
     records = table2_records(folds=(0,))
     folders = []
     for name, order in (("a", records), ("b", records[::-1])):
-        build(order, [], tmp_path / name, figures="page")
+        build(Study(order), tmp_path / name, figures="page")
         folders.append(contents(tmp_path / name))
     assert folders[0] == folders[1]
 
@@ -435,9 +435,9 @@ def test_large_reports_keep_their_files_small_and_use_several_processes(tmp_path
     records = table2_records(folds=(0, 1, 2))
     monkeypatch.setattr("reports.pages.build.LARGE", 10)
     monkeypatch.setattr("reports.pages.parallel.usable_cores", lambda: 2)
-    build(records, [], tmp_path / "two")
+    build(Study(records), tmp_path / "two")
     monkeypatch.setattr("reports.pages.parallel.usable_cores", lambda: 1)
-    build(records, [], tmp_path / "one")
+    build(Study(records), tmp_path / "one")
     two = contents(tmp_path / "two")
     assert two == contents(tmp_path / "one")
     assert not [name for name in two if name.endswith((".png", ".pdf", "-cases.csv"))]
@@ -474,9 +474,11 @@ def test_panels_that_are_no_pictures_are_an_input_error(tmp_path):
     text.write_text("no picture")
     for path in (text, tmp_path / "absent.png"):
         with pytest.raises(InputError, match=path.name):
-            build([record], [], tmp_path / "out", {group_id(record.spec): [Panel(path, "t", "c")]})
+            build(
+                Study([record]), tmp_path / "out", {group_id(record.spec): [Panel(path, "t", "c")]}
+            )
     with pytest.raises(ValueError, match="no record belongs to"):
-        build([record], [], tmp_path / "out", {"0123": [Panel(text, "t", "c")]})
+        build(Study([record]), tmp_path / "out", {"0123": [Panel(text, "t", "c")]})
 
 
 def test_panels_drawn_into_the_folder_are_not_copied(tmp_path):
@@ -484,18 +486,15 @@ def test_panels_drawn_into_the_folder_are_not_copied(tmp_path):
     (tmp_path / "panels").mkdir()
     Image.new("L", (8, 8)).save(tmp_path / "panels" / "mine.png")
     build(
-        [record],
-        [],
+        Study([record]),
         tmp_path,
         {group_id(record.spec): [Panel(tmp_path / "panels" / "mine.png", "t", "c")]},
     )
-    assert "../panels/mine.png" in Page(
-        tmp_path / group_page(make_groups([record])[0].slug)
-    ).values("src")
+    assert "../panels/mine.png" in Page(tmp_path / make_groups([record])[0].page).values("src")
     assert len(list((tmp_path / "panels").iterdir())) == 1
 
 
 def test_a_folder_that_cannot_be_made_is_an_input_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="--out"):
-        build([make_record()], [], tmp_path / "file")
+        build(Study([make_record()]), tmp_path / "file")

@@ -11,9 +11,8 @@ from pydantic import ValidationError
 from benchmark.record.samples import AGREEMENT_BINS, DISTANCE_BINS, HELD_OUT, TRAINING
 from reports.claims.claims import NOT_REPRODUCED, NOT_TESTABLE, REPRODUCED, judge
 from reports.claims.rules import FAILS, HOLDS, OPEN
-from reports.comparison.groups import make_groups
-from reports.comparison.sample_numbers import audited, sample_warnings
-from reports.comparison.summaries import summarise
+from reports.comparison.sample_numbers import sample_warnings
+from reports.comparison.study import Study
 from reports.figures.samples import sample_figures
 from reports.pages.build import build
 from reports.pages.samples import run_samples
@@ -35,7 +34,7 @@ PAPER = {"preset_name": "paper", "numbers": {"edge": "hed", "edge_weights": "5" 
 
 
 def samples_of(records):
-    (found,) = audited([summarise(group) for group in make_groups(records)])
+    (found,) = Study(records).audited
     return found
 
 
@@ -82,19 +81,8 @@ def test_impossible_numbers_are_no_rows(name, value):
 
 
 def test_no_audit_no_group():
-    assert (
-        audited(
-            [
-                summarise(group)
-                for group in make_groups([study_record("none"), study_record("emitdiff")])
-            ]
-        )
-        == []
-    )
-    assert (
-        run_samples(study_record("emitdiff")) is None
-        and sample_warnings(study_record("emitdiff")) == []
-    )
+    assert Study([study_record("none"), study_record("emitdiff")]).audited == []
+    assert run_samples(study_record("emitdiff")) is None
 
 
 def test_table_1_stands_by_case_and_by_image(samples):
@@ -173,9 +161,10 @@ def test_what_is_missing_is_said():
 
 def test_groups_never_share_a_table(tmp_path):
     records = [*audited_study(), *audited_study(dataset="breast"), *audited_study(source=PHANTOM)]
-    summaries = [summarise(group) for group in make_groups(records)]
     found = [
-        one for one in write_paper_tables(summaries, tmp_path) if one.title.startswith("Table I,")
+        one
+        for one in write_paper_tables(Study(records), tmp_path)
+        if one.title.startswith("Table I,")
     ]
     assert len(found) == 3 and len({one.files["csv"] for one in found}) == 3
     for one in found:
@@ -187,9 +176,7 @@ def test_groups_never_share_a_table(tmp_path):
 
 
 def test_without_audits_table_1_is_the_printed_one(tmp_path):
-    table = write_paper_tables(
-        [summarise(group) for group in make_groups([study_record("none")])], tmp_path
-    )[0]
+    table = write_paper_tables(Study([study_record("none")]), tmp_path)[0]
     assert cell(table.table, "MS-SSIM", generator="emitdiff", from_="paper") == "0.6666 ± 0.1491"
     assert (
         cell(table.table, "MAE", generator="emitdiff", from_="ours") == "not run"
@@ -270,7 +257,7 @@ def warned(**changes):
         sample_row("train_a", TRAINING),
         *(sample_row(case, HELD_OUT, **changes) for case in record.split.test),
     ]
-    return sample_warnings(with_samples(record, rows=rows))
+    return sample_warnings(with_samples(record, rows=rows).samples)
 
 
 def test_sound_samples_have_no_warning():
@@ -288,11 +275,13 @@ def test_samples_that_do_not_show_their_label_or_repeat_images_are_warned_of():
     training = with_samples(
         study_record("emitdiff"), rows=[sample_row("train_a", TRAINING, copied=1.0)]
     )
-    assert sample_warnings(training) == [], "samples made from training slices lie near them"
+    assert sample_warnings(training.samples) == [], (
+        "samples made from training slices lie near them"
+    )
     pairs = [sample_row("train_a", TRAINING, paired=True, copied=1.0)]
     assert (
         "100 % of the training samples"
-        in sample_warnings(with_samples(study_record("unconditional"), rows=pairs))[0]
+        in sample_warnings(with_samples(study_record("unconditional"), rows=pairs).samples)[0]
     )
     (source,) = warned(copied=0.2, real_copied=0.15)
     assert "15 % of the REAL held-out slices" in source and "near duplicates" in source
@@ -300,7 +289,7 @@ def test_samples_that_do_not_show_their_label_or_repeat_images_are_warned_of():
 
 
 def test_a_weak_judge_is_named():
-    (weak, *_) = sample_warnings(with_samples(study_record("emitdiff"), reference_dice=0.3))
+    (weak, *_) = sample_warnings(with_samples(study_record("emitdiff"), reference_dice=0.3).samples)
     assert "Dice of 0.30" in weak and "too low" in weak
 
 
@@ -327,9 +316,7 @@ def test_histograms_of_all_runs_are_added(samples):
 
 
 def verdict(records, name="fidelity-prostate"):
-    return {
-        one.claim.id: one for one in judge([summarise(group) for group in make_groups(records)])
-    }[name]
+    return {one.claim.id: one for one in judge(Study(records))}[name]
 
 
 @pytest.mark.parametrize(
@@ -419,7 +406,7 @@ def test_the_pages_show_the_audit_and_warn(tmp_path):
         *(sample_row(case, HELD_OUT, copied=0.4) for case in records[place].split.test),
     ]
     records[place] = with_samples(records[place], rows=rows)
-    build(records, [], tmp_path, figures="page")
+    build(Study(records), tmp_path, figures="page")
     found = pages(tmp_path)
     audits = found["audits.html"]
     assert (

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from benchmark.core.errors import InputError
+from reports.comparison.study import Study
 from reports.tables.cite import bibtex, numbers_table, software
 from tests.support.made_records import MSD_PROSTATE, PHANTOM, make_record, row_of
 
@@ -42,7 +43,7 @@ def test_braces_balance_and_the_commit_is_named():
 
 
 def test_numbers_lead_back_to_their_records():
-    text = numbers_table(RECORDS, ["emitdiff"], "2026-11-23")
+    text = numbers_table(Study(RECORDS), ["emitdiff"], "2026-11-23")
     (line,) = [line for line in text.splitlines() if line.startswith("emitdiff &")]
     cells = line.removesuffix(r" \\").split(" & ")
     row = row_of(RECORDS, "emitdiff")
@@ -51,20 +52,20 @@ def test_numbers_lead_back_to_their_records():
     assert cells[4].split() == [record.key[:8] for record in RECORDS[3:]]
     assert cells[5] == "a" * 10
     assert "2026-11-23" in text and "none &" not in text
-    assert "none &" in numbers_table(RECORDS, [], "2026-11-23")
+    assert "none &" in numbers_table(Study(RECORDS), [], "2026-11-23")
 
 
 def test_a_method_alone_means_all_its_rows():
     records = [make_record("emitdiff", ratio=ratio, source=MSD_PROSTATE) for ratio in (2, 5)]
     lines = [
         line
-        for line in numbers_table(records, ["emitdiff"], "2026-11-23").splitlines()
+        for line in numbers_table(Study(records), ["emitdiff"], "2026-11-23").splitlines()
         if line.startswith("emitdiff")
     ]
     assert len(lines) == 2
     (line,) = [
         line
-        for line in numbers_table(records, ["emitdiff (n = 5)"], "x").splitlines()
+        for line in numbers_table(Study(records), ["emitdiff (n = 5)"], "x").splitlines()
         if line.startswith("emitdiff")
     ]
     assert records[1].key[:8] in line
@@ -72,6 +73,6 @@ def test_a_method_alone_means_all_its_rows():
 
 def test_a_method_that_is_not_there_is_an_input_error():
     with pytest.raises(InputError, match="there are: none, emitdiff"):
-        numbers_table(RECORDS, ["pix2pix"], "2026-11-23")
+        numbers_table(Study(RECORDS), ["pix2pix"], "2026-11-23")
     with pytest.raises(InputError, match="no finished run"):
-        numbers_table([make_record(error="x")], [], "2026-11-23")
+        numbers_table(Study([make_record(error="x")]), [], "2026-11-23")

@@ -4,14 +4,12 @@ LaTeX that holds."""
 import numpy as np
 import pytest
 
-from reports.comparison.groups import make_groups
-from reports.comparison.summaries import summarise
+from reports.comparison.study import Study
+from reports.tables.latex import latex, latex_text
 from reports.tables.paper import (
     edition_frame,
     edition_table,
     editions,
-    latex,
-    latex_text,
     write_paper_tables,
 )
 from reports.tables.tables import Table
@@ -19,20 +17,16 @@ from tests.support.made_records import PHANTOM
 from tests.support.study import architectures, table2
 
 
-def summaries_of(records):
-    return [summarise(group) for group in make_groups(records)]
-
-
 @pytest.fixture(scope="module")
-def summaries():
+def study():
     records = [*table2("prostate", seeds=1), *table2("breast", seeds=1), *architectures(seeds=1)]
     records = [record for record in records if record.spec.method.transform != "gamma"]
     records += table2("prostate", seeds=1, source=PHANTOM)
-    return summaries_of({record.key: record for record in records}.values())
+    return Study(list({record.key: record for record in records}.values()))
 
 
-def test_an_edition_joins_datasets_and_keeps_phantoms_apart(summaries):
-    found = editions(summaries)
+def test_an_edition_joins_datasets_and_keeps_phantoms_apart(study):
+    found = editions(study)
     assert [[one.group.spec.dataset for one in edition.summaries] for edition in found] == [
         ["prostate", "breast"],
         ["prostate"],
@@ -41,15 +35,15 @@ def test_an_edition_joins_datasets_and_keeps_phantoms_apart(summaries):
     assert len({edition.slug for edition in found}) == 2
 
 
-def test_both_definitions_stand_beside_the_printed_values(summaries):
-    frame = edition_frame(editions(summaries)[0])
+def test_both_definitions_stand_beside_the_printed_values(study):
+    frame = edition_frame(editions(study)[0])
     assert len(frame) == 2 * 11 * 5
     row = frame[
         (frame["dataset"] == "prostate")
         & (frame["row"] == "DiffBoost")
         & (frame["metric"] == "dice")
     ].iloc[0]
-    done = next(runs.done for runs in summaries[0].group.methods if runs.label == "emitdiff")
+    done = study.comparisons[0].group.by_label["emitdiff"].done
     folds = [[100 * case.dice for case in record.cases] for record in done]
     assert row["mean_cases"] == pytest.approx(np.mean(np.concatenate(folds)))
     assert row["sd_cases"] == pytest.approx(np.std(np.concatenate(folds), ddof=1))
@@ -67,15 +61,15 @@ def test_both_definitions_stand_beside_the_printed_values(summaries):
     assert set(gamma["absent_runs"]) == {"not run"} and gamma["mean_cases"].isna().all()
 
 
-def test_the_table_has_the_papers_rows_twice(summaries):
-    table = edition_table(editions(summaries)[0])
+def test_the_table_has_the_papers_rows_twice(study):
+    table = edition_table(editions(study)[0])
     assert len(table.rows) == 2 * 2 * 11
     assert [row[table.columns.index("from")] for row in table.rows[:2]] == ["ours", "paper"]
     assert "78.46 ± 10.36" in table.rows[1] and "11.93 ± 8.04 mm" in table.rows[1]
 
 
-def test_files_of_every_table(summaries, tmp_path):
-    found = write_paper_tables(summaries, tmp_path)
+def test_files_of_every_table(study, tmp_path):
+    found = write_paper_tables(study, tmp_path)
     assert len(found) == 3
     for one in found:
         table, paths = one.table, one.files

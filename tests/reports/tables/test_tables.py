@@ -5,6 +5,7 @@ import pytest
 
 from benchmark.record.record import Split
 from reports.comparison.caveats import notes_on_numbers, warnings
+from reports.comparison.study import Study
 from reports.tables.tables import (
     case_table,
     comparison_table,
@@ -120,7 +121,7 @@ def test_markdown_has_one_line_per_method_and_cannot_be_broken_by_a_text():
 
 
 def test_run_table_has_one_row_per_method_and_group():
-    rows = run_table([*table2_records(folds=(0,)), make_record("none", source=MSD_PROSTATE)])
+    rows = run_table(Study([*table2_records(folds=(0,)), make_record("none", source=MSD_PROSTATE)]))
     assert len(rows) == 13
     assert rows[0]["source"] == "MSD Task05_Prostate, real images"
     emitdiff = rows[-1]

@@ -1,0 +1,38 @@
+"""What several pages show: figures, the heading of a comparison, short facts of a record."""
+
+from benchmark.core.texts import one_line
+from benchmark.record.record import Record
+from datasets.tasks.catalogue import TASKS
+from reports.comparison.groups import Group
+from reports.figures.drawing import KINDS, Drawing
+from reports.pages.site import Site
+from reports.records.load import commit_of
+
+
+def heading(group: Group) -> str:
+    """'Prostate MRI, MSD Task05_Prostate'."""
+    return f"{TASKS.of_results(group.spec.dataset).title}, {one_line(group.spec.source.title)}"
+
+
+def audit_place(group: Group) -> str:
+    """Where the audits of a group's samples stand, '' where there are none."""
+    return f"audits.html#samples-{group.slug}" if group.audited else ""
+
+
+def figure_links(drawing: Drawing, site: Site) -> dict[str, str]:
+    """A figure as the template shows it: addresses of its files ('' for those not written), its
+    title and its text."""
+    paths = {kind: getattr(drawing, kind) for kind in KINDS}
+    files = {kind: site.link(path) if path else "" for kind, path in paths.items()}
+    return files | {"title": drawing.title, "alt": drawing.alt}
+
+
+def machines(record: Record) -> str:
+    """The machines that computed a run's stages, each once."""
+    return one_line("; ".join(dict.fromkeys(stage.machine for stage in record.stages)))
+
+
+def commit_text(record: Record) -> str:
+    """'1234567890ab (dirty)', '' where none is recorded."""
+    commit, dirty = commit_of(record)
+    return f"{one_line(commit)[:12]}{' (dirty)' if dirty else ''}" if commit else ""
