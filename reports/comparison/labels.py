@@ -12,22 +12,11 @@ from benchmark.spec.method import MethodSpec
 from benchmark.spec.presets import PRESETS, Preset
 from benchmark.spec.protocol import Protocol, nearest_protocol
 from benchmark.spec.run import SourceSpec
+from reports.comparison.paper_files import transform_rows
 
 _APART = re.compile(r"(.+?) \((?:(?!generator )(.+?), )?(generator .+)\)")
 _SPEED = ("sampling.compile",)
 MOST_SETTINGS = 5  # of a generator, that a label names
-# The order of Table II; transforms that the paper lacks come last.
-TRANSFORM_ORDER = (
-    "contrast",
-    "gamma",
-    "brightness",
-    "noise",
-    "resolution",
-    "mirror",
-    "rotate",
-    "scale",
-    "deepstack",
-)
 
 
 def plain_value(value: Any) -> str:
@@ -37,11 +26,10 @@ def plain_value(value: Any) -> str:
 
 
 def method_order(method: MethodSpec) -> tuple:
-    """Sort key: the method's place, classic in the order of Table II, then the settings."""
-    transform = method.transform or ""
-    rank = (
-        TRANSFORM_ORDER.index(transform) if transform in TRANSFORM_ORDER else len(TRANSFORM_ORDER)
-    )
+    """Sort key: the method's place, classic in the order of Table II, then the settings. Transforms
+    that the paper lacks come last."""
+    transform, papers = method.transform or "", list(transform_rows())
+    rank = papers.index(transform) if transform in papers else len(papers)
     return (
         method.look.order,
         method.name,

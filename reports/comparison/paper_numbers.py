@@ -1,44 +1,25 @@
 """The published numbers, Table II of arXiv 2310.12868 (doi 10.1109/TMI.2024.3519307), and when not
-to compare. The files and their source are described in reports/paper/README.md."""
+to compare. Not here: reading the files (paper_files.py)."""
 
-import csv
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 
 from benchmark.core.texts import one_line
 from benchmark.record.record import Split
-from benchmark.spec.method import MethodSpec
+from benchmark.spec.method import CLASSIC_NAME, MethodSpec
 from benchmark.spec.presets import Preset
 from benchmark.spec.run import RunSpec
 from datasets.tasks.catalogue import TASKS
 from reports.comparison.labels import is_as_preset, preset_base
+from reports.comparison.paper_files import BASELINE, DIFFBOOST, printed, transform_rows
 
-FOLDER = Path(__file__).parents[1] / "paper"
-BASELINE = "Baseline"
 PAPER_ARCHITECTURE = "attention-unet"
 PAPERS_METHOD, PAPERS_RIVAL = "emitdiff", "pix2pix"  # our names of what its Table I compares
 # Our generators that a table of samples always lists -> the paper's name, None where it has none.
 TABLE1_GENERATORS = {PAPERS_RIVAL: "Pix2Pix", "unconditional": None, PAPERS_METHOD: "EMIT-Diff"}
-_METHODS = {
-    ("none", None): BASELINE,
-    (PAPERS_METHOD, None): "DiffBoost",
-    ("classic", "deepstack"): "DeepStack",
-} | {
-    ("classic", name): f"Random{name.capitalize()}"
-    for name in (
-        "contrast",
-        "gamma",
-        "brightness",
-        "noise",
-        "resolution",
-        "mirror",
-        "rotate",
-        "scale",
-    )
-}
+_METHODS = {"none": BASELINE, PAPERS_METHOD: DIFFBOOST}
 
 
 @dataclass(frozen=True)
@@ -57,7 +38,7 @@ def table2() -> Mapping[tuple[str, str, str], PaperValue]:
     return MappingProxyType(
         {
             (row["dataset"], row["method"], row["metric"]): _value(row, row["unit"])
-            for row in _printed("table2.csv")
+            for row in printed("table2.csv")
         }
     )
 
@@ -66,20 +47,14 @@ def table2() -> Mapping[tuple[str, str, str], PaperValue]:
 def table1() -> Mapping[tuple[str, str], PaperValue]:
     """(the paper's generator, measure) -> value of Table I, grey range 0-1."""
     return MappingProxyType(
-        {(row["generator"], row["metric"]): _value(row, "") for row in _printed("table1.csv")}
+        {(row["generator"], row["metric"]): _value(row, "") for row in printed("table1.csv")}
     )
 
 
 def paper_cases(dataset: str) -> int:
     """How many cases the paper's row of a dataset has."""
-    rows = _printed("table2.csv")
+    rows = printed("table2.csv")
     return next(int(row["n_cases"]) for row in rows if row["dataset"] == dataset)
-
-
-@functools.cache
-def _printed(file_name: str) -> tuple[dict[str, str], ...]:
-    with (FOLDER / file_name).open(encoding="utf-8", newline="") as file:
-        return tuple(csv.DictReader(file))
 
 
 def _value(row: Mapping[str, str], unit: str) -> PaperValue:
@@ -91,7 +66,9 @@ def paper_method(method: MethodSpec, preset: Preset) -> str | None:
     the preset's."""
     if not is_as_preset(method, preset):
         return None
-    return _METHODS.get((method.name, method.transform))
+    if method.name == CLASSIC_NAME:
+        return transform_rows().get(method.transform or "")
+    return None if method.transform else _METHODS.get(method.name)
 
 
 def paper_value(dataset: str, name: str | None, metric: str) -> PaperValue | None:

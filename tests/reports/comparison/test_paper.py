@@ -1,17 +1,17 @@
 """The quirk list names every quirk once, and only switches and values that exist."""
 
 import re
-from pathlib import Path
 
 import pytest
 import yaml
 
+from baselines.transforms.catalogue import transforms
 from benchmark.spec.protocol import Protocol, named_protocol
-from reports.comparison import paper_numbers
+from reports.comparison.paper_files import FOLDER, transform_rows
 
 ROWS = [
     [cell.strip() for cell in line.strip("|").split("|")]
-    for line in (paper_numbers.FOLDER / "QUIRKS.md").read_text(encoding="utf-8").splitlines()
+    for line in (FOLDER / "QUIRKS.md").read_text(encoding="utf-8").splitlines()
     if line.startswith("| Q")
 ]
 SWITCHES = [(row[0], *found) for row in ROWS for found in re.findall(r"`(\w+)=([\w-]+)`", row[3])]
@@ -36,5 +36,11 @@ def test_every_switch_of_the_release_is_explained_by_its_quirk():
 
 
 def test_the_source_of_the_numbers_stands_beside_them():
-    text = (Path(paper_numbers.FOLDER) / "README.md").read_text(encoding="utf-8")
+    text = (FOLDER / "README.md").read_text(encoding="utf-8")
     assert "2310.12868" in text and "10.1109/TMI.2024.3519307" in text
+
+
+def test_every_transform_of_table_2_is_built_in():
+    assert transform_rows().keys() < transforms().keys()
+    assert transform_rows()["resolution"] == "RandomResolution"
+    assert list(transform_rows())[-1] == "deepstack"
