@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel
@@ -312,20 +313,20 @@ def test_run_status_stage_verify_and_report(call, tmp_path):
 
 
 def test_failures_are_kept_until_they_are_asked_for_again(call, tmp_path, monkeypatch):
-    from benchmark.stages import execute as stages
+    from benchmark.stages.catalogue import STAGES
 
-    real = stages.STAGES["prepare"]
+    real = STAGES["prepare"]
 
     def broken(*_):
         raise RuntimeError("out of order\nand more")
 
     tiny = (*PROSTATE, "--architecture", "unet", "--fold", "0", *TINY_SETS, "--store", "s")
-    monkeypatch.setitem(stages.STAGES, "prepare", broken)
+    monkeypatch.setitem(STAGES, "prepare", replace(real, run=broken))
     code, _, err = call(*tiny)
     assert code == 1 and "RuntimeError: out of order" in err and "and more" not in err
     log = next((tmp_path / "s" / "logs").glob("prepare-*.log")).read_text()
     assert "Traceback" in log and "and more" in log
-    monkeypatch.setitem(stages.STAGES, "prepare", real)
+    monkeypatch.setitem(STAGES, "prepare", real)
     code, _, err = call(*tiny)
     assert code == 1 and "were not tried: add --retry-failed" in err and "out of order" in err
     assert call(*tiny, "--retry-failed")[0] == 0

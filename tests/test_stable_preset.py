@@ -59,8 +59,8 @@ def test_the_released_protocol_has_the_releases_numbers(dataset, epochs):
     # Q12
     assert (sampling["sampler"], sampling["steps"], sampling["guidance_scale"]) == ("ddim", 20, 9.0)
     node = next(n for n in plan_of(run).nodes if n.stage == "synthesize")
-    assert node.spec["sampling"]["text_mix"] == "weighted"
-    assert node.spec["sampling"]["noise"] == "shared"  # Q26
+    assert node.spec.sampling["text_mix"] == "weighted"
+    assert node.spec.sampling["noise"] == "shared"  # Q26
     _, own = generator(protocol="released", dataset=dataset, sets=("generator.epochs=7",))
     assert own["epochs"] == 7
 

@@ -32,40 +32,43 @@ class Variants(Protocol):
 
 
 class MappedVariants(Variants):
-    """Variants uint8 (n, N, S, S) in n files of (N, S, S) that stay on disk; only what a step shows
-    is read.
+    """Variants uint8 (n, N, S, S) in files of (V, N, S, S) that stay on disk; only what a step
+    shows is read.
 
     On a GPU each step waits for the numbers of its slices, reads them on the host and sends them
     from pinned memory.
     """
 
     def __init__(self, paths: Sequence[Path], device: torch.device):
-        self._files = [np.load(path, mmap_mode="r", allow_pickle=False) for path in paths]
+        files = [np.load(path, mmap_mode="r", allow_pickle=False) for path in paths]
+        self._variants = [variant for file in files for variant in file]
         self._device = device
 
     def __len__(self) -> int:
-        return len(self._files)
+        return len(self._variants)
 
     def __getitem__(self, which: tuple[Tensor, Tensor]) -> Tensor:
         variant, rows = (numbers.tolist() for numbers in which)
-        batch = np.stack([self._files[v][row] for v, row in zip(variant, rows, strict=True)])
+        batch = np.stack([self._variants[v][row] for v, row in zip(variant, rows, strict=True)])
         return sent(torch.from_numpy(batch), self._device)
 
 
 def load_variants(
     paths: Sequence[Path], device: torch.device, limit_bytes: int | None = None
 ) -> Variants:
-    """The files' variants: a tensor uint8 (n, N, S, S) on `device` up to `limit_bytes`, else
-    `MappedVariants`.
+    """The variants of all files, uint8 (V, N, S, S) each, one after the other: a tensor uint8
+    (n, N, S, S) on `device` up to `limit_bytes`, else `MappedVariants`.
 
     Without a limit it is SHARE_OF_FREE of the device's free memory.
     """
-    first = np.load(paths[0], mmap_mode="r", allow_pickle=False)
+    files = [np.load(path, mmap_mode="r", allow_pickle=False) for path in paths]
     limit = SHARE_OF_FREE * _free_bytes(device) if limit_bytes is None else limit_bytes
-    if len(paths) * first.nbytes > limit:
+    if sum(file.nbytes for file in files) > limit:
         return MappedVariants(paths, device)
-    variants = torch.empty((len(paths), *first.shape), dtype=torch.uint8, device=device)
-    for target, path in zip(variants, paths, strict=True):
+    shape = (sum(map(len, files)), *files[0].shape[1:])
+    variants = torch.empty(shape, dtype=torch.uint8, device=device)
+    targets = variants.split([len(file) for file in files])
+    for target, path in zip(targets, paths, strict=True):
         target.copy_(torch.from_numpy(np.load(path, allow_pickle=False)))
     return variants
 

@@ -5,18 +5,22 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from benchmark.core.errors import ExitCode, InputError
-from benchmark.planning.stage_keys import stage_keys
+from benchmark.planning.stage_keys import stage_counts, stage_keys
 from benchmark.record.record import Record
+from benchmark.stages.catalogue import STAGE_VERSIONS
 from benchmark.store.store import Store
 from benchmark.terminal.console import err, out, print_table, size
 from datasets.tasks.catalogue import TASKS
 from reports.comparison.badges import Refused
 from reports.comparison.study import Study
 from reports.records.load import load_records
+from reports.submission.consistency import KnownStages
 from reports.submission.merge import merge
 from reports.submission.pack import pack
 from reports.submission.reference_data import Library
 from reports.submission.validate import Checked, validate
+
+KNOWN_STAGES = KnownStages(STAGE_VERSIONS, stage_keys, stage_counts)
 
 
 def submit(
@@ -37,7 +41,7 @@ def submit(
             f"{file} is a folder; --out is the file to write, such as {file / 'submission.zip'}."
         )
     manifest = pack(records, store, file, owner=owner, note=note, with_masks=with_masks)
-    checked = validate(file, Library(), stage_keys)
+    checked = validate(file, Library(), KNOWN_STAGES)
     if not checked.valid:
         file.unlink()
         raise InputError(f"these records would be refused: {' '.join(checked.reasons)}")
@@ -162,7 +166,7 @@ def checked_files(
                 f" wrote."
             )
         files += found
-    return [validate(file, library, stage_keys) for file in dict.fromkeys(files)]
+    return [validate(file, library, KNOWN_STAGES) for file in dict.fromkeys(files)]
 
 
 def _print_refused(refused: Iterable[Refused]) -> None:

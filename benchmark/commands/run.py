@@ -5,11 +5,10 @@ Not here: what is printed of the results (run_output.py), the stages' order (eng
 
 import shutil
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from baselines.generators.loaded import own_class
 from benchmark.commands.run_output import (
     print_left_out,
     print_records,
@@ -23,11 +22,10 @@ from benchmark.core.registry import check_name
 from benchmark.engines import ENGINES
 from benchmark.planning.forecast import forecast
 from benchmark.planning.options import Actions, Request
-from benchmark.planning.plan import Node, Plan, plan_run, unique_nodes
+from benchmark.planning.plan import Plan, plan_run, unique_nodes
 from benchmark.planning.request import (
     Opened,
-    edge_weights_file,
-    generator_places,
+    location_of,
     open_request,
     resolve,
     settings_of,
@@ -37,7 +35,7 @@ from benchmark.planning.weights import described_weights, fetch_weights
 from benchmark.record.record import Record
 from benchmark.results.record_writer import Settler, is_done
 from benchmark.results.repeats import note_repeats, repeat_folder
-from benchmark.spec.versions import STAGE_VERSIONS
+from benchmark.stages.catalogue import STAGES, Node
 from benchmark.stages.execution import Execution, choose_device
 from benchmark.store.store import Store
 from benchmark.terminal.console import out, print_forecast
@@ -60,11 +58,9 @@ class Call:
 
 @dataclass(frozen=True)
 class _Job:
-    """The runs of a call, each once. locations: where a stage, by key, finds what lies outside the
-    store; opened: sources by data set."""
+    """The runs of a call, each once. opened: sources by data set."""
 
     plans: list[Plan]
-    locations: dict[str, dict[str, Any]]
     opened: dict[str, Opened]
 
 
@@ -113,9 +109,9 @@ def _run_once(call: Call) -> ExitCode:
     outstanding = [plan for plan in job.plans if plan.run.key not in records]
     nodes = unique_nodes(outstanding)
     if how.engine != "ray":  # there each machine gets them
-        _bring_weights(nodes, job, store, actions.force)
+        _bring_weights(outstanding, store, actions.force)
     for plan in outstanding:
-        _write_plan(store, plan, job.locations)
+        _write_plan(store, plan)
     _forget(store, nodes, actions.force)
     print_reused(unique_nodes(job.plans), store, how)
     failures = _compute(outstanding, job, store, how, records)
@@ -131,14 +127,13 @@ def _run_once(call: Call) -> ExitCode:
 def _check_names(call: Call) -> None:
     check_name("engine", call.how.engine, ENGINES)
     for stage in call.actions.force:
-        check_name("stage", stage, STAGE_VERSIONS)
+        check_name("stage", stage, STAGES)
 
 
 def _planned(requests: Sequence[Request], store: Store) -> _Job:
     """Every source is opened once, and every run planned once."""
     sources: dict[tuple, Opened] = {}
     plans: dict[str, Plan] = {}
-    locations: dict[str, dict[str, Any]] = {}
     for request in requests:
         _, numbers, _ = settings_of(request)
         identity = (
@@ -151,33 +146,20 @@ def _planned(requests: Sequence[Request], store: Store) -> _Job:
         )
         if identity not in sources:
             sources[identity] = open_request(request, store.root / "fingerprints.json")
-        opened, edge_weights = sources[identity], edge_weights_file(request)
-        edges = {"edge_weights": str(edge_weights)} if edge_weights else {}
-        places = generator_places(request, opened.cache)
-        weights = {"places": asdict(places)} if places.found else {}
+        opened = sources[identity]
+        location = location_of(request, opened)
         for run in resolve(request, opened):
-            plan = plan_run(run, opened.cases, opened.options)
-            plans.setdefault(run.key, plan)
-            locations[plan.nodes[0].key] = {
-                "source": request.source if opened.spec.kind == "folder" else opened.spec.kind,
-                "data_root": str(request.data_root.absolute()) if request.data_root else None,
-                "phantom_cases": numbers.phantom_cases,
-                "allow_incomplete": request.allow_incomplete,
-            } | edges
-            locations |= {
-                node.key: weights | edges
-                for node in plan.nodes
-                if weights and "generator" in node.spec
-            }
+            if run.key not in plans:
+                plans[run.key] = plan_run(run, opened.cases, opened.options, location)
     by_dataset = {identity[0]: opened for identity, opened in sources.items()}
-    return _Job(list(plans.values()), locations, by_dataset)
+    return _Job(list(plans.values()), by_dataset)
 
 
 def _print_job(title: str, job: _Job) -> None:
     if title:
         out.print(title, markup=False)
     print_sources(job.opened)
-    for line in described_weights(job.plans, job.locations):
+    for line in described_weights(job.plans):
         out.print(f"weights of {line}", markup=False)
 
 
@@ -187,10 +169,13 @@ def _dry_run(job: _Job, store: Store, already: int, workers: int) -> ExitCode:
     return ExitCode.DONE
 
 
-def _bring_weights(nodes: Sequence[Node], job: _Job, store: Store, force: Sequence[str]) -> None:
+def _bring_weights(plans: Sequence[Plan], store: Store, force: Sequence[str]) -> None:
     """Fetches the published weights that stages need."""
-    wanted = [node for node in nodes if force or not store.has(node.stage, node.key)]
-    fetch_weights(wanted, job.locations, lambda text: out.print(text, markup=False))
+
+    def wanted(node: Node) -> bool:
+        return bool(force) or not store.has(node.stage, node.key)
+
+    fetch_weights(plans, wanted, lambda text: out.print(text, markup=False))
 
 
 def _finished(plans: Sequence[Plan], store: Store) -> dict[str, Record]:
@@ -214,27 +199,9 @@ def _finished(plans: Sequence[Plan], store: Store) -> dict[str, Record]:
     return found
 
 
-def _write_plan(store: Store, plan: Plan, locations: dict[str, dict]) -> None:
-    method = plan.run.method
-    elsewhere = (
-        {method.reference: {"own": own_class(method.reference).address}} if method.own else {}
-    )
-    # for the check of leaks; no result depends on it
-    tested = {"fit-segmenter": {"test": list(plan.split.test)}}
-    for node in plan.nodes:
-        reference = node.spec.get("generator") or node.spec.get("transform")
-        store.notes.write_plan(
-            node.key,
-            {
-                "stage": node.stage,
-                "key": node.key,
-                "version": node.version,
-                "spec": node.spec,
-                "inputs": node.inputs,
-                "location": (locations.get(node.key) or elsewhere.get(reference or "", {}))
-                | tested.get(node.stage, {}),
-            },
-        )
+def _write_plan(store: Store, plan: Plan) -> None:
+    for node, note in plan.notes():
+        store.notes.write_plan(node.key, note)
     store.notes.write_run(
         plan.run.key,
         {
@@ -298,7 +265,7 @@ def _save_predictions(
     .png."""
     import numpy as np
 
-    from benchmark.stages.context import read_predictions
+    from benchmark.stages.predict import read_predictions
 
     for plan in plans:
         record, predict = records[plan.run.key], plan.last("predict")

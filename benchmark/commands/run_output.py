@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from benchmark.planning.plan import Node
 from benchmark.planning.request import Opened
 from benchmark.record.record import Record
 from benchmark.results.repeats import not_deterministic, spread
+from benchmark.stages.catalogue import Node
 from benchmark.stages.execution import Execution
 from benchmark.store.store import Store
 from benchmark.terminal.console import err, out, print_table

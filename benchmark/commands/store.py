@@ -13,9 +13,8 @@ from pydantic import ValidationError
 from benchmark.core.errors import ExitCode, InputError
 from benchmark.core.files import read_json
 from benchmark.core.texts import some
-from benchmark.planning.plan import Node
 from benchmark.spec.method import MethodSpec
-from benchmark.stages.carry_over import Kept
+from benchmark.stages.catalogue import Node
 from benchmark.stages.execution import StageExecution
 from benchmark.store.garbage import remove, unneeded
 from benchmark.store.store import DamagedStage, Store
@@ -44,23 +43,14 @@ def run_stages(
     from benchmark.engines.attempt import attempt
 
     store, how = Store(store_folder), how.here()
-    plans = [store.notes.find_plan(prefix) for prefix in keys]
-    nodes = [Node(plan["stage"], plan["spec"], plan["inputs"]) for plan in plans]
-    code, kept = ExitCode.DONE, Kept()
-    for place, (plan, node) in enumerate(zip(plans, nodes, strict=True)):
-        following = []
-        for other, after in zip(plans[place + 1 :], nodes[place + 1 :], strict=True):
-            if node.company is None or node.company != after.company:
-                break
-            following.append(other["key"])
+    code = ExitCode.DONE
+    for node in [Node.from_json(store.notes.find_plan(prefix)) for prefix in keys]:
         if as_json:
-            outcome = attempt(store, node.stage, plan["key"], how, silent, wait, kept, following)
+            outcome = attempt(store, node.stage, node.key, how, silent, wait)
             print(json.dumps({"outcome": outcome.as_dict()}), flush=True)
         else:
             with StageProgress(1) as progress, progress.stage(node) as report:
-                outcome = attempt(
-                    store, node.stage, plan["key"], how, report, wait, kept, following
-                )
+                outcome = attempt(store, node.stage, node.key, how, report, wait)
             _print_outcome(node, outcome)
         if outcome.kind not in ("computed", "present"):
             code = ExitCode.FAILED

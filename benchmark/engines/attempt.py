@@ -10,7 +10,7 @@ import os
 import platform
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, TextIO
@@ -18,7 +18,6 @@ from typing import Any, Literal, TextIO
 from benchmark.core.errors import InputError
 from benchmark.core.progress import Report
 from benchmark.core.texts import first_line
-from benchmark.stages.carry_over import Kept
 from benchmark.stages.execute import execute
 from benchmark.stages.execution import StageExecution
 from benchmark.store.notes import StoreUnusable, explained
@@ -57,28 +56,14 @@ class Outcome:
 
 
 def attempt(
-    store: Store,
-    stage: str,
-    key: str,
-    how: StageExecution,
-    report: Report,
-    wait: bool = True,
-    kept: Kept | None = None,
-    following: Sequence[str] = (),
+    store: Store, stage: str, key: str, how: StageExecution, report: Report, wait: bool = True
 ) -> Outcome:
-    """Tries to compute a stage whose plan the store holds; never raises for what the stage does.
-
-    kept, following: see `execute`.
-    """
+    """Tries to compute a stage whose plan the store holds; never raises for what the stage does."""
     try:
         with _log(store, stage, key, how.device) as log:
             noted = _noted(report, log, store, key)
             outcome = _attempt(
-                store,
-                stage,
-                key,
-                log,
-                lambda: execute(store, key, how, noted, wait, kept, following),
+                store, stage, key, log, lambda: execute(store, key, how, noted, wait)
             )
     except StoreUnusable as error:
         outcome = Outcome("unusable", str(error), by_input=True)

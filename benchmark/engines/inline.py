@@ -9,8 +9,7 @@ from collections.abc import Iterable
 from benchmark.core.progress import Report
 from benchmark.engines.attempt import Outcome, attempt
 from benchmark.engines.scheduler import Agenda, Failure, OnDone, Watch
-from benchmark.planning.plan import Node
-from benchmark.stages.carry_over import Kept
+from benchmark.stages.catalogue import Node
 from benchmark.stages.execution import Execution
 from benchmark.store.store import Store
 
@@ -20,10 +19,9 @@ def run(
 ) -> dict[str, Failure]:
     """Computes `nodes`, whose plans the store holds, inputs first; returns the failures by key."""
     agenda = Agenda(nodes, store, on_done, how.max_failures, how.retry_failed)
-    kept = Kept()
 
-    def work(node: Node, wait: bool, report: Report, following: list[str]) -> Outcome:
-        return attempt(store, node.stage, node.key, how, report, wait, kept, following)
+    def work(node: Node, wait: bool, report: Report) -> Outcome:
+        return attempt(store, node.stage, node.key, how, report, wait)
 
     agenda.serve(watch, work)
     return agenda.failures

@@ -21,7 +21,7 @@ from pathlib import Path
 from benchmark.core.progress import Report
 from benchmark.engines.attempt import Outcome
 from benchmark.engines.scheduler import Agenda, Failure, OnDone, Watch
-from benchmark.planning.plan import Node
+from benchmark.stages.catalogue import Node
 from benchmark.stages.execution import Execution
 from benchmark.store.store import Store
 
@@ -35,7 +35,7 @@ def run(
     """Computes `nodes`, whose plans the store holds; returns the failures by key."""
     gpus = _visible_gpus() if how.device == "cuda" else []
     count = how.workers or max(1, len(gpus))
-    agenda = Agenda(nodes, store, on_done, how.max_failures, how.retry_failed, count)
+    agenda = Agenda(nodes, store, on_done, how.max_failures, how.retry_failed)
     workers = [
         _Worker(store, how, gpus[number % len(gpus)] if gpus else None) for number in range(count)
     ]
@@ -61,10 +61,10 @@ class _Worker:
         self._gpu, self._stopped = gpu, False
         self._process: subprocess.Popen[str] | None = None
 
-    def attempt(self, node: Node, wait: bool, report: Report, following: list[str]) -> Outcome:
+    def attempt(self, node: Node, wait: bool, report: Report) -> Outcome:
         """Has the worker try a stage; a worker that goes away makes the outcome `died`."""
         process = self._started()
-        task = {"stage": node.stage, "key": node.key, "wait": wait, "following": following}
+        task = {"stage": node.stage, "key": node.key, "wait": wait}
         try:
             process.stdin.write(json.dumps(task) + "\n")
             process.stdin.flush()

@@ -1,10 +1,10 @@
 """The Ray engine: stages as tasks on this machine, or on a cluster by `--address`.
 
-One stage, or a row of stages that gain from one another's company, is one task, and one task is
-one process `python cli.py stage KEY ...` with its share of a GPU, so that it leaves nothing behind
-in a worker. The store is all that the tasks share: on a cluster it lies, like this checkout, under
-the same path on every machine. Ray itself runs a task again whose machine went away; a stage whose
-process died is tried again by the agenda. Usage statistics, dashboard and metrics are off.
+One stage is one task, and one task is one process `python cli.py stage KEY` with its share of a
+GPU, so that it leaves nothing behind in a worker. The store is all that the tasks share: on a
+cluster it lies, like this checkout, under the same path on every machine. Ray itself runs a task
+again whose machine went away; a stage whose process died is tried again by the scheduler. Usage
+statistics, dashboard and metrics are off.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from benchmark.core.texts import first_line
 from benchmark.engines.attempt import Outcome
 from benchmark.engines.processes import describe_death
 from benchmark.engines.scheduler import Agenda, Failure, OnDone, StageFailed, Watch
-from benchmark.planning.plan import Node
+from benchmark.stages.catalogue import Node
 from benchmark.stages.execution import Execution
 from benchmark.store.store import Store
 
@@ -48,23 +48,22 @@ def run(
         if how.device == "auto":
             how = replace(how, device="cuda" if resources.get("GPU", 0) >= 1 else "cpu")
         compute, slots = _task(ray, resources, how)
-        agenda = Agenda(nodes, store, on_done, how.max_failures, how.retry_failed, slots)
+        agenda = Agenda(nodes, store, on_done, how.max_failures, how.retry_failed)
         arguments = ["--store", str(store.root.absolute()), *how.words(), "--json"]
-        running: dict[Any, _Row] = {}
+        running: dict[Any, _Running] = {}
         try:
             while True:
                 while len(running) < slots and (taken := agenda.take(block=False)):
                     node, wait = taken
-                    row = _Row(agenda, watch, [node, *agenda.company_of(node)])
-                    words = [*COMMAND, *row.keys, *arguments, *([] if wait else ["--no-wait"])]
-                    running[compute.remote(words, str(ROOT))] = row
+                    words = [*COMMAND, node.key, *arguments, *([] if wait else ["--no-wait"])]
+                    running[compute.remote(words, str(ROOT))] = _Running(agenda, watch, node)
                 if not running:
                     return agenda.failures
                 ended, _ = ray.wait(list(running), timeout=PROGRESS_SECONDS)
                 for task in ended:
-                    running.pop(task).end(*_outcomes(ray, task))
-                for row in running.values():
-                    row.look(store)
+                    running.pop(task).end(_outcome(ray, task))
+                for one in running.values():
+                    one.look(store)
         finally:
             for task in running:
                 ray.cancel(task, force=True)
@@ -84,7 +83,7 @@ def _cluster(how: Execution):
         raise InputError(
             f"--engine ray needs the package ray ({error}); use --engine processes, or install it."
         ) from error
-    settings = {"include_dashboard": False, "num_cpus": how.workers}
+    settings: dict[str, Any] = {"include_dashboard": False, "num_cpus": how.workers}
     if how.address:
         settings = {"address": how.address}
     try:
@@ -101,46 +100,25 @@ def _cluster(how: Execution):
         ray.shutdown()
 
 
-class _Row:
-    """The stages of one task, of which the first is at work, shown and settled one after the
-    other."""
+class _Running:
+    """The stage of one task, shown until it ends."""
 
-    def __init__(self, agenda: Agenda, watch: Watch, nodes: list[Node]):
-        self.keys = [node.key for node in nodes]
-        self._agenda, self._watch, self._nodes = agenda, watch, nodes
-        self._show()
+    def __init__(self, agenda: Agenda, watch: Watch, node: Node):
+        self._agenda, self._node = agenda, node
+        self._shown = contextlib.ExitStack()
+        self._report = self._shown.enter_context(watch(node))
 
     def look(self, store: Store) -> None:
         """Passes on how far the task is; wherever it runs, the store is all that is shared with
         it."""
-        while len(self._nodes) > 1 and store.has(self._nodes[0].stage, self._nodes[0].key):
-            self._settle(Outcome("computed"))
-            self._show()
-        if found := store.notes.progress(self._nodes[0].key):
+        if found := store.notes.progress(self._node.key):
             self._report(found["done"], found["total"], **found["numbers"])
 
-    def end(self, said: list[Outcome], otherwise: Outcome) -> None:
-        """The task is over: the outcomes of its first stages, in order, and that of the one it was
-        at if it broke off."""
-        for outcome in [*said[len(self.keys) - len(self._nodes) :], otherwise]:
-            if not self._nodes or not self._settle(outcome):
-                break
-            if self._nodes:
-                self._show()
-        self._agenda.give_back(self._nodes)
-
-    def _settle(self, outcome: Outcome) -> bool:
-        """Settles the first stage, which is shown; whether it is there now."""
-        node, there = self._nodes.pop(0), False
+    def end(self, outcome: Outcome) -> None:
+        """The task is over."""
         with contextlib.suppress(StageFailed), self._shown:
-            there = self._agenda.settle(node, outcome)
-            if not there:
+            if not self._agenda.settle(self._node, outcome):
                 raise StageFailed
-        return there
-
-    def _show(self) -> None:
-        self._shown = contextlib.ExitStack()
-        self._report = self._shown.enter_context(self._watch(self._nodes[0]))
 
 
 def _task(ray, resources: dict[str, float], how: Execution) -> tuple[Any, int]:
@@ -171,19 +149,16 @@ def _plain_task() -> Callable[[list[str], str], tuple[int, str, str]]:
     return compute
 
 
-def _outcomes(ray, task) -> tuple[list[Outcome], Outcome]:
-    """What the process of a task said of its stages, and why there is no more: `died`, where it did
-    not say that either."""
+def _outcome(ray, task) -> Outcome:
+    """What the process of a task said of its stage; `died`, where it did not say."""
     try:
         code, said, complaint = ray.get(task)
     except ray.exceptions.RayError as error:
-        return [], Outcome("died", f"Ray lost its task: {first_line(error)}")
-    found = [
-        Outcome.from_dict(json.loads(line)["outcome"])
-        for line in said.splitlines()
-        if line.startswith('{"outcome"')
-    ]
+        return Outcome("died", f"Ray lost its task: {first_line(error)}")
+    for line in said.splitlines():
+        if line.startswith('{"outcome"'):
+            return Outcome.from_dict(json.loads(line)["outcome"])
     last = complaint.strip().splitlines()[-1:] or [""]
     if code == 2 and last[0].startswith("error: "):
-        return found, Outcome("failed", last[0].removeprefix("error: "), complaint, by_input=True)
-    return found, Outcome("died", " ".join([describe_death(code), *last]).strip())
+        return Outcome("failed", last[0].removeprefix("error: "), complaint, by_input=True)
+    return Outcome("died", " ".join([describe_death(code), *last]).strip())

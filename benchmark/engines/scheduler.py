@@ -1,13 +1,16 @@
 """What an engine does next: which stages can start, what follows from how one ended.
 
-All engines share these rules, so that they differ only in where a stage runs: - a stage starts
-when its inputs are there, in the order of the plan; - variants of one generator that come next to
-each other go to one worker together, in equal shares for all workers; - one that another program
-computes is put off once, then waited for; - a damaged input is computed again, and then what
-needed it; - a stage whose process died is tried again, up to TRIES times; - a failed stage fails
-what needs it, and nothing else; after `max_failures` of them nothing new starts; - a full or
-read-only disk stops everything. Safe to use from several threads. Not here: running a stage
-(attempt.py).
+All engines share these rules, so that they differ only in where a stage runs:
+
+- a stage starts when its inputs are there, in the order of the plan;
+- one that another program computes is put off once, then waited for;
+- a damaged input is computed again, and then what needed it;
+- a stage whose process died is tried again, up to TRIES times;
+- a failed stage fails what needs it, and nothing else; after `max_failures` of them nothing new
+  starts;
+- a full or read-only disk stops everything.
+
+Safe to use from several threads. Not here: running a stage (attempt.py).
 """
 
 import contextlib
@@ -20,14 +23,14 @@ from dataclasses import dataclass, replace
 
 from benchmark.core.progress import Report
 from benchmark.engines.attempt import Outcome
-from benchmark.planning.plan import Node
+from benchmark.stages.catalogue import Node
 from benchmark.store.notes import StoreUnusable
 from benchmark.store.store import DamagedStage, Store
 
 TRIES = 3
 Watch = Callable[[Node], AbstractContextManager[Report]]
 OnDone = Callable[[Node], None]
-Work = Callable[[Node, bool, Report, list[str]], Outcome]
+Work = Callable[[Node, bool, Report], Outcome]
 
 
 @dataclass(frozen=True)
@@ -63,14 +66,8 @@ class Agenda:
         on_done: OnDone,
         max_failures: int | None = None,
         retry: bool = True,
-        workers: int = 1,
     ):
-        self.store, self._on_done, self._max_failures, self._workers = (
-            store,
-            on_done,
-            max_failures,
-            workers,
-        )
+        self.store, self._on_done, self._max_failures = store, on_done, max_failures
         self.failures: dict[str, Failure] = {}
         self._nodes = {node.key: node for node in nodes}
         self._position = {key: number for number, key in enumerate(self._nodes)}
@@ -110,56 +107,13 @@ class Agenda:
                 self._changed.wait()
 
     def serve(self, watch: Watch, work: Work) -> None:
-        """Takes stages and has `work(node, wait, report, following)` try them, until nothing is
-        left to start.
-
-        `following` are the keys of the stages that the next calls will be for, unless one ends
-        badly.
-        """
+        """Takes stages and has `work(node, wait, report)` try them, until nothing is left to
+        start."""
         while taken := self.take():
             node, wait = taken
-            group = [node, *self.company_of(node)]
-            while group:
-                node, following, there = group[0], group[1:], False
-                with contextlib.suppress(StageFailed), watch(node) as report:
-                    there = self.settle(
-                        node, work(node, wait, report, [other.key for other in following])
-                    )
-                    if not there:
-                        raise StageFailed
-                if following and not (there and self.may_start(following[0])):
-                    self.give_back(following)
-                    break
-                group, wait = following, False
-
-    def company_of(self, node: Node) -> list[Node]:
-        """Takes those stages, next in turn, that one process best computes after `node`; at most a
-        worker's share."""
-        with self._changed:
-            alike = []
-            while node.company and not self._stopped and (key := self._next_ready()):
-                if self._nodes[key].company != node.company or key in self._put_off:
-                    break
-                heapq.heappop(self._ready)
-                alike.append(self._nodes[key])
-                self._running.add(key)
-            share = -(-(1 + len(alike)) // self._workers) - 1
-            self.give_back(alike[share:])
-            return alike[:share]
-
-    def may_start(self, node: Node) -> bool:
-        """Whether a stage that was taken as company can start still: others may have failed or
-        damaged since."""
-        with self._changed:
-            return not self._stopped and node.key in self._open and not self._missing[node.key]
-
-    def give_back(self, nodes: Iterable[Node]) -> None:
-        """Taken stages that were not started."""
-        with self._changed:
-            for node in nodes:
-                self._running.discard(node.key)
-                self._push_if_ready(node.key)
-            self._changed.notify_all()
+            with contextlib.suppress(StageFailed), watch(node) as report:
+                if not self.settle(node, work(node, wait, report)):
+                    raise StageFailed
 
     def settle(self, node: Node, outcome: Outcome) -> bool:
         """Takes note of how a taken stage ended; whether it is there now. Raises StoreUnusable: the
@@ -216,6 +170,7 @@ class Agenda:
         elif outcome.kind == "unusable":
             self._unusable = outcome.error
         elif outcome.kind == "damaged":
+            assert outcome.damaged is not None, "the outcome names what is damaged"
             self._again(node, outcome.damaged[1], outcome.error)
         elif outcome.kind == "died" and (self._halted or self._tried(key)):
             self._push_if_ready(key)

@@ -3,10 +3,11 @@ with its program.
 
     python -m benchmark.engines.worker STORE EXECUTION
 
-EXECUTION is an Execution as JSON. Reads lines {"stage", "key", "wait", "following"} from standard
-input; writes lines {"report": [done, total, numbers]} and, per stage, {"outcome": ...} to standard
-output. What libraries print goes to the log of the stage. When standard input closes - the program
-ended, or was killed - the worker ends at once, in the middle of a stage too.
+EXECUTION is an Execution as JSON.
+Reads lines {"stage", "key", "wait"} from standard input; writes lines {"report": [done, total,
+numbers]} and, per stage, {"outcome": ...} to standard output. What libraries print goes to the
+log of the stage. When standard input closes - the program ended, or was killed - the worker ends
+at once, in the middle of a stage too.
 """
 
 import json
@@ -18,7 +19,6 @@ import time
 from pathlib import Path
 
 from benchmark.engines.attempt import Outcome, attempt
-from benchmark.stages.carry_over import Kept
 from benchmark.stages.execution import Execution, StageExecution
 from benchmark.store.store import Store
 
@@ -31,15 +31,13 @@ def main(root: str, execution: str) -> None:
     os.dup2(2, 1)
     tasks: queue.Queue[dict] = queue.Queue()
     threading.Thread(target=_listen, args=(tasks,), daemon=True).start()
-    store, how, kept = Store(Path(root)), Execution(**json.loads(execution)), Kept()
+    store, how = Store(Path(root)), Execution(**json.loads(execution))
     while True:
         task = tasks.get()
-        answers.write(
-            json.dumps({"outcome": _work(store, how, kept, task, answers).as_dict()}) + "\n"
-        )
+        answers.write(json.dumps({"outcome": _work(store, how, task, answers).as_dict()}) + "\n")
 
 
-def _work(store: Store, how: StageExecution, kept: Kept, task: dict, answers) -> Outcome:
+def _work(store: Store, how: StageExecution, task: dict, answers) -> Outcome:
     last = 0.0
 
     def report(done: int, total: int, **numbers: float) -> None:
@@ -54,16 +52,7 @@ def _work(store: Store, how: StageExecution, kept: Kept, task: dict, answers) ->
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
         try:
-            return attempt(
-                store,
-                task["stage"],
-                task["key"],
-                how,
-                report,
-                task["wait"],
-                kept,
-                task["following"],
-            )
+            return attempt(store, task["stage"], task["key"], how, report, task["wait"])
         finally:
             for target, earlier in enumerate(before, start=1):
                 os.dup2(earlier, target)

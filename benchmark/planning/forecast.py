@@ -10,10 +10,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any
 
+from benchmark.core.errors import InputError
 from benchmark.core.identity import canonical
-from benchmark.planning.plan import Node, Plan, unique_nodes
+from benchmark.planning.plan import Plan, unique_nodes
+from benchmark.stages.catalogue import Node
+from benchmark.stages.prepare import PrepareSpec
 from benchmark.store.store import DamagedStage, Store
 
 SAMPLES = 20  # manifests read per kind: more do not make a mean better
@@ -136,14 +138,14 @@ def measured_costs(
             found[kind].append(manifest)
     wanted = {stage: {kind for kind in names if not found[kind]} for stage, names in wanted.items()}
     if any(wanted.values()):
-        sizes: dict[str, Any] = {}
+        sizes: dict[str, int] = {}
         for stage, key in sorted(store.all_stages(), key=lambda pair: pair[0] != "prepare"):
             if stage != "prepare" and not wanted.get(stage):
                 continue
             manifest = _manifest(store, stage, key)
-            if manifest is None:
+            if manifest is None or (done := _node(manifest)) is None:
                 continue
-            kind = _kind(stage, manifest["spec"], manifest["inputs"], sizes, key)
+            kind = _kind(done, sizes)
             if kind in wanted.get(stage, ()) and len(found[kind]) < SAMPLES:
                 found[kind].append(manifest)
     return {kind: _mean(manifests) for kind, manifests in found.items() if manifests}
@@ -177,34 +179,24 @@ def _manifest(store: Store, stage: str, key: str) -> dict | None:
         return None
 
 
+def _node(manifest: dict) -> Node | None:
+    """The stage of a manifest; None if another version of this program made it."""
+    try:
+        return Node.from_json(manifest)
+    except InputError:
+        return None
+
+
 def kinds_of(nodes: Iterable[Node]) -> dict[str, str]:
     """The kind of each of `nodes`, inputs first, by key."""
-    sizes: dict[str, Any] = {}
-    return {node.key: _kind(node.stage, node.spec, node.inputs, sizes, node.key) for node in nodes}
+    sizes: dict[str, int] = {}
+    return {node.key: _kind(node, sizes) for node in nodes}
 
 
-def _kind(stage: str, spec: dict, inputs: dict, sizes: dict[str, Any], key: str) -> str:
+def _kind(node: Node, sizes: dict[str, int]) -> str:
     """What decides the cost of a stage, as text. `sizes` gathers the size of each prepare stage,
     which come first."""
-    size = spec.get("size", sizes.get(inputs.get("prepare", "")))
-    if stage == "prepare":
-        sizes[key] = size
-    parts = {
-        "prepare": ("dataset", "source"),
-        "pretrain": ("generator", "settings"),
-        "fit-generator": ("generator", "settings"),
-        "synthesize": ("generator", "sampling"),
-        "fit-segmenter": ("architecture", "training"),
-        "audit": ("generator", "variants"),
-        "predict": (),
-        "score": (),
-    }[stage]
-    return canonical(
-        [
-            stage,
-            size,
-            *(spec[part] for part in parts),
-            bool(spec.get("synthetic")),
-            spec.get("precision", ""),
-        ]
-    )
+    if isinstance(node.spec, PrepareSpec):
+        sizes[node.key] = node.spec.size
+    size = sizes.get(str(node.inputs.get("prepare")))
+    return canonical([node.stage, size, *node.spec.cost_kind()])

@@ -36,6 +36,7 @@ from benchmark.spec.protocol import (
     nearest_protocol,
 )
 from benchmark.spec.run import RunSpec, SourceSpec
+from benchmark.stages.base import Location, SourceLocation
 from datasets.cases import CaseInfo
 from datasets.slices.edges import check_detector
 from datasets.slices.hed import find_weights, weights_identity
@@ -101,11 +102,22 @@ def settings_of(request: Request) -> tuple[Protocol, Preset, dict[str, Any]]:
     )
 
 
-def edge_weights_file(request: Request) -> Path | None:
-    """Where the weights of the request's edge detector lie; None for a detector without. Raises
-    InputError."""
-    sets = dict(name_and_value(text) for text in request.sets)
-    return _edge_weights(sets)
+def location_of(request: Request, opened: Opened) -> Location:
+    """Where on this machine lies what the request's stages read. Raises InputError."""
+    _, numbers, _ = settings_of(request)
+    folder = opened.spec.kind == "folder"
+    own = load_own(request.method).address if is_own(request.method) else None
+    return Location(
+        source=SourceLocation(
+            source=request.source if folder else opened.spec.kind,
+            data_root=request.data_root.absolute() if request.data_root else None,
+            phantom_cases=numbers.phantom_cases,
+            allow_incomplete=request.allow_incomplete,
+        ),
+        edge_weights=_edge_weights(dict(name_and_value(text) for text in request.sets)),
+        own=own,
+        places=generator_places(request, opened.cache),
+    )
 
 
 def _edge_weights(sets: dict[str, Any]) -> Path | None:

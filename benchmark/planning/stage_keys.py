@@ -13,9 +13,10 @@ from benchmark.core.errors import InputError
 from benchmark.core.identity import canonical
 from benchmark.planning.plan import plan_split
 from benchmark.record.record import Record
-from benchmark.spec.method import OF_CLASS
+from benchmark.spec.method import OF_CLASS, MethodSpec
 from benchmark.spec.protocol import nearest_protocol
 from benchmark.spec.run import RunSpec
+from benchmark.stages.synthesize import blocks
 from datasets.folds import Split
 from datasets.sources.busi import busi_class_of
 
@@ -66,3 +67,16 @@ def _source_options(spec: RunSpec) -> dict[str, str]:
     if spec.source.kind != "busi":
         return {}
     return {"busi_class": busi_class_of(spec.source.title) or "malignant"}
+
+
+def stage_counts(method: MethodSpec) -> dict[str, int]:
+    """How many stages of each name a run of this method has, those of an audit aside."""
+    ratio = method.ratio if method.generates else 0
+    return {
+        "prepare": 1,
+        "fit-generator": int(ratio > 0),
+        "synthesize": len(blocks(ratio)),
+        "fit-segmenter": 1,
+        "predict": 1,
+        "score": 1,
+    }

@@ -78,8 +78,8 @@ def load_suite(name: str) -> Suite:
         raise InputError(
             f"suite file {path} has no list `runs`; each entry gives options of `run`."
         )
-    for key, node in ((k.value, v) for k, v in tree.value):
-        if key == "runs":
+    for key, node in tree.value:
+        if key.value == "runs":
             for entry in node.value:
                 _check_keys(path, entry, ENTRY_KEYS)
     texts = {key: str(data.get(key, "")).strip() for key in ("about", "hardware", "expected")}

@@ -2,43 +2,37 @@
 the first stage. Not here: what weights are and whether they can work
 (baselines/stable/weights.py)."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from baselines.generators.catalogue import settings_class
-from baselines.generators.places import Places
-from benchmark.planning.plan import Node, Plan
+from benchmark.planning.plan import Plan
+from benchmark.stages.catalogue import Node
+from benchmark.stages.fit_generator import FitGeneratorSpec
 
-Locations = Mapping[str, dict[str, Any]]  # key of a stage -> where things outside the store lie
 
-
-def described_weights(plans: Sequence[Plan], locations: Locations) -> list[str]:
+def described_weights(plans: Sequence[Plan]) -> list[str]:
     """The weights that the generators of `plans` start from, each once."""
-    found = [
-        node
-        for plan in plans
-        for node in plan.nodes
-        if node.stage == "fit-generator" and "places" in locations.get(node.key, {})
-    ]
-    lines = [
-        line
-        for node in found
-        for line in settings_class(node.spec["generator"]).described(
-            Places(**locations[node.key]["places"])
-        )
-    ]
+    lines: list[str] = []
+    for plan in plans:
+        spec = plan.spec_of(FitGeneratorSpec)
+        if spec is not None and plan.location.places.found:
+            lines += settings_class(spec.generator).described(plan.location.places)
     return list(dict.fromkeys(lines))
 
 
-def fetch_weights(nodes: Iterable[Node], locations: Locations, say: Callable[[str], None]) -> None:
-    """Gets the weights of `nodes` that this machine lacks; `say` tells of downloads. Raises
-    InputError where that fails."""
+def fetch_weights(
+    plans: Sequence[Plan], wanted: Callable[[Node], bool], say: Callable[[str], None]
+) -> None:
+    """Gets the weights that the wanted stages of `plans` need and this machine lacks; `say` tells
+    of downloads. Raises InputError where that fails."""
     fetched = []
-    for node in nodes:
-        wanted = (node.spec.get("generator"), locations.get(node.key, {}).get("places"))
-        if all(wanted) and wanted not in fetched:
-            settings_class(wanted[0]).fetch(Places(**wanted[1]), say)
-            fetched.append(wanted)
+    for plan in plans:
+        spec, places = plan.spec_of(FitGeneratorSpec), plan.location.places
+        if spec is None or not places.found or (spec.generator, places) in fetched:
+            continue
+        if any("places" in node.spec.reads and wanted(node) for node in plan.nodes):
+            settings_class(spec.generator).fetch(places, say)
+            fetched.append((spec.generator, places))
 
 
 def hub_weights() -> list[str]:

@@ -17,6 +17,7 @@ from benchmark.record.record import Split as RecordSplit
 from benchmark.record.samples import Samples
 from benchmark.record.substitutions import substitutions
 from benchmark.stages.audit import read_audit
+from benchmark.stages.fit_generator import FitGeneratorSpec
 from benchmark.stages.leaks import refuse_leaks
 from benchmark.store.store import Store
 
@@ -28,12 +29,11 @@ def assemble(plan: Plan, store: Store, notes: tuple[str, ...] = ()) -> Record:
     manifest were changed.
     """
     manifests = {node.key: store.manifest(node.stage, node.key) for node in plan.nodes}
-    score = plan.last("score")
+    score = plan.node("score")
     store.check("score", score.key)
     rows = json.loads((store.folder("score", score.key) / "cases.json").read_text(encoding="utf-8"))
-    fitted = manifests[plan.last("fit-segmenter").key]["results"]
-    generator = plan.last("fit-generator")
-    seen = tuple(generator.spec["cases"]) if generator else ()
+    fitted = manifests[plan.node("fit-segmenter").key]["results"]
+    generator = plan.spec_of(FitGeneratorSpec)
     refuse_leaks(
         (store.folder(node.stage, node.key) for node in plan.nodes if node.stage == "synthesize"),
         plan.split.test,
@@ -43,7 +43,7 @@ def assemble(plan: Plan, store: Store, notes: tuple[str, ...] = ()) -> Record:
         status="done",
         spec=plan.run,
         cases=tuple(CaseRow.model_validate(row) for row in rows),
-        split=_split(plan, seen),
+        split=_split(plan, generator.cases if generator else ()),
         budget=Budget(
             optimiser_steps=fitted["steps"],
             real_presentations=fitted["presented"]["real"],

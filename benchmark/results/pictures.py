@@ -12,7 +12,9 @@ import numpy as np
 from PIL import Image
 
 from benchmark.record.record import Record
-from benchmark.stages.context import read_predictions
+from benchmark.stages.fit_segmenter import FitSegmenterSpec
+from benchmark.stages.predict import read_predictions
+from benchmark.stages.synthesize import SynthesizeSpec
 from benchmark.store.store import Store
 from datasets.slices.preparation import Prepared
 from reports.comparison.groups import Group
@@ -71,18 +73,19 @@ def _folders(store: Store, stages: list[dict], stage: str) -> list[Path]:
     return [store.folder(stage, key) for key in keys if store.has(stage, key)]
 
 
-def _variants(store: Store, stages: list[dict]) -> list[Path]:
-    """Folders of a run's variants of its training slices; those that only an audit looks at are
-    left out."""
-    spec = store.manifest(
-        "fit-segmenter", [s["key"] for s in stages if s["stage"] == "fit-segmenter"][-1]
-    )["spec"]
+def _blocks(
+    store: Store, stages: list[dict], cases: Sequence[str]
+) -> list[tuple[Path, SynthesizeSpec]]:
+    """Folders and specs of a run's blocks of variants of all slices of these cases."""
     folders = _folders(store, stages, "synthesize")
-    return [
-        folder
-        for folder in folders
-        if store.manifest("synthesize", folder.name)["spec"]["cases"] == spec["train"]
-    ]
+    found = [(folder, SynthesizeSpec.read(folder)) for folder in folders]
+    return [(folder, spec) for folder, spec in found if spec.cases == tuple(cases)]
+
+
+def _stack(blocks: Sequence[tuple[Path, SynthesizeSpec]], places: np.ndarray) -> np.ndarray:
+    """The first variants of some slices: uint8 (len(places), variants, S, S)."""
+    files = (np.load(folder / "images.npy", mmap_mode="r") for folder, _ in blocks)
+    return np.concatenate([file[:, places] for file in files])[:SHOWN_VARIANTS].swapaxes(0, 1)
 
 
 def _first_run(
@@ -116,22 +119,20 @@ def _samples(store: Store, group: Group, stages: dict, out: Path, method: str) -
     record = _first_run(store, group, stages, method, ("prepare", "synthesize"))
     if record is None:
         return None
-    folders = _variants(store, stages[record.key])[:SHOWN_VARIANTS]
-    data, rows = _training_rows(store, stages[record.key], record)
+    data, rows = _training_rows(store, stages[record.key])
+    blocks = _blocks(store, stages[record.key], record.split.train)
     places = _telling_rows(data, record.split.train, rows)
-    variants = np.stack(
-        [np.load(folder / "images.npy", mmap_mode="r")[places] for folder in folders], axis=1
-    )
-    phrases = [store.manifest("synthesize", folder.name)["spec"]["phrase"] for folder in folders]
-    phrases = [phrase or f"variant {number + 1}" for number, phrase in enumerate(phrases)]
+    phrases = [phrase for _, spec in blocks for phrase in spec.phrases][:SHOWN_VARIANTS]
     synthesis_panel(
         {
             "images": data.images[rows[places]],
             "masks": data.masks[rows[places]],
             "edges": data.edges[rows[places]],
-            "variants": variants,
+            "variants": _stack(blocks, places),
             "titles": data.slice_ids(rows[places]),
-            "variant_titles": phrases,
+            "variant_titles": [
+                phrase or f"variant {number}" for number, phrase in enumerate(phrases, start=1)
+            ],
         },
         out,
     )
@@ -151,18 +152,16 @@ def _held_out(store: Store, group: Group, stages: dict, out: Path) -> Panel | No
         record = _first_run(store, group, stages, method, ("prepare", "audit", "synthesize"))
         if record is None or (shown is not None and record.spec.fold != shown.spec.fold):
             continue
-        folders = [
-            folder
-            for folder in _folders(store, stages[record.key], "synthesize")
-            if store.manifest("synthesize", folder.name)["spec"]["cases"] == list(record.split.test)
-        ]
-        if folders and shown is None:
+        blocks = _blocks(store, stages[record.key], record.split.test)
+        if not blocks:
+            continue
+        if shown is None:
             shown, data = record, Prepared(_folders(store, stages[record.key], "prepare")[0])
-            sampled = store.manifest("synthesize", folders[0].name)["spec"]
-            rows = data.rows(sampled["cases"], sampled["minimum_foreground"])
+            rows = data.rows(blocks[0][1].cases, blocks[0][1].minimum_foreground)
             places = _telling_rows(data, record.split.test, rows)
-        columns += [np.load(folder / "images.npy", mmap_mode="r")[places] for folder in folders]
-        heads += [f"{method}, variant {number + 1}" for number in range(len(folders))]
+        made = _stack(blocks, places)
+        columns.append(made)
+        heads += [f"{method}, variant {number + 1}" for number in range(made.shape[1])]
     if shown is None:
         return None
     real = rows[places]
@@ -171,7 +170,7 @@ def _held_out(store: Store, group: Group, stages: dict, out: Path) -> Panel | No
             "images": data.images[real],
             "masks": data.masks[real],
             "edges": data.edges[real],
-            "variants": np.stack(columns, axis=1),
+            "variants": np.concatenate(columns, axis=1),
             "titles": data.slice_ids(real),
             "variant_titles": heads,
         },
@@ -189,9 +188,11 @@ def _pairs(store: Store, group: Group, stages: dict, out: Path, method: str) -> 
     record = _first_run(store, group, stages, method, ("prepare", "synthesize"))
     if record is None:
         return None
-    folder = _variants(store, stages[record.key])[0]
-    images, masks = (np.load(folder / name, mmap_mode="r") for name in ("images.npy", "masks.npy"))
-    data, rows = _training_rows(store, stages[record.key], record)
+    folder, _ = _blocks(store, stages[record.key], record.split.train)[0]
+    images, masks = (
+        np.load(folder / name, mmap_mode="r")[0] for name in ("images.npy", "masks.npy")
+    )
+    data, rows = _training_rows(store, stages[record.key])
     place = _telling_rows(data, record.split.train[:1], rows)[0]
     largest = np.argsort(-masks.reshape(len(masks), -1).sum(1), kind="stable")
     shown = largest[: max(1, len(largest) // 2)][:: max(1, len(largest) // 12)][:6]
@@ -256,7 +257,7 @@ def _transforms(store: Store, group: Group, stages: dict, out: Path) -> Panel | 
     record = _first_run(store, group, stages, "classic", ("prepare",))
     if record is None:
         return None
-    data, rows = _training_rows(store, stages[record.key], record)
+    data, rows = _training_rows(store, stages[record.key])
     row = rows[_telling_rows(data, record.split.train[:1], rows)[0]]
     image, mask = data.images[row].astype(np.float32) / 255, np.array(data.masks[row])
     sheets = {name: sheet_samples(name, image, mask, n=6, seed=record.spec.seed) for name in names}
@@ -279,14 +280,12 @@ def _transforms(store: Store, group: Group, stages: dict, out: Path) -> Panel | 
     )
 
 
-def _training_rows(store: Store, stages: list[dict], record: Record) -> tuple[Prepared, np.ndarray]:
+def _training_rows(store: Store, stages: list[dict]) -> tuple[Prepared, np.ndarray]:
     """The prepared slices and the rows that were synthesised or trained on, in the order of the
     variants."""
     data = Prepared(_folders(store, stages, "prepare")[0])
-    spec = store.manifest(
-        "fit-segmenter", next(s["key"] for s in stages if s["stage"] == "fit-segmenter")
-    )["spec"]
-    return data, data.rows(spec["train"], spec["minimum_foreground"])
+    spec = FitSegmenterSpec.read(_folders(store, stages, "fit-segmenter")[-1])
+    return data, data.rows(spec.train, spec.minimum_foreground)
 
 
 def _one_prediction(folder: Path, case: str) -> dict[int, np.ndarray]:

@@ -5,9 +5,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmark.planning.plan import Node, Plan
+from benchmark.planning.plan import Plan
 from benchmark.record.record import Record
 from benchmark.results.assembly import assemble, failed
+from benchmark.stages.catalogue import Node
 from benchmark.store.store import DamagedStage, Store
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmark.planning.plan import Node
 from benchmark.record.record import Record, Repeat
+from benchmark.stages.catalogue import Node
 from benchmark.store.store import DamagedStage, Store
 
 

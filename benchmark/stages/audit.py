@@ -16,11 +16,11 @@ the run depends on the held-out part.
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from benchmark.core.files import read_json, write_json
+from benchmark.core.files import write_json
 from benchmark.metrics.overlap import labelled_dice, volume_dice
 from benchmark.record.samples import (
     AGREEMENT_BINS,
@@ -31,16 +31,44 @@ from benchmark.record.samples import (
     SampleRow,
     Samples,
 )
+from benchmark.stages.base import AGREEMENT_FILE, Context, Inputs, StageSpec
+from benchmark.stages.fit_segmenter import FitSegmenterSpec
 from benchmark.stages.leaks import refuse_leaks, seen_cases
+from benchmark.stages.synthesize import blocks
 
 if TYPE_CHECKING:
-    from benchmark.stages.context import Context
     from datasets.slices.preparation import Prepared
-from benchmark.stages.context import AGREEMENT_FILE
 
+HELD_OUT_VARIANTS = 2  # the least that has a diversity
 MEASURED_VARIANTS = 4  # pairs of variants grow with the square of their number
 COPY_QUANTILE = 0.01
 _DIGITS = 5
+
+
+class AuditSpec(StageSpec):
+    """cases: the run's training cases, of which there are so many `variants`; held_out: its test
+    cases; validation: cases on which the judge is measured; paired: whether samples bring masks of
+    their own; minimum_foreground: as in fit-segmenter."""
+
+    stage: ClassVar[str] = "audit"
+    version: ClassVar[int] = 3
+
+    generator: str
+    cases: tuple[str, ...]
+    held_out: tuple[str, ...]
+    validation: tuple[str, ...]
+    variants: int
+    paired: bool
+    minimum_foreground: int | None
+
+    def describe(self) -> str:
+        return f"{self.generator}, {self.variants} variants"
+
+    def method_class(self) -> str:
+        return self.generator
+
+    def cost_kind(self) -> list[Any]:
+        return [self.generator, self.variants]
 
 
 @dataclass
@@ -57,9 +85,9 @@ class SegmenterJudge:
         from baselines.networks.architectures import build
         from benchmark.training.segmenter import make_fabric
 
-        spec = read_json(folder / "manifest.json")["spec"]
-        fabric = make_fabric(device, spec["precision"])
-        model = build(spec["architecture"], size, seed=0)
+        spec = FitSegmenterSpec.read(folder)
+        fabric = make_fabric(device, spec.precision)
+        model = build(spec.architecture, size, seed=0)
         model.load_state_dict(load_file(folder / "weights.safetensors"))
         return cls(fabric.setup_module(model), fabric)
 
@@ -85,31 +113,33 @@ class _Part:
     owners: np.ndarray  # (N,) case numbers
 
 
-def audit(spec: dict, inputs: dict[str, Any], out: Path, context: "Context") -> dict[str, Any]:
-    """See the module. spec: cases, held_out, validation, variants, minimum_foreground, paired,
-    generator."""
+def run(spec: AuditSpec, inputs: Inputs, out: Path, context: Context) -> dict[str, Any]:
+    """audit.json and agreement.npy; see the module."""
     from benchmark.stages.fidelity import ms_ssim_betas
     from datasets.slices.preparation import Prepared
 
     data = Prepared(inputs["prepare"])
-    refuse_leaks(inputs["synthesize"], spec["held_out"])
+    refuse_leaks(inputs["synthesize"], spec.held_out)
     judge = SegmenterJudge.load(inputs["fit-segmenter"], data.size, context.device)
+    training = len(blocks(spec.variants))
     folders = {
-        TRAINING: inputs["synthesize"][: spec["variants"]],
-        HELD_OUT: inputs["synthesize"][spec["variants"] :],
+        TRAINING: inputs["synthesize"][:training],
+        HELD_OUT: inputs["synthesize"][training:],
     }
-    cases = {TRAINING: spec["cases"], HELD_OUT: spec["held_out"]}
-    seen = data.rows(seen_cases(inputs["synthesize"][0]), spec["minimum_foreground"])
+    cases = {TRAINING: spec.cases, HELD_OUT: spec.held_out}
+    seen = data.rows(seen_cases(inputs["synthesize"][0]), spec.minimum_foreground)
     memory = _Memory(data, seen)
     rows: list[SampleRow] = []
     histograms: dict[str, dict[str, tuple[int, ...]]] = {"agreement": {}, "distance": {}}
     features: dict[str, np.ndarray | None] = {}
     frechet: dict[str, float | None] = {}
+    images = 0
     for done, name in enumerate(name for name in folders if folders[name]):
         part = _load_part(
-            data, name, data.rows(cases[name], spec["minimum_foreground"]), folders[name]
+            data, name, data.rows(cases[name], spec.minimum_foreground), folders[name]
         )
-        numbers = _Numbers(data, part, judge, memory, spec["paired"], context.device)
+        images += part.images.shape[0] * part.images.shape[1]
+        numbers = _Numbers(data, part, judge, memory, spec.paired, context.device)
         rows += numbers.case_rows()
         if name == TRAINING:
             np.save(out / AGREEMENT_FILE, numbers.agreement.astype(np.float32))
@@ -123,12 +153,12 @@ def audit(spec: dict, inputs: dict[str, Any], out: Path, context: "Context") -> 
         context.report(done + 1, 2)
     frechet["real"] = _frechet(features.get(HELD_OUT), features[TRAINING])
     samples = Samples(
-        generator=spec["generator"],
+        generator=spec.generator,
         segmenter=inputs["fit-segmenter"].name,
-        paired=spec["paired"],
-        variants=spec["variants"],
-        measured_variants=min(spec["variants"], MEASURED_VARIANTS),
-        held_out_variants=len(folders[HELD_OUT]),
+        paired=spec.paired,
+        variants=spec.variants,
+        measured_variants=min(spec.variants, MEASURED_VARIANTS),
+        held_out_variants=HELD_OUT_VARIANTS if folders[HELD_OUT] else 0,
         ms_ssim_scales=len(ms_ssim_betas(data.size)),
         reference_dice=_reference_dice(data, judge, spec),
         copy_threshold=_short(memory.threshold),
@@ -138,9 +168,7 @@ def audit(spec: dict, inputs: dict[str, Any], out: Path, context: "Context") -> 
         distance_histogram=histograms["distance"],
     )
     write_json(out / "audit.json", samples.model_dump(mode="json"))
-    return {
-        "samples": sum(len(np.load(f / "images.npy", mmap_mode="r")) for f in inputs["synthesize"])
-    }
+    return {"samples": images}
 
 
 def read_audit(folder: Path) -> Samples:
@@ -150,7 +178,7 @@ def read_audit(folder: Path) -> Samples:
 
 def _load_part(data: "Prepared", name: str, rows: np.ndarray, folders: list[Path]) -> _Part:
     images, masks = (
-        np.stack([np.load(f / f"{stack}.npy", mmap_mode="r") for f in folders])
+        np.concatenate([np.load(f / f"{stack}.npy", mmap_mode="r") for f in folders])
         for stack in ("images", "masks")
     )
     return _Part(name, rows, images, masks, data.case_index[rows])
@@ -210,9 +238,7 @@ class _Numbers:
         self.nearest_of_all = np.stack([nearest_distances(v, memory.vectors) for v in vectors])
         self.threshold = memory.threshold
         self.copied = self.nearest_of_all < memory.threshold
-        self.own = (
-            None if paired else np.stack([paired_distances(v, real_vectors) for v in vectors])
-        )
+        self.own_distances = np.stack([paired_distances(v, real_vectors) for v in vectors])
         self.fidelity = {} if paired else self._fidelity()
         self.diversity = self._diversity()
 
@@ -253,7 +279,7 @@ class _Numbers:
                     ]
                 )
             )
-            values["own_distance"] = _mean(self.own[:, here])
+            values["own_distance"] = _mean(self.own_distances[:, here])
         real_masks = self.data.masks[self.part.rows][here]
         values["real_agreement_volume"] = _mean(
             np.array([volume_dice(self.real_predicted[here], real_masks)])
@@ -267,12 +293,12 @@ class _Numbers:
         return SampleRow(**values)
 
 
-def _reference_dice(data: "Prepared", judge: SegmenterJudge, spec: dict) -> float | None:
+def _reference_dice(data: "Prepared", judge: SegmenterJudge, spec: AuditSpec) -> float | None:
     """Mean volume Dice of the segmenter on the real images of its validation cases; None where
     there are none."""
     found = []
-    for case in spec["validation"]:
-        rows = data.rows([case], spec["minimum_foreground"])
+    for case in spec.validation:
+        rows = data.rows([case], spec.minimum_foreground)
         if len(rows):
             found.append(volume_dice(judge.masks(data.images[rows]), data.masks[rows]))
     return _mean(np.array(found))
@@ -281,7 +307,8 @@ def _reference_dice(data: "Prepared", judge: SegmenterJudge, spec: dict) -> floa
 def _frechet_to(real: np.ndarray | None, part: _Part, judge: SegmenterJudge) -> float | None:
     """Mean over the measured variants, so that every distance is between sets of one size."""
     found = [_frechet(judge.features(images), real) for images in part.images[:MEASURED_VARIANTS]]
-    return None if None in found else float(np.mean(found))
+    known = [distance for distance in found if distance is not None]
+    return float(np.mean(known)) if len(known) == len(found) else None
 
 
 def _frechet(one: np.ndarray | None, other: np.ndarray | None) -> float | None:

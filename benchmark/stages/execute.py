@@ -1,13 +1,10 @@
-"""The stages: each reads the folders of its inputs and writes its own.
+"""Computes one stage: under its lock, measured, and committed whole.
 
-A stage function takes (spec, inputs, out, context) and returns the numbers it wants in its
-manifest. `execute` runs one under its lock, measures it and commits it. Versions are in
-versions.py; specs are made by plan.py.
+Not here: what stages there are (catalogue.py), what their specs say (planning/plan.py).
 """
 
 import random
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,66 +14,34 @@ from benchmark.core.errors import InputError
 from benchmark.core.identity import named_seed
 from benchmark.core.progress import Report, silent
 from benchmark.core.provenance import Meter, machine_name, provenance
-from benchmark.stages.audit import audit
-from benchmark.stages.carry_over import Kept
-from benchmark.stages.context import Context, Inputs
+from benchmark.stages.base import Context, Location
+from benchmark.stages.catalogue import STAGES, Node
 from benchmark.stages.execution import StageExecution
-from benchmark.stages.fit_generator import fit_generator
-from benchmark.stages.fit_segmenter import fit_segmenter
-from benchmark.stages.predict import predict
-from benchmark.stages.prepare import prepare
-from benchmark.stages.pretrain import pretrain
-from benchmark.stages.score import score
-from benchmark.stages.synthesize import synthesize
 from benchmark.store.store import Store
 from benchmark.training.checkpoint import Checkpoint
-from benchmark.training.curve_loggers import TRAININGS, curve_folder, with_curves
+from benchmark.training.curve_loggers import curve_folder, with_curves
 from benchmark.training.determinism import deterministic
 from benchmark.training.freed_memory import keep_freed_memory
 
-STAGES: dict[str, Callable[[dict, Inputs, Path, Context], dict[str, Any]]] = {
-    "prepare": prepare,
-    "pretrain": pretrain,
-    "fit-generator": fit_generator,
-    "synthesize": synthesize,
-    "audit": audit,
-    "fit-segmenter": fit_segmenter,
-    "predict": predict,
-    "score": score,
-}
-
 
 def execute(
-    store: Store,
-    key: str,
-    how: StageExecution,
-    report: Report = silent,
-    wait: bool = True,
-    kept: Kept | None = None,
-    following: Sequence[str] = (),
+    store: Store, key: str, how: StageExecution, report: Report = silent, wait: bool = True
 ) -> bool:
     """Computes the stage whose plan the store holds under `key`, unless it is there. True if it was
     computed now.
 
-    Every file of every input is checked against its sha256 before it is used. `following`: keys of
-    the stages that this process computes next, for which it keeps (`kept`) what they can share.
-    Raises DamagedStage for an input that was changed, StageBusy (without `wait`) where another
-    process computes the stage, InputError where an input stage is missing, and whatever the stage
-    raises.
+    Every file of every input is checked against its sha256 before it is used. Raises DamagedStage
+    for an input that was changed, StageBusy (without `wait`) where another process computes the
+    stage, InputError where an input stage is missing, and whatever the stage raises.
     """
-    node = store.notes.find_plan(key)
-    stage = node["stage"]
-    kept = Kept() if kept is None else kept
-    kept.begin(key, following)
+    plan = store.notes.find_plan(key)
+    node, location = Node.from_json(plan), Location.model_validate(plan["location"])
     with store.locked(key, wait):
-        if store.has(stage, key):
-            kept.end()
+        if store.has(node.stage, key):
             return False
-        inputs = {role: _input_folders(store, node, role) for role in node["inputs"]}
+        inputs = {role: _input_folders(store, node, role) for role in node.inputs}
         checkpoint = Checkpoint(store.notes.partial(key))
-        own = _own_file(node)
-        # A batch of another make-up may differ in the last bits.
-        mixed = (store.notes.find_plan(other) for other in (() if how.deterministic else following))
+        own = _own_file(node, location)
 
         def work(out: Path) -> dict[str, Any]:
             _seed_the_rest(key)
@@ -85,38 +50,30 @@ def execute(
                 deterministic(how.deterministic),
                 _curves(store, node, how, report, checkpoint) as told,
             ):
-                context = Context(how.device, told, node["location"], checkpoint, key, mixed, kept)
+                context = Context(how.device, told, location, checkpoint)
                 with Meter(how.device) as meter:
-                    results = STAGES[stage](node["spec"], inputs, out, context) | own
+                    results = STAGES[node.stage].run(node.spec, inputs, out, context) | own
                 cost = meter.cost()
                 cost["seconds"] = round(cost["seconds"] + checkpoint.earlier_seconds, 3)
-                return {
-                    "version": node["version"],
-                    "spec": node["spec"],
-                    "inputs": node["inputs"],
+                return node.as_json() | {
                     "results": results,
                     "cost": {**cost, "machine": machine_name(how.device)},
                     "provenance": provenance(how.device),
                 }
 
-        try:
-            store.compute(stage, key, work)
-        except BaseException:
-            kept.clear()
-            raise
+        store.compute(node.stage, key, work)
         checkpoint.clear()
-        kept.end()
     return True
 
 
-def _own_file(node: dict[str, Any]) -> dict[str, str]:
+def _own_file(node: Node, location: Location) -> dict[str, str]:
     """Loads the user's own method that a stage needs; what the stage writes down about its file."""
     from baselines.generators.user_method import load_own
 
-    if "own" not in node["location"]:
+    if location.own is None:
         return {}
-    loaded = load_own(node["location"]["own"])
-    if loaded.spec.reference not in (node["spec"].get("generator"), node["spec"].get("transform")):
+    loaded = load_own(location.own)
+    if loaded.spec.reference != node.spec.method_class():
         raise InputError(
             f"{loaded.address} changed its name or version since the run was planned; run the same"
             f" command again."
@@ -125,13 +82,16 @@ def _own_file(node: dict[str, Any]) -> dict[str, str]:
 
 
 def _curves(
-    store: Store, node: dict[str, Any], how: StageExecution, report: Report, checkpoint: Checkpoint
-):
+    store: Store, node: Node, how: StageExecution, report: Report, checkpoint: Checkpoint
+) -> AbstractContextManager[Report]:
     """A block that gives a Report, which also writes the curves of a training."""
-    if how.logger == "none" or node["stage"] not in TRAININGS:
+    network = node.spec.network()
+    if how.logger == "none" or not network:
         return nullcontext(report)
-    folder = curve_folder(store.root, how.logger, node["stage"], node["spec"], node["key"])
-    return with_curves(report, how.logger, folder, node["spec"], checkpoint.exists())
+    folder = curve_folder(store.root, how.logger, node.stage, network, node.key)
+    return with_curves(
+        report, how.logger, folder, node.spec.model_dump(mode="json"), checkpoint.exists()
+    )
 
 
 def _seed_the_rest(key: str) -> None:
@@ -145,12 +105,12 @@ def _seed_the_rest(key: str) -> None:
     random.seed(seed)
 
 
-def _input_folders(store: Store, node: dict[str, Any], role: str) -> Path | list[Path]:
-    keys = node["inputs"][role]
+def _input_folders(store: Store, node: Node, role: str) -> Path | list[Path]:
+    keys = node.inputs[role]
     for key in keys if isinstance(keys, list) else [keys]:
         if not store.has(role, key):
             raise InputError(
-                f"stage {node['stage']} {node['key'][:12]} needs stage {role} {key[:12]} first;"
+                f"stage {node.stage} {node.key[:12]} needs stage {role} {key[:12]} first;"
                 f" compute that one."
             )
         store.check(role, key)

@@ -2,14 +2,41 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from benchmark.core.identity import named_seed
-from benchmark.stages.context import Context, Inputs
+from benchmark.stages.base import Context, Inputs, StageSpec
 
 
-def fit_generator(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[str, Any]:
-    """A generator, trained on the slices of `spec['cases']` and of no other case."""
+class FitGeneratorSpec(StageSpec):
+    """settings: `BaseSettings.training_spec`; cases: whose slices are learned, and no other's;
+    minimum_foreground: pixels that a slice must have more of, if any must (Q9)."""
+
+    stage: ClassVar[str] = "fit-generator"
+    version: ClassVar[int] = 3
+    reads: ClassVar[frozenset[str]] = frozenset({"places"})
+
+    generator: str
+    settings: dict[str, Any]
+    cases: tuple[str, ...]
+    minimum_foreground: int | None
+    seed: int
+
+    def describe(self) -> str:
+        return f"{self.generator}, {len(self.cases)} cases"
+
+    def method_class(self) -> str:
+        return self.generator
+
+    def cost_kind(self) -> list[Any]:
+        return [self.generator, self.settings]
+
+    def network(self) -> str:
+        return self.generator
+
+
+def run(spec: FitGeneratorSpec, inputs: Inputs, out: Path, context: Context) -> dict[str, Any]:
+    """Weights, configuration, curve and training ids, as `Generator.fit` writes them."""
     import torch
 
     from baselines.generators.base import TrainingSlices
@@ -20,7 +47,7 @@ def fit_generator(spec: dict, inputs: Inputs, out: Path, context: Context) -> di
     from datasets.slices.preparation import Prepared
 
     data = Prepared(inputs["prepare"])
-    rows = data.rows(spec["cases"], spec["minimum_foreground"])
+    rows = data.rows(spec.cases, spec.minimum_foreground)
     slices = TrainingSlices(
         images=data.images[rows],
         masks=data.masks[rows],
@@ -29,17 +56,17 @@ def fit_generator(spec: dict, inputs: Inputs, out: Path, context: Context) -> di
         ids=data.slice_ids(rows),
     )
     device = torch.device(context.device)
-    generator_class(spec["generator"]).fit(
+    generator_class(spec.generator).fit(
         slices,
-        settings_of_generator(spec["generator"], spec["settings"]),
-        seed=named_seed(spec["seed"], "generator"),
+        settings_of_generator(spec.generator, spec.settings),
+        seed=named_seed(spec.seed, "generator"),
         device=device,
         out=out,
-        places=replace(context.places, pretrained=inputs.get("pretrain")),
+        places=replace(context.location.places, pretrained=inputs.get("pretrain")),
         report=context.report,
         checkpoint=context.checkpoint,
     )
-    if is_own(spec["generator"]):
-        close_fit(spec["generator"], out, slices.ids)
+    if is_own(spec.generator):
+        close_fit(spec.generator, out, slices.ids)
         return {"slices": len(rows), **read_shortage(out)}
     return {"slices": len(rows), "number_format": native_format(device), **read_shortage(out)}

@@ -2,59 +2,118 @@
 
 import csv
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
 
 from benchmark.core.errors import InputError
+from benchmark.core.frozen import Frozen
 from benchmark.core.identity import named_seed
-from benchmark.stages.context import Context, Inputs
+from benchmark.stages.base import AGREEMENT_FILE, Context, Inputs, StageSpec
 from benchmark.stages.leaks import refuse_leaks
+from benchmark.training.budget import Training
+
+if TYPE_CHECKING:
+    import torch
+
+    from baselines.objectives.objectives import SliceObjective
+    from datasets.slices.preparation import Prepared
 
 
-def fit_segmenter(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[str, Any]:
-    """The segmenter with the checkpoint that the selection rule chose: weights.safetensors,
-    curve.csv."""
+class Synthetic(Frozen):
+    """How samples join the real slices.
+
+    merge: "join" puts pairs beside them; patch_size: of a merge by patch, pixels; alpha: share of
+    the real; pairing: switch of the protocol; minimum_agreement: samples below it are dropped;
+    unseen: the run's test cases, which no generator of the samples may have been trained on.
+    """
+
+    merge: Literal["join", "image", "logits"]
+    patch_size: int | None
+    alpha: float | None
+    pairing: str
+    minimum_agreement: float | None
+    unseen: tuple[str, ...]
+
+    def describe(self) -> str:
+        return f"synthetic joined by {self.merge}"
+
+
+class FitSegmenterSpec(StageSpec):
+    """train: the cases that are learned, select_on: those that choose the checkpoint ((): the last
+    one is taken); minimum_foreground: pixels that a slice must have more of, if any must (Q9);
+    precision: see `make_fabric`."""
+
+    stage: ClassVar[str] = "fit-segmenter"
+    version: ClassVar[int] = 2
+
+    architecture: str
+    train: tuple[str, ...]
+    select_on: tuple[str, ...]
+    minimum_foreground: int | None
+    transform: str | None
+    renormalise: bool
+    dice_background: bool
+    synthetic: Synthetic | None
+    training: Training
+    precision: str
+    seed: int
+
+    def describe(self) -> str:
+        parts = [self.transform] if self.transform else []
+        parts += [self.synthetic.describe()] if self.synthetic else []
+        return f"{self.architecture}, {' + '.join(parts) or 'real slices alone'}"
+
+    def method_class(self) -> str | None:
+        return self.transform
+
+    def cost_kind(self) -> list[Any]:
+        training = self.training.model_dump(mode="json")
+        return [self.architecture, training, self.synthetic is not None, self.precision]
+
+    def network(self) -> str:
+        return self.architecture
+
+
+def run(spec: FitSegmenterSpec, inputs: Inputs, out: Path, context: Context) -> dict[str, Any]:
+    """weights.safetensors of the chosen checkpoint, and curve.csv."""
     from safetensors.torch import save_file
 
     from baselines.networks.architectures import build
     from benchmark.metrics.overlap import mean_case_dice
-    from benchmark.stages.objective import objective_of
-    from benchmark.training.segmenter import (
-        Training,
-        fit,
-        foreground_probability,
-        make_fabric,
-    )
+    from benchmark.training.segmenter import fit, foreground_probability, make_fabric
     from datasets.slices.preparation import Prepared
 
     data = Prepared(inputs["prepare"])
-    fabric = make_fabric(context.device, spec["precision"])
-    rows = data.rows(spec["train"], spec["minimum_foreground"])
+    fabric = make_fabric(context.device, spec.precision)
+    rows = data.rows(spec.train, spec.minimum_foreground)
     if not data.masks[rows].any():
         raise InputError(
             "no training slice has any foreground, so there is nothing to learn; add cases with a"
             " mask."
         )
-    refuse_leaks(inputs["synthesize"], context.location.get("test", ()))
-    objective, counts = objective_of(spec, data, rows, inputs, fabric.device)
-    held_out = data.rows(spec["select_on"], spec["minimum_foreground"])
+    if spec.synthetic is not None:
+        refuse_leaks(inputs["synthesize"], spec.synthetic.unseen)
+    objective, counts = _objective(spec, data, rows, inputs, fabric.device)
+    held_out = data.rows(spec.select_on, spec.minimum_foreground)
 
     def select(model) -> float:
         probability = foreground_probability(model, data.images[held_out], fabric)
         return mean_case_dice(probability, data.masks[held_out], data.case_index[held_out])
 
     model = build(
-        spec["architecture"],
+        spec.architecture,
         data.images.shape[-1],
-        seed=named_seed(spec["seed"], "segmenter", "weights"),
+        seed=named_seed(spec.seed, "segmenter", "weights"),
     )
     fitted = fit(
         model,
         objective,
         objective.items,
-        Training(**spec["training"]),
+        spec.training,
         select=select if len(held_out) else None,
         fabric=fabric,
-        seed=spec["seed"],
+        seed=spec.seed,
         report=context.report,
         checkpoint=context.checkpoint,
     )
@@ -72,3 +131,54 @@ def fit_segmenter(spec: dict, inputs: Inputs, out: Path, context: Context) -> di
         "precision": fabric.strategy.precision.precision,
         **fitted.shortage,
     }
+
+
+def _objective(
+    spec: FitSegmenterSpec,
+    data: "Prepared",
+    rows: np.ndarray,
+    inputs: Inputs,
+    device: "torch.device",
+) -> tuple["SliceObjective", dict[str, int]]:
+    """What a training step shows to the network, with all its images on the device; and what a
+    filter of the samples dropped."""
+    import torch
+
+    from baselines.objectives import objectives
+    from baselines.objectives.sample_filter import SampleFilter
+    from baselines.objectives.variants import load_variants
+    from baselines.transforms.augmenter import make_augmenter
+
+    augment = None
+    if spec.transform is not None or spec.renormalise:
+        augment = make_augmenter(spec.transform, renormalise=spec.renormalise)
+    images = torch.from_numpy(data.images[rows]).to(device)
+    masks = torch.from_numpy(data.masks[rows]).to(device)
+    shown: dict[str, Any] = {
+        "images": images,
+        "masks": masks,
+        "loss": objectives.dice_ce(spec.dice_background),
+        "augment": augment,
+    }
+    synthetic = spec.synthetic
+    if synthetic is None:
+        return objectives.RealObjective(**shown), {}
+    chosen = None
+    if synthetic.minimum_agreement is not None:
+        agreement = np.load(inputs["audit"] / AGREEMENT_FILE, allow_pickle=False)
+        chosen = SampleFilter(agreement, synthetic.minimum_agreement, device)
+
+    def stack(name: str, real: torch.Tensor) -> Any:
+        variants = load_variants([folder / name for folder in inputs["synthesize"]], device)
+        return variants if chosen is None else chosen.over(variants, real)
+
+    shown |= {
+        "variants": stack("images.npy", images),
+        "alpha": synthetic.alpha,
+        "all_variants": synthetic.pairing == "all",
+    }
+    counts = chosen.counts if chosen else {}
+    if synthetic.merge == "join":
+        return objectives.JoinedPairs(**shown, variant_masks=stack("masks.npy", masks)), counts
+    kind = objectives.MergedImages if synthetic.merge == "image" else objectives.MergedLogits
+    return kind(**shown | {"patch_size": synthetic.patch_size}), counts

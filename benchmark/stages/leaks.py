@@ -7,23 +7,20 @@ from pathlib import Path
 
 from baselines.generators.base import IDS_FILE, case_of
 from benchmark.core.errors import InputError
-from benchmark.core.files import read_json
 from benchmark.core.texts import some
 
 
 def seen_cases(synthesized: Path) -> list[str]:
-    """Cases that the generator of these samples was trained on, by the ids that lie with them, or,
-    for samples of older versions, with the generator itself. Raises InputError where neither is
-    there."""
-    manifest = read_json(synthesized / "manifest.json")
-    generator = synthesized.parent.parent / "fit-generator" / manifest["inputs"]["fit-generator"]
-    for folder in (synthesized, generator):
-        if (folder / IDS_FILE).is_file():
-            ids = json.loads((folder / IDS_FILE).read_text(encoding="utf-8"))
-            return list(dict.fromkeys(map(case_of, ids)))
-    raise InputError(
-        f"nothing says which cases the samples in {synthesized} come from; add --force synthesize."
-    )
+    """Cases that the generator of these samples was trained on, by the ids that lie with them.
+    Raises InputError where there are none."""
+    path = synthesized / IDS_FILE
+    if not path.is_file():
+        raise InputError(
+            f"nothing says which cases the samples in {synthesized} come from; add --force"
+            " synthesize."
+        )
+    ids = json.loads(path.read_text(encoding="utf-8"))
+    return list(dict.fromkeys(map(case_of, ids)))
 
 
 def refuse_leaks(synthesized: Iterable[Path], test: Sequence[str]) -> None:

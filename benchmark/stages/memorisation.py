@@ -49,7 +49,7 @@ def nearest_distances(
     for first in range(0, len(vectors), 256):
         rows = slice(first, first + 256)
         squares = 2 - 2 * (vectors[rows] @ training.T).astype(np.float64)
-        if owners is not None:
+        if owners is not None and training_owners is not None:
             squares[owners[rows, None] == training_owners[None]] = np.inf
         found[rows] = squares.min(1)
     return np.sqrt(np.maximum(found, 0))

@@ -1,13 +1,25 @@
 """Stage score: one row of metrics per test case."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from benchmark.core.files import write_json
-from benchmark.stages.context import Context, Inputs, read_predictions
+from benchmark.stages.base import Context, Inputs, StageSpec
+from benchmark.stages.predict import read_predictions
 
 
-def score(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[str, Any]:
+class ScoreSpec(StageSpec):
+    """The protocol's rules of scoring; nsd_tolerance: in the case's unit."""
+
+    stage: ClassVar[str] = "score"
+    version: ClassVar[int] = 1
+
+    empty_mask: str
+    resize_z: bool
+    nsd_tolerance: float
+
+
+def run(spec: ScoreSpec, inputs: Inputs, out: Path, context: Context) -> dict[str, Any]:
     """One row of metrics per test case: cases.json."""
     from benchmark.metrics.scoring import score_case
     from datasets.slices.preparation import Prepared
@@ -18,7 +30,13 @@ def score(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[str, 
     for number, (case, z, prediction) in enumerate(predictions):
         native = data.case(case)
         row = score_case(
-            case, prediction, z, data.truth(case), native.spacing, native.spacing_unit, **spec
+            case,
+            prediction,
+            z,
+            data.truth(case),
+            native.spacing,
+            native.spacing_unit,
+            **spec.model_dump(),
         )
         rows.append(row.model_dump(mode="json"))
         context.report(number + 1, len(predictions), dice=row.dice)

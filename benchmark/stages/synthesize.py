@@ -1,61 +1,88 @@
-"""Stage synthesize: synthetic variants of the training slices."""
+"""Stage synthesize: a block of synthetic variants of every slice of some cases.
+
+A run of ratio n uses the first n variants, which lie in blocks of BLOCK: those of ratio 7 in
+[0, 5) and [5, 7). So runs of several ratios share all whole blocks, a batch is filled across the
+variants of a block, and no variant is made that no run asked for. Only a last block that is cut
+short serves its own ratio alone.
+"""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from baselines.generators.base import IDS_FILE
 from benchmark.core.files import write_json
-from benchmark.stages.context import Context, Inputs
+from benchmark.stages.base import Context, Inputs, StageSpec
+
+BLOCK = 5  # variants: a generator is loaded once for so many
 
 
-def synthesize(spec: dict, inputs: Inputs, out: Path, context: Context) -> dict[str, Any]:
-    """One synthetic variant of every training slice: images.npy and masks.npy uint8 (N, S, S), in
-    slice order."""
+def blocks(ratio: int) -> list[range]:
+    """The variants of each block of a run: [range(0, 5), range(5, 7)] for ratio 7."""
+    return [range(first, min(first + BLOCK, ratio)) for first in range(0, ratio, BLOCK)]
+
+
+class SynthesizeSpec(StageSpec):
+    """sampling: `BaseSettings.sampling_spec`; first: number of the block's first variant; phrases:
+    one per variant, which ends its prompts ("": the plain prompt); cases: whose slices are sampled;
+    minimum_foreground: as in fit-generator."""
+
+    stage: ClassVar[str] = "synthesize"
+    version: ClassVar[int] = 3
+    reads: ClassVar[frozenset[str]] = frozenset({"places"})
+
+    generator: str
+    sampling: dict[str, Any]
+    first: int
+    phrases: tuple[str, ...]
+    cases: tuple[str, ...]
+    minimum_foreground: int | None
+
+    def describe(self) -> str:
+        first, last = self.first + 1, self.first + len(self.phrases)
+        which = f"variant {first}" if first == last else f"variants {first} to {last}"
+        return f"{self.generator}, {which}"
+
+    def method_class(self) -> str:
+        return self.generator
+
+    def cost_kind(self) -> list[Any]:
+        return [self.generator, self.sampling, len(self.phrases)]
+
+
+def run(spec: SynthesizeSpec, inputs: Inputs, out: Path, context: Context) -> dict[str, Any]:
+    """images.npy and masks.npy, uint8 (V, N, S, S): V variants of N slices, in slice order."""
     import torch
 
-    from baselines.generators.base import Conditions, Generator, training_ids
+    from baselines.generators.base import Conditions, training_ids
     from baselines.generators.catalogue import generator_class, settings_class
-    from baselines.scratch.phrases import join_phrase
-    from benchmark.stages.sampling import Variant, batch_size, sample_all
+    from benchmark.stages.sampling import Block, batch_size, sample_block
     from datasets.slices.preparation import Prepared
 
     data = Prepared(inputs["prepare"])
-    kind, folder = generator_class(spec["generator"]), inputs["fit-generator"]
-
-    def load() -> Generator:
-        return kind.load(folder, torch.device(context.device), context.places)
-
-    generator = context.kept.generator((folder, context.device), load)
-
-    def variant(key: str, spec: dict) -> Variant:
-        rows = data.rows(spec["cases"], spec["minimum_foreground"])
-        prompts = [join_phrase(prompt, spec["phrase"]) for prompt in data.prompts(rows)]
-        return Variant(
-            key,
-            spec["variant"],
-            Conditions(data.slice_ids(rows), data.masks[rows], data.edges[rows], prompts),
-        )
-
-    wanted = variant(context.key, spec)
-    images, masks = sample_all(
+    folder = inputs["fit-generator"]
+    device = torch.device(context.device)
+    generator = generator_class(spec.generator).load(folder, device, context.location.places)
+    rows = data.rows(spec.cases, spec.minimum_foreground)
+    slices = Conditions(
+        data.slice_ids(rows), data.masks[rows], data.edges[rows], data.prompts(rows)
+    )
+    block = Block(slices, spec.first, spec.phrases)
+    images, masks = sample_block(
         generator,
-        wanted,
+        block,
         key=folder.name,
-        sampling=settings_class(spec["generator"]).sampling_from(spec["sampling"]),
+        sampling=settings_class(spec.generator).sampling_from(spec.sampling),
         report=context.report,
         checkpoint=context.checkpoint,
-        following=(variant(plan["key"], plan["spec"]) for plan in context.following),
-        early=context.kept.early,
         at_once=batch_size(data.size, context.device),
     )
     np.save(out / "images.npy", images)
     np.save(out / "masks.npy", masks)
     write_json(out / IDS_FILE, training_ids(folder))
-    unknown = generator.unknown_words(wanted.conditions.prompts)
     return {
-        "images": len(images),
-        "unknown_words": unknown,
+        "images": images.shape[0] * images.shape[1],
+        "unknown_words": generator.unknown_words(block.prompts()),
         "number_format": generator.number_format,
     }

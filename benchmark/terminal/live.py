@@ -27,7 +27,7 @@ from benchmark.core.progress import Report
 from benchmark.terminal.console import duration, out
 
 if TYPE_CHECKING:
-    from benchmark.planning.plan import Node
+    from benchmark.stages.catalogue import Node
     from benchmark.terminal.time_left import TimeLeft
 
 BAR_WIDTH = 12  # columns
@@ -80,7 +80,7 @@ class StageProgress:
     @contextlib.contextmanager
     def stage(self, node: "Node") -> Iterator[Report]:
         """Shows one stage while the block computes it; a block that raises leaves no line."""
-        title, start, computed = describe(node), time.perf_counter(), False
+        title, start, computed = node.describe(), time.perf_counter(), False
         task = self._bars.add_task(title, total=None, numbers="")
 
         def report(done: int, total: int, **numbers: float) -> None:
@@ -153,26 +153,3 @@ class _Bars(Progress):
     def get_renderables(self) -> Iterable[RenderableType]:
         yield self._above()
         yield from super().get_renderables()
-
-
-def describe(node: "Node") -> str:
-    """A stage in a few words: 'fit-segmenter attention-unet 3f2a91bc'."""
-    spec = node.spec
-    detail = {
-        "prepare": lambda: f"{spec['dataset']} at {spec['size']} px",
-        "pretrain": lambda: f"{spec['generator']} at {spec['size']} px",
-        "fit-generator": lambda: f"{spec['generator']}, {len(spec['cases'])} cases",
-        "synthesize": lambda: f"{spec['generator']}, variant {spec['variant'] + 1}",
-        "audit": lambda: f"{spec['generator']}, {spec['variants']} variants",
-        "fit-segmenter": lambda: f"{spec['architecture']}, {_shown(spec)}",
-        "predict": lambda: f"{len(spec['cases'])} cases",
-        "score": lambda: "",
-    }[node.stage]()
-    return " ".join(part for part in (node.stage, detail, f"({node.key[:8]})") if part)
-
-
-def _shown(spec: dict) -> str:
-    parts = [spec["transform"]] if spec["transform"] else []
-    if spec["synthetic"]:
-        parts.append(f"synthetic joined by {spec['synthetic']['merge']}")
-    return " + ".join(parts) or "real slices alone"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from benchmark.planning.forecast import kinds_of, measured_costs
-from benchmark.planning.plan import Node
+from benchmark.stages.catalogue import Node
 from benchmark.store.store import Store
 
 # what a stage must have done of its work before its own speed says how long it takes

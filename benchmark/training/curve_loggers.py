@@ -21,16 +21,13 @@ from benchmark.core.progress import Report
 LOGGERS = ("tensorboard", "csv", "none")
 
 
-TRAININGS = ("fit-generator", "fit-segmenter")
 KEY_LETTERS = 12
 
 
-def curve_folder(root: Path, logger: str, stage: str, spec: dict[str, Any], key: str) -> Path:
+def curve_folder(root: Path, logger: str, stage: str, network: str, key: str) -> Path:
     """Where the curves of a training go; its name ends in the first letters of the key."""
-    network = (
-        str(spec.get("architecture", spec.get("generator"))).replace(":", "-").rpartition("/")[2]
-    )
-    return root / logger / stage / f"{network}-{key[:KEY_LETTERS]}"
+    plain = network.replace(":", "-").rpartition("/")[2]
+    return root / logger / stage / f"{plain}-{key[:KEY_LETTERS]}"
 
 
 @contextlib.contextmanager

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from benchmark.core.identity import named_seed
 from benchmark.core.progress import Report, silent
 from benchmark.training import number_format
+from benchmark.training.budget import Training
 from benchmark.training.checkpoint import Checkpoint, below, optimiser_tensors, restore_optimiser
 from benchmark.training.microbatch import MicroBatches, halving
 
@@ -36,19 +37,6 @@ class Objective(Protocol):
     def __call__(
         self, model: nn.Module, items: Tensor, rng: torch.Generator
     ) -> tuple[Tensor, Presented]: ...
-
-
-@dataclass(frozen=True)
-class Training:
-    """Budget and optimiser of a segmenter; Q16 gives the released values."""
-
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    weight_decay: float
-    lr_schedule: str
-    shuffle: bool
-    validate_every: int
 
 
 @dataclass

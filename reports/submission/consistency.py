@@ -7,7 +7,8 @@ record says of costs, machines and versions is taken as it is said. Not here: ca
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
 from pydantic import ValidationError
 
@@ -16,7 +17,6 @@ from benchmark.core.identity import flat
 from benchmark.record.record import Budget, Record, Split
 from benchmark.record.substitutions import substitutions
 from benchmark.spec.method import OF_CLASS, MethodSpec, resolve_method
-from benchmark.spec.versions import STAGE_VERSIONS
 
 MAX_FOLDS, MAX_RATIO = 100, 1_000
 MAX_CASE_NAME = 200
@@ -24,7 +24,23 @@ _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9:_.\-]{0,99}")
 _KEY = re.compile(r"[0-9a-f]{64}")
 
 
-def contradictions(record: Record) -> Iterator[str]:
+@dataclass(frozen=True)
+class KnownStages:
+    """What the program knows of its stages, which no record can tell; the caller hands it in.
+
+    Args:
+        versions: today's version of each stage, by name.
+        keys: (stage, key) of a record's stages, as its spec and split give them, in order; None
+            where they cannot be known. Raises InputError for settings that no generator has.
+        counts: how many stages of each name a run of this method has, those of an audit aside.
+    """
+
+    versions: Mapping[str, int]
+    keys: Callable[[Record], list[tuple[str, str]] | None]
+    counts: Callable[[MethodSpec], dict[str, int]]
+
+
+def contradictions(record: Record, known: KnownStages) -> Iterator[str]:
     """What does not fit within the record; the first ones make the later ones meaningless."""
     if record.lifted_from is not None:
         yield "it was recorded with an older schema, whose keys this program cannot check"
@@ -34,7 +50,7 @@ def contradictions(record: Record) -> Iterator[str]:
         yield "it lacks its split, its budget or its case rows"
     else:
         yield from _of_the_spec(record)
-        yield from _of_the_stages(record, record.budget)
+        yield from _of_the_stages(record, record.budget, known)
         yield from _of_the_rest(record, record.split)
 
 
@@ -79,26 +95,20 @@ def _of_the_spec(record: Record) -> Iterator[str]:
         yield "its method has settings of a generator and trains none"
 
 
-def _of_the_stages(record: Record, budget: Budget) -> Iterator[str]:
-    method = record.spec.method
-    if unknown := [stage.stage for stage in record.stages if stage.stage not in STAGE_VERSIONS]:
+def _of_the_stages(record: Record, budget: Budget, known: KnownStages) -> Iterator[str]:
+    if unknown := [stage.stage for stage in record.stages if stage.stage not in known.versions]:
         yield f"it lists an unknown stage '{unknown[0][:40]}'"
         return
     for stage in record.stages:
-        if not _KEY.fullmatch(stage.key) or not 1 <= stage.version <= STAGE_VERSIONS[stage.stage]:
+        if not _KEY.fullmatch(stage.key) or not 1 <= stage.version <= known.versions[stage.stage]:
             yield f"its stage {stage.stage} has a key or a version that none has"
         if min(stage.seconds, stage.peak_memory_mb, stage.gpu_memory_mb) < 0:
             yield f"its stage {stage.stage} cost less than nothing"
     counts = Counter(stage.stage for stage in record.stages if stage.purpose == "run")
-    generates = method.generates and method.ratio > 0
-    expected = {"prepare": 1, "fit-segmenter": 1, "predict": 1, "score": 1}
-    expected |= {"fit-generator": 1, "synthesize": method.ratio} if generates else {}
-    for name in ("prepare", "fit-generator", "synthesize", "fit-segmenter", "predict", "score"):
-        if counts[name] != expected.get(name, 0):
-            yield (
-                f"it lists {counts[name]} stages {name} where its method needs"
-                f" {expected.get(name, 0)}"
-            )
+    earlier = {one.stage for one in record.stages if one.version < known.versions[one.stage]}
+    for name, count in known.counts(record.spec.method).items():
+        if counts[name] != count and name not in earlier:
+            yield f"it lists {counts[name]} stages {name} where its method needs {count}"
     fitted = [
         stage.results
         for stage in record.stages

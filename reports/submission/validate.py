@@ -28,13 +28,12 @@ from benchmark.record.record import Record
 from reports.submission import manifest as contents
 from reports.submission import strict_json
 from reports.submission.checks import (
-    StageKeys,
     check_masks,
     check_records,
     check_stages,
     check_truth,
 )
-from reports.submission.consistency import contradictions
+from reports.submission.consistency import KnownStages, contradictions
 from reports.submission.container import Container
 from reports.submission.findings import Finding, Findings, Refusal
 from reports.submission.manifest import Manifest
@@ -65,11 +64,8 @@ class Checked:
         return not self.reasons
 
 
-def validate(path: Path, library: Library, stage_keys: StageKeys) -> Checked:
-    """Checks one file. Raises InputError only where the file cannot be read at all.
-
-    stage_keys: see benchmark/planning/stage_keys.py, which knows how runs are planned.
-    """
+def validate(path: Path, library: Library, known: KnownStages) -> Checked:
+    """Checks one file. Raises InputError only where the file cannot be read at all."""
     found, check = Findings(), "file"
     owner = note = ""
     records: tuple[Record, ...] = ()
@@ -84,11 +80,11 @@ def validate(path: Path, library: Library, stage_keys: StageKeys) -> Checked:
                 "manifest", f"{len(manifest.records)} records, {len(manifest.masks)} masks"
             )
             check = "records"
-            records = tuple(_records(container, manifest, found))
+            records = tuple(_records(container, manifest, known, found))
             if not found.reasons:
                 sources = Sources(records, library)
                 check_records(records, manifest, sources, found)
-                check_stages(records, stage_keys, found)
+                check_stages(records, known, found)
                 check = "truth"
                 check_truth(records, sources, found)
                 check = "masks"
@@ -134,7 +130,9 @@ def _manifest(container: Container) -> Manifest:
     return found
 
 
-def _records(container: Container, manifest: Manifest, found: Findings) -> Iterator[Record]:
+def _records(
+    container: Container, manifest: Manifest, known: KnownStages, found: Findings
+) -> Iterator[Record]:
     """The records that can be read; what is wrong with the others is noted."""
     for entry in manifest.records:
         try:
@@ -152,7 +150,7 @@ def _records(container: Container, manifest: Manifest, found: Findings) -> Itera
                     f"{entry.name}: the key is not the sha256 of the spec, which is"
                     f" {record.spec.key[:12]}…"
                 )
-            if wrong := [f"{title(record)}: {text}." for text in contradictions(record)]:
+            if wrong := [f"{title(record)}: {text}." for text in contradictions(record, known)]:
                 for text in wrong:
                     found.refuse("records", text)
                 continue

@@ -72,8 +72,9 @@ def serve_ours(pipe, folder: Path, options: argparse.Namespace) -> None:
     """Answers a row's name and a precision with the seconds of an epoch, then with those until the
     network is called."""
     from baselines.networks.architectures import build
+    from benchmark.training.budget import Training
     from benchmark.training.freed_memory import keep_freed_memory
-    from benchmark.training.segmenter import Training, fit, make_fabric
+    from benchmark.training.segmenter import fit, make_fabric
 
     keep_freed_memory()  # as every stage does
     slices = made_slices(options.slices, options.size)

@@ -6,7 +6,8 @@ import torch
 
 from baselines.objectives.objectives import MergedImages, dice_ce
 from baselines.objectives.variants import MappedVariants, load_variants
-from benchmark.training.segmenter import Training, fit, make_fabric
+from benchmark.training.budget import Training
+from benchmark.training.segmenter import fit, make_fabric
 from tests.benchmark.training.test_segmenter import Tiny
 
 CPU = torch.device("cpu")
@@ -15,9 +16,10 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def paths(tmp_path):
     rng = np.random.default_rng(0)
-    for number in range(3):
-        np.save(tmp_path / f"{number}.npy", rng.integers(0, 256, (10, 16, 16), dtype=np.uint8))
-    return [tmp_path / f"{number}.npy" for number in range(3)]
+    for number, variants in enumerate((2, 1)):
+        block = rng.integers(0, 256, (variants, 10, 16, 16), dtype=np.uint8)
+        np.save(tmp_path / f"{number}.npy", block)
+    return [tmp_path / f"{number}.npy" for number in range(2)]
 
 
 def test_what_does_not_fit_stays_on_disk(paths):
@@ -57,3 +59,11 @@ def test_mapped_variants_train_to_the_same_weights(paths):
             ).state
         )
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def test_blocks_stand_one_after_the_other(paths):
+    whole = np.concatenate([np.load(path) for path in paths])
+    loaded, mapped = load_variants(paths, CPU), load_variants(paths, CPU, 0)
+    variant, rows = torch.tensor([0, 1, 2]), torch.tensor([3, 0, 9])
+    for variants in (loaded, mapped):
+        assert np.array_equal(variants[variant, rows].numpy(), whole[variant, rows])

@@ -17,7 +17,7 @@ import pytest
 from benchmark.commands.report import write_report
 from benchmark.commands.store import print_status, verify_store
 from benchmark.engines import attempt, processes, ray_engine
-from benchmark.spec.versions import STAGE_VERSIONS
+from benchmark.stages.catalogue import STAGES
 from benchmark.store.notes import StoreUnusable
 from benchmark.store.store import Store
 from benchmark.training.checkpoint import Checkpoint
@@ -114,8 +114,8 @@ def test_kill_9_of_the_program_in_each_stage(whole, suite, tmp_path):
     store, kept = tmp_path / "store", {}
     present = {stage for stage, _ in Store(whole).all_stages()}
     # of the preset paper alone
-    assert {stage for stage in STAGE_VERSIONS if stage not in present} <= {"pretrain"}
-    for stage in (stage for stage in STAGE_VERSIONS if stage in present):
+    assert {stage for stage in STAGES if stage not in present} <= {"pretrain"}
+    for stage in (stage for stage in STAGES if stage in present):
         died = program(
             store,
             suite,

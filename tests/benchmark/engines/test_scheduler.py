@@ -8,14 +8,15 @@ import pytest
 from benchmark.core.progress import silent
 from benchmark.engines.attempt import Outcome
 from benchmark.engines.scheduler import TRIES, Agenda
-from benchmark.planning.plan import Node
+from benchmark.stages.catalogue import Node
 from benchmark.store.notes import StoreUnusable
 from benchmark.store.store import DamagedStage, Store
+from tests.support.nodes import predict_node, prepare_node, score_node
 
-A = Node("prepare", {"number": 1})
-B = Node("fit-segmenter", {}, {"prepare": A.key, "synthesize": []})
-C = Node("predict", {}, {"prepare": A.key, "fit-segmenter": B.key})
-D = Node("prepare", {"number": 2})
+A = prepare_node(1)
+B = predict_node({"prepare": A.key, "synthesize": []})
+C = score_node(0, {"prepare": A.key, "predict": B.key})
+D = prepare_node(2)
 NODES = [A, B, C, D]
 
 
@@ -187,108 +188,13 @@ def test_threads_share_the_work(store):
     assert order.index(A) < order.index(B) < order.index(C)
 
 
-GENERATOR = Node("fit-generator", {}, {"prepare": A.key})
-
-
-def variant(number: int, sampling: int = 0) -> Node:
-    spec = {"variant": number, "phrase": str(number), "cases": [], "sampling": sampling}
-    return Node("synthesize", spec, {"prepare": A.key, "fit-generator": GENERATOR.key})
-
-
-VARIANTS = [variant(number) for number in range(5)]
-
-
-def ready(store: Store, *more: Node, **options) -> Agenda:
-    """An agenda in which all variants are ready, and `more`."""
-    put(store, A), put(store, GENERATOR)
-    return agenda(store, [A, GENERATOR, *VARIANTS, *more], **options)
-
-
-def serve(todo: Agenda, store: Store, end=None) -> list[tuple[Node, list[str]]]:
-    """What one worker is asked for: each stage, and those that it is told will follow."""
+def test_a_worker_takes_stages_until_none_can_start(store):
     asked = []
 
-    def work(node, wait, report, following):
-        asked.append((node, following))
-        return end(node) if end else put(store, node)
+    def work(node, wait, report):
+        asked.append(node)
+        return Outcome("failed", "broken") if node == B else put(store, node)
 
+    todo = agenda(store)
     todo.serve(lambda node: contextlib.nullcontext(silent), work)
-    return asked
-
-
-def keys(nodes) -> list[str]:
-    return [node.key for node in nodes]
-
-
-def test_variants_of_one_generator_are_computed_in_a_row(store):
-    other, stranger = variant(0, sampling=1), Node("prepare", {"number": 3})
-    asked = serve(ready(store, other, stranger), store)
-    assert [node for node, _ in asked] == [*VARIANTS, other, stranger]
-    assert [following for _, following in asked] == [
-        keys(VARIANTS[number + 1 :]) for number in range(5)
-    ] + [[], []]
-
-
-def test_a_row_ends_where_another_stage_comes_first(store):
-    put(store, A), put(store, GENERATOR)
-    asked = serve(agenda(store, [A, GENERATOR, *VARIANTS[:2], D, *VARIANTS[2:]]), store)
-    assert [following for _, following in asked[:3]] == [keys(VARIANTS[1:2]), [], []] and asked[2][
-        0
-    ] == D
-    assert [following for _, following in asked[3:]] == [keys(VARIANTS[3:]), keys(VARIANTS[4:]), []]
-
-
-def test_every_worker_gets_its_share(store):
-    todo = ready(store, workers=2)
-    first, _ = todo.take(block=False)
-    assert todo.company_of(first) == VARIANTS[1:3]
-    second, _ = todo.take(block=False)
-    assert (
-        second == VARIANTS[3]
-        and todo.company_of(second) == []
-        and todo.take(block=False)[0] == VARIANTS[4]
-    )
-    assert todo.running == 5
-
-
-def test_after_a_failure_in_a_row_the_rest_is_still_computed(store):
-    bad = VARIANTS[1]
-    todo = ready(store)
-    asked = serve(
-        todo, store, lambda node: Outcome("failed", "broken") if node == bad else put(store, node)
-    )
-    assert [node for node, _ in asked] == VARIANTS and set(todo.failures) == {bad.key}
-
-
-def test_in_a_row_too_nothing_new_starts_after_max_failures(store):
-    todo = ready(store, max_failures=1)
-    asked = serve(todo, store, lambda node: Outcome("failed", "broken"))
-    assert [node for node, _ in asked] == VARIANTS[:1] and todo.running == 0
-
-
-def test_a_row_stops_where_its_generator_must_be_made_again(store):
-    todo, order = ready(store), []
-
-    def end(node):
-        order.append(node)
-        if node == VARIANTS[1] and order.count(node) == 1:
-            store.remove(GENERATOR.stage, GENERATOR.key)
-            return Outcome("damaged", "bad bytes", damaged=(GENERATOR.stage, GENERATOR.key))
-        return put(store, node)
-
-    serve(todo, store, end)
-    assert order == [*VARIANTS[:2], GENERATOR, *VARIANTS[1:]] and not todo.failures
-
-
-def test_a_row_stops_where_another_worker_found_its_generator_damaged(store):
-    todo = ready(store, workers=2)
-    row = [todo.take(block=False)[0], *todo.company_of(VARIANTS[0])]
-    elsewhere = todo.take(block=False)[0]
-    store.remove(GENERATOR.stage, GENERATOR.key)
-    todo.settle(
-        elsewhere, Outcome("damaged", "bad bytes", damaged=(GENERATOR.stage, GENERATOR.key))
-    )
-    todo.settle(row[0], put(store, row[0]))
-    assert not todo.may_start(row[1])
-    todo.give_back(row[1:])
-    assert [node for node, _ in serve(todo, store)] == [GENERATOR, *VARIANTS[1:]]
+    assert asked == [A, B, D] and set(todo.failures) == {B.key, C.key}

@@ -14,7 +14,7 @@ from benchmark.terminal import console, live
 from benchmark.terminal.time_left import TimeLeft
 from tests.support.runs import compute, tiny
 
-RATIOS = [tiny("none"), tiny("emitdiff", ratio=1), tiny("emitdiff", ratio=2)]
+RATIOS = [tiny("none"), tiny("emitdiff", ratio=5), tiny("emitdiff", ratio=10)]
 MACHINE = "made, 1 core"
 
 
@@ -31,8 +31,7 @@ def finish(
 
     def work(folder):
         (folder / "a.bin").write_bytes(bytes(1000))
-        known = {"version": node.version, "spec": node.spec, "inputs": node.inputs, "results": {}}
-        return {**known, "cost": cost, "provenance": {}}
+        return node.as_json() | {"results": {}, "cost": cost, "provenance": {}}
 
     store.compute(node.stage, node.key, work)
 
@@ -70,7 +69,7 @@ def test_costs_of_a_kind_are_foretold_by_machine(store):
     assert (row.cached, row.todo, row.known, row.disk_bytes) == (1, 1, 1, 1000)
     cost = row.costs[MACHINE]
     assert (cost.stages, cost.seconds, cost.memory_mb) == (1, 4.0, 100.0)
-    assert row.spared_costs[MACHINE].seconds == 4.0  # the first variant serves two runs
+    assert row.spared_costs[MACHINE].seconds == 4.0  # the first block serves two runs
     finish(store, second, 6.0, "another", memory=7.0)
     done = rows(plans, store)["synthesize"]
     assert done.todo == 0 and done.costs == {}
@@ -125,7 +124,7 @@ def test_time_left_starts_from_measured_costs_and_learns(store, monkeypatch):
     left.start(synthesize[0])
     now[0] += 5.0
     assert left.estimate() == (0.0, len(nodes) - 1)
-    left.progress(synthesize[0], 0.5)  # half of it took 5 s: 5 more, and 10 for the other variant
+    left.progress(synthesize[0], 0.5)  # half of it took 5 s: 5 more, and 10 for the other block
     assert left.estimate() == (15.0, len(nodes) - 3)
     left.start(synthesize[1])  # two at work
     assert left.estimate() == (7.5, len(nodes) - 3)

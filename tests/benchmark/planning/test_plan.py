@@ -1,5 +1,6 @@
 """Plans: what is shared between runs, what a switch changes, and who sees which case."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -8,6 +9,7 @@ from benchmark.core.errors import InputError
 from benchmark.planning.options import Request
 from benchmark.planning.plan import plan_run, unique_nodes
 from benchmark.planning.request import open_request, resolve
+from benchmark.stages.catalogue import Node
 from datasets.folds import thinned
 
 SMOKE = Request(dataset="prostate", method="none", source="phantom", sets=("phantom_cases=9",))
@@ -27,11 +29,10 @@ def key(one, stage: str) -> str:
 
 
 def test_stages_come_in_an_order_in_which_they_can_be_computed():
-    one = plan("emitdiff", ratio=3)
+    one = plan("emitdiff", ratio=7)
     assert [node.stage for node in one.nodes] == [
         "prepare",
         "fit-generator",
-        "synthesize",
         "synthesize",
         "synthesize",
         "fit-segmenter",
@@ -45,11 +46,15 @@ def test_stages_come_in_an_order_in_which_they_can_be_computed():
 
 
 def test_ratio_uses_the_first_variants_of_one_generator():
-    small, large = plan("emitdiff", ratio=2), plan("emitdiff", ratio=5)
-    variants = [[n.key for n in p.nodes if n.stage == "synthesize"] for p in (small, large)]
-    assert variants[1][:2] == variants[0]
+    small, middle, large = (plan("emitdiff", ratio=ratio) for ratio in (5, 7, 10))
+    variants = [[n for n in p.nodes if n.stage == "synthesize"] for p in (small, middle, large)]
+    assert variants[0] == variants[1][:1] == variants[2][:1]
+    made = [[(n.spec.first, len(n.spec.phrases)) for n in nodes] for nodes in variants]
+    assert made == [[(0, 5)], [(0, 5), (5, 2)], [(0, 5), (5, 5)]]
+    phrases = [[phrase for n in nodes for phrase in n.spec.phrases] for nodes in variants]
+    assert phrases[1] == phrases[2][:7]
     assert key(small, "fit-generator") == key(large, "fit-generator")
-    assert len(unique_nodes([small, large])) == 1 + 1 + 5 + 2 * 3
+    assert len(unique_nodes([small, middle, large])) == 1 + 1 + 3 + 3 * 3
 
 
 def test_ratio_zero_is_no_augmentation():
@@ -102,14 +107,14 @@ def test_switches_of_the_tables_recompute_nothing(switch):
 
 def test_the_generator_sees_neither_test_nor_validation_cases():
     for one in plans(replace(SMOKE, method="emitdiff", folds=None)):
-        seen = set(one.last("fit-generator").spec["cases"])
+        seen = set(one.last("fit-generator").spec.cases)
         assert seen == set(one.split.train)
         assert not seen & set(one.split.test) and not seen & set(one.split.validation)
 
 
 def test_generator_cases_training_adds_the_validation_cases_alone():
     one = plan("emitdiff", "generator_cases=training")
-    assert set(one.last("fit-generator").spec["cases"]) == {*one.split.train, *one.split.validation}
+    assert set(one.last("fit-generator").spec.cases) == {*one.split.train, *one.split.validation}
 
 
 def test_selection_decides_which_cases_choose_the_checkpoint():
@@ -118,9 +123,9 @@ def test_selection_decides_which_cases_choose_the_checkpoint():
         plan("none", "selection=test"),
         plan("none", "selection=last"),
     )
-    assert rigorous.last("fit-segmenter").spec["select_on"] == list(rigorous.split.validation)
-    assert leaking.last("fit-segmenter").spec["select_on"] == list(leaking.split.test)
-    assert last.last("fit-segmenter").spec["select_on"] == []
+    assert rigorous.last("fit-segmenter").spec.select_on == rigorous.split.validation
+    assert leaking.last("fit-segmenter").spec.select_on == leaking.split.test
+    assert last.last("fit-segmenter").spec.select_on == ()
     assert not leaking.split.validation and len(leaking.split.train) == 6
 
 
@@ -145,12 +150,12 @@ def test_a_fold_that_does_not_exist_is_refused():
 def test_a_chosen_precision_is_part_of_a_run():
     choices = ((), ("precision=auto",), ("precision=bfloat16",))
     usual, automatic, half = (plan("none", *choice, architecture="unet") for choice in choices)
-    assert usual.last("fit-segmenter").spec["precision"] == "auto"
+    assert usual.last("fit-segmenter").spec.precision == "auto"
     assert usual.run.key == automatic.run.key != half.run.key
     assert key(usual, "prepare") == key(half, "prepare") and key(usual, "fit-segmenter") != key(
         half, "fit-segmenter"
     )
-    assert half.last("fit-segmenter").spec["precision"] == "bfloat16"
+    assert half.last("fit-segmenter").spec.precision == "bfloat16"
     with pytest.raises(InputError, match="precision=half"):
         plan("none", "precision=half")
 
@@ -162,24 +167,33 @@ def test_a_network_that_loses_nothing_by_it_takes_the_number_format_of_its_devic
         ("unet", (), "auto"),
     ):
         spec = plan("none", *settings, architecture=architecture).last("fit-segmenter").spec
-        assert spec["precision"] == chosen
+        assert spec.precision == chosen
 
 
 def test_held_out_samples_have_the_plain_prompt_the_whole_edge_map_and_no_other_style():
     one = plan("emitdiff", "audit=true", "generator.sampling.edge_thinning=0.3", ratio=2)
-    variants = [node.spec for node in one.nodes if node.stage == "synthesize"]
-    used, held_out = variants[:2], variants[2:]
-    assert all(
-        spec["phrase"] and {"style", "edge_warp", "edge_thinning"} <= spec["sampling"].keys()
-        for spec in used
-    )
-    assert used[0]["sampling"]["style"] == "other"
-    for spec in held_out:
-        assert not spec["phrase"]
-        changed = {
-            name
-            for name, value in used[0]["sampling"].items()
-            if spec["sampling"].get(name) != value
-        }
-        neutral = {"style": "own", "edge_warp": 0.0, "edge_thinning": 0.0}
-        assert changed == neutral.keys() and neutral.items() <= spec["sampling"].items()
+    used, held_out = (node.spec for node in one.nodes if node.stage == "synthesize")
+    assert len(used.phrases) == 2 and all(used.phrases)
+    assert {"style", "edge_warp", "edge_thinning"} <= used.sampling.keys()
+    assert used.sampling["style"] == "other"
+    assert held_out.phrases == ("", "") and held_out.cases == one.split.test
+    changed = {
+        name for name, value in used.sampling.items() if held_out.sampling.get(name) != value
+    }
+    neutral = {"style": "own", "edge_warp": 0.0, "edge_thinning": 0.0}
+    assert changed == neutral.keys() and neutral.items() <= held_out.sampling.items()
+
+
+def test_a_node_is_the_same_after_a_way_through_json():
+    for node in plan("emitdiff", "audit=true").nodes:
+        again = Node.from_json(json.loads(json.dumps(node.as_json())))
+        assert again == node and again.key == node.key
+
+
+def test_a_plan_of_another_version_is_refused_in_one_sentence():
+    data = plan("none").last("score").as_json()
+    for other in ({"version": 0}, {"spec": data["spec"] | {"new": 1}}, {"spec": {}}):
+        with pytest.raises(InputError, match="another version of this program; run the same"):
+            Node.from_json(data | other)
+    with pytest.raises(InputError, match="'cook', which is unknown"):
+        Node.from_json(data | {"stage": "cook"})

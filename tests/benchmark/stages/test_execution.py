@@ -3,6 +3,7 @@ and their spread."""
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,13 +12,14 @@ import torch
 from benchmark.commands.run_output import print_reused
 from benchmark.commands.store import collect_garbage, run_stages
 from benchmark.core.errors import InputError
-from benchmark.planning.plan import Node
 from benchmark.record.record import Repeat
-from benchmark.stages import execute as stages
+from benchmark.stages.catalogue import STAGES
+from benchmark.stages.execute import execute
 from benchmark.stages.execution import Execution
 from benchmark.store.store import Store
 from benchmark.training.determinism import deterministic
 from tests.benchmark.engines.test_faults import content
+from tests.support.nodes import score_node
 from tests.support.runs import compute, tiny
 from tests.support.study import whole_study
 
@@ -90,7 +92,7 @@ def test_an_execution_crosses_a_command_line():
 
 
 def test_reused_stages_that_were_not_deterministic_are_said(tmp_path, capsys):
-    store, node = Store(tmp_path), Node("score", {})
+    store, node = Store(tmp_path), score_node()
     store.compute(node.stage, node.key, lambda folder: {"provenance": {"deterministic": False}})
     print_reused([node], store, Execution(deterministic=True))
     assert "computed without --deterministic are reused: 1 score" in " ".join(
@@ -146,29 +148,19 @@ def test_random_numbers_of_layers_follow_from_the_stage_alone(tmp_path, monkeypa
         drawn.append((torch.rand(()).item(), np.random.rand()))
         return {}
 
-    monkeypatch.setitem(stages.STAGES, "score", draws)
+    monkeypatch.setitem(STAGES, "score", replace(STAGES["score"], run=draws))
     store = Store(tmp_path)
     for number in (1, 2, 1):
-        node = Node("score", {"number": number})
-        store.notes.write_plan(
-            node.key,
-            {
-                "stage": "score",
-                "key": node.key,
-                "version": 1,
-                "spec": {},
-                "inputs": {},
-                "location": {},
-            },
-        )
+        node = score_node(number)
+        store.notes.write_plan(node.key, node.as_json() | {"location": {}})
         torch.rand(number)
         store.remove("score", node.key)
-        stages.execute(store, node.key, Execution("cpu", logger="none"))
+        execute(store, node.key, Execution("cpu", logger="none"))
     assert drawn[0] == drawn[2] != drawn[1]
 
 
 def test_repeats_are_stores_of_their_own_and_their_spread_is_shown(tmp_path, capsys, monkeypatch):
-    real, calls = stages.STAGES["score"], []
+    real, calls = STAGES["score"].run, []
 
     def noisy(spec, inputs, out, context):
         """The second computation finds another Dice in its first case."""
@@ -179,7 +171,7 @@ def test_repeats_are_stores_of_their_own_and_their_spread_is_shown(tmp_path, cap
         (out / "cases.json").write_text(json.dumps(rows))
         return results
 
-    monkeypatch.setitem(stages.STAGES, "score", noisy)
+    monkeypatch.setitem(STAGES, "score", replace(STAGES["score"], run=noisy))
     assert compute(tmp_path, tiny("none"), actions={"repeat": 2}) == 0
     assert len(calls) == 2 and Store(tmp_path / "repeats" / "2").notes.runs()
     (record,) = (

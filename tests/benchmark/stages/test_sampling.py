@@ -1,5 +1,5 @@
-"""A variant is sampled batch by batch: killed and started again, it goes on, and ends with the same
-images."""
+"""A block of variants is sampled batch by batch: killed and started again, it goes on, and ends
+with the same images."""
 
 import itertools
 
@@ -8,14 +8,18 @@ import pytest
 
 from baselines.generators.base import Conditions
 from baselines.generators.catalogue import GENERATORS
+from baselines.scratch.emitdiff import EmitDiff
 from baselines.scratch.settings import GeneratorSettings, SamplingSettings
 from benchmark.core.frozen import Frozen
 from benchmark.stages import sampling
-from benchmark.stages.sampling import Variant
+from benchmark.stages.sampling import Block
+from benchmark.stages.synthesize import BLOCK, SynthesizeSpec, blocks
+from benchmark.store.store import Store
 from benchmark.training.checkpoint import Checkpoint
 from tests.baselines.generators.test_generators import CPU, conditions_of, disc_slices
+from tests.support.runs import run, tiny
 
-SLICES, SIDE = 200, 8
+SLICES, SIDE = 100, 8
 
 
 class Killed(Exception):
@@ -26,75 +30,93 @@ class Echo:
     """Images that show which slice they are of; remembers what it was asked for."""
 
     def __init__(self, room: int = 10**9):
-        self.asked, self.room = [], room
-        self.batches = []
+        self.asked, self.sizes, self.room = [], [], room
 
     def sample(self, conditions, *, variants, key, batch_size, sampling):
+        self.sizes.append(batch_size)
         if batch_size > self.room:
             raise MemoryError
-        self.asked += list(conditions.ids)
-        self.batches.append(variants)
-        assert all(
-            prompt == f"prompt {slice_id}"
-            for prompt, slice_id in zip(conditions.prompts, conditions.ids, strict=True)
-        )
+        self.asked += list(zip(variants, map(int, conditions.ids), conditions.prompts, strict=True))
         numbers = np.array([int(slice_id) for slice_id in conditions.ids], np.uint8)
-        return numbers[:, None, None] * np.ones(
-            (1, SIDE, SIDE), np.uint8
-        ), conditions.masks + conditions.edges
+        images = numbers[:, None, None] * np.ones((1, SIDE, SIDE), np.uint8)
+        return images, conditions.masks + conditions.edges
 
 
-def conditions() -> Conditions:
-    masks = np.zeros((SLICES, SIDE, SIDE), np.uint8)
-    return Conditions(
-        [str(n) for n in range(SLICES)], masks, masks + 1, [f"prompt {n}" for n in range(SLICES)]
+def block(first: int = 0, phrases=("", "darker"), count: int = SLICES) -> Block:
+    masks = np.zeros((count, SIDE, SIDE), np.uint8)
+    ids, prompts = [str(n) for n in range(count)], [f"prompt {n}" for n in range(count)]
+    return Block(Conditions(ids, masks, masks + 1, prompts), first, phrases)
+
+
+def samples(first: int = 0, phrases=("", ", darker"), count: int = SLICES) -> list[tuple]:
+    """(variant, slice, prompt) of every sample of that block, in order."""
+    return [
+        (first + place, n, f"prompt {n}{phrase}")
+        for place, phrase in enumerate(phrases)
+        for n in range(count)
+    ]
+
+
+def sample(generator, wanted=None, **options):
+    return sampling.sample_block(
+        generator, wanted or block(), key="k", sampling=Frozen(), **options
     )
 
 
-def sample_all(generator, wanted=None, **options):
-    return sampling.sample_all(
-        generator,
-        wanted or Variant("s0", 0, conditions()),
-        key="k",
-        sampling=Frozen(),
-        **options,
-    )
-
-
-def test_all_slices_are_sampled_once_and_in_order():
+def test_all_samples_are_made_once_and_in_order():
     generator, told = Echo(), []
-    images, masks = sample_all(generator, report=lambda done, total: told.append((done, total)))
-    assert generator.asked == conditions().ids
-    assert images[:, 0, 0].tolist() == list(range(SLICES)) and (masks == 1).all()
-    assert [len(batch) for batch in generator.batches] == [64, 64, 64, 8]
+    images, masks = sample(generator, report=lambda done, total: told.append((done, total)))
+    assert generator.asked == samples()
+    assert images.shape == masks.shape == (2, SLICES, SIDE, SIDE) and (masks == 1).all()
+    assert images[:, :, 0, 0].tolist() == [list(range(SLICES))] * 2
     assert told == [(64, 200), (128, 200), (192, 200), (200, 200)]
 
 
-def test_a_killed_variant_goes_on_behind_the_slices_that_were_kept(tmp_path):
+def test_a_batch_holds_samples_of_several_variants():
+    generator = Echo()
+    sample(generator, block(3, ("a", "b", "c"), count=20))
+    assert generator.sizes == [64] and generator.asked == samples(3, (", a", ", b", ", c"), 20)
+
+
+def test_a_killed_block_goes_on_behind_the_samples_that_were_kept(tmp_path):
     def kill(done, total):
         if done == 128:
             raise Killed
 
     with pytest.raises(Killed):
-        sample_all(Echo(), report=kill, checkpoint=Checkpoint(tmp_path, every_seconds=0))
+        sample(Echo(), report=kill, checkpoint=Checkpoint(tmp_path, every_seconds=0))
     again = Echo()
-    images, masks = sample_all(again, checkpoint=Checkpoint(tmp_path))
-    assert again.asked == conditions().ids[128:]
-    assert images[:, 0, 0].tolist() == list(range(SLICES)) and (masks == 1).all()
+    images, masks = sample(again, checkpoint=Checkpoint(tmp_path))
+    assert again.asked == samples()[128:]
+    assert images[:, :, 0, 0].tolist() == [list(range(SLICES))] * 2 and (masks == 1).all()
 
 
-@pytest.mark.parametrize("name", ["emitdiff", "unconditional"])
-def test_a_resumed_variant_of_a_real_generator_is_bit_for_bit_the_whole_one(
-    name, tmp_path, monkeypatch
-):
-    monkeypatch.setattr(sampling, "AT_ONCE", 4)
-    kind, data = GENERATORS.load(name), disc_slices(10)
+@pytest.fixture
+def fitted(tmp_path, request):
+    """A small generator of the class that the test names, its folder, and what it samples from."""
+    kind, data = GENERATORS.load(request.param), disc_slices(10)
     settings = GeneratorSettings(channels=(8, 8), unshuffle=2, text_width=8, steps=2)
     kind.fit(data, settings, seed=0, device=CPU, out=tmp_path / "fit")
-    wanted = Variant("s1", 1, conditions_of(data))
-    options = {"key": "k", "sampling": SamplingSettings(steps=3)}
-    whole = sampling.sample_all(kind.load(tmp_path / "fit", CPU), wanted, **options)
-    calls = []
+    return kind, tmp_path / "fit", conditions_of(data)
+
+
+def sample_real(fitted, first: int, count: int, **options):
+    kind, folder, conditions = fitted
+    return sampling.sample_block(
+        kind.load(folder, CPU),
+        Block(conditions, first, [""] * count),
+        key="k",
+        sampling=SamplingSettings(steps=3),
+        **options,
+    )
+
+
+@pytest.mark.parametrize("fitted", ["emitdiff", "unconditional"], indirect=True)
+def test_a_resumed_block_of_a_real_generator_is_bit_for_bit_the_whole_one(
+    fitted, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(sampling, "AT_ONCE", 4)
+    whole, calls = sample_real(fitted, 1, 2), []
 
     def kill(done, total):
         calls.append(done)
@@ -102,110 +124,61 @@ def test_a_resumed_variant_of_a_real_generator_is_bit_for_bit_the_whole_one(
             raise Killed
 
     for attempt in range(2):
-        generator, checkpoint = (
-            kind.load(tmp_path / "fit", CPU),
-            Checkpoint(tmp_path / "partial", every_seconds=0),
-        )
+        checkpoint = Checkpoint(tmp_path / "partial", every_seconds=0)
         try:
-            found = sampling.sample_all(
-                generator, wanted, checkpoint=checkpoint, report=kill, **options
-            )
+            found = sample_real(fitted, 1, 2, checkpoint=checkpoint, report=kill)
         except Killed:
             assert attempt == 0
-    assert calls == [4, 8, 10]
+    assert calls == [4, 8, 12, 16, 20]
     assert all(np.array_equal(one, other) for one, other in zip(whole, found, strict=True))
 
 
-def test_where_memory_runs_out_the_later_batches_stay_small():
-    asked = []
-    generator = Echo(room=20)
-    real = generator.sample
-    generator.sample = lambda part, **options: (
-        asked.append(options["batch_size"]),
-        real(part, **options),
-    )[1]
-    images, _ = sample_all(generator)
-    assert images[:, 0, 0].tolist() == list(range(SLICES))
-    assert asked == [64, 32, 16, 16, 16, 16]
-
-
-def few(number: int, count: int = 20) -> Variant:
-    return Variant(f"s{number}", number, conditions().part(slice(count)))
-
-
-def test_a_batch_with_room_takes_slices_of_the_variants_to_come():
-    generator, early = Echo(), {}
-    variants = [few(number) for number in range(5)]
-    for number, variant in enumerate(variants):
-        images, masks = sample_all(
-            generator, variant, following=variants[number + 1 :], early=early
-        )
-        assert images[:, 0, 0].tolist() == list(range(20)) and (masks == 1).all()
-    assert generator.batches == [[0] * 20 + [1] * 20 + [2] * 20 + [3] * 4, [3] * 16 + [4] * 20]
-    assert not early
-
-
-def test_what_follows_is_not_looked_at_before_there_is_room():
-    def never():
-        raise AssertionError("looked at")
-        yield
-
-    assert len(sample_all(Echo(), wanted=few(0, 128), following=never())[0]) == 128
-
-
-def test_samples_of_an_interrupted_variant_count_more_than_fewer_early_ones(tmp_path):
-    variant, early = few(0, 100), {}
-
-    def kill(done, total):
-        raise Killed
-
-    with pytest.raises(Killed):
-        sample_all(
-            Echo(), wanted=variant, report=kill, checkpoint=Checkpoint(tmp_path, every_seconds=0)
-        )
-    sample_all(Echo(), wanted=few(9, 44), following=[variant], early=early)
-    assert len(early["s0"][0]) == 20
-    again = Echo()
-    images, _ = sample_all(again, wanted=variant, early=early, checkpoint=Checkpoint(tmp_path))
-    assert again.asked == conditions().ids[64:100] and images[:, 0, 0].tolist() == list(range(100))
-
-
-@pytest.mark.parametrize("name", ["emitdiff", "unconditional"])
-def test_variants_made_together_are_those_made_alone(name, tmp_path, monkeypatch):
+@pytest.mark.parametrize("fitted", ["emitdiff", "unconditional"], indirect=True)
+def test_variants_made_together_are_those_made_alone(fitted, monkeypatch):
     monkeypatch.setattr(sampling, "AT_ONCE", 8)
-    kind, data = GENERATORS.load(name), disc_slices(5)
-    kind.fit(
-        data,
-        GeneratorSettings(channels=(8, 8), unshuffle=2, text_width=8, steps=2),
-        seed=0,
-        device=CPU,
-        out=tmp_path,
-    )
-    generator, early = kind.load(tmp_path, CPU), {}
-    variants = [Variant(f"s{number}", number, conditions_of(data)) for number in range(4)]
-    options = {"key": "k", "sampling": SamplingSettings(steps=3)}
-    made = []
-    for place, variant in enumerate(variants):
-        together = sampling.sample_all(
-            generator, variant, following=variants[place + 1 :], early=early, **options
-        )
-        alone = sampling.sample_all(generator, variant, **options)
+    together = sample_real(fitted, 0, 4)
+    for variant in range(4):
+        alone = sample_real(fitted, variant, 1)
         # to rounding, as with any other batch size
         for one, other in zip(together, alone, strict=True):
-            difference = np.abs(one.astype(int) - other.astype(int))
+            difference = np.abs(one[variant].astype(int) - other[0].astype(int))
             assert difference.max() <= 1 and (difference > 0).mean() < 0.001
-        made.append(together[0])
+    made = together[0]
     assert not any(np.array_equal(one, other) for one, other in itertools.combinations(made, 2))
+
+
+def test_where_memory_runs_out_the_later_batches_stay_small():
+    generator = Echo(room=20)
+    images, _ = sample(generator)
+    assert images[:, :, 0, 0].tolist() == [list(range(SLICES))] * 2
+    assert generator.sizes == [64, 32, 16, 16, 16, 16]
 
 
 def test_on_a_cpu_fewer_large_slices_go_through_the_network_at_once():
     sizes = [sampling.batch_size(size, "cpu") for size in (32, 64, 128, 256, 384)]
     assert sizes == [64, 64, 16, 4, 2] and sampling.batch_size(384, "cuda") == 64
-    asked, generator = [], Echo()
-    real = generator.sample
-    generator.sample = lambda part, **options: (
-        asked.append(options["batch_size"]),
-        real(part, **options),
-    )[1]
-    sample_all(generator, at_once=16)
-    assert asked == [16] * 4
+    generator = Echo()
+    sample(generator, at_once=16)
+    assert generator.sizes == [16] * 4
+
+
+def test_the_blocks_of_a_ratio_are_its_first_variants_and_whole_but_the_last():
+    for ratio in (0, 1, 4, 5, 7, 50):
+        found = blocks(ratio)
+        assert [variant for block in found for variant in block] == list(range(ratio))
+        assert all(len(block) == BLOCK for block in found[:-1])
+    assert blocks(10)[0] == blocks(7)[0] == blocks(5)[0]
+
+
+def test_a_stage_loads_its_generator_once_for_all_its_variants(tmp_path, monkeypatch):
+    loads, load = [], EmitDiff.load.__func__
+    monkeypatch.setattr(
+        EmitDiff, "load", classmethod(lambda cls, *place: loads.append(1) or load(cls, *place))
+    )
+    code, (record,) = run(tmp_path, tiny("emitdiff", ratio=4))
+    (stage,) = (stage for stage in record.stages if stage.stage == "synthesize")
+    folder = Store(tmp_path).folder("synthesize", stage.key)
+    images = np.load(folder / "images.npy")
+    assert code == 0 and len(loads) == 1
+    assert images.shape[0] == len(SynthesizeSpec.read(folder).phrases) == 4
+    assert images.dtype == np.uint8 and stage.results["images"] == 4 * images.shape[1]

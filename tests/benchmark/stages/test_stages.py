@@ -7,8 +7,8 @@ import pytest
 
 from benchmark.metrics.case import case_metrics
 from benchmark.metrics.scoring import stretch_z
-from benchmark.stages.context import Context
-from benchmark.stages.score import score
+from benchmark.stages.base import Context
+from benchmark.stages.score import ScoreSpec, run
 from datasets.slices.preparation import Prepared, prepare
 from datasets.sources.open import open_source
 
@@ -52,10 +52,9 @@ def write_prediction(folder, z, mask):
 def scored(prepared, tmp_path, z, mask, **changes):
     write_prediction(tmp_path / "predict", z, mask)
     (tmp_path / "score").mkdir(parents=True)
-    spec = {"empty_mask": "penalty", "resize_z": False, "nsd_tolerance": 2.0} | changes
-    score(
-        spec, {"prepare": prepared, "predict": tmp_path / "predict"}, tmp_path / "score", Context()
-    )
+    spec = ScoreSpec(**{"empty_mask": "penalty", "resize_z": False, "nsd_tolerance": 2.0} | changes)
+    inputs = {"prepare": prepared, "predict": tmp_path / "predict"}
+    run(spec, inputs, tmp_path / "score", Context())
     return json.loads((tmp_path / "score" / "cases.json").read_text())[0]
 
 

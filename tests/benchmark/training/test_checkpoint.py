@@ -12,8 +12,9 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from baselines.objectives.objectives import RealObjective, dice_ce
+from benchmark.training.budget import Training
 from benchmark.training.checkpoint import INDEX, Checkpoint, optimiser_tensors, restore_optimiser
-from benchmark.training.segmenter import Training, fit, make_fabric
+from benchmark.training.segmenter import fit, make_fabric
 
 ROOT = Path(__file__).resolve().parents[3]
 TRAINING = Training(

@@ -13,8 +13,8 @@ from baselines.objectives.objectives import (
     RealObjective,
     dice_ce,
 )
+from benchmark.training.budget import Training
 from benchmark.training.segmenter import (
-    Training,
     fit,
     foreground_probability,
     learning_rate_factor,

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from benchmark.core.errors import InputError
 from benchmark.planning.options import Request
 from benchmark.planning.plan import plan_run
-from benchmark.planning.request import edge_weights_file, open_request, resolve, settings_of
+from benchmark.planning.request import location_of, open_request, resolve, settings_of
 from datasets.slices.edges import edge_map, make_detector, mask_boundary
 from datasets.slices.hed import (
     PUBLIC_ID,
@@ -87,8 +87,8 @@ def test_the_checksum_enters_the_key_and_the_place_does_not(folder, tmp_path):
     assert plain.preset.edge_weights is None
     opened = open_request(here, None)
     prepare = plan_run(runs[0], opened.cases, opened.options).nodes[0]
-    assert prepare.spec["edge"] == "hed" and prepare.spec["edge_weights"].startswith("sha256:")
-    assert edge_weights_file(here) == folder / WEIGHTS_FILE
+    assert prepare.spec.edge == "hed" and prepare.spec.edge_weights.startswith("sha256:")
+    assert location_of(here, opened).edge_weights == folder / WEIGHTS_FILE
 
 
 def test_a_run_detects_with_the_weights(folder, tmp_path):

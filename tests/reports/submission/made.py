@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmark.commands.leaderboard import KNOWN_STAGES
 from benchmark.core.files import write_json
 from benchmark.core.identity import named_seed
 from benchmark.metrics.scoring import score_case
 from benchmark.planning.options import Request
 from benchmark.planning.plan import plan_run
 from benchmark.planning.request import Opened, open_request, resolve
-from benchmark.planning.stage_keys import stage_keys
 from benchmark.record.record import Budget, Record, Split, StageCost
 from benchmark.record.substitutions import substitutions
 from benchmark.spec.run import RunSpec
@@ -96,7 +96,7 @@ def write_run(store: Store, spec: RunSpec) -> Record:
             train=plan.split.train,
             validation=plan.split.validation,
             test=plan.split.test,
-            generator=tuple(generator.spec["cases"]) if generator else (),
+            generator=generator.spec.cases if generator else (),
         ),
         budget=Budget(
             optimiser_steps=5, real_presentations=40, synthetic_presentations=presented["synthetic"]
@@ -142,4 +142,4 @@ def tiny_store(
 
 
 def check(file: Path, library: Library | None = None) -> Checked:
-    return validate(file, library or Library(), stage_keys)
+    return validate(file, library or Library(), KNOWN_STAGES)
