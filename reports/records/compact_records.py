@@ -15,55 +15,56 @@ from benchmark.record.curves import thinned
 from benchmark.record.record import Record, StageCost
 
 SHOWN_POINTS = 20  # of a curve, on the page of its run
-_NUMBERS = (*METRICS, *COUNTS)
+_PARTS = ((tuple(METRICS), np.float64), (COUNTS, np.int64), (FLAGS, np.bool_))
+_NAMES = ("case", "unit", *METRICS, *COUNTS, *FLAGS)
 _Kept = TypeVar("_Kept")
 
 
 class CaseTable:
-    """The case rows of a record, kept as columns: numbers float64 and flags bool (rows,
-    columns). Rows are made when they are read, and not checked again."""
+    """The case rows of a record, kept as columns: an array (rows, names) for each of _PARTS. Rows
+    are made when they are read."""
 
-    __slots__ = ("cases", "units", "_numbers", "_flags")
+    __slots__ = ("cases", "units", "_parts")
 
     def __init__(self, rows: Sequence[CaseRow], pool: "Pool"):
         self.cases: tuple[str, ...] = pool.one(tuple(row.case for row in rows))
         self.units: tuple[Unit, ...] = pool.one(tuple(row.unit for row in rows))
-        self._numbers = np.array([[getattr(row, name) for name in _NUMBERS] for row in rows], float)
-        self._flags = np.array([[getattr(row, name) for name in FLAGS] for row in rows], bool)
+        self._parts = [
+            np.array([[getattr(row, name) for name in names] for row in rows], kind)
+            for names, kind in _PARTS
+        ]
 
     def column(self, name: str) -> Any:
-        """A column by its name: a tuple of texts, or an array of float64 or bool."""
-        if name in FLAGS:
-            return self._flags[:, FLAGS.index(name)]
-        if name in _NUMBERS:
-            return self._numbers[:, _NUMBERS.index(name)]
+        """A column by its name: a tuple of texts, or an array of float64, int64 or bool."""
+        for (names, _), values in zip(_PARTS, self._parts, strict=True):
+            if name in names:
+                return values[:, names.index(name)]
         return {"case": self.cases, "unit": self.units}[name]
 
     def __len__(self) -> int:
         return len(self.cases)
 
     def __getitem__(self, place: int) -> CaseRow:
-        return self._row(place, self._numbers[place].tolist(), self._flags[place].tolist())
+        return _row(
+            self.cases[place], self.units[place], *(part[place].tolist() for part in self._parts)
+        )
 
     def __iter__(self) -> Iterator[CaseRow]:
-        rows = range(len(self)), self._numbers.tolist(), self._flags.tolist()
-        return map(self._row, *rows)
-
-    def _row(self, place: int, numbers: list[float], flags: list[bool]) -> CaseRow:
-        values: dict[str, Any] = dict(zip(_NUMBERS, numbers, strict=True))
-        values |= {name: int(values[name]) for name in COUNTS}
-        values |= zip(FLAGS, flags, strict=True)
-        return CaseRow.model_construct(case=self.cases[place], unit=self.units[place], **values)
+        return map(_row, self.cases, self.units, *(part.tolist() for part in self._parts))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, CaseTable):
             return NotImplemented
-        names = self.cases == other.cases and self.units == other.units
-        return (
-            names
-            and np.array_equal(self._numbers, other._numbers, equal_nan=True)
-            and np.array_equal(self._flags, other._flags)
+        return (self.cases, self.units) == (other.cases, other.units) and all(
+            np.array_equal(mine, theirs, equal_nan=True)
+            for mine, theirs in zip(self._parts, other._parts, strict=True)
         )
+
+
+def _row(case: str, unit: Unit, metrics: list, counts: list, flags: list) -> CaseRow:
+    values = zip(_NAMES, (case, unit, *metrics, *counts, *flags), strict=True)
+    # nan stands for a metric that the record is too old to have
+    return CaseRow.model_validate({name: value for name, value in values if value == value})
 
 
 class Pool:

@@ -33,8 +33,8 @@ def repeated(records: Iterable[Record]) -> Iterator[str]:
 
 
 def truths(records: Iterable[Record]) -> Iterator[tuple[tuple, int]]:
-    """((source, rule of the planes, case), true voxels) of every case row; one number belongs to
-    each of the former."""
+    """((source, rule of the planes, case), true voxels) of every case row: rows with one key have
+    one truth."""
     for record in records:
         spec = record.spec
         where = spec.source.fingerprint, spec.protocol.slices, spec.protocol.resize_z
