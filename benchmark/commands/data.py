@@ -27,7 +27,7 @@ def list_data(data_root: Path | None) -> ExitCode:
     print_table("datasets", columns, [[row[name.rstrip(">")] for name in columns] for row in rows])
     for row in rows:
         if row["source"] != "phantom":
-            out.print(f"{row['title']}: {row['address']}\n  {row['citation']}", markup=False)
+            out.print(f"{row['title']}: {row['address']}\n  {row['citation']}")
     return ExitCode.DONE
 
 
@@ -51,7 +51,7 @@ def fetch_data(dataset: str, data_root: Path) -> ExitCode:
             data_root,
             lambda done, total, **_: bars.update(task, completed=done, total=total or None),
         )
-    out.print(f"{dataset}: {folder}", markup=False)
+    out.print(f"{dataset}: {folder}")
     return ExitCode.DONE
 
 
@@ -61,7 +61,7 @@ def verify_data(dataset: str, data_root: Path) -> ExitCode:
 
     found = verify(dataset, data_root)
     for finding in found:
-        out.print(str(finding), markup=False)
+        out.print(str(finding))
     wrong = any(finding.level == "error" for finding in found)
     return ExitCode.FAILED if wrong else ExitCode.DONE
 
@@ -98,10 +98,10 @@ def preview_data(
         options=SourceOptions(images.busi_class, images.allow_incomplete),
     )
     for note in opened.notes:
-        out.print(f"note: {note}", markup=False)
+        out.print(f"note: {note}")
     if edges:
         edge_sheet(opened, target, count, size=size or numbers.size, weights=weights)
     else:
         contact_sheet(opened, target, count)
-    out.print(f"preview: {target}", markup=False)
+    out.print(f"preview: {target}")
     return ExitCode.DONE

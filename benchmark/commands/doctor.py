@@ -21,7 +21,7 @@ def print_crosswalk(prediction: Path, truth: Path, as_json: bool) -> ExitCode:
     predicted, true = read_pair(prediction, truth)
     found = crosswalk(predicted.mask, true.mask, true.spacing, true.unit)
     for note in (*predicted.notes, *true.notes):
-        err.print(f"note: {note}", markup=False)
+        err.print(f"note: {note}")
     if as_json:
         json.dump(found.as_json(), sys.stdout, indent=1)
         print()

@@ -51,8 +51,7 @@ def submit(
         else "no masks, so the rows cannot be verified (--with-masks)"
     )
     out.print(
-        f"submission: {file}, {size(file.stat().st_size)}: {len(manifest.records)} runs, {masks}",
-        markup=False,
+        f"submission: {file}, {size(file.stat().st_size)}: {len(manifest.records)} runs, {masks}"
     )
     if not owner:
         out.print("It names nobody; --owner NAME says whose it is.")
@@ -106,9 +105,7 @@ def build_board(
     for store in stores:  # what a store still holds; of records alone there are none
         pictures |= panels(Store(store, write=False), study, folder)
     page = build(study, folder, pictures)
-    out.print(
-        f"{len(board.records)} runs, {len(board.marks)} of them submitted: {page}", markup=False
-    )
+    out.print(f"{len(board.records)} runs, {len(board.marks)} of them submitted: {page}")
     return ExitCode.FAILED if board.refused else ExitCode.DONE
 
 
@@ -117,7 +114,7 @@ def _own(stores: Sequence[Path]) -> list[Record]:
     for no store."""
     loaded = load_records(stores)
     for problem in loaded.problems:
-        err.print(f"left out: {problem}", markup=False)
+        err.print(f"left out: {problem}")
     return loaded.records
 
 
@@ -172,4 +169,4 @@ def checked_files(
 def _print_refused(refused: Iterable[Refused]) -> None:
     for one in refused:
         for reason in one.reasons:
-            err.print(f"{one.name}: {reason}", markup=False)
+            err.print(f"{one.name}: {reason}")

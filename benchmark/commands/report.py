@@ -37,8 +37,8 @@ def write_report(store_folder: Path, folder: Path, figures: str = "auto") -> Exi
     study = Study(loaded.records, loaded.problems)
     page = build(study, folder, panels(store, study, folder), figures=figures)
     for problem in loaded.problems:
-        err.print(f"left out: {problem}", markup=False)
-    out.print(f"report: {page}", markup=False)
+        err.print(f"left out: {problem}")
+    out.print(f"report: {page}")
     return ExitCode.DONE
 
 
@@ -55,7 +55,7 @@ def print_citation(
     folder = store_folder / "records"
     loaded = load_records([folder] if folder.is_dir() else [])
     for problem in loaded.problems:
-        err.print(f"left out: {problem}", markup=False)
+        err.print(f"left out: {problem}")
     TASKS.check(datasets, (record.spec.dataset for record in loaded.records))
     records = [
         record for record in loaded.records if not datasets or record.spec.dataset in datasets
@@ -90,7 +90,7 @@ def verify_report(report: Path, store_folder: Path, submissions: Sequence[Path])
     study = Study(board.records, loaded.problems, board.marks, board.refused)
     found = recompute(report, study)
     for text in found.differences[:MOST_SHOWN]:
-        err.print(text, markup=False)
+        err.print(text)
     if (rest := len(found.differences) - MOST_SHOWN) > 0:
         err.print(f"and {rest} more.")
     what = (
@@ -99,7 +99,6 @@ def verify_report(report: Path, store_folder: Path, submissions: Sequence[Path])
     )
     out.print(
         f"{what}: {len(found.differences) or 'none'}"
-        f" differ{'s' if len(found.differences) == 1 else ''}",
-        markup=False,
+        f" differ{'s' if len(found.differences) == 1 else ''}"
     )
     return ExitCode.FAILED if found.differences else ExitCode.DONE

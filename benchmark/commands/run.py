@@ -88,7 +88,7 @@ def run_requests(call: Call) -> ExitCode:
     store, times = call.actions.store, call.actions.repeat
     code = _run_once(call)
     for number in range(2, times + 1):
-        out.print(f"repeat {number} of {times}", markup=False)
+        out.print(f"repeat {number} of {times}")
         again = replace(call.actions, store=repeat_folder(store, number))
         code = max(code, _run_once(replace(call, actions=again)))
     if times > 1 and not call.actions.dry_run:
@@ -157,10 +157,10 @@ def _planned(requests: Sequence[Request], store: Store) -> _Job:
 
 def _print_job(title: str, job: _Job) -> None:
     if title:
-        out.print(title, markup=False)
+        out.print(title)
     print_sources(job.opened)
     for line in described_weights(job.plans):
-        out.print(f"weights of {line}", markup=False)
+        out.print(f"weights of {line}")
 
 
 def _dry_run(job: _Job, store: Store, already: int, workers: int) -> ExitCode:
@@ -175,7 +175,7 @@ def _bring_weights(plans: Sequence[Plan], store: Store, force: Sequence[str]) ->
     def wanted(node: Node) -> bool:
         return bool(force) or not store.has(node.stage, node.key)
 
-    fetch_weights(plans, wanted, lambda text: out.print(text, markup=False))
+    fetch_weights(plans, wanted, lambda text: out.print(text))
 
 
 def _finished(plans: Sequence[Plan], store: Store) -> dict[str, Record]:
@@ -283,7 +283,7 @@ def _save_predictions(
             full = np.zeros(source.load(case).mask.shape, np.uint8)
             full[z] = mask
             source.write_mask(case, full, target / case)
-        out.print(f"predictions: {target}", markup=False)
+        out.print(f"predictions: {target}")
 
 
 def _exit_code(records: Sequence[Record], absent: int, failures: dict[str, "Failure"]) -> ExitCode:

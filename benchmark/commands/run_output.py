@@ -36,11 +36,10 @@ _MOST_REPEATS = 20
 def print_sources(opened: dict[str, Opened]) -> None:
     for dataset, source in opened.items():
         out.print(
-            f"{dataset}: {source.spec.title}, {len(source.cases)} cases ({source.spec.licence})",
-            markup=False,
+            f"{dataset}: {source.spec.title}, {len(source.cases)} cases ({source.spec.licence})"
         )
         for note in source.source.notes:
-            out.print(f"  note: {note}", markup=False)
+            out.print(f"  note: {note}")
 
 
 def print_spread(records: Sequence[Record]) -> None:
@@ -71,7 +70,7 @@ def print_spread(records: Sequence[Record]) -> None:
         )
     else:
         said = "the repeats are equal in every case"
-    out.print(f"{len(found)} runs, {len(pairs)} pairs: {said}.", markup=False)
+    out.print(f"{len(found)} runs, {len(pairs)} pairs: {said}.")
 
 
 def print_reused(nodes: Sequence[Node], store: Store, how: Execution) -> None:
@@ -82,8 +81,7 @@ def print_reused(nodes: Sequence[Node], store: Store, how: Execution) -> None:
         kinds = ", ".join(f"{count} {stage}" for stage, count in names.items())
         out.print(
             f"note: finished stages that were computed without --deterministic are reused:"
-            f" {kinds}; an empty --store starts anew.",
-            markup=False,
+            f" {kinds}; an empty --store starts anew."
         )
 
 
@@ -126,8 +124,8 @@ def print_records(records: list[Record]) -> None:
             run = f"{spec.dataset} {spec.method.label} fold {spec.fold} seed {spec.seed}"
             failed.setdefault(record.error, []).append(run)
     for error, runs in failed.items():
-        err.print(f"error: {error}", markup=False)
-        err.print(f"  failed by this: {', '.join(runs)}", markup=False)
+        err.print(f"error: {error}")
+        err.print(f"  failed by this: {', '.join(runs)}")
 
 
 def print_left_out(absent: int, failures: dict[str, "Failure"]) -> None:

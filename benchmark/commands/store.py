@@ -64,16 +64,13 @@ def _print_outcome(node: Node, outcome: "Outcome") -> None:
         raise InputError(outcome.error)
     title = f"{node.stage} {node.key[:12]}"
     if outcome.kind == "present":
-        out.print("already in the store", markup=False)
+        out.print("already in the store")
     elif outcome.kind == "busy":
-        out.print(f"{title}: another process computes it", markup=False)
+        out.print(f"{title}: another process computes it")
     elif outcome.damaged:
-        err.print(
-            f"{outcome.error}; it was removed: compute stage {outcome.damaged[1]} again.",
-            markup=False,
-        )
+        err.print(f"{outcome.error}; it was removed: compute stage {outcome.damaged[1]} again.")
     elif outcome.kind == "failed":
-        err.print(f"failed: {title}: {outcome.error}\n{outcome.trace}", markup=False)
+        err.print(f"failed: {title}: {outcome.error}\n{outcome.trace}")
 
 
 @dataclass(frozen=True)
@@ -95,10 +92,7 @@ def print_status(store_folder: Path, everything: bool = False) -> ExitCode:
     failures = store.notes.failures()
     runs = [_run_state(store, run, failures) for run in store.notes.runs()]
     if not runs:
-        out.print(
-            f"the store {store.root} holds no runs yet; start one with `python cli.py run`.",
-            markup=False,
-        )
+        out.print(f"the store {store.root} holds no runs yet; start one with `python cli.py run`.")
         return ExitCode.DONE
     runs.sort(key=lambda run: (_STATES.index(run.state), *map(str, run.about)))
     counts = Counter(run.state for run in runs)
@@ -140,7 +134,7 @@ def _print_runs(runs: Sequence[_RunState], root: str) -> None:
             details.setdefault((run.state, run.detail), []).append(run.key[:8])
     for (state, detail), keys in details.items():
         which = "run" if len(keys) == 1 else "runs"
-        out.print(f"{state}: {detail} ({which} {some(keys, SHOWN_KEYS)})", markup=False)
+        out.print(f"{state}: {detail} ({which} {some(keys, SHOWN_KEYS)})")
 
 
 def _is_common(values: Sequence[object], name: str) -> bool:
@@ -230,16 +224,14 @@ def verify_store(store_folder: Path) -> ExitCode:
             damaged.append(error)
     wrong = _wrong_records(store)
     for damage in damaged:
-        err.print(f"damaged: {damage}; the same `run` or `suite` computes it again.", markup=False)
+        err.print(f"damaged: {damage}; the same `run` or `suite` computes it again.")
     for line in wrong:
-        err.print(line, markup=False)
+        err.print(line)
     if damaged:
         store = Store(store_folder)
         for damage in damaged:
             store.requeue(damage)
-    out.print(
-        f"{sound} stages sound, {len(damaged)} damaged, {len(wrong)} records in doubt", markup=False
-    )
+    out.print(f"{sound} stages sound, {len(damaged)} damaged, {len(wrong)} records in doubt")
     return ExitCode.FAILED if damaged or wrong else ExitCode.DONE
 
 
@@ -278,7 +270,7 @@ def collect_garbage(store_folder: Path, delete: bool) -> ExitCode:
     for item in items:
         sums.setdefault(item.what, []).append(item.bytes)
     if not items:
-        out.print(f"the store {store.root} holds nothing that no run needs.", markup=False)
+        out.print(f"the store {store.root} holds nothing that no run needs.")
         return ExitCode.DONE
     rows = [(what, len(found), size(sum(found))) for what, found in sums.items()]
     print_table(f"needed by no run in {store.root}", ("what", "number>", "size>"), rows)

@@ -1,5 +1,5 @@
-"""What the terminal shows: tables, forecasts, sizes and durations. With live.py the only module
-that prints. Not here: the stages at work (live.py), what a record or a forecast means."""
+"""What the terminal shows: tables, forecasts, sizes and durations. All texts are shown as they are,
+none is markup. Not here: the stages at work (live.py), what a record or a forecast means."""
 
 import sys
 from collections.abc import Sequence
@@ -14,15 +14,14 @@ if TYPE_CHECKING:
 
 # A log file has no width of its own; 120 columns keep tables whole there.
 WIDTH = None if sys.stdout.isatty() else 120
-out = Console(highlight=False, width=WIDTH)
-err = Console(stderr=True, highlight=False, width=WIDTH, soft_wrap=True)
+out = Console(highlight=False, markup=False, width=WIDTH)
+err = Console(stderr=True, highlight=False, markup=False, width=WIDTH, soft_wrap=True)
 
 
 def print_table(
     title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], caption: str = ""
 ) -> None:
-    """A table; columns whose name ends in '>' are right-aligned. All texts are shown as they are:
-    none is markup."""
+    """A table; columns whose name ends in '>' are right-aligned."""
     table = Table(
         title=Text(title, "table.title"),
         title_justify="left",
@@ -134,8 +133,7 @@ def _print_spared(rows: Sequence["Forecast"]) -> None:
     measured = " and ".join(f"{duration(value)} on {machine}" for machine, value in seconds.items())
     out.print(
         f"Shared: {sum(row.shared for row in rows)} stages serve more than one run; that saves"
-        f" {spared} computations" + (f", {measured}." if measured else "."),
-        markup=False,
+        f" {spared} computations" + (f", {measured}." if measured else ".")
     )
 
 
