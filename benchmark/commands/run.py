@@ -175,7 +175,7 @@ def _bring_weights(plans: Sequence[Plan], store: Store, force: Sequence[str]) ->
     def wanted(node: Node) -> bool:
         return bool(force) or not store.has(node.stage, node.key)
 
-    fetch_weights(plans, wanted, lambda text: out.print(text))
+    fetch_weights(plans, wanted, out.print)
 
 
 def _finished(plans: Sequence[Plan], store: Store) -> dict[str, Record]:
