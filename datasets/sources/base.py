@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmark.core.errors import InputError
 from benchmark.core.texts import did_you_mean, some
-from datasets.cases import Case, CaseInfo
+from datasets.cases import Case, CaseInfo, natural_key
 from datasets.tasks.task import Release, Task
 
 BOTH = "both"  # the two classes of lesions
@@ -104,18 +104,15 @@ class PublishedSource(Source):
 
     @classmethod
     @abstractmethod
-    def published_cases(cls, release: Release, title: str) -> tuple[CaseInfo, ...] | None:
-        """All cases of the release that a source of this title is, in its order; None for any
-        other title."""
-
-    @classmethod
-    @abstractmethod
-    def listed_cases(
-        cls, release: Release, title: str, ids: Collection[str]
+    def cases_of(
+        cls, release: Release, title: str, ids: Collection[str] | None = None
     ) -> tuple[CaseInfo, ...] | None:
-        """These ids as the cases of a source of this title, in its order; None where the title
-        does not say which cases it can have. Raises ValueError, a sentence, where it cannot have
-        these."""
+        """The cases of a source of this title, in its order: those of these ids, or all where the
+        title says that none is left out.
+
+        None where the title does not say it. Raises ValueError, a sentence, where such a source
+        cannot have these ids.
+        """
 
     @classmethod
     def unreadable(cls, folder: Path) -> Iterator[str]:
@@ -159,3 +156,16 @@ def one_level_down(folder: str, data_root: Path) -> Path | None:
     """The subfolder of `data_root` that holds `folder`, or None."""
     found = sorted(path.parent for path in data_root.glob(f"*/{folder}") if path.is_dir())
     return found[0] if found else None
+
+
+def pairing_problems(images: Collection[str], masks: Collection[str]) -> str:
+    """What lacks to pair all images with all masks by name: '2 of 9 images have no mask (a, b) and
+    1 of 8 masks have no image (c)'; '' where nothing does."""
+    problems = []
+    for have, other, what in (
+        (images, masks, "images have no mask"),
+        (masks, images, "masks have no image"),
+    ):
+        if lonely := sorted(set(have) - set(other), key=natural_key):
+            problems.append(f"{len(lonely)} of {len(have)} {what} ({some(lonely)})")
+    return " and ".join(problems)

@@ -15,7 +15,6 @@ from typing import Self
 import numpy as np
 
 from benchmark.core.errors import InputError
-from benchmark.core.texts import some
 from datasets.cases import Case, CaseInfo, checked_case, natural_key
 from datasets.files import raster
 from datasets.files.fingerprint import folder_fingerprint
@@ -26,6 +25,7 @@ from datasets.sources.base import (
     SourceOptions,
     fetch_command,
     not_found,
+    pairing_problems,
 )
 from datasets.tasks.task import Release, Task
 
@@ -96,22 +96,16 @@ class BusiSource(PublishedSource):
         ]
 
     def _check_pairs(self, directory: Path, images: dict, masks: dict, whole: list[str]) -> None:
-        problems, name = [], self.task.published.title
-        for what, lonely in (
-            (f"of {len(images)} images have no mask", images.keys() - masks.keys()),
-            (f"of {len(masks)} masks have no image", masks.keys() - images.keys()),
-        ):
-            if lonely:
-                problems.append(f"{len(lonely)} {what} ({some(sorted(lonely, key=natural_key))})")
+        problems, name = pairing_problems(images, masks), self.task.published.title
         if not problems and whole:
             return
         if not whole:
-            detail = "; ".join(problems) if problems else "no PNG images found"
+            why = problems or "no PNG images found"
             raise InputError(
-                f"{name} in {directory}: no image with a mask ({detail}); download {name} with"
-                f" {fetch_command(self.task, self._root())}."
+                f"{name} in {directory}: no image with a mask ({why});"
+                f" download {name} with {fetch_command(self.task, self._root())}."
             )
-        text = f"{name} in {directory}: {' and '.join(problems)}"
+        text = f"{name} in {directory}: {problems}"
         if not self._options.allow_incomplete:
             raise InputError(
                 f"{text}; restore the files with {fetch_command(self.task, self._root())}, or go"
@@ -181,22 +175,18 @@ class BusiSource(PublishedSource):
         return ", ".join(f"{count} {name}" for name, count in _images(release).items())
 
     @classmethod
-    def published_cases(cls, release: Release, title: str) -> tuple[CaseInfo, ...] | None:
-        found = _TITLE.fullmatch(title)
-        if found is None or found["release"] != release.title or found["part"]:
-            return None
-        classes = found["subset"].split(" and ")
-        return tuple(_case(name) for name in release.cases if _class_of(name) in classes)
-
-    @classmethod
-    def listed_cases(
-        cls, release: Release, title: str, ids: Collection[str]
+    def cases_of(
+        cls, release: Release, title: str, ids: Collection[str] | None = None
     ) -> tuple[CaseInfo, ...] | None:
         found = _TITLE.fullmatch(title)
         if found is None or found["release"] != release.title:
+            if ids is None:
+                return None
             raise ValueError(f"'{title}' is no subset of {release.title}.")
         classes = found["subset"].split(" and ")
         possible = [name for name in release.cases if _class_of(name) in classes]
+        if ids is None:
+            return None if found["part"] else tuple(map(_case, possible))
         if unknown := [name for name in ids if name not in set(possible)]:
             raise ValueError(f"{title} holds no image '{unknown[0]}'.")
         listed = [name for name in possible if name in ids]
@@ -206,7 +196,7 @@ class BusiSource(PublishedSource):
             raise ValueError(
                 f"the records list the cases of '{expected}', but their source is called '{title}'."
             )
-        return tuple(_case(name) for name in listed)
+        return tuple(map(_case, listed))
 
     def unlike_published(self) -> Iterator[str]:
         published = _images(self.task.published)

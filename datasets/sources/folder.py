@@ -20,11 +20,10 @@ from pathlib import Path
 import numpy as np
 
 from benchmark.core.errors import InputError
-from benchmark.core.texts import some
 from datasets.cases import Case, CaseInfo, checked_case, natural_key
 from datasets.files import raster
 from datasets.files.fingerprint import folder_fingerprint
-from datasets.sources.base import Source, SourceOptions
+from datasets.sources.base import Source, SourceOptions, pairing_problems
 from datasets.sources.folder_yaml import FolderSpec, read_folder_spec
 from datasets.sources.msd import MsdSource
 
@@ -109,22 +108,9 @@ class FolderSource(Source):
             raise InputError(
                 f"{self.title}: {pictures} holds no image ending in {wanted}; check image_suffix."
             )
-        lonely_images = sorted(images.keys() - masks.keys(), key=natural_key)
-        lonely_masks = sorted(masks.keys() - images.keys(), key=natural_key)
         whole = images.keys() & masks.keys()
-        if lonely_images or lonely_masks:
-            problems = []
-            if lonely_images:
-                problems.append(
-                    f"{len(lonely_images)} of {len(images)} images have no mask"
-                    f" ({some(lonely_images)})"
-                )
-            if lonely_masks:
-                problems.append(
-                    f"{len(lonely_masks)} of {len(masks)} masks have no image"
-                    f" ({some(lonely_masks)})"
-                )
-            text = f"{self.title}: {' and '.join(problems)}"
+        if problems := pairing_problems(images, masks):
+            text = f"{self.title}: {problems}"
             if not whole or not self._options.allow_incomplete:
                 further = (
                     f", or go on with the complete ones ({len(whole)}) by --allow-incomplete"

@@ -213,21 +213,15 @@ class MsdSource(PublishedSource):
         return str(len(release.cases))
 
     @classmethod
-    def published_cases(cls, release: Release, title: str) -> tuple[CaseInfo, ...] | None:
+    def cases_of(
+        cls, release: Release, title: str, ids: Collection[str] | None = None
+    ) -> tuple[CaseInfo, ...] | None:
         if title != release.title:
             return None
-        return tuple(CaseInfo(name, name) for name in release.cases)
-
-    @classmethod
-    def listed_cases(
-        cls, release: Release, title: str, ids: Collection[str]
-    ) -> tuple[CaseInfo, ...] | None:
-        published = cls.published_cases(release, title)
-        if published is None:
-            return None
+        ids = release.cases if ids is None else ids
         if unknown := sorted(set(ids) - set(release.cases)):
             raise ValueError(f"{title} has no case '{unknown[0]}'.")
-        return tuple(case for case in published if case.id in ids)
+        return tuple(CaseInfo(name, name) for name in release.cases if name in ids)
 
     @classmethod
     def unreadable(cls, folder: Path) -> Iterator[str]:

@@ -98,7 +98,7 @@ def published_as(title: str) -> tuple[Task, tuple[CaseInfo, ...]] | None:
     any other title."""
     for task in TASKS.values():
         if task.release is not None:
-            cases = reader_of(task.release).published_cases(task.release, title)
+            cases = reader_of(task.release).cases_of(task.release, title)
             if cases is not None:
                 return task, cases
     return None

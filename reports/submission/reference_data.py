@@ -207,13 +207,13 @@ def _listed(spec: RunSpec, records: Sequence[Record]) -> Known:
     listed, release = next(iter(sets), None), TASKS.of_results(spec.dataset).release
     if kind == "folder" or release is None:
         return Known(None, False, "which patients these images are of is not known here")
-    published = reader_of(release).published_cases(release, title)
+    published = reader_of(release).cases_of(release, title)
     if published is not None and listed in (None, {case.id for case in published}):
         return Known(published, True, "the published list of cases")
     if listed is None:
         return Known(None, False, "which patients these images are of is not known here")
     try:
-        cases = reader_of(release).listed_cases(release, title, listed)
+        cases = reader_of(release).cases_of(release, title, listed)
     except ValueError as error:
         raise Refusal(str(error)) from error
     unordered = tuple(CaseInfo(name, name) for name in sorted(listed))

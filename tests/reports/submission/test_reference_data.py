@@ -63,7 +63,7 @@ def test_published_lists_hold_what_was_published():
 )
 def test_a_subset_of_busi_is_what_its_title_says(title, ids, says):
     with pytest.raises(ValueError) as raised:
-        BusiSource.listed_cases(TASKS["breast"].published, title, ids)
+        BusiSource.cases_of(TASKS["breast"].published, title, ids)
     assert says in str(raised.value)
 
 
@@ -77,7 +77,7 @@ def test_a_subset_of_busi_is_read_in_its_order(tmp_path):
     source = open_source(
         "breast", "busi", tmp_path, phantom_cases=1, phantom_size=64, options=options
     )
-    made = BusiSource.listed_cases(
+    made = BusiSource.cases_of(
         TASKS["breast"].published, source.title, {case.id for case in source.cases()}
     )
     assert [(case.id, case.group, case.stratum) for case in made] == [
