@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from baselines.generators.base import check_samples
-from baselines.generators.user_method import close_fit, load_own
+from baselines.generators.user_method import check_distinct, close_fit, load_own
 from benchmark.core.errors import InputError
 from benchmark.record.record import load_record
 from benchmark.spec.method import MethodSpec
@@ -62,12 +62,6 @@ def write(path: Path, code: str) -> Path:
 def records(folder: Path) -> dict:
     found = [load_record(path) for path in (folder / "records").glob("*.json")]
     return {record.spec.method.label: record for record in found}
-
-
-@pytest.fixture(autouse=True)
-def nothing_loaded(monkeypatch):
-    """Each test stands for a process of its own."""
-    monkeypatch.setattr("baselines.generators.loaded.CLASSES", {})
 
 
 def test_the_example_runs(call, tmp_path):
@@ -209,10 +203,12 @@ def test_a_setting_that_is_not_there_is_named(call, tmp_path):
 
 def test_two_files_of_one_name_do_not_share_results(tmp_path):
     text = example().replace('"shaken", 1', '"shaken-twice", 1')
-    load_own(f"{write(tmp_path / 'a.py', text)}:Shaken")
-    load_own(f"{write(tmp_path / 'copy.py', text)}:Shaken")
+    one = load_own(f"{write(tmp_path / 'a.py', text)}:Shaken")
+    copy = load_own(f"{write(tmp_path / 'copy.py', text)}:Shaken")
+    check_distinct([one, copy])
+    other = load_own(f"{write(tmp_path / 'b.py', text + '# other')}:Shaken")
     with pytest.raises(InputError, match="are both called 'shaken-twice', version 1; rename one"):
-        load_own(f"{write(tmp_path / 'b.py', text + '# other')}:Shaken")
+        check_distinct([one, copy, other])
 
 
 def test_the_content_of_the_file_is_no_part_of_the_key(tmp_path):

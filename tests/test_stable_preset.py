@@ -15,7 +15,7 @@ from benchmark.core.errors import InputError
 from benchmark.planning.options import Request
 from benchmark.planning.plan import plan_run
 from benchmark.planning.request import Opened, open_request, resolve
-from benchmark.record.substitutions import substitutions
+from benchmark.planning.substitutions import substitutions
 from benchmark.results.assembly import assemble
 from benchmark.spec.run import SourceSpec
 from benchmark.store.store import Store

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from baselines.generators.settings import BaseSettings
 from benchmark.core.errors import InputError
 from benchmark.core.frozen import Frozen
 from benchmark.core.progress import Report, silent
+from benchmark.spec.method import Look
+from benchmark.spec.run import RunSpec
+from benchmark.spec.substitution import Substitution
 from benchmark.training.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
@@ -117,9 +120,27 @@ class Generator(ABC, Generic[SettingsT, SamplingT]):
     CSV; no pickle. A class gives `fit`, `load` and `sample_batch`."""
 
     name: ClassVar[str]
+    version: ClassVar[int]  # a whole number from 1: raised when the class gives other results
+    joins: ClassVar[Literal["patches", "pairs"]]  # how samples join the training (MethodSpec)
     settings: ClassVar[type[BaseSettings]]
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}  # preset -> settings that differ
+    look: ClassVar[Look] = Look()
+    method: ClassVar[str] = ""  # the method that trains it; empty: the one of its own name
+    default_at: ClassVar[tuple[str, ...]] = ()  # presets at which `method` trains this generator
     number_format: str = "float32"  # of the network while it is sampled, for the record
     sampling: SamplingT | None = None  # the sampling settings stored with the weights
+
+    @classmethod
+    def numbers(cls, preset: str, protocol: str, dataset: str) -> dict[str, Any]:
+        """The settings at a preset that are not the defaults; a named protocol or a data set may
+        have numbers of its own. An unknown preset (of an old record) has none."""
+        return dict(cls.presets.get(preset, {}))
+
+    @classmethod
+    def substitutions(cls, run: RunSpec) -> list[Substitution]:
+        """What of the paper's generator could not be had, and what stands in its place; none for
+        generators that stand in for nothing."""
+        return []
 
     @classmethod
     @abstractmethod

@@ -20,21 +20,17 @@ import importlib.util
 import inspect
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from baselines.generators import loaded
-from baselines.generators.catalogue import method_names
-from baselines.generators.loaded import OwnClass
+from baselines.generators.catalogue import OwnClass, add, generators, method_names
+from baselines.generators.declaration import check_whole, declared_method, method_of
 from benchmark.core.errors import InputError
 from benchmark.core.texts import did_you_mean, first_line
 from benchmark.spec.method import OWN_PREFIX, MethodSpec
 
 SAFE_SUFFIXES = (".npy", ".json", ".csv", ".png", ".txt", ".safetensors")
-_JOINS = ("patches", "pairs")
 
 
 def is_own(method: str) -> bool:
@@ -52,14 +48,19 @@ def load_own(address: str) -> OwnClass:
         else address
     )
     digest = hashlib.sha256(path.read_bytes()).hexdigest() if path else ""
-    before = loaded.CLASSES.get(spec.reference)
-    if before is not None and before.address != address and before.sha256 != digest:
-        raise InputError(
-            f"{address} and {before.address} are both called '{spec.name}', version"
-            f" {spec.version}; rename one of them."
-        )
-    loaded.CLASSES[spec.reference] = OwnClass(cls, address, digest, spec)
-    return loaded.CLASSES[spec.reference]
+    return add(OwnClass(cls, address, digest, spec))
+
+
+def check_distinct(classes: Iterable[OwnClass]) -> None:
+    """Raises InputError where two files of one call hold methods of the same name and version."""
+    seen: dict[str, OwnClass] = {}
+    for one in classes:
+        other = seen.setdefault(one.spec.reference, one)
+        if other.address != one.address and other.sha256 != one.sha256:
+            raise InputError(
+                f"{one.address} and {other.address} are both called '{one.spec.name}', version"
+                f" {one.spec.version}; rename one of them."
+            )
 
 
 def close_fit(reference: str, folder: Path, ids: Sequence[str]) -> None:
@@ -120,35 +121,14 @@ def _module_of_file(path: Path) -> Any:
 
 
 def _spec_of(cls: type, address: str) -> MethodSpec:
-    kind = _kind_of(cls, address)
-    if inspect.isabstract(cls):
-        lacking = ", ".join(sorted(cls.__abstractmethods__))
-        raise InputError(f"--method {address}: the class lacks {lacking}.")
-    joins = getattr(cls, "joins", None)
+    where = f"--method {address}"
+    kind, name = _kind_of(cls, address), getattr(cls, "name", None)
+    if name in (*method_names(), *generators()):
+        raise InputError(f"{where}: `name` = {name!r}: a built-in method has this name.")
     if kind == "generator":
-        if joins not in _JOINS:
-            raise InputError(
-                f"--method {address}: `joins` must be 'patches' or 'pairs', not {joins!r}."
-            )
-        _check_settings(cls, address)
-    name = getattr(cls, "name", None)
-    if name in method_names():
-        raise InputError(f"--method {address}: `name` = {name!r}: a built-in method has this name.")
-    try:
-        return MethodSpec.model_validate(
-            {
-                "name": name,
-                "version": getattr(cls, "version", None),
-                "own": True,
-                "kind": name if kind == "generator" else None,
-                "joins": joins if kind == "generator" else None,
-            }
-        )
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise InputError(
-            f"--method {address}: `{first['loc'][0]}` = {first['input']!r}: {first['msg']}."
-        ) from None
+        return declared_method(cls, where, own=True)
+    check_whole(cls, where)
+    return method_of(cls, where, own=True)
 
 
 def _kind_of(cls: type, address: str) -> str:
@@ -164,21 +144,3 @@ def _kind_of(cls: type, address: str) -> str:
         f"--method {address} is neither a baselines.method.Generator nor a"
         f" baselines.method.Transform."
     )
-
-
-def _check_settings(cls: type, address: str) -> None:
-    from baselines.generators.settings import BaseSettings
-
-    settings = getattr(cls, "settings", None)
-    if not (inspect.isclass(settings) and issubclass(settings, BaseSettings)):
-        raise InputError(
-            f"--method {address}: `settings` must be a subclass of baselines.method.Settings."
-        )
-    try:
-        settings()
-    except ValidationError as error:
-        fields = ", ".join(".".join(map(str, one["loc"])) for one in error.errors())
-        raise InputError(
-            f"--method {address}: every field of its settings needs a valid default, which"
-            f" {fields} lacks."
-        ) from None

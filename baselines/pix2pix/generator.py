@@ -24,10 +24,12 @@ from baselines.generators.base import IDS_FILE, Conditions, Generator, TrainingS
 from baselines.generators.fit_folder import restore, seeded
 from baselines.generators.places import Places
 from baselines.pix2pix.networks import PatchDiscriminator, UNetGenerator
+from baselines.pix2pix.presets import PRESETS
 from baselines.pix2pix.settings import Pix2PixSampling, Pix2PixSettings
 from baselines.scratch.diffusion import all_addressed
 from baselines.scratch.slice_augmentation import random_geometry
 from benchmark.core.progress import Report, silent
+from benchmark.spec.method import Look
 from benchmark.training import number_format
 from benchmark.training.checkpoint import Checkpoint, below, optimiser_tensors, restore_optimiser
 
@@ -189,8 +191,11 @@ def _write(
 class Pix2Pix(Generator[Pix2PixSettings, Pix2PixSampling]):
     """Edge map to image; the mask of a sample is that of its slice."""
 
-    name = "pix2pix"
+    name, version = "pix2pix", 1
+    joins = "patches"
     settings = Pix2PixSettings
+    presets = PRESETS
+    look = Look(order=30, colour="#cc79a7", marker="v")
 
     def __init__(self, network: UNetGenerator, settings: Pix2PixSettings, device: torch.device):
         self.network, self.sampling, self.device = network, settings.sampling, device

@@ -23,11 +23,16 @@ from baselines.generators.fit_folder import restore, seeded
 from baselines.generators.places import Places
 from baselines.scratch import diffusion, style
 from baselines.scratch.phrases import apply_changes, change_table, join_phrase
+from baselines.scratch.presets import EMITDIFF
 from baselines.scratch.settings import GeneratorSettings, SamplingSettings
 from baselines.scratch.slice_augmentation import addressed_edges, random_edges, random_geometry
+from baselines.scratch.substitutions import from_scratch
 from baselines.scratch.text_encoder import STYLE, TextEncoder, Vocabulary, embed
 from baselines.scratch.training import read_config, save_fit, start_training, train
 from benchmark.core.progress import Report, silent
+from benchmark.spec.method import Look
+from benchmark.spec.run import RunSpec
+from benchmark.spec.substitution import Substitution
 from benchmark.training import number_format
 from benchmark.training.checkpoint import Checkpoint
 from datasets.prompts import AUGMENTATION_PHRASES
@@ -127,6 +132,10 @@ class EmitDiffNetwork(nn.Module):
 class TrainingBatches:
     """Training slices on the device, and the loss of a batch of them."""
 
+    @classmethod
+    def substitutions(cls, run: RunSpec) -> list[Substitution]:
+        return from_scratch(run)
+
     def __init__(
         self,
         network: EmitDiffNetwork,
@@ -216,8 +225,15 @@ def condition_grid(
 class EmitDiff(Generator[GeneratorSettings, SamplingSettings]):
     """Text-guided, edge-conditioned diffusion; the mask of a sample is that of its slice."""
 
-    name = "emitdiff"
+    name, version = "emitdiff", 1
+    joins = "patches"
     settings = GeneratorSettings
+    presets = EMITDIFF
+    look = Look(order=40, colour="#009e73", marker="D")
+
+    @classmethod
+    def substitutions(cls, run: RunSpec) -> list[Substitution]:
+        return from_scratch(run)
 
     def __init__(
         self,

@@ -17,10 +17,12 @@ from baselines.generators.base import Conditions, Generator, TrainingSlices
 from baselines.generators.fit_folder import restore, seeded
 from baselines.generators.places import Places
 from baselines.scratch import diffusion
+from baselines.scratch.presets import UNCONDITIONAL
 from baselines.scratch.settings import GeneratorSettings, SamplingSettings
 from baselines.scratch.slice_augmentation import random_geometry
 from baselines.scratch.training import read_config, save_fit, start_training, train
 from benchmark.core.progress import Report, silent
+from benchmark.spec.method import Look
 from benchmark.training import number_format
 from benchmark.training.checkpoint import Checkpoint
 
@@ -58,8 +60,11 @@ class PairNetwork(nn.Module):
 class UnconditionalDiffusion(Generator[GeneratorSettings, SamplingSettings]):
     """Diffusion over (image, mask) pairs; of `Conditions` only the ids count, one pair per id."""
 
-    name = "unconditional"
+    name, version = "unconditional", 1
+    joins = "pairs"
     settings = GeneratorSettings
+    presets = UNCONDITIONAL
+    look = Look(order=20, colour="#e69f00", marker="^")
 
     def __init__(self, network: PairNetwork, size: int, device: torch.device):
         self.network, self.size, self.device = network, size, device

@@ -10,6 +10,7 @@ import csv
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,8 +23,12 @@ from baselines.scratch.slice_augmentation import addressed_edge_dropout
 from baselines.stable import pretraining_folder, training, weights
 from baselines.stable.batches import FolderSlices, FoldSlices
 from baselines.stable.parts import Denoiser, Parts, embed, load_parts
+from baselines.stable.presets import PRESETS, of_protocol
 from baselines.stable.settings import StableSampling, StableSettings
+from baselines.stable.substitutions import fine_tuned
 from benchmark.core.progress import Report, silent
+from benchmark.spec.run import RunSpec
+from benchmark.spec.substitution import Substitution
 from benchmark.training import number_format
 from benchmark.training.checkpoint import Checkpoint
 
@@ -37,8 +42,20 @@ _SAMPLERS = {
 class StableDiffusion(Generator[StableSettings, StableSampling]):
     """Stable Diffusion + ControlNet; the mask of a sample is that of its slice."""
 
-    name = "stable-diffusion"
+    name, version = "stable-diffusion", 1
+    joins = "patches"
     settings = StableSettings
+    presets = PRESETS
+    method, default_at = "emitdiff", ("paper",)
+
+    @classmethod
+    def numbers(cls, preset: str, protocol: str, dataset: str) -> dict[str, Any]:
+        numbers = super().numbers(preset, protocol, dataset)
+        return numbers | of_protocol(protocol, dataset) if preset == "paper" else numbers
+
+    @classmethod
+    def substitutions(cls, run: RunSpec) -> list[Substitution]:
+        return fine_tuned(run)
 
     def __init__(
         self,

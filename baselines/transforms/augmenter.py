@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from baselines.generators.loaded import own_class
+from baselines.generators.catalogue import own_class
 from baselines.transforms.base import Drawn, Transform
 from baselines.transforms.catalogue import transform_class
 from benchmark.core.errors import InputError

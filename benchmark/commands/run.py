@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from baselines.generators.user_method import check_distinct, is_own, load_own
 from benchmark.commands.run_output import (
     print_left_out,
     print_records,
@@ -132,6 +133,7 @@ def _check_names(call: Call) -> None:
 
 def _planned(requests: Sequence[Request], store: Store) -> _Job:
     """Every source is opened once, and every run planned once."""
+    check_distinct(load_own(one.method) for one in requests if is_own(one.method))
     sources: dict[tuple, Opened] = {}
     plans: dict[str, Plan] = {}
     for request in requests:

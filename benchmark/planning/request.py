@@ -10,14 +10,16 @@ import yaml
 from pydantic import ValidationError
 
 from baselines.generators.catalogue import (
-    KINDS,
     changed_settings,
     check_kind,
     declared,
+    default_kind,
+    generator_class,
+    generators,
     method_names,
+    methods,
     settings_class,
 )
-from baselines.generators.loaded import own_class
 from baselines.generators.places import Places
 from baselines.generators.settings import BaseSettings
 from baselines.generators.user_method import is_own, load_own
@@ -28,7 +30,7 @@ from benchmark.core.registry import check_name
 from benchmark.core.texts import did_you_mean
 from benchmark.planning.options import Request
 from benchmark.spec.method import MethodSpec, resolve_method
-from benchmark.spec.presets import Preset, default_kind, generator_numbers, preset
+from benchmark.spec.presets import Preset, preset
 from benchmark.spec.protocol import (
     Protocol,
     check_contradictions,
@@ -42,7 +44,6 @@ from datasets.slices.edges import check_detector
 from datasets.slices.hed import find_weights, weights_identity
 from datasets.sources.base import Source, SourceOptions
 from datasets.sources.open import open_source, task_of
-from datasets.tasks.catalogue import TASKS
 
 # of --set, beside switches, numbers and the generator's settings
 SAMPLE_RULES = ("audit", "filter")
@@ -234,7 +235,7 @@ def resolve(request: Request, opened: Opened) -> list[RunSpec]:
 def generator_places(request: Request, cache: Path | None) -> Places:
     """Where the weights and images of the request's generator lie on this machine. Raises
     InputError."""
-    if request.method not in KINDS:
+    if is_own(request.method) or not _kinds(request.method):
         return Places()
     return _pinned_settings(request, cache)[1]
 
@@ -258,12 +259,7 @@ def _pinned_settings(request: Request, cache: Path | None) -> tuple[BaseSettings
 def fitting_sets(request: Request) -> Request:
     """The request without those settings that only another method's generator has, as a suite of
     several needs it."""
-    own = (
-        (load_own(request.method).spec.reference,)
-        if is_own(request.method)
-        else KINDS.get(request.method, ())
-    )
-    others = [kind for kinds in KINDS.values() for kind in kinds]
+    own = _kinds(request.method)
 
     def fits(text: str) -> bool:
         name = text.partition("=")[0].strip()
@@ -272,23 +268,14 @@ def fitting_sets(request: Request) -> Request:
         path = name.removeprefix("generator.").split(".")
         if path == ["kind"]:
             return not own or str(name_and_value(text)[1]) in own
-        foreign = any(settings_class(kind).has(path) for kind in others)
+        foreign = any(settings_class(kind).has(path) for kind in generators())
         return (
             not name.startswith("generator.")
             or not foreign
-            or any(_has(kind, path) for kind in own)
+            or any(settings_class(kind).has(path) for kind in own)
         )
 
     return replace(request, sets=tuple(text for text in request.sets if fits(text)))
-
-
-def _has(kind: str, path: Sequence[str]) -> bool:
-    """Whether generators of this kind have a setting of this name; a user's own transform has
-    none."""
-    settings = (
-        getattr(own_class(kind).cls, "settings", None) if is_own(kind) else settings_class(kind)
-    )
-    return settings is not None and settings.has(path)
 
 
 def name_and_value(text: str) -> tuple[str, Any]:
@@ -307,30 +294,36 @@ def name_and_value(text: str) -> tuple[str, Any]:
 
 
 def _generator_values(request: Request, chosen: Sequence[tuple[list[str], Any]]) -> dict[str, Any]:
-    """The generator's numbers at the preset with the `chosen` ones put in; "kind" is among
-    them for a built-in."""
-    if is_own(request.method):
-        values: dict[str, Any] = {}
-        for path, value in chosen:
-            _put(values, path, value)
-        return values
-    if request.method not in KINDS:
+    """The generator's numbers at the preset with the `chosen` ones put in; "kind" is among them for
+    a built-in."""
+    kinds = _kinds(request.method)
+    if not kinds:
         return {}
-    kind = default_kind(request.preset, request.method)
+    kind, named = kinds[0], {}
+    if not is_own(request.method):
+        kind = default_kind(request.method, request.preset)
+        for path, value in chosen:
+            kind = check_kind(request.method, str(value)) if path == ["kind"] else kind
+        chosen = [(path, value) for path, value in chosen if path != ["kind"]]
+        named = {"kind": kind}
+    numbers = generator_class(kind).numbers(request.preset, request.protocol, request.dataset)
+    values = numbers | named
     for path, value in chosen:
-        kind = check_kind(request.method, str(value)) if path == ["kind"] else kind
-    epochs = TASKS.of_results(request.dataset).released_epochs
-    values = generator_numbers(request.preset, kind, request.protocol, epochs)
-    values |= {"kind": kind}
-    for path, value in chosen:
-        if path != ["kind"]:
-            _put(values, path, value)
+        _put(values, path, value)
     return values
+
+
+def _kinds(method: str) -> tuple[str, ...]:
+    """The generators that a --method may train; () for methods that train none."""
+    if not is_own(method):
+        return methods().get(method, ())
+    spec = load_own(method).spec
+    return (spec.reference,) if spec.generates else ()
 
 
 def _generator_fields(method: str) -> list[str]:
     """Names of the settings of all generators that a method, or any method, may train."""
-    kinds = KINDS.get(method) or [kind for kinds in KINDS.values() for kind in kinds]
+    kinds = _kinds(method) or generators()
     return list(dict.fromkeys(name for kind in kinds for name in settings_class(kind).model_fields))
 
 

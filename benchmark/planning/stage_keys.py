@@ -6,12 +6,14 @@ from pydantic import ValidationError
 from baselines.generators.catalogue import (
     changed_settings,
     declared,
+    generators,
     method_names,
     settings_of_generator,
 )
 from benchmark.core.errors import InputError
 from benchmark.core.identity import canonical
 from benchmark.planning.plan import plan_split
+from benchmark.planning.substitutions import substitutions
 from benchmark.record.record import Record
 from benchmark.spec.method import OF_CLASS, MethodSpec
 from benchmark.spec.protocol import nearest_protocol
@@ -29,13 +31,15 @@ def stage_keys(record: Record) -> list[tuple[str, str]] | None:
     file. Raises InputError for settings that no generator has.
     """
     spec, split = record.spec, record.split
-    if spec.method.own and spec.method.name in method_names():
+    if spec.method.own and spec.method.name in (*method_names(), *generators()):
         raise InputError(f"its method is a user's own and has the built-in name {spec.method.name}")
-    if split is None or (spec.method.own and spec.method.generates):
-        return None
-    parts = Split(train=split.train, validation=split.validation, test=split.test, hash=split.hash)
+    parts = split and Split(split.train, split.validation, split.test, split.hash)
     try:
         _check_method(spec)
+        if record.substitutions != substitutions(spec):
+            raise InputError("its list of substitutions is not the one that its settings give")
+        if parts is None or (spec.method.own and spec.method.generates):
+            return None
         nodes = plan_split(spec, parts, _source_options(spec)).nodes
     except (ValidationError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise InputError(
@@ -48,10 +52,11 @@ def _check_method(spec: RunSpec) -> None:
     """Raises InputError unless the method is what the program calls so, with all settings of its
     generator written out, each in its own type, as `resolve` does."""
     method = spec.method
-    if not method.own:
-        known = declared(method.name, method.kind)
-        if known.model_dump(include=OF_CLASS) != method.model_dump(include=OF_CLASS):
-            raise InputError(f"its method {method.name} is not the one that this program has")
+    if method.own:
+        return  # only its file could tell
+    known = declared(method.name, method.kind)
+    if known.model_dump(include=OF_CLASS) != method.model_dump(include=OF_CLASS):
+        raise InputError(f"its method {method.name} is not the one that this program has")
     if not method.generates:
         return
     settings = settings_of_generator(method.reference, method.generator or {})

@@ -68,11 +68,12 @@ def _usual(spec: Mapping[str, Any], kind: str) -> dict[str, Any]:
     at_paper = preset == "paper"
     if at_paper:
         protocol, _ = nearest_protocol(Protocol.model_validate(spec["protocol"]))
-        usual = usual | known["protocols"].get(protocol, {}).get(kind, {})
-        if (protocol, kind, spec["dataset"]) == ("released", "stable-diffusion", "breast"):
-            usual["epochs"] = known["breast_epochs"]
+        own = known["protocols"].get(protocol, {}).get(kind, {})
+        usual = usual | own
+        if "epochs" in own:
+            usual["epochs"] = known["released_epochs"].get(spec["dataset"], own["epochs"])
     name = spec["method"]["name"]
-    return usual | {"kind": "stable-diffusion" if at_paper and name == "emitdiff" else name}
+    return usual | {"kind": known["kind_at_paper"].get(name, name) if at_paper else name}
 
 
 def _nested(settings: Mapping[str, Any]) -> dict[str, Any]:

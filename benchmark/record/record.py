@@ -17,8 +17,8 @@ from benchmark.core.frozen import Frozen
 from benchmark.metrics.definitions import CaseRow
 from benchmark.record.lift import lift
 from benchmark.record.samples import Samples
-from benchmark.record.substitutions import Substitution
 from benchmark.spec.run import RunSpec
+from benchmark.spec.substitution import Substitution
 
 SCHEMA = 2
 

@@ -11,11 +11,11 @@ from typing import Literal
 
 from benchmark.metrics.definitions import CaseRow
 from benchmark.planning.plan import Plan
+from benchmark.planning.substitutions import substitutions
 from benchmark.record.curves import read_curves
 from benchmark.record.record import Budget, Record, StageCost
 from benchmark.record.record import Split as RecordSplit
 from benchmark.record.samples import Samples
-from benchmark.record.substitutions import substitutions
 from benchmark.stages.audit import read_audit
 from benchmark.stages.fit_generator import FitGeneratorSpec
 from benchmark.stages.leaks import refuse_leaks

@@ -15,7 +15,6 @@ from pydantic import ValidationError
 from benchmark.core.errors import InputError
 from benchmark.core.identity import flat
 from benchmark.record.record import Budget, Record, Split
-from benchmark.record.substitutions import substitutions
 from benchmark.spec.method import OF_CLASS, MethodSpec, resolve_method
 
 MAX_FOLDS, MAX_RATIO = 100, 1_000
@@ -129,13 +128,6 @@ def _of_the_rest(record: Record, split: Split) -> Iterator[str]:
     spec = record.spec
     if record.seeds != spec.seeds:
         yield "its seeds are not those that follow from the run's seed"
-    try:
-        ledger = substitutions(spec)
-    except (KeyError, TypeError, AttributeError):
-        yield "its generator lacks settings that such a generator has"
-        ledger = ()
-    if record.substitutions and record.substitutions != ledger:
-        yield "its list of substitutions is not the one that follows from its settings"
     units = {"busi": {"px"}, "phantom": {"mm"}, "msd": {"mm", "voxel"}}.get(spec.source.kind)
     if units and (other := {row.unit for row in record.cases} - units):
         yield (

@@ -15,6 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from baselines.generators.base import TrainingSlices
+from baselines.generators.catalogue import generator_class
 from baselines.generators.places import Places
 from baselines.networks.architectures import ARCHITECTURES, build
 from baselines.objectives import objectives
@@ -33,7 +34,6 @@ from baselines.transforms.augmenter import Augmenter, make_augmenter
 from baselines.transforms.catalogue import transforms
 from baselines.transforms.single import noise
 from baselines.transforms.stacks import trivial_augment
-from benchmark.spec.presets import generator_numbers
 from benchmark.training.to_device import sent
 from datasets.prompts import AUGMENTATION_PHRASES
 from tests.support import tiny_stable
@@ -190,7 +190,9 @@ MORE = {
 @pytest.mark.parametrize("preset", ["smoke", "compact"])
 @pytest.mark.parametrize("more", MORE)
 def test_a_step_of_the_generator_stays_on_the_gpu_and_waits_for_nothing(gpu, preset, more):
-    settings = GeneratorSettings(**generator_numbers(preset, "emitdiff") | MORE[more])
+    settings = GeneratorSettings(
+        **generator_class("emitdiff").numbers(preset, "rigorous", "") | MORE[more]
+    )
     stack, prompt = np.zeros((SLICES, SIZE, SIZE), np.uint8), "MRI, prostate, whole gland"
     data = TrainingSlices(
         stack, stack, stack, [prompt] * SLICES, [f"case_{row}/z1" for row in range(SLICES)]
@@ -212,7 +214,9 @@ def test_a_step_of_the_generator_stays_on_the_gpu_and_waits_for_nothing(gpu, pre
 
 
 def test_a_step_of_the_unconditional_generator_stays_on_the_gpu_and_waits_for_nothing(gpu):
-    settings = GeneratorSettings(**generator_numbers("smoke", "unconditional"))
+    settings = GeneratorSettings(
+        **generator_class("unconditional").numbers("smoke", "rigorous", "")
+    )
     network = PairNetwork(settings, SIZE)
     with gpu:
         moved(network)

@@ -32,6 +32,7 @@ import torch.nn.functional as F
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from baselines.generators.base import Conditions, Generator, TrainingSlices
+from baselines.generators.catalogue import generator_class
 from baselines.networks.architectures import build
 from baselines.objectives.objectives import dice_ce
 from baselines.scratch import box_mean, diffusion, slice_augmentation, style
@@ -44,7 +45,6 @@ from baselines.stable.generator import StableDiffusion
 from baselines.stable.parts import load_parts
 from baselines.stable.settings import StableSampling
 from benchmark.core.frozen import Frozen
-from benchmark.spec.presets import GENERATOR_NUMBERS, generator_numbers
 from benchmark.stages.sampling import Variant, batch_size, sample_all
 from datasets.prompts import AUGMENTATION_PHRASES
 from tests.bench.bench_sampling import made_conditions
@@ -107,7 +107,7 @@ def compilations(
 
 def generator(options: argparse.Namespace) -> dict[str, Work]:
     """Ways of one training step of the generator from scratch."""
-    settings = GeneratorSettings(**GENERATOR_NUMBERS["smoke"]["emitdiff"])
+    settings = GeneratorSettings(**generator_class("emitdiff").presets["smoke"])
     rng = np.random.default_rng(0)
     images, edges = rng.integers(0, 256, (2, 16, options.size, options.size), dtype=np.uint8)
     prompt = "MRI, prostate, whole gland"
@@ -163,7 +163,7 @@ def generator(options: argparse.Namespace) -> dict[str, Work]:
 
 def sampler(options: argparse.Namespace) -> dict[str, Work]:
     """Ways of one denoising step of the generator from scratch."""
-    settings = GeneratorSettings(**GENERATOR_NUMBERS["compact"]["emitdiff"])
+    settings = GeneratorSettings(**generator_class("emitdiff").presets["compact"])
     vocabulary = Vocabulary.of(["MRI, prostate, whole gland"])
     side, planes = options.size // settings.unshuffle, settings.unshuffle**2
     grid = torch.randn(32, planes, side, side, device=options.device)
@@ -223,7 +223,7 @@ def variants(options: argparse.Namespace) -> dict[str, Work]:
     """Ways of four variants by the generator from scratch."""
     folder = tempfile.TemporaryDirectory()  # it goes with the last of its readers
     settings = GeneratorSettings(
-        **GENERATOR_NUMBERS["compact"]["emitdiff"] | {"steps": 1, "batch": 1}
+        **generator_class("emitdiff").presets["compact"] | {"steps": 1, "batch": 1}
     )
     given = made_conditions(20, options.size)
     slices = TrainingSlices(given.masks * 200, given.masks, given.edges, given.prompts, given.ids)
@@ -238,7 +238,8 @@ def variants_stable(options: argparse.Namespace) -> dict[str, Work]:
     folder = tempfile.TemporaryDirectory()
     settings, places = save_model("small", Path(folder.name))
     sampling = StableSampling(
-        **generator_numbers("paper", "stable-diffusion")["sampling"] | {"steps": 2}
+        **generator_class("stable-diffusion").numbers("paper", "rigorous", "")["sampling"]
+        | {"steps": 2}
     )
     device = torch.device(options.device)
     return in_turn(

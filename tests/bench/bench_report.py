@@ -17,9 +17,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from baselines.generators.catalogue import settings_of_generator
+from baselines.generators.catalogue import generator_class, settings_of_generator
 from benchmark.record.record import Record
-from benchmark.spec.presets import GENERATOR_NUMBERS
 from reports.comparison.study import Study
 from reports.pages.build import build
 from reports.pages.parallel import usable_cores
@@ -40,7 +39,7 @@ CURVE = {
 def records(count: int, cases: int) -> Iterator[Record]:
     """`count` records: the study again and again, each time under other seeds."""
     study, made = whole_study(), 0
-    numbers = GENERATOR_NUMBERS["compact"]["emitdiff"]  # the study's preset
+    numbers = generator_class("emitdiff").presets["compact"]  # the study's preset
     settings = settings_of_generator("emitdiff", numbers).model_dump(mode="json")
     while made < count:
         for record in study[: count - made]:

@@ -29,12 +29,13 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from baselines.generators.base import Conditions, TrainingSlices
+from baselines.generators.catalogue import generator_class
 from baselines.scratch.emitdiff import EmitDiff
 from baselines.scratch.settings import GeneratorSettings
 from baselines.stable.generator import StableDiffusion
 from baselines.stable.parts import load_parts
 from baselines.stable.settings import StableSampling
-from benchmark.spec.presets import GENERATOR_NUMBERS, PRESETS, generator_numbers
+from benchmark.spec.presets import PRESETS
 from benchmark.stages.sampling import batch_size
 from benchmark.training import number_format
 from benchmark.training.freed_memory import keep_freed_memory
@@ -64,7 +65,7 @@ def made_conditions(count: int, size: int) -> Conditions:
 def of_preset(preset: str, options: argparse.Namespace, folder: Path):
     """Our sampler and the plain one of the generator from scratch, fitted for one step."""
     size, device = PRESETS[preset].size, torch.device(options.device)
-    numbers = GENERATOR_NUMBERS[preset]["emitdiff"] | {"steps": 1, "batch": 1}
+    numbers = generator_class("emitdiff").presets[preset] | {"steps": 1, "batch": 1}
     settings = GeneratorSettings(**numbers)
     conditions = made_conditions(options.slices, size)
     slices = TrainingSlices(
@@ -85,7 +86,9 @@ def of_stable(name: str, options: argparse.Namespace, folder: Path):
     """Our sampler and the pipeline of diffusers for a model of Stable Diffusion."""
     size, device = options.size or STABLE_SIZE[name], torch.device(options.device)
     settings, places = save_model(name, folder)
-    sampling = StableSampling(**generator_numbers("paper", "stable-diffusion")["sampling"])
+    sampling = StableSampling(
+        **generator_class("stable-diffusion").numbers("paper", "rigorous", "")["sampling"]
+    )
     plain = PlainStable(load_parts(places, folder), sampling, KEY, device)
     return (
         StableDiffusion(folder, settings, size, device, places),

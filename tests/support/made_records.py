@@ -6,15 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from baselines.generators.catalogue import changed_settings, declared, settings_class
+from baselines.generators.catalogue import changed_settings, declared, default_kind, generator_class
 from benchmark.core.identity import digest
 from benchmark.metrics.definitions import CaseRow
 from benchmark.record.record import Budget, Record, Split, StageCost
 from benchmark.spec.method import MethodSpec, resolve_method
-from benchmark.spec.presets import default_kind, generator_numbers, preset
+from benchmark.spec.presets import preset
 from benchmark.spec.protocol import Protocol, named_protocol, nearest_protocol
 from benchmark.spec.run import RunSpec, SourceSpec
-from datasets.tasks.catalogue import TASKS
 from reports.comparison.groups import Group, make_groups
 from reports.comparison.summaries import Summary, summarise
 
@@ -150,13 +149,13 @@ def with_generator(record: Record, kind: str | None = None, **changes: Any) -> R
     """The record with its generator's settings resolved as the command line does: the preset's, and
     `changes`."""
     spec = record.spec
-    method = declared(spec.method.name, kind or default_kind(spec.preset.name, spec.method.name))
+    method = declared(spec.method.name, kind or default_kind(spec.method.name, spec.preset.name))
     asked = {"transform", "ratio", "alpha", "patch_size"}
     method = method.model_copy(update=spec.method.model_dump(include=asked))
     protocol, _ = nearest_protocol(spec.protocol)
-    epochs = TASKS.of_results(spec.dataset).released_epochs
-    usual = generator_numbers(spec.preset.name, str(method.kind), protocol, epochs)
-    settings = settings_class(method.reference)(**usual | changes).model_dump(mode="json")
+    cls = generator_class(method.reference)
+    usual = cls.numbers(spec.preset.name, protocol, spec.dataset)
+    settings = cls.settings(**usual | changes).model_dump(mode="json")
     method = method.model_copy(update={"generator": settings})
     changed = changed_settings(method, spec.preset.name, protocol, spec.dataset)
     method = method.model_copy(update={"changed": changed})

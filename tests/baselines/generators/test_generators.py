@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from baselines.generators.base import Conditions, TrainingSlices, training_ids
-from baselines.generators.catalogue import GENERATORS
+from baselines.generators.catalogue import generator_class
 from baselines.scratch.settings import GeneratorSettings, SamplingSettings
 from benchmark.core.errors import InputError
 from benchmark.core.progress import silent
@@ -58,7 +58,7 @@ def fits(tmp_path_factory):
     torch.set_num_threads(1)  # many tiny steps: a second thread only waits
     folders = {name: tmp_path_factory.mktemp(name) for name in NAMES}
     for name, folder in folders.items():
-        GENERATORS.load(name).fit(disc_slices(), SETTINGS, seed=0, device=CPU, out=folder)
+        generator_class(name).fit(disc_slices(), SETTINGS, seed=0, device=CPU, out=folder)
     yield folders
     torch.set_num_threads(threads)
 
@@ -69,7 +69,7 @@ def name(request):
 
 
 def load(name, fits):
-    return GENERATORS.load(name).load(fits[name], CPU)
+    return generator_class(name).load(fits[name], CPU)
 
 
 def test_training_improves_the_loss_clearly(name, fits):
@@ -107,7 +107,7 @@ def test_loading_twice_gives_the_same_samples(name, fits):
 def test_the_same_seed_trains_the_same_weights(name, tmp_path):
     settings = SETTINGS.model_copy(update={"steps": 3})
     for folder, seed in (("a", 0), ("b", 0), ("c", 1)):
-        GENERATORS.load(name).fit(
+        generator_class(name).fit(
             disc_slices(), settings, seed=seed, device=CPU, out=tmp_path / folder
         )
     weights = [(tmp_path / folder / "weights.safetensors").read_bytes() for folder in "abc"]
@@ -121,7 +121,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(name, tmp_path):
 
     def fit(folder, report, checkpoint=None):
         out = tmp_path / folder
-        kind = GENERATORS.load(name)
+        kind = generator_class(name)
         kind.fit(
             disc_slices(),
             settings,
@@ -345,7 +345,7 @@ def test_unknown_words_are_reported(fits):
 def test_progress_is_reported(name, fits, tmp_path):
     calls = []
     settings = SETTINGS.model_copy(update={"steps": 12})
-    GENERATORS.load(name).fit(
+    generator_class(name).fit(
         disc_slices(),
         settings,
         seed=0,
@@ -375,7 +375,7 @@ def test_other_networks_run(name, attention, prediction, control, tmp_path):
     settings = GeneratorSettings(
         channels=(8, 8, 16), unshuffle=1, layers=2, steps=2, text_width=8, **numbers
     )
-    generator = GENERATORS.load(name)
+    generator = generator_class(name)
     generator.fit(disc_slices(3), settings, seed=0, device=CPU, out=tmp_path)
     images, _ = sample_variant(
         generator.load(tmp_path, CPU),
@@ -390,7 +390,7 @@ def test_other_networks_run(name, attention, prediction, control, tmp_path):
 def test_slices_that_do_not_fit_the_grid_are_refused(name, tmp_path):
     settings = GeneratorSettings(channels=(8, 8, 8), unshuffle=8)
     with pytest.raises(InputError, match="multiple of 32"):
-        GENERATORS.load(name).fit(disc_slices(), settings, seed=0, device=CPU, out=tmp_path)
+        generator_class(name).fit(disc_slices(), settings, seed=0, device=CPU, out=tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from baselines.generators.base import Conditions, training_ids
-from baselines.generators.catalogue import GENERATORS
+from baselines.generators.catalogue import generator_class
 from baselines.pix2pix.generator import Pix2Pix, learning_rate
 from baselines.pix2pix.networks import PatchDiscriminator, UNetGenerator
 from baselines.pix2pix.settings import Pix2PixSampling, Pix2PixSettings
@@ -30,7 +30,7 @@ SETTINGS = Pix2PixSettings(
 @pytest.fixture(scope="module")
 def fitted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pix2pix")
-    GENERATORS.load("pix2pix").fit(disc_slices(), SETTINGS, seed=0, device=CPU, out=folder)
+    generator_class("pix2pix").fit(disc_slices(), SETTINGS, seed=0, device=CPU, out=folder)
     return folder
 
 

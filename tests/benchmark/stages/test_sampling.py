@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from baselines.generators.base import Conditions
-from baselines.generators.catalogue import GENERATORS
+from baselines.generators.catalogue import generator_class
 from baselines.scratch.emitdiff import EmitDiff
 from baselines.scratch.settings import GeneratorSettings, SamplingSettings
 from benchmark.core.frozen import Frozen
@@ -94,7 +94,7 @@ def test_a_killed_block_goes_on_behind_the_samples_that_were_kept(tmp_path):
 @pytest.fixture
 def fitted(tmp_path, request):
     """A small generator of the class that the test names, its folder, and what it samples from."""
-    kind, data = GENERATORS.load(request.param), disc_slices(10)
+    kind, data = generator_class(request.param), disc_slices(10)
     settings = GeneratorSettings(channels=(8, 8), unshuffle=2, text_width=8, steps=2)
     kind.fit(data, settings, seed=0, device=CPU, out=tmp_path / "fit")
     return kind, tmp_path / "fit", conditions_of(data)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from baselines.generators.catalogue import GENERATORS
+from baselines.generators.catalogue import generator_class
 from benchmark.training import number_format
 from tests.baselines.generators.test_generators import (
     CPU,
@@ -25,7 +25,7 @@ def folders(tmp_path_factory):
     torch.set_num_threads(1)
     made = {name: tmp_path_factory.mktemp(name) for name in NAMES}
     for name, folder in made.items():
-        GENERATORS.load(name).fit(disc_slices(), SETTINGS, seed=0, device=CPU, out=folder)
+        generator_class(name).fit(disc_slices(), SETTINGS, seed=0, device=CPU, out=folder)
     yield made
     torch.set_num_threads(threads)
 
@@ -34,7 +34,7 @@ def folders(tmp_path_factory):
 def test_bfloat16_moves_a_sample_by_less_than_a_grey_level(name, folders, monkeypatch):
     def sampled(dtype, batch_size=8):
         monkeypatch.setattr(number_format, "native_dtype", lambda device: dtype)
-        generator = GENERATORS.load(name).load(folders[name], CPU)
+        generator = generator_class(name).load(folders[name], CPU)
         conditions = conditions_of(disc_slices(8))
         return sample_variant(generator, conditions, variant=0, key="k", batch_size=batch_size)[
             0
@@ -55,7 +55,7 @@ def test_the_format_is_that_of_the_device(folders, monkeypatch):
     name = NAMES[0]
     for supported, wanted in ((lambda: True, "bfloat16"), (lambda: False, "float32")):
         monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", supported)
-        assert GENERATORS.load(name).load(folders[name], CPU).number_format == wanted
+        assert generator_class(name).load(folders[name], CPU).number_format == wanted
         assert number_format.native_format(CPU) == wanted
         with number_format.autocast(CPU):
             assert str((torch.ones(2, 2) @ torch.ones(2, 2)).dtype) == f"torch.{wanted}"

@@ -17,8 +17,8 @@ from benchmark.metrics.scoring import score_case
 from benchmark.planning.options import Request
 from benchmark.planning.plan import plan_run
 from benchmark.planning.request import Opened, open_request, resolve
+from benchmark.planning.substitutions import substitutions
 from benchmark.record.record import Budget, Record, Split, StageCost
-from benchmark.record.substitutions import substitutions
 from benchmark.spec.run import RunSpec
 from benchmark.store.store import Store
 from reports.submission.reference_data import Library

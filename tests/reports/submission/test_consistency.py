@@ -77,7 +77,7 @@ def put(*path, to):
         (
             put("substitutions", 0, "why", to="x"),
             False,
-            "records",
+            "stages",
             "its list of substitutions is not the one",
         ),
         (
