@@ -42,7 +42,7 @@ def method_of(cls: type, where: str, **fields: Any) -> MethodSpec:
 def check_whole(cls: type, where: str) -> None:
     """Raises InputError for a class that lacks a method of its base."""
     if inspect.isabstract(cls):
-        lacking = ", ".join(sorted(cls.__abstractmethods__))
+        lacking = ", ".join(sorted(getattr(cls, "__abstractmethods__", ())))
         raise InputError(f"{where}: the class lacks {lacking}.")
 
 
@@ -51,7 +51,7 @@ def _check_settings(cls: type, where: str) -> None:
     if not (inspect.isclass(settings) and issubclass(settings, BaseSettings)):
         raise InputError(f"{where}: `settings` must be a subclass of baselines.method.Settings.")
     try:
-        settings()
+        settings.model_validate({})
     except ValidationError as error:
         fields = ", ".join(".".join(map(str, one["loc"])) for one in error.errors())
         raise InputError(

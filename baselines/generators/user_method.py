@@ -42,11 +42,8 @@ def load_own(address: str) -> OwnClass:
     """Imports the class at `address`. Raises InputError for whatever is wrong with it."""
     cls, path = _import(address)
     spec = _spec_of(cls, address)
-    address = (
-        f"{path.resolve()}:{cls.__name__}"
-        if address.rpartition(":")[0].endswith(".py")
-        else address
-    )
+    if path is not None and address.rpartition(":")[0].endswith(".py"):
+        address = f"{path.resolve()}:{cls.__name__}"
     digest = hashlib.sha256(path.read_bytes()).hexdigest() if path else ""
     return add(OwnClass(cls, address, digest, spec))
 
@@ -110,6 +107,7 @@ def _module_of_file(path: Path) -> Any:
     if name in sys.modules:
         return sys.modules[name]
     described = importlib.util.spec_from_file_location(name, path)
+    assert described is not None and described.loader is not None  # as the name ends in .py
     module = importlib.util.module_from_spec(described)
     sys.modules[name] = module
     try:

@@ -33,13 +33,13 @@ def stage_keys(record: Record) -> list[tuple[str, str]] | None:
     spec, split = record.spec, record.split
     if spec.method.own and spec.method.name in (*method_names(), *generators()):
         raise InputError(f"its method is a user's own and has the built-in name {spec.method.name}")
-    parts = split and Split(split.train, split.validation, split.test, split.hash)
     try:
         _check_method(spec)
         if record.substitutions != substitutions(spec):
             raise InputError("its list of substitutions is not the one that its settings give")
-        if parts is None or (spec.method.own and spec.method.generates):
+        if split is None or (spec.method.own and spec.method.generates):
             return None
+        parts = Split(split.train, split.validation, split.test, split.hash)
         nodes = plan_split(spec, parts, _source_options(spec)).nodes
     except (ValidationError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise InputError(

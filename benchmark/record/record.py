@@ -8,7 +8,7 @@ lifted to this one.
 
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field, ValidationError
 
@@ -20,7 +20,7 @@ from benchmark.record.samples import Samples
 from benchmark.spec.run import RunSpec
 from benchmark.spec.substitution import Substitution
 
-SCHEMA = 2
+SCHEMA: Final = 2
 
 
 class StageCost(Frozen):

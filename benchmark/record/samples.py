@@ -139,7 +139,9 @@ class Samples(Frozen):
     def share_below(self, threshold: float, part: Part = TRAINING) -> float | None:
         """Share of labelled samples whose agreement lies below `threshold`, a multiple of 1 /
         AGREEMENT_BINS."""
-        counts = self.agreement_histogram.get(part, ())
+        counts = next(
+            (found for name, found in self.agreement_histogram.items() if name == part), ()
+        )
         return (
             sum(counts[: round(threshold * AGREEMENT_BINS)]) / sum(counts) if sum(counts) else None
         )

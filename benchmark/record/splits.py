@@ -3,6 +3,7 @@ how cases are dealt (datasets/folds.py)."""
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Literal
 
 from benchmark.core.errors import InputError
 from benchmark.spec.run import RunSpec
@@ -28,6 +29,11 @@ def split_of(run: RunSpec, cases: Sequence[CaseInfo]) -> Split:
 
 @lru_cache(maxsize=1024)  # thousands of runs share a few splits
 def _split(
-    cases: tuple[CaseInfo, ...], order: str, n_folds: int, fold: int, seed: int, share: float
+    cases: tuple[CaseInfo, ...],
+    order: Literal["shuffled", "dataset"],
+    n_folds: int,
+    fold: int,
+    seed: int,
+    share: float,
 ) -> Split:
     return split(cases, order=order, n_folds=n_folds, fold=fold, seed=seed, validation_share=share)
