@@ -43,7 +43,7 @@ class Metric(GroupedMetadata):
     kind: Literal["fraction", "distance", "ratio"]
     meaning: str
     origin: str = ""
-    better: Literal["higher", "lower", "zero"] = "higher"
+    better: Literal["higher", "lower", "closer to 0"] = "higher"
     shown: Literal["tables", "cases", "record"] = "record"
     tolerance: bool = False
     in_place_of: tuple[str, str] | None = None
@@ -148,7 +148,7 @@ class CaseMetrics(Frozen):
     ]
     volume_difference: Annotated[
         float,
-        Metric("volume", "ratio", "(|P| - |T|) / |T|", better="zero", shown="cases"),
+        Metric("volume", "ratio", "(|P| - |T|) / |T|", better="closer to 0", shown="cases"),
     ]
     truth_voxels: int = Field(ge=0)
     prediction_voxels: int = Field(ge=0)
