@@ -14,7 +14,7 @@ from tests.reports.submission import mutations
 from tests.reports.submission.hostile import TEXTS, write_hostile
 from tests.reports.submission.made import tiny_store
 from tests.support.browser import CHROMIUM, Browser
-from tests.test_own_method import RUN, readme_example, write
+from tests.test_own_method import RUN, example, write
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 
@@ -35,7 +35,7 @@ def test_ones_own_method_from_the_readme_to_the_board(call, tmp_path):
     section = README.read_text().split("## Submit your results")[1].split("\n## ")[0]
     commands = re.findall(r"^ *python cli\.py (leaderboard .*?)(?:  +#.*)?$", section, re.MULTILINE)
     assert [words.split()[1] for words in commands] == ["submit", "validate", "build"]
-    write(tmp_path / "shaken.py", readme_example())
+    write(tmp_path / "shaken.py", example())
     code, _, err = call(*RUN[: RUN.index("--store")], "--method", "shaken.py:Shaken")
     assert code == 0, err
     (record,) = load_records([tmp_path / "store"]).records
