@@ -32,8 +32,7 @@ def notes_on_numbers(summary: Summary) -> list[str]:
         f"HD95 is the {_meaning('hd95', protocol)}, ASSD the {_meaning('assd', protocol)}; NSD has"
         f" a tolerance of {tolerance}.",
         "Missed counts predictions that are empty where the truth is not, over all runs. Seconds"
-        " are means per run; a"
-        " stage that several runs share counts in each of them.",
+        " are means per run; a stage that several runs share counts in each of them.",
     ]
     if group.none_label is None:
         notes.append(
@@ -42,11 +41,9 @@ def notes_on_numbers(summary: Summary) -> list[str]:
     else:
         notes.append(
             "Difference and gain are taken over the cases that both the method and none have. The"
-            " interval is a"
-            f" hierarchical percentile bootstrap over seeds, folds and cases ({RESAMPLES:,}"
-            f" resamples, fixed seed); it"
-            " is not corrected for several comparisons, and with one seed it cannot hold the"
-            " spread of seeds."
+            " interval is a hierarchical percentile bootstrap over seeds, folds and cases"
+            f" ({RESAMPLES:,} resamples, fixed seed); it is not corrected for several comparisons,"
+            " and with one seed it cannot hold the spread of seeds."
         )
     if reasons := group.not_comparable:
         notes.append(f"Not comparable with the paper's values: {'; '.join(reasons)}.")

@@ -53,19 +53,8 @@ def method_labels(methods: Sequence[MethodSpec], preset: Preset) -> list[str]:
     """
     labels = []
     for method in methods:
-        marks = _generator_marks(method, methods)
-        if len(marks) > MOST_SETTINGS:
-            more = f"{len(marks) - MOST_SETTINGS + 1} more"
-            rarest = sorted(
-                marks,
-                key=lambda name: sum(
-                    _generator_value(other, name) == marks[name] for other in methods
-                ),
-            )
-            marks = {name: marks[name] for name in rarest[: MOST_SETTINGS - 1]} | {
-                more: digest(method.generator)[:6]
-            }
-        labels.append(_with(method.label, changed_settings(method, preset) | marks))
+        settings = changed_settings(method, preset) | _generator_marks(method, methods)
+        labels.append(_with(method.label, settings))
     return labels
 
 
@@ -80,22 +69,18 @@ def generator_apart(label: str) -> tuple[str, str]:
 
 
 def changed_settings(method: MethodSpec, preset: Preset) -> dict[str, Any]:
-    """Ratio (n), alpha and patch size where they differ from the preset's defaults; methods without
-    them have none."""
+    """Ratio (n), alpha and patch size that are not the preset's, and the least label agreement
+    where samples are filtered by it."""
     usual: tuple[Any, ...] = (0, None, None)
     if method.generates:
         usual = (preset.ratio, preset.alpha, None if method.joins_pairs else preset.patch_size)
-    dropped = (
-        {"least agreement": method.minimum_agreement}
-        if method.minimum_agreement is not None
-        else {}
-    )
-    given = {"n": method.ratio, "alpha": method.alpha, "patch": method.patch_size}
-    return {
-        name: value
-        for (name, value), default in zip(given.items(), usual, strict=True)
-        if value != default
-    } | dropped
+    given = {
+        "n": (method.ratio, usual[0]),
+        "alpha": (method.alpha, usual[1]),
+        "patch": (method.patch_size, usual[2]),
+        "least agreement": (method.minimum_agreement, None),
+    }
+    return {name: value for name, (value, default) in given.items() if value != default}
 
 
 def is_as_preset(method: MethodSpec, preset: Preset) -> bool:
@@ -107,17 +92,13 @@ def preset_base(preset: Preset) -> tuple[str, dict[str, Any]]:
     """(named preset, the numbers that differ from it): the one of the same name, else the
     nearest."""
     numbers = preset.model_dump(exclude={"name"})
-    named = {preset.name: PRESETS[preset.name]} if preset.name in PRESETS else PRESETS
-    found = []
-    for name, base in named.items():
-        reference = base.model_dump()
-        found.append(
-            (
-                name,
-                {field: value for field, value in numbers.items() if value != reference.get(field)},
-            )
-        )
-    return min(found, key=lambda pair: len(pair[1]))
+    found = {}
+    for name in [preset.name] if preset.name in PRESETS else PRESETS:
+        base = PRESETS[name]
+        found[name] = {
+            field: value for field, value in numbers.items() if value != getattr(base, field)
+        }
+    return min(found.items(), key=lambda pair: len(pair[1]))
 
 
 def protocol_label(protocol: Protocol) -> str:
@@ -154,18 +135,26 @@ def generator_settings(method: MethodSpec) -> dict[str, Any]:
 
 
 def _generator_marks(method: MethodSpec, methods: Sequence[MethodSpec]) -> dict[str, Any]:
+    """The settings of a generator that its label names: those that the user changed, and those in
+    which methods of one name differ. Of many, the ones that fewest methods share, and a number."""
     mine = generator_settings(method)
     alike = [
         generator_settings(other)
         for other in methods
         if (other.name, other.reference) == (method.name, method.reference)
     ]
-    marked = {
-        name for name, value in mine.items() if any(other.get(name) != value for other in alike)
-    }
-    marked |= set(changed_generator(method))
-    return {f"generator {name}": value for name, value in mine.items() if name in marked}
+    marked = set(changed_generator(method))
+    for name, value in mine.items():
+        if any(other.get(name) != value for other in alike):
+            marked.add(name)
+    shown = {f"generator {name}": value for name, value in mine.items() if name in marked}
+    if len(shown) <= MOST_SETTINGS:
+        return shown
 
+    def shared_by(mark: str) -> int:
+        name = mark.removeprefix("generator ")
+        return sum(flat(other.generator or {}).get(name) == shown[mark] for other in methods)
 
-def _generator_value(method: MethodSpec, mark: str) -> Any:
-    return flat(method.generator or {}).get(mark.removeprefix("generator "))
+    rarest = sorted(shown, key=shared_by)[: MOST_SETTINGS - 1]
+    number = {f"{len(shown) - len(rarest)} more": digest(method.generator)[:6]}
+    return {name: shown[name] for name in rarest} | number

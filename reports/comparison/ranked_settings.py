@@ -1,5 +1,5 @@
-"""Which setting of a method stands for it where methods are ranked: by its runs, never by their
-results. Not here: the other settings of a method, which form curves (setting_curves.py)."""
+"""Picks the setting of a method that is ranked: the one with most runs. Results have no say in it.
+Not here: the other settings of a method, which form curves (setting_curves.py)."""
 
 from collections import defaultdict
 

@@ -230,16 +230,14 @@ def sample_warnings(samples: Samples) -> list[str]:
     if reference is not None and reference < WEAK_JUDGE:
         found.append(
             f"The segmenter that judges has a Dice of {reference:.2f} on its own validation cases:"
-            f" too low for its agreement"
-            " to mean much."
+            " too low for its agreement to mean much."
         )
     for part, means in sample_means(samples).items():
         if part == HELD_OUT and means["real_copied"] > MOST_COPIED:
             found.append(
-                f"{100 * means['real_copied']:.0f} % of the REAL held-out slices count as copies"
-                f" of training slices: the source"
-                " holds near duplicates in several cases, so that test and training cases are not"
-                " independent."
+                f"{100 * means['real_copied']:.0f} % of the REAL held-out slices count as copies of"
+                " training slices: the source holds near duplicates in several cases, so that test"
+                " and training cases are not independent."
             )
         # Pairs have no cases of their own: theirs is the mean over slices. The same segmenter finds
         # this much on real images of the held-out slices; of training slices it finds too much,
@@ -250,9 +248,8 @@ def sample_warnings(samples: Samples) -> list[str]:
             where = "real images of these cases" if part == HELD_OUT else "real validation cases"
             found.append(
                 f"Label agreement of the {part} samples is {agreement:.2f},"
-                f" {agreement / reached:.2f} of the segmenter's"
-                f" {reached:.2f} on {where} ({LEAST_OF_REFERENCE:g} is asked for): many do not"
-                f" show their label."
+                f" {agreement / reached:.2f} of the segmenter's {reached:.2f} on {where}"
+                f" ({LEAST_OF_REFERENCE:g} is asked for): many do not show their label."
             )
         # Samples made from a training slice lie near it by construction; all others must not.
         copied, real = means["copied"], means["real_copied"]
@@ -262,8 +259,7 @@ def sample_warnings(samples: Samples) -> list[str]:
             share = "not counted" if np.isnan(real) else f"{100 * real:.0f} %"
             found.append(
                 f"{100 * copied:.0f} % of the {part} samples count as copied (nearer to a training"
-                f" slice than 99 % of real ones"
-                f" are to another case's), of real slices {share}: memorisation, or images without"
-                f" detail."
+                f" slice than 99 % of real ones are to another case's), of real slices {share}:"
+                " memorisation, or images without detail."
             )
     return found

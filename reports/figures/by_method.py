@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from reports.comparison.groups import Group
 from reports.comparison.inference import main_labels
 from reports.comparison.summaries import Summary, case_differences
-from reports.figures.drawing import Drawing, draw, row_labels, rows_height, tidy
+from reports.figures.drawing import Drawing, draw, name_rows, row_labels, rows_height, tidy
 
 MOST_ROWS = 16
 
@@ -167,9 +167,6 @@ def _points(
 
 
 def _method_axis(axes: Axes, labels: list[str]) -> None:
-    axes.set_yticks(range(len(labels)), row_labels(labels))
-    for text in axes.get_yticklabels():
-        text.set_parse_math(False)
+    name_rows(axes, row_labels(labels))
     axes.set_ylim(len(labels) - 0.45, -0.55)
     axes.set_ylabel("")
-    axes.tick_params(axis="y", length=0)

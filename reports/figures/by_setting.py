@@ -19,7 +19,7 @@ from reports.comparison.inference import main_labels
 from reports.comparison.labels import source_label
 from reports.comparison.setting_curves import Curve, Family, Member, audit_family, mean_interval
 from reports.comparison.study import Study
-from reports.figures.drawing import Drawing, draw, row_labels, rows_height, tidy
+from reports.figures.drawing import Drawing, draw, name_rows, row_labels, rows_height, tidy
 from reports.statistics.resampling import Interval
 
 _AXIS = {
@@ -201,10 +201,7 @@ def _dumbbells(figure: Figure, members: Sequence[Member], reference: Interval | 
             100 * reference.mean, color=members[0].look.colour, linestyle="--", linewidth=1
         )
     right.axvline(0, color="0.35", linestyle=":", linewidth=1.2)
-    left.set_yticks(range(len(members)), row_labels([str(member.value) for member in members]))
-    for text in left.get_yticklabels():
-        text.set_parse_math(False)
-    left.set_ylim(len(members) - 0.5, -0.5)
+    name_rows(left, row_labels([str(member.value) for member in members]))
     left.set_xlabel("Dice, %")
     right.set_xlabel(_GAIN + ("\n(dashed: rigorous)" if reference is not None else ""))
     for axes in (left, right):

@@ -154,6 +154,15 @@ def rows_height(labels: Sequence[str], each: float) -> float:
     return sum(max(each, 0.16 * (1 + label.count("\n")) + 0.04) for label in labels)
 
 
+def name_rows(axes: Axes, labels: Sequence[str]) -> None:
+    """Names at the left of a figure whose rows stand at 0, 1, ... from the top."""
+    axes.set_yticks(range(len(labels)), labels)
+    for text in axes.get_yticklabels():
+        text.set_parse_math(False)
+    axes.set_ylim(len(labels) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+
+
 def tidy(axes: Axes, grid: Literal["x", "y", "both"]) -> None:
     """No frame on top and right, faint grid lines along "x", "y" or "both", behind the data."""
     sns.despine(ax=axes)

@@ -57,8 +57,7 @@ def synthesis_panel(rows: Mapping[str, Any], out: Path) -> Path:
     ):
         raise ValueError(
             f"images {images.shape}, masks {masks.shape}, edges {edges.shape}, variants"
-            f" {variants.shape} and"
-            f" {len(titles)} titles do not describe the same slices"
+            f" {variants.shape} and {len(titles)} titles do not describe the same slices"
         )
     heads = [
         "real",

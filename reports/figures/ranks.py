@@ -11,7 +11,16 @@ from matplotlib.figure import Figure
 from benchmark.spec.method import Look
 from reports.comparison.inference import Inference
 from reports.figures.by_method import figure_title
-from reports.figures.drawing import BLUE, GREEN, Drawing, draw, row_labels, rows_height, tidy
+from reports.figures.drawing import (
+    BLUE,
+    GREEN,
+    Drawing,
+    draw,
+    name_rows,
+    row_labels,
+    rows_height,
+    tidy,
+)
 from reports.records.load import GENERATOR_STAGES, SEGMENTER_STAGES, stage_seconds
 
 LEAST_METHODS = 5
@@ -27,32 +36,19 @@ def rank_figures(inference: Inference, folder: Path) -> list[Drawing]:
     if len(inference.labels) < LEAST_METHODS or inference.rows["cases"].min() < LEAST_CASES:
         return []
     rows = rows_height(row_labels(inference.labels), 0.27)
-    tall = 1.9 + 0.17 * len(inference.labels) + 0.1 * len(inference.groups)
-    found = [_draw(inference, folder, "ranks", "How sure the ranks are", 1.5 + rows, ranks_plot)]
+    plots: list[tuple[str, str, float, Plot]] = []
     if np.isfinite(inference.mean_ranks).all():  # else no case was scored by all methods
-        found.insert(0, _draw(inference, folder, "ties", "Mean ranks and ties", tall, ties_plot))
+        tall = 1.9 + 0.17 * len(inference.labels) + 0.1 * len(inference.groups)
+        plots.append(("ties", "Mean ranks and ties", tall, ties_plot))
+    plots.append(("ranks", "How sure the ranks are", 1.5 + rows, ranks_plot))
     if summary.unit is not None:
-        found.append(
-            _draw(
-                inference,
-                folder,
-                "dice-hd95",
-                "Dice against HD95",
-                max(3.6, 1.1 + 0.7 * rows),
-                dice_hd95_plot,
-            )
-        )
-        found.append(
-            _draw(
-                inference, folder, "crosswalk", "One distance, two definitions", 3.3, crosswalk_plot
-            )
-        )
-    if (
-        np.isfinite(inference.rows["none_difference"]).any()
-        and min(_seconds(inference).values()) > 0
-    ):
-        found.append(_draw(inference, folder, "cost", "Gain against cost", 1.7 + rows, cost_plot))
-    return found
+        tall = max(3.6, 1.1 + 0.7 * rows)
+        plots.append(("dice-hd95", "Dice against HD95", tall, dice_hd95_plot))
+        plots.append(("crosswalk", "One distance, two definitions", 3.3, crosswalk_plot))
+    gains = np.isfinite(inference.rows["none_difference"]).any()
+    if gains and min(_seconds(inference).values()) > 0:
+        plots.append(("cost", "Gain against cost", 1.7 + rows, cost_plot))
+    return [_draw(inference, folder, *plot) for plot in plots]
 
 
 def ties_plot(figure: Figure, inference: Inference) -> str:
@@ -132,9 +128,7 @@ def ranks_plot(figure: Figure, inference: Inference) -> str:
             )
     axes.set_xticks(range(len(order)), [str(rank + 1) for rank in range(len(order))])
     labels = row_labels(inference.labels)
-    axes.set_yticks(range(len(order)), [labels[place] for place in order])
-    for text in axes.get_yticklabels():
-        text.set_parse_math(False)
+    name_rows(axes, [labels[place] for place in order])
     axes.tick_params(length=0)
     for spine in axes.spines.values():
         spine.set_visible(False)
@@ -184,10 +178,7 @@ def cost_plot(figure: Figure, inference: Inference) -> str:
             label="generator and sampling" if place == 0 else None,
         )
     left.axvline(0, color="0.35", linestyle=":", linewidth=1.2)
-    left.set_yticks(range(len(inference.labels)), row_labels(inference.labels))
-    for text in left.get_yticklabels():
-        text.set_parse_math(False)
-    left.set_ylim(len(inference.labels) - 0.5, -0.5)
+    name_rows(left, row_labels(inference.labels))
     left.set_xlabel("Dice minus none, points")
     right.set_xlabel("seconds per run")
     for axes in (left, right):

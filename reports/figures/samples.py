@@ -3,7 +3,7 @@ agreement and diversity. Not here: how figures look (drawing.py), the numbers
 (sample_numbers.py)."""
 
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ from benchmark.record.samples import (
 )
 from reports.comparison.groups import MethodRuns
 from reports.comparison.sample_numbers import LOW_AGREEMENT, PARTS, AuditedSamples, samples_of
-from reports.figures.drawing import Drawing, draw, tidy
+from reports.figures.drawing import Drawing, draw, name_rows, tidy
 
 MOST_METHODS, MOST_TRADED = 8, 16
 LONGEST_LABEL = 64
@@ -33,46 +33,24 @@ Plot = Callable[[Figure, AuditedSamples], str]
 
 def sample_figures(samples: AuditedSamples, folder: Path) -> list[Drawing]:
     """Every figure that the group's audits support."""
-    count, found = len(_shown(samples)), []
-    if any(
-        len(samples.histogram(runs.label, "agreement", part))
-        for runs in samples.methods
-        for part in PARTS
-    ):
-        found.append(
-            _draw(
-                samples,
-                folder,
-                "agreement",
-                "Do samples show their label?",
-                1.75 + 0.72 * count,
-                agreement_plot,
-            )
-        )
-    if any(
-        len(samples.histogram(runs.label, "distance", part))
-        for runs in samples.methods
-        for part in PARTS
-    ):
-        found.append(
-            _draw(
-                samples,
-                folder,
-                "memorisation",
-                "How near samples lie to training slices",
-                3.9,
-                memory_plot,
-            )
-        )
+    plots: list[tuple[str, str, float, Plot]] = []
+    if _holds(samples, "agreement"):
+        height = 1.75 + 0.72 * len(_shown(samples))
+        plots.append(("agreement", "Do samples show their label?", height, agreement_plot))
+    if _holds(samples, "distance"):
+        title = "How near samples lie to training slices"
+        plots.append(("memorisation", title, 3.9, memory_plot))
     if traded := _traded(samples):
         lines = max(len(textwrap.wrap(short_label(runs.label), 24)) for runs in traded)
         height = max(3.1, 1.6 + (0.16 + 0.15 * lines) * len(traded))
-        found.append(
-            _draw(
-                samples, folder, "tradeoff", "Gain, agreement and diversity", height, tradeoff_plot
-            )
-        )
-    return found
+        plots.append(("tradeoff", "Gain, agreement and diversity", height, tradeoff_plot))
+    return [_draw(samples, folder, *plot) for plot in plots]
+
+
+def _holds(samples: AuditedSamples, kind: str) -> bool:
+    """Whether any method has a histogram of this kind."""
+    labels = [runs.label for runs in samples.methods]
+    return any(len(samples.histogram(one, kind, part)) for one in labels for part in PARTS)
 
 
 def agreement_plot(figure: Figure, samples: AuditedSamples) -> str:
@@ -86,29 +64,25 @@ def agreement_plot(figure: Figure, samples: AuditedSamples) -> str:
             counts = samples.histogram(label, "agreement", part)
             if not counts.sum():
                 continue
-            look = (
-                {"fill": True, "color": colour, "alpha": 0.55}
-                if part == TRAINING
-                else {"color": "0.15", "linewidth": 1.2}
-            )
-            axes.stairs(100 * counts / counts.sum(), edges, **look)
+            shares = 100 * counts / counts.sum()
+            if part == TRAINING:
+                axes.stairs(shares, edges, fill=True, color=colour, alpha=0.55)
+            else:
+                axes.stairs(shares, edges, color="0.15", linewidth=1.2)
             below = samples.share_below(label, LOW_AGREEMENT, part)
             words.append(f"{label}, {part}: {100 * below:.0f} % below {LOW_AGREEMENT:g}")
             real = samples.mean(label, part, "real_agreement")
             if np.isfinite(real):
-                style = {
-                    "marker": "v",
-                    "color": colour if part == TRAINING else "0.15",
-                    "markersize": 6,
-                    "zorder": 4,
-                }
                 axes.plot(
                     [real],
                     [1.0],
                     transform=axes.get_xaxis_transform(),
                     clip_on=False,
+                    marker="v",
+                    color=colour if part == TRAINING else "0.15",
+                    markersize=6,
                     markeredgewidth=0,
-                    **style,
+                    zorder=4,
                 )
         axes.axvline(LOW_AGREEMENT, color=_REAL, linestyle=":", linewidth=1.1)
         words_at_left = textwrap.fill(short_label(label), 18)
@@ -145,19 +119,12 @@ def memory_plot(figure: Figure, samples: AuditedSamples) -> str:
     real images beside."""
     edges, words = np.linspace(0, LARGEST_DISTANCE, DISTANCE_BINS + 1), []
     shown = _shown(samples)
+    styles = _line_styles(shown)
     for axes, part in zip(figure.subplots(1, 2, sharey=True, sharex=True), PARTS, strict=True):
-        for place, runs in enumerate(shown):
+        for runs, style in zip(shown, styles, strict=True):
             counts = samples.histogram(runs.label, "distance", part)
             if counts.sum():
-                same = [other for other in shown[:place] if other.method.name == runs.method.name]
-                _cumulative(
-                    axes,
-                    counts,
-                    edges,
-                    runs.method.look.colour,
-                    _STYLES[len(same) % len(_STYLES)],
-                    1.6,
-                )
+                _cumulative(axes, counts, edges, runs.method.look.colour, style, 1.6)
                 middle = edges[np.searchsorted(np.cumsum(counts), counts.sum() / 2) + 1]
                 words.append(f"{runs.label}, {part}: half within {middle:.2f}")
         real = [
@@ -180,18 +147,10 @@ def memory_plot(figure: Figure, samples: AuditedSamples) -> str:
     left.set_xlim(0, _far_end(samples, edges))
     left.set_ylim(0, 101)
     key = [Line2D([], [], color=_REAL, linestyle=(0, (1, 1)), linewidth=2.2, label="real images")]
-    for place, runs in enumerate(shown):
-        same = [other for other in shown[:place] if other.method.name == runs.method.name]
-        key.append(
-            Line2D(
-                [],
-                [],
-                color=runs.method.look.colour,
-                linestyle=_STYLES[len(same) % len(_STYLES)],
-                linewidth=1.6,
-                label=textwrap.fill(short_label(runs.label), 40),
-            )
-        )
+    for runs, style in zip(shown, styles, strict=True):
+        label = textwrap.fill(short_label(runs.label), 40)
+        colour = runs.method.look.colour
+        key.append(Line2D([], [], color=colour, linestyle=style, linewidth=1.6, label=label))
     key.append(Line2D([], [], color="#d55e00", alpha=0.3, linewidth=6, label="counted as copied"))
     columns = 2 if max(len(str(one.get_label())) for one in key) > 20 else 3
     legend = figure.legend(
@@ -255,11 +214,7 @@ def tradeoff_plot(figure: Figure, samples: AuditedSamples) -> str:
         textwrap.fill(f"{place + 1}  {short_label(runs.label)}", 26)
         for place, runs in enumerate(shown)
     ]
-    right.set_yticks(range(len(shown)), labels)
-    for tick in right.get_yticklabels():
-        tick.set_parse_math(False)
-    right.set_ylim(len(shown) - 0.5, -0.5)
-    right.tick_params(axis="y", length=0)
+    name_rows(right, labels)
     right.set_xlabel("Dice minus none, points")
     tidy(left, "both")
     tidy(right, "x")
@@ -282,6 +237,13 @@ def short_label(label: str) -> str:
         if len(label) <= LONGEST_LABEL
         else f"{label[: LONGEST_LABEL - 20].rstrip()} … {label[-16:].lstrip()}"
     )
+
+
+def _line_styles(shown: Sequence[MethodRuns]) -> list[str]:
+    """Lines that tell apart methods of one name, which share a colour."""
+    names = [runs.method.name for runs in shown]
+    earlier = [names[:place].count(name) for place, name in enumerate(names)]
+    return [_STYLES[count % len(_STYLES)] for count in earlier]
 
 
 def _cumulative(

@@ -122,8 +122,7 @@ def _different(ours: Mapping[str, Rows], made: Mapping[str, Rows]) -> Iterator[s
                     )
                     yield (
                         f"{table}, row {place + 1} ('{_shown(named)}'){title}: '{_shown(given)}'"
-                        f" where the case rows give"
-                        f" '{_shown(computed)}'."
+                        f" where the case rows give '{_shown(computed)}'."
                     )
 
 

@@ -31,35 +31,27 @@ from reports.tables.tables import Table, markdown_text
 SHOWN_WARNINGS = 12
 LABEL_NOTES = (
     "Diversity: 1 - MS-SSIM between the variants of one slice, averaged over pairs. SD of a pixel:"
-    " over variants, grey range"
-    " 0-1. Both are 0 where all variants are alike.",
+    " over variants, grey range 0-1. Both are 0 where all variants are alike.",
     "Agreement: Dice of a sample's label with what a segmenter finds on the sample; method none"
-    " trained that segmenter on the"
-    " fold's real training slices. By slice, or over all slices of a case. Beside it: the same"
-    " segmenter on the real images of"
-    " the same slices (flattered on training slices, which it was trained on) and on its"
-    " validation cases (whole cases).",
+    " trained that segmenter on the fold's real training slices. By slice, or over all slices of a"
+    " case. Beside it: the same segmenter on the real images of the same slices (flattered on"
+    " training slices, which it was trained on) and on its validation cases (whole cases).",
     f"Below {LOW_AGREEMENT:g}: share of labelled samples; --set filter=agreement:{LOW_AGREEMENT:g}"
     f" drops them before training.",
 )
 MEMORY_NOTES = (
     "Distances are between images at 32 px without their brightness and contrast: 0 is the same"
-    " image, 1.41 nothing in common."
-    " The nearest training slice is sought in all cases but the sample's own, for real slices"
-    " likewise. A ratio far below 1:"
-    " samples lie nearer to the training set than real images do, because they copy it or lack"
-    " detail.",
-    "Copied: share of samples nearer to any training slice than 99 % of real training slices are"
-    " to one of another case. Beside"
-    " it: the share of the part's real slices; where that is large, the source itself holds near"
-    " copies. Training samples lie"
-    " near their own source by construction; only held-out samples, and pairs, tell of"
-    " memorisation.",
+    " image, 1.41 nothing in common. The nearest training slice is sought in all cases but the"
+    " sample's own, for real slices likewise. A ratio far below 1: samples lie nearer to the"
+    " training set than real images do, because they copy it or lack detail.",
+    "Copied: share of samples nearer to any training slice than 99 % of real training slices are to"
+    " one of another case. Beside it: the share of the part's real slices; where that is large, the"
+    " source itself holds near copies. Training samples lie near their own source by construction;"
+    " only held-out samples, and pairs, tell of memorisation.",
     "Frechet distance: between the segmenter's deepest features on samples and on the part's real"
-    " slices. It is ours, on"
-    " features of the segmenter of this run, no FID: it compares within one segmenter only. Few"
-    " images inflate it; the distance"
-    " of held-out real slices to training slices is its scale.",
+    " slices. It is ours, on features of the segmenter of this run, no FID: it compares within one"
+    " segmenter only. Few images inflate it; the distance of held-out real slices to training"
+    " slices is its scale.",
 )
 
 

@@ -21,8 +21,7 @@ from benchmark.core.errors import InputError
 HERE = Path(__file__).parent
 POLICY = (
     "default-src 'none'; img-src 'self' file: data:; style-src 'self' file:; script-src 'self'"
-    " file:;"
-    " base-uri 'none'; form-action 'none'"
+    " file:; base-uri 'none'; form-action 'none'"
 )
 FOLDERS = ("assets", "tables", "figures", "groups", "runs", "claims")
 _TEXT_COLUMNS = (

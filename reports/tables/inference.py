@@ -77,19 +77,15 @@ def statistics_notes(inference: Inference) -> list[str]:
     """How to read the statistics, and the noise floor, in sentences."""
     notes = [
         "Methods that share a letter are not told apart. Two methods are told apart if the 95 %"
-        " interval of their"
-        f" difference excludes 0 and Wilcoxon's signed-rank test by case has p < {ALPHA:g} after"
-        f" Holm's correction over"
-        f" all pairs. Ranks by mean Dice: the range that holds 95 % of {RESAMPLES:,} resamples of"
-        f" seeds, folds, cases.",
+        " interval of their difference excludes 0 and Wilcoxon's signed-rank test by case has p <"
+        f" {ALPHA:g} after Holm's correction over all pairs. Ranks by mean Dice: the range that"
+        f" holds 95 % of {RESAMPLES:,} resamples of seeds, folds, cases.",
         "Better or worse: the same, with Holm's correction over the methods of the table. Equal:"
-        " the 90 % interval lies"
-        f" within {100 * MARGIN:g} Dice point and two one-sided t tests agree. The tests take the"
-        f" trained networks as"
-        " given; only the interval takes in that another training would give other values.",
-        f"Smallest detectable: the true difference to none that this design finds in"
-        f" {100 * POWER:g} % of repetitions,"
-        " at the interval's standard error.",
+        f" the 90 % interval lies within {100 * MARGIN:g} Dice point and two one-sided t tests"
+        " agree. The tests take the trained networks as given; only the interval takes in that"
+        " another training would give other values.",
+        "Smallest detectable: the true difference to none that this design finds in"
+        f" {100 * POWER:g} % of repetitions, at the interval's standard error.",
     ]
     if inference.best_classic:
         notes.append(
@@ -115,8 +111,7 @@ def noise_sentences(noises: Sequence[Noise]) -> list[str]:
     if found:
         found.append(
             "In the paper's Table II, three rows that are one configuration in the released code"
-            " differ by 0.72"
-            " (prostate), 0.76 (spleen) and 0.93 points (breast) (Q4)."
+            " differ by 0.72 (prostate), 0.76 (spleen) and 0.93 points (breast) (Q4)."
         )
     return found
 

@@ -108,18 +108,14 @@ def fidelity_table(samples: AuditedSamples, frame: pd.DataFrame | None = None) -
 
 FIDELITY_GUIDE = (
     "Each sample is compared with the slice whose edges it was made from, in grey range 0-1."
-    " Held-out samples were made from"
-    " the edges of test cases, which no generator of that fold has seen, with the plain prompt:"
-    " read Table I there. Training"
-    " samples were made from the training slices, and one learned by heart would look best."
-    " Samples that bring masks of their own have no"
-    " source image: –.",
+    " Held-out samples were made from the edges of test cases, which no generator of that fold has"
+    " seen, with the plain prompt: read Table I there. Training samples were made from the training"
+    " slices, and one learned by heart would look best. Samples that bring masks of their own have"
+    " no source image: –.",
     "By case: a case's value is the mean over its images, seeds and folds; ± is the SD over cases"
-    " (n - 1). By image: mean and"
-    " SD of all images, as the paper's, whose RMSE² + SD² is its MSE, which holds for images"
-    " alone. The paper does not say"
-    " which images those were. Its EMIT-Diff is "
-    f"{PAPERS_METHOD} here.",
+    " (n - 1). By image: mean and SD of all images, as the paper's, whose RMSE² + SD² is its MSE,"
+    " which holds for images alone. The paper does not say which images those were. Its EMIT-Diff"
+    f" is {PAPERS_METHOD} here.",
 )
 
 
@@ -129,9 +125,8 @@ def fidelity_notes(samples: AuditedSamples) -> list[str]:
     size = samples.group.spec.preset.size
     scales = {one.ms_ssim_scales for runs in samples.methods for one in samples_of(runs)}
     notes = [
-        f"MS-SSIM has {' or '.join(map(str, sorted(scales)))} scales at {size} px (five from 176"
-        f" px on): values of other sizes"
-        " do not compare."
+        f"MS-SSIM has {' or '.join(map(str, sorted(scales)))} scales at {size} px (five from 176 px"
+        " on): values of other sizes do not compare."
     ]
     if reasons := fidelity_caveats(
         samples.group, [runs for runs in samples.methods if runs.method.name in TABLE1_GENERATORS]
