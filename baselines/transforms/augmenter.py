@@ -97,13 +97,14 @@ def stretch_to_full_range(images: Tensor) -> Tensor:
 
 
 def make_augmenter(transform: str | None, *, renormalise: bool = False) -> Augmenter:
-    """The Augmenter of a built-in transform by its name, of a user's own ("own:NAME@VERSION"), or
-    of none. Raises InputError for an unknown transform."""
+    """The Augmenter of a built-in transform ("deepstack", "deepstack@1"), of a user's own
+    ("own:NAME@VERSION"), or of none. Raises InputError for an unknown transform."""
     if transform is None:
         return Augmenter(Identity(), renormalise=renormalise)
     if transform.startswith(OWN_PREFIX):
         return Augmenter(OwnTransform(transform), renormalise=renormalise)
-    return Augmenter(transform_class(transform)(), renormalise=renormalise)
+    found = transform_class(transform.partition("@")[0])
+    return Augmenter(found(), renormalise=renormalise)
 
 
 def sheet_samples(

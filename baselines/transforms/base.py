@@ -22,7 +22,7 @@ class Transform(ABC):
     """A random change of a batch that keeps labels right. Transforms hold no state.
 
     name: lower-case letters, digits and hyphens; of a built-in, its file's name. version: a whole
-    number from 1; raise it when the class gives other results.
+    number from 1; raise it when the class gives other results, and they are computed anew.
     """
 
     name: ClassVar[str]

@@ -4,9 +4,13 @@ A new transform is one file there: `stacks/my_mix.py` holds a Transform whose na
 module imports no torch. Not here: a user's own transform (baselines/generators/user_method.py).
 """
 
+import functools
 import importlib
 import inspect
 import pkgutil
+import re
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from baselines.transforms import single, stacks
@@ -28,6 +32,20 @@ def transforms() -> dict[str, str]:
 def check_transform(name: str) -> str:
     """Returns `name` if a transform has it; else raises InputError, which names the nearest."""
     return check_name("transform", name, transforms())
+
+
+@functools.cache
+def transform_reference(name: str) -> str:
+    """'deepstack@1': name and version, as stages name a transform. The version is read from the
+    text of its file, since importing it would import torch. Raises InputError for an unknown name.
+    """
+    module = find_spec(transforms()[check_transform(name)])
+    assert module is not None and module.origin is not None  # pkgutil has found its file
+    text = Path(module.origin).read_text(encoding="utf-8")
+    declared = re.search(rf'^    name, version = "{name}", (\d+)$', text, re.MULTILINE)
+    if declared is None:
+        raise TypeError(f'{module.origin} has no line `name, version = "{name}", NUMBER`')
+    return f"{name}@{declared[1]}"
 
 
 def transform_class(name: str) -> "type[Transform]":

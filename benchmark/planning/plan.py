@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from baselines.generators.catalogue import settings_of_generator
 from baselines.generators.settings import BaseSettings
+from baselines.transforms.catalogue import transform_reference
 from benchmark.record.splits import split_of
 from benchmark.spec.method import NONE, MethodSpec
 from benchmark.spec.presets import NATIVE_ON_CPU
@@ -263,7 +264,9 @@ class _Planner:
         if method.own and not method.generates:
             return method.reference
         dropped = method.transform == "deepstack" and self.run.protocol.deepstack == "dropped"
-        return None if dropped else method.transform
+        if dropped or method.transform is None:
+            return None
+        return transform_reference(method.transform)
 
     def _synthetic(self, method: MethodSpec) -> Synthetic:
         protocol = self.run.protocol

@@ -12,8 +12,8 @@ slices of the one of preset `smoke`, with what is drawn and changed for it, whic
 square windows (box_mean.py). sampler: one denoising step of 32 slices by the generator of preset
 `compact`, without guidance. sampler-stable: the same by "small" Stable Diffusion of made_stable.py,
 batch 8. variants, variants-stable: four variants, each of 20 slices by the generator of preset
-`compact` or of 4 by "small" Stable Diffusion, two steps each: every variant by itself, or in a row
-as one worker computes them (benchmark/stages/carry_over.py). --compile adds torch.compile, minutes
+`compact` or of 4 by "small" Stable Diffusion, two steps each: every variant by itself, or all
+in one block (benchmark/stages/sampling.py). --compile adds torch.compile, minutes
 of compiling on a CPU; on a GPU also with CUDA graphs and beside bfloat16. Results:
 docs/measurements.md.
 """
@@ -45,7 +45,7 @@ from baselines.stable.generator import StableDiffusion
 from baselines.stable.parts import load_parts
 from baselines.stable.settings import StableSampling
 from benchmark.core.frozen import Frozen
-from benchmark.stages.sampling import Variant, batch_size, sample_all
+from benchmark.stages.sampling import Block, batch_size, sample_block
 from datasets.prompts import AUGMENTATION_PHRASES
 from tests.bench.bench_sampling import made_conditions
 from tests.bench.made_stable import save_model
@@ -230,7 +230,7 @@ def variants(options: argparse.Namespace) -> dict[str, Work]:
     device = torch.device(options.device)
     EmitDiff.fit(slices, settings, seed=0, device=device, out=Path(folder.name))
     sampling = settings.sampling.model_copy(update={"steps": 2})
-    return in_turn(lambda: EmitDiff.load(Path(folder.name), device), given, sampling, options)
+    return in_blocks(lambda: EmitDiff.load(Path(folder.name), device), given, sampling, options)
 
 
 def variants_stable(options: argparse.Namespace) -> dict[str, Work]:
@@ -242,7 +242,7 @@ def variants_stable(options: argparse.Namespace) -> dict[str, Work]:
         | {"steps": 2}
     )
     device = torch.device(options.device)
-    return in_turn(
+    return in_blocks(
         lambda: StableDiffusion(Path(folder.name), settings, options.size, device, places),
         made_conditions(4, options.size),
         sampling,
@@ -250,40 +250,29 @@ def variants_stable(options: argparse.Namespace) -> dict[str, Work]:
     )
 
 
-def in_turn(
+def in_blocks(
     load: Callable[[], Generator],
     conditions: Conditions,
     sampling: Frozen,
     options: argparse.Namespace,
 ) -> dict[str, Work]:
-    """Ways of computing four variants one after the other."""
+    """Ways of computing four variants: one block each, or all in one block."""
     at_once = batch_size(options.size, options.device)
-    wanted = [Variant(str(number), number, conditions) for number in range(4)]
 
-    def alone() -> None:
-        for variant in wanted:
-            sample_all(
-                load(),
-                variant,
-                key="bench",
-                sampling=sampling,
-                at_once=at_once,
-            )
+    def blocks(count: int) -> Work:
+        def work() -> None:
+            for first in range(0, 4, count):
+                sample_block(
+                    load(),
+                    Block(conditions, first, [""] * count),
+                    key="bench",
+                    sampling=sampling,
+                    at_once=at_once,
+                )
 
-    def row() -> None:
-        generator, early = load(), {}
-        for place, variant in enumerate(wanted):
-            sample_all(
-                generator,
-                variant,
-                key="bench",
-                sampling=sampling,
-                following=wanted[place + 1 :],
-                early=early,
-                at_once=at_once,
-            )
+        return work
 
-    return {"plain": alone, "in a row": row}
+    return {"plain": blocks(1), "in one block": blocks(4)}
 
 
 PARTS = {

@@ -17,7 +17,12 @@ from torch.nn import functional
 
 from baselines.transforms import augmenter
 from baselines.transforms.augmenter import make_augmenter
-from baselines.transforms.catalogue import check_transform, transform_class, transforms
+from baselines.transforms.catalogue import (
+    check_transform,
+    transform_class,
+    transform_reference,
+    transforms,
+)
 from baselines.transforms.elastic import elastic_noise, elastic_offset
 from baselines.transforms.gaussian import gaussian_blur
 from baselines.transforms.single.brightness import Brightness
@@ -42,9 +47,12 @@ def test_each_file_holds_the_transform_of_its_name(name):
     found = transform_class(name)
     assert found.name == name and found.version >= 1
     assert found.__module__ == transforms()[name] and found.__doc__
+    assert transform_reference(name) == f"{name}@{found.version}"
 
 
-@pytest.mark.parametrize("call", [check_transform, transform_class, make_augmenter])
+@pytest.mark.parametrize(
+    "call", [check_transform, transform_class, transform_reference, make_augmenter]
+)
 def test_unknown_transform_is_an_input_error(call):
     with pytest.raises(InputError, match="did you mean 'contrast'.*known: .*deepstack"):
         call("contrst")
