@@ -14,6 +14,7 @@ from baselines.generators.places import Places
 from baselines.generators.settings import BaseSettings as Settings
 from benchmark.core.frozen import Frozen as Sampling
 from benchmark.core.identity import named_seed
+from benchmark.spec.method import Look
 
 if TYPE_CHECKING:
     from baselines.transforms.base import Transform
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Conditions",
     "Generator",
+    "Look",
     "Places",
     "Sampling",
     "Settings",

@@ -8,10 +8,13 @@ batches (a `baselines.method.Transform`), and carries
     version    a whole number from 1: raise it when the class gives other results
     settings   generators: its settings, a `baselines.method.Settings`; `--set generator.NAME=VALUE`
     joins      generators: "patches" (merged with the real slice) or "pairs" (beside it)
+    presets    generators, if wanted: name of a preset -> settings that differ from the defaults
+    look       if wanted: a `baselines.method.Look`, its place in tables and its colour in figures
 
-A key holds name, version and settings, never code; the sha256 of the file is written down beside
-each result. Folds, budget, leak checks and records are the program's business and the same for
-every method. This module imports no torch. Not here: running what a class does (stages).
+A built-in generator carries the same, and is found by its file alone (catalogue.py). A key holds
+name, version and settings, never code; the sha256 of the file is written down beside each result.
+Folds, budget, leak checks and records are the program's business and the same for every method.
+This module imports no torch. Not here: running what a class does (stages).
 """
 
 import hashlib
@@ -61,8 +64,8 @@ def check_distinct(classes: Iterable[OwnClass]) -> None:
 
 
 def close_fit(reference: str, folder: Path, ids: Sequence[str]) -> None:
-    """Writes down what a user's generator was trained on. Raises InputError for files that could
-    run code when read."""
+    """Writes down what a generator was trained on. Raises InputError for files that could run code
+    when read."""
     for path in sorted(folder.rglob("*")):
         if path.is_symlink() or (path.is_file() and path.suffix not in SAFE_SUFFIXES):
             raise InputError(

@@ -66,7 +66,6 @@ def run(spec: FitGeneratorSpec, inputs: Inputs, out: Path, context: Context) -> 
         report=context.report,
         checkpoint=context.checkpoint,
     )
-    if is_own(spec.generator):
-        close_fit(spec.generator, out, slices.ids)
-        return {"slices": len(rows), **read_shortage(out)}
-    return {"slices": len(rows), "number_format": native_format(device), **read_shortage(out)}
+    close_fit(spec.generator, out, slices.ids)
+    made = {"slices": len(rows), **read_shortage(out)}
+    return made if is_own(spec.generator) else made | {"number_format": native_format(device)}

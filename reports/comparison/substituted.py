@@ -1,6 +1,5 @@
 """What stands in the place of something of the paper's in the runs of a group, as rows of a table.
-Not here: how the ledger of a run is made (benchmark/record/substitutions.py). Records older than
-the ledger have none."""
+Not here: how the ledger of a run is made (benchmark/planning/substitutions.py)."""
 
 from benchmark.core.texts import one_line
 from reports.comparison.groups import Group

@@ -30,6 +30,7 @@ from reports.pages.samples import run_samples
 from reports.pages.shared import generator_id, software_id, split_id
 from reports.pages.site import Site
 from reports.records.compact_records import SHOWN_POINTS
+from reports.records.load import commit_of
 
 SHOWN_CASES = 500
 _WIDTH, _HEIGHT = 300, 90
@@ -74,7 +75,8 @@ def _write_run(site: Site, study: Study, group: Group, label: str, record: Recor
         provenance=_provenance(record),
         software=software_id(record),
         notes=[one_line(note) for note in record.notes],
-        command=repeat_command(spec),
+        command="" if record.lifted_from else repeat_command(spec),
+        made_by=one_line(str(commit_of(record)[0] or "unknown")),
     )
 
 

@@ -9,7 +9,10 @@ import pytest
 from benchmark.core.identity import digest
 from benchmark.record.record import DamagedRecord, load_record
 from reports.comparison.groups import make_groups
+from reports.comparison.links import run_page
+from reports.comparison.study import Study
 from reports.comparison.summaries import summarise
+from reports.pages.build import build
 from reports.records.load import load_records
 
 PUBLISHED = Path(__file__).resolve().parents[3] / "reports" / "published"
@@ -90,6 +93,16 @@ def test_the_table_of_one_folder_is_the_one_that_was_printed():
     for key, values in PRINTED.items():
         wanted = [math.nan if value is None else value for value in values]
         assert found[key] == pytest.approx(wanted, abs=5e-6, nan_ok=True), key
+
+
+def test_the_page_of_a_run_names_the_commit_that_repeats_it(tmp_path):
+    records = load_records([PUBLISHED / "smoke-64px" / "records"]).records
+    build(Study(records[:2], []), tmp_path, figures="page")
+    for record in records[:2]:
+        page = (tmp_path / run_page(record.key)).read_text()
+        commit = record.provenance["git"]["commit"]
+        assert f"Made by commit <code>{commit}</code>: check out that commit to repeat it" in page
+        assert "python cli.py run" not in page
 
 
 @pytest.mark.parametrize("spec", [None, {}, {"method": {"name": "nobody"}}])
