@@ -9,7 +9,8 @@ class is found and checked (generators/user_method.py).
 
 from typing import TYPE_CHECKING, Any
 
-from baselines.generators.base import Conditions, Generator, TrainingSlices, training_ids
+from baselines.generators.base import Conditions, Generator, TrainingSlices
+from baselines.generators.fit_folder import training_ids
 from baselines.generators.places import Places
 from baselines.generators.settings import BaseSettings as Settings
 from benchmark.core.frozen import Frozen as Sampling

@@ -194,6 +194,10 @@ def test_only_the_terminal_and_commands_print(module):
         "benchmark.planning.forecast",
         "benchmark.record.record",
         "baselines.method",
+        "baselines.scratch.emitdiff",
+        "baselines.scratch.unconditional",
+        "baselines.pix2pix.generator",
+        "baselines.stable.generator",
         "benchmark.stages.execute",
     ],
 )

@@ -8,7 +8,6 @@ before anything heavy is loaded. Not here: the models.
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     import torch
 
 
-IDS_FILE = "training_ids.json"
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 SamplingT = TypeVar("SamplingT", bound=Frozen)
 
@@ -263,9 +261,3 @@ def check_samples(name: str, images: np.ndarray, masks: np.ndarray, shape: tuple
             raise InputError(f"method {name} returned {what} of {got}; a sample is uint8 {shape}.")
     if masks.size and masks.max() > 1:
         raise InputError(f"method {name} returned masks up to {masks.max()}; a mask is 0 or 1.")
-
-
-def training_ids(folder: Path) -> list[str]:
-    """Slice ids that the generator in `folder` was trained on, so that a stage can prove that none
-    is a test slice."""
-    return json.loads((folder / IDS_FILE).read_text())

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field, model_validator
 
 from baselines.generators.places import Places
 from benchmark.core.frozen import Frozen
@@ -100,6 +100,23 @@ class BaseSettings(Frozen):
                 return False
             model = model.model_fields[part].annotation
         return True
+
+
+class GeometrySettings(BaseSettings):
+    """Settings of a generator whose training slices are mirrored, rotated and scaled at random,
+    image, mask and edges together."""
+
+    flip_probability: float = Field(0.5, ge=0, le=1, description="left-right mirror")
+    rotation_degrees: float = Field(
+        0.0, ge=0, le=180, description="largest rotation to either side (Q13: 20)"
+    )
+    scale_range: tuple[float, float] = Field((1.0, 1.0), description="zoom (Q13: 0.75-1.05)")
+
+    @model_validator(mode="after")
+    def _scale_range_ascends(self) -> GeometrySettings:
+        if not 0 < self.scale_range[0] <= self.scale_range[1]:
+            raise ValueError(f"scale_range {self.scale_range} must be positive and ascending")
+        return self
 
 
 def trained_phrases(count: int) -> tuple[str, ...]:

@@ -21,7 +21,6 @@ import hashlib
 import importlib
 import importlib.util
 import inspect
-import json
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -29,6 +28,7 @@ from typing import Any
 
 from baselines.generators.catalogue import OwnClass, add, generators, method_names
 from baselines.generators.declaration import check_whole, declared_method, method_of
+from baselines.generators.fit_folder import write_training_ids
 from benchmark.core.errors import InputError
 from benchmark.core.texts import did_you_mean, first_line
 from benchmark.spec.method import OWN_PREFIX, MethodSpec
@@ -73,7 +73,7 @@ def close_fit(reference: str, folder: Path, ids: Sequence[str]) -> None:
                 f" folder may hold"
                 f" {', '.join(SAFE_SUFFIXES)} alone, which no program executes."
             )
-    (folder / "training_ids.json").write_text(json.dumps(list(ids)), encoding="utf-8")
+    write_training_ids(folder, ids)
 
 
 def _import(address: str) -> tuple[type, Path | None]:

@@ -106,9 +106,8 @@ def _block(
 def initialise(layer: nn.Module) -> None:
     """Weights from N(0, 0.02), as in the paper's code base of 2017; scales of the normalisation
     around 1."""
-    if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
-        nn.init.normal_(layer.weight, 0.0, 0.02)
-        nn.init.zeros_(layer.bias)
-    elif isinstance(layer, nn.InstanceNorm2d):
-        nn.init.normal_(layer.weight, 1.0, 0.02)
-        nn.init.zeros_(layer.bias)
+    means = {nn.Conv2d: 0.0, nn.ConvTranspose2d: 0.0, nn.InstanceNorm2d: 1.0}
+    if type(layer) in means:
+        weight, bias = layer.parameters()
+        nn.init.normal_(weight, means[type(layer)], 0.02)
+        nn.init.zeros_(bias)

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from baselines.generators.settings import BaseSettings
+from baselines.generators.settings import GeometrySettings
 from benchmark.core.errors import InputError
 from benchmark.core.frozen import Frozen
 
@@ -29,7 +29,7 @@ class Pix2PixSampling(Frozen):
     )
 
 
-class Pix2PixSettings(BaseSettings):
+class Pix2PixSettings(GeometrySettings):
     """All numbers of a pix2pix trained from scratch."""
 
     # Networks: each entry of `channels` halves the grid.
@@ -56,13 +56,6 @@ class Pix2PixSettings(BaseSettings):
     l1_weight: float = Field(
         100.0, ge=0, description="weight of the mean absolute error beside the adversarial loss"
     )
-    # What a training slice looks like: image, mask and edges move together, as for the other
-    # generators.
-    flip_probability: float = Field(0.5, ge=0, le=1, description="left-right mirror")
-    rotation_degrees: float = Field(
-        0.0, ge=0, le=180, description="largest rotation to either side"
-    )
-    scale_range: tuple[float, float] = Field((1.0, 1.0), description="zoom")
     sampling: Pix2PixSampling = Pix2PixSampling()
 
     protocol_switches: ClassVar[tuple[str, ...]] = ("noise",)
@@ -74,8 +67,6 @@ class Pix2PixSettings(BaseSettings):
                 f"dropout_layers {self.dropout_layers} exceeds the {len(self.channels) - 1} inner"
                 f" decoder blocks"
             )
-        if not 0 < self.scale_range[0] <= self.scale_range[1]:
-            raise ValueError(f"scale_range {self.scale_range} must be positive and ascending")
         return self
 
     def check_size(self, size: int) -> None:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from baselines.generators.settings import BaseSettings, trained_phrases
+from baselines.generators.settings import GeometrySettings, trained_phrases
 from benchmark.core.errors import InputError
 from benchmark.core.frozen import Frozen
 
@@ -54,7 +54,7 @@ class SamplingSettings(Frozen):
     )
 
 
-class GeneratorSettings(BaseSettings):
+class GeneratorSettings(GeometrySettings):
     """All numbers of a generator trained from scratch. The defaults fit 64 px slices and two CPU
     cores."""
 
@@ -113,11 +113,6 @@ class GeneratorSettings(BaseSettings):
         2.0, ge=1, description="1 = all noise levels alike; above: more high ones"
     )
     # What a training slice looks like.
-    flip_probability: float = Field(0.5, ge=0, le=1, description="left-right mirror")
-    rotation_degrees: float = Field(
-        0.0, ge=0, le=180, description="largest rotation to either side (Q13: 20)"
-    )
-    scale_range: tuple[float, float] = Field((1.0, 1.0), description="zoom (Q13: 0.75-1.05)")
     phrases: int = Field(
         8, ge=0, description="augmentation phrases that are trained: the first ones of the list"
     )
@@ -162,8 +157,6 @@ class GeneratorSettings(BaseSettings):
             raise ValueError(
                 f"channels {self.channels} must be multiples of norm_groups and of heads"
             )
-        if not 0 < self.scale_range[0] <= self.scale_range[1]:
-            raise ValueError(f"scale_range {self.scale_range} must be positive and ascending")
         if self.sampling.style == "other" and not self.style:
             raise ValueError(
                 "sampling.style=other needs a generator told of styles; set style=true, or"

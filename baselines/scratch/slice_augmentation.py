@@ -15,6 +15,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from baselines.generators.settings import GeometrySettings
 from baselines.scratch.box_mean import near, window_mean
 from baselines.scratch.settings import GeneratorSettings, SamplingSettings
 
@@ -23,7 +24,7 @@ _KNOTS = 5  # displacements are drawn on a grid of 5 x 5 points and are smooth b
 
 
 def random_geometry(
-    planes: torch.Tensor, settings: GeneratorSettings, rng: torch.Generator
+    planes: torch.Tensor, settings: GeometrySettings, rng: torch.Generator
 ) -> torch.Tensor:
     """Planes float32 (B,C,S,S), each sample mirrored left-right, rotated and scaled at random
     (Q13), same shape.

@@ -30,8 +30,10 @@ class Slices(Protocol):
     """Training images by number: `prompts` are the distinct prompts; `in_memory`: few enough to
     keep their latents."""
 
-    prompts: Sequence[str]
     in_memory: bool
+
+    @property
+    def prompts(self) -> Sequence[str]: ...
 
     def __len__(self) -> int: ...
 
@@ -140,8 +142,8 @@ class Drawer:
         noise, posterior = torch.randn(2, *self.latent, generator=rng)
         timestep = int(torch.randint(self.timesteps, (), generator=rng))
         dropped = float(torch.rand((), generator=rng)) < self.settings.prompt_dropout
-        planes, prompt = self.slices.read(number)
-        planes = torch.from_numpy(np.array(planes, np.float32))[None] / 255
+        stack, prompt = self.slices.read(number)
+        planes = torch.from_numpy(np.array(stack, np.float32))[None] / 255
         if not is_still(self.settings):
             planes = random_geometry(planes, self.settings, rng)
         return planes[0], noise, posterior, timestep, 0 if dropped else 1 + prompt

@@ -12,7 +12,7 @@ from diffusers import AutoencoderKL, ControlNetModel, DDPMScheduler, UNet2DCondi
 from torch import nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from baselines.generators.fit_folder import seeded
+from baselines.generators.loop import seeded
 from baselines.generators.places import Places
 from baselines.scratch.phrases import split_phrase
 from baselines.scratch.text_encoder import STYLE

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, field_validator, model_validator
 
 from baselines.generators.places import Places
-from baselines.generators.settings import BaseSettings, trained_phrases
+from baselines.generators.settings import GeometrySettings, trained_phrases
 from baselines.stable import pretraining_folder, weights
 from benchmark.core.frozen import Frozen
 from benchmark.spec.run import LOCAL
@@ -51,7 +51,7 @@ class StableSampling(Frozen):
     compile: bool = Field(False, description="torch.compile of the UNet and the ControlNet")
 
 
-class StableSettings(BaseSettings):
+class StableSettings(GeometrySettings):
     """All numbers of the Stable Diffusion generator. Defaults are the paper's (III-B, III-C)."""
 
     # Weights.
@@ -118,8 +118,6 @@ class StableSettings(BaseSettings):
 
     @model_validator(mode="after")
     def _sound(self) -> StableSettings:
-        if not 0 < self.scale_range[0] <= self.scale_range[1]:
-            raise ValueError(f"scale_range {self.scale_range} must be positive and ascending")
         if not self.base:
             raise ValueError("base must name a hub id or a folder")
         return self

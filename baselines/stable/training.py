@@ -6,13 +6,11 @@ a micro-batch, not on the number of GPUs (Lightning Fabric), not on a restart. N
 slice of a step is (batches.py), loading and saving a model.
 """
 
-import json
 import math
 import threading
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +18,22 @@ import torch
 import torch.distributed
 import torch.multiprocessing
 from lightning_fabric import Fabric
-from torch import nn
+from torch import Tensor
 
+from baselines.generators.fit_folder import write_shortage
+from baselines.generators.loop import CurveRow, TrainingState, averaged, train
 from baselines.generators.places import Places
-from baselines.stable.batches import Drawer, Drawn, Slices, epoch_order, is_still
-from baselines.stable.parts import Denoiser, Parts, encode, load_parts
+from baselines.stable.batches import Drawer, Slices, epoch_order
+from baselines.stable.loss import LatentLoss
+from baselines.stable.parts import Denoiser, load_parts
 from baselines.stable.settings import StableSettings
 from benchmark.core.errors import InputError
 from benchmark.core.progress import Report, silent
 from benchmark.training import number_format
-from benchmark.training.checkpoint import Checkpoint, below, optimiser_tensors, restore_optimiser
-from benchmark.training.microbatch import SHORTAGE_FILE, is_out_of_memory
-from benchmark.training.to_device import sent
+from benchmark.training.checkpoint import Checkpoint
+from benchmark.training.microbatch import is_out_of_memory
+from benchmark.training.to_device import on_device
 
-_CHECK_EVERY = 10  # steps between two looks at the loss; each look waits for the GPU
 # a checkpoint of gigabytes is written no more often than this share of the time allows
 _SAVING_SHARE = 0.05
 
@@ -51,49 +51,9 @@ class Job:
     checkpoint: Checkpoint | None
 
 
-@dataclass
-class _State:
-    """Everything that training changes."""
-
-    weights: dict[str, nn.Parameter]
-    average: dict[str, torch.Tensor]
-    optimiser: torch.optim.Optimizer
-    step: int = 0
-    # [step, mean loss since the last row, rate]
-    curve: list[list[float]] = field(default_factory=list)
-    # After a shortage of memory: the first step of it ("since_step") and the slices at once
-    # ("size").
-    shortage: dict[str, int] = field(default_factory=dict)
-
-    def save(self, checkpoint: Checkpoint) -> None:
-        tensors = {f"weight.{name}": weight.detach() for name, weight in self.weights.items()}
-        tensors |= {f"average.{name}": tensor for name, tensor in self.average.items()}
-        tensors |= optimiser_tensors("adam.", self.optimiser)
-        checkpoint.save(
-            tensors, {"step": self.step, "curve": self.curve, "shortage": self.shortage}
-        )
-
-    def restore(self, checkpoint: Checkpoint) -> None:
-        """Goes back to the checkpoint, if there is one."""
-        found = checkpoint.load()
-        if found is None:
-            return
-        tensors, numbers = found
-        with torch.no_grad():
-            for kind, kept in (("weight.", self.weights), ("average.", self.average)):
-                for name, value in below(kind, tensors).items():
-                    kept[name].copy_(value)
-        restore_optimiser(self.optimiser, "adam.", tensors)
-        self.step, self.curve, self.shortage = (
-            numbers["step"],
-            numbers["curve"],
-            numbers["shortage"],
-        )
-
-
 def run(
     job: Job, device: torch.device, report: Report = silent, processes: int | None = None
-) -> list[list[float]]:
+) -> list[CurveRow]:
     """Trains and leaves unet/ (if it is trained) and controlnet/ in `job.out`; returns the curve.
 
     A CUDA device without a number means all GPUs that are visible. `processes` overrides their
@@ -142,9 +102,9 @@ def _listen(said, report: Report, errors: list[Exception]) -> None:
             report(step, steps, loss=loss)
 
 
-def _train_one_of_several(fabric: Fabric, job: Job, said) -> list[list[float]]:
-    def tell(step: int, steps: int, *, loss: float) -> None:
-        said.put((step, steps, loss))
+def _train_one_of_several(fabric: Fabric, job: Job, said) -> list[CurveRow]:
+    def tell(done: int, total: int, **fields: float) -> None:
+        said.put((done, total, fields["loss"]))
 
     try:
         curve = _train(fabric, job, tell if fabric.is_global_zero else silent)
@@ -158,16 +118,15 @@ def _train_one_of_several(fabric: Fabric, job: Job, said) -> list[list[float]]:
     return curve
 
 
-def _train(fabric: Fabric, job: Job, report: Report) -> list[list[float]]:
+def _train(fabric: Fabric, job: Job, report: Report) -> list[CurveRow]:
     settings = job.settings
     parts = load_parts(job.places, job.places.pretrained, seed=job.seed)
     _choose_trained(parts.denoiser, settings.unet)
-    loss = _Loss(parts, job, fabric.device)
+    loss = LatentLoss(parts, job.slices, job.size, settings, fabric.device)
+    on_device(parts.denoiser, fabric.device)
     weights = {
         name: weight for name, weight in parts.denoiser.named_parameters() if weight.requires_grad
     }
-    if fabric.device.type == "cuda":
-        parts.denoiser.to(memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(
         weights.values(),
         lr=settings.learning_rate,
@@ -176,16 +135,29 @@ def _train(fabric: Fabric, job: Job, report: Report) -> list[list[float]]:
     )
     denoiser, optimiser = fabric.setup(parts.denoiser, optimiser)
     denoiser.train()
-    average = {name: weight.detach().clone() for name, weight in weights.items()}
-    state = _State(weights, average, optimiser.optimizer)
-    if job.checkpoint is not None:
-        state.restore(job.checkpoint)
-    _steps(fabric, job, denoiser, optimiser, state, loss, report)
+    state = TrainingState(
+        weights, {"adam": optimiser.optimizer}, settings.batch, average=averaged(weights)
+    )
+    steps = _Steps(fabric, job, denoiser, optimiser, state, loss)
+
+    def over_processes(losses: Tensor) -> Any:
+        return fabric.all_reduce(losses, reduce_op="sum")
+
+    train(
+        state,
+        steps.make,
+        steps=steps.per_epoch * settings.epochs,
+        learning_rate=lambda step: settings.learning_rate,
+        report=report,
+        checkpoint=job.checkpoint,
+        ema_decay=settings.ema_decay,
+        saves=fabric.is_global_zero,
+        over_processes=over_processes,
+        saving_share=_SAVING_SHARE,
+    )
     if fabric.is_global_zero:
-        _save(parts.denoiser, state, settings, job.out)
-        if state.shortage:
-            lowered = {**state.shortage, "batch": settings.batch, "batch_statistics": False}
-            (job.out / SHORTAGE_FILE).write_text(json.dumps({"micro_batch": lowered}))
+        _save(parts.denoiser, settings, job.out)
+        write_shortage(job.out, state)
     fabric.barrier()
     return state.curve
 
@@ -200,133 +172,84 @@ def _choose_trained(denoiser: Denoiser, unet: str) -> None:
         module.requires_grad_(True)
 
 
-class _Loss:
-    """The loss of drawn slices. Text is encoded once per prompt; latents once per slice where no
-    slice ever moves."""
+class _Steps:
+    """Steps of the training, each on a batch of an epoch, in micro-batches."""
 
-    def __init__(self, parts: Parts, job: Job, device: torch.device):
-        self.vae, self.schedule = parts.vae.to(device), parts.schedule
-        parts.text_encoder.to(device)
-        self.text = encode(parts, ["", *job.slices.prompts])
-        parts.text_encoder.to("cpu")
-        if device.type == "cuda":
-            self.vae.to(dtype=number_format.native_dtype(device), memory_format=torch.channels_last)
-        side = job.size // parts.latent_factor
-        self.latent = (parts.vae.config.latent_channels, side, side)
-        # In memory only for the slices of a fold; those of a pre-training folder are too many, and
-        # seen about once.
-        self.kept: dict[int, torch.Tensor] | None = (
-            {} if is_still(job.settings) and job.slices.in_memory else None
+    def __init__(
+        self, fabric: Fabric, job: Job, denoiser, optimiser, state: TrainingState, loss: LatentLoss
+    ):
+        self.fabric, self.settings, self.denoiser = fabric, job.settings, denoiser
+        self.optimiser, self.state, self.loss = optimiser, state, loss
+        count = len(job.slices)
+        self.per_epoch = math.ceil(count / job.settings.batch)
+        self.order = lru_cache(maxsize=1)(partial(epoch_order, count, job.seed))
+        timesteps = loss.schedule.config.num_train_timesteps
+        self.drawer = Drawer(job.slices, job.settings, loss.latent, timesteps, job.seed)
+        asked = job.places.micro_batch or job.settings.micro_batch
+        self.asked = min(asked, job.settings.batch)
+
+    def make(self, step: int) -> Tensor:
+        """One step of the optimiser; returns this process's share of the loss."""
+        epoch, place = divmod(step, self.per_epoch)
+        size = self.settings.batch
+        batch = list(enumerate(self.order(epoch)[place * size : (place + 1) * size]))
+        total = self._add_up(batch, step)
+        self.fabric.clip_gradients(
+            self.denoiser,
+            self.optimiser,
+            max_norm=self.settings.gradient_clip,
+            error_if_nonfinite=False,
         )
+        self.optimiser.step()
+        return total
 
-    def __call__(self, denoiser: nn.Module, drawn: Drawn) -> torch.Tensor:
-        """float32 (B,): mean squared error of each slice's prediction."""
-        device = self.text.device
-        latents = self._latents(drawn)
-        noise, timesteps, text = (
-            sent(values, device) for values in (drawn.noise, drawn.timesteps, drawn.text)
-        )
-        noisy = self.schedule.add_noise(latents, noise, timesteps)
-        edges = sent(drawn.edges, device).expand(-1, 3, -1, -1)
-        predicted = denoiser(noisy, timesteps, self.text[text], edges).float()
-        if self.schedule.config.prediction_type == "v_prediction":
-            noise = self.schedule.get_velocity(latents, noise, timesteps)
-        return (predicted - noise).square().mean(dim=(1, 2, 3))
+    def _add_up(self, batch: list[tuple[int, int]], step: int) -> Tensor:
+        """Gradients of the mean loss of `batch`, added up over micro-batches and processes.
 
-    @torch.no_grad()
-    def _latents(self, drawn: Drawn) -> torch.Tensor:
-        """Scaled latents (B,4,H,W) float32, drawn from the posterior of the VAE."""
-        device = self.text.device
-        if self.kept is None or any(number not in self.kept for number in drawn.numbers):
-            images = sent(drawn.images * 2 - 1, device).to(self.vae.dtype).expand(-1, 3, -1, -1)
-            posterior = self.vae.encode(images).latent_dist
-            moments = torch.stack([posterior.mean, posterior.std], dim=1).float()
-            if self.kept is not None:
-                self.kept |= zip(drawn.numbers, moments.cpu(), strict=True)
-        else:
-            moments = sent(torch.stack([self.kept[number] for number in drawn.numbers]), device)
-        mean, deviation = moments.unbind(1)
-        return (mean + deviation * sent(drawn.posterior, device)) * self.vae.config.scaling_factor
+        Where the GPU's memory does not suffice the step begins again with half the micro-batch: the
+        sum stays the same.
+        """
+        while True:
+            size = self.state.shortage.get("size", self.asked)
+            self.optimiser.zero_grad(set_to_none=True)
+            try:
+                return self._sum_of_micro_batches(batch, step, size)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                # With several processes the others wait for this one's gradients and cannot begin
+                # again.
+                if self.fabric.world_size > 1 or size == 1:
+                    raise InputError(
+                        _too_little_memory(self.drawer, size, self.fabric.device)
+                    ) from error
+            # Outside the handler, whose traceback holds what filled the memory.
+            self.optimiser.zero_grad(set_to_none=True)
+            torch.cuda.empty_cache()
+            self.state.shortage = {"since_step": step} | self.state.shortage | {"size": size // 2}
 
-
-def _steps(
-    fabric: Fabric, job: Job, denoiser, optimiser, state: _State, loss: _Loss, report: Report
-) -> None:
-    """Runs `state` to the last step."""
-    settings, count = job.settings, len(job.slices)
-    per_epoch = math.ceil(count / settings.batch)
-    steps = per_epoch * settings.epochs
-    drawer = Drawer(
-        job.slices, settings, loss.latent, loss.schedule.config.num_train_timesteps, job.seed
-    )
-    asked = min(job.places.micro_batch or settings.micro_batch, settings.batch)
-    micro_batch = min(asked, state.shortage.get("size", asked))
-    losses: list[torch.Tensor] = []
-    for step in range(state.step, steps):
-        epoch, place = divmod(step, per_epoch)
-        if place == 0 or step == state.step:
-            order = epoch_order(count, job.seed, epoch)
-        batch = list(enumerate(order[place * settings.batch : (place + 1) * settings.batch]))
-        total, micro_batch = _add_up(
-            fabric, denoiser, optimiser, drawer, batch, step, micro_batch, loss
-        )
-        if micro_batch < state.shortage.get("size", asked):
-            state.shortage = {"since_step": step} | state.shortage | {"size": micro_batch}
-        fabric.clip_gradients(
-            denoiser, optimiser, max_norm=settings.gradient_clip, error_if_nonfinite=False
-        )
-        optimiser.step()
-        state.step += 1
-        decay = min(settings.ema_decay, state.step / (state.step + 10))
-        weights = [weight.detach() for weight in state.weights.values()]
-        torch._foreach_lerp_(list(state.average.values()), weights, 1 - decay)
-        losses.append(total)
-        if len(losses) == _CHECK_EVERY or state.step == steps:
-            _note_losses(fabric, state, losses, settings.learning_rate, job.checkpoint)
-            losses.clear()
-            report(state.step, steps, loss=state.curve[-1][1])
-            _perhaps_save(fabric, state, job.checkpoint, last=state.step == steps)
+    def _sum_of_micro_batches(self, batch: list[tuple[int, int]], step: int, size: int) -> Tensor:
+        """Backward passes of this process's share of the batch; the sum of its losses over the
+        batch's size."""
+        fabric = self.fabric
+        # A process without a share still takes part in the exchange of gradients, with a slice that
+        # counts nothing.
+        share = batch[fabric.global_rank :: fabric.world_size] or batch[:1]
+        counts = float(fabric.global_rank < len(batch))
+        total = torch.zeros((), device=fabric.device)
+        done = 0
+        for drawn in self.drawer.batches(share, step, size):
+            done += len(drawn.numbers)
+            with fabric.no_backward_sync(self.denoiser, enabled=done < len(share)):
+                value = self.loss(self.denoiser, drawn).sum() * counts / len(batch)
+                # the exchange takes the mean over processes
+                fabric.backward(value * fabric.world_size)
+            total += value.detach()
+        return total
 
 
-def _add_up(
-    fabric: Fabric,
-    denoiser,
-    optimiser,
-    drawer: Drawer,
-    batch: list[tuple[int, int]],
-    step: int,
-    micro_batch: int,
-    loss: _Loss,
-) -> tuple[torch.Tensor, int]:
-    """Gradients of the mean loss of `batch`, added up over micro-batches and processes; (the loss,
-    micro-batch used).
-
-    Where the GPU's memory does not suffice the step begins again with half the micro-batch: the sum
-    stays the same.
-    """
-    while True:
-        optimiser.zero_grad(set_to_none=True)
-        try:
-            return _sum_of_micro_batches(
-                fabric, denoiser, drawer, batch, step, micro_batch, loss
-            ), micro_batch
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-            smaller = micro_batch // 2
-            # With several processes the others wait for this one's gradients and cannot begin
-            # again.
-            if fabric.world_size > 1 or not smaller:
-                raise InputError(
-                    _too_little_memory(drawer, micro_batch, fabric.device, smaller)
-                ) from error
-        # Outside the handler, whose traceback holds what filled the memory.
-        optimiser.zero_grad(set_to_none=True)
-        torch.cuda.empty_cache()
-        micro_batch = smaller
-
-
-def _too_little_memory(drawer: Drawer, micro_batch: int, device: torch.device, smaller: int) -> str:
+def _too_little_memory(drawer: Drawer, micro_batch: int, device: torch.device) -> str:
+    smaller = micro_batch // 2
     pixels = drawer.latent[-1] * 8
     where = f" of {torch.cuda.get_device_name(device)}" if device.type == "cuda" else ""
     text = f"the memory{where} does not hold {micro_batch} slices of {pixels} pixels at once"
@@ -335,72 +258,9 @@ def _too_little_memory(drawer: Drawer, micro_batch: int, device: torch.device, s
     return f"{text}; set generator.unet=locked or a smaller size, or use a GPU with more memory."
 
 
-def _sum_of_micro_batches(
-    fabric: Fabric,
-    denoiser,
-    drawer: Drawer,
-    batch: list[tuple[int, int]],
-    step: int,
-    micro_batch: int,
-    loss: _Loss,
-) -> torch.Tensor:
-    """Backward passes of this process's share of the batch; the sum of its losses over the batch's
-    size."""
-    # A process without a share still takes part in the exchange of gradients, with a slice that
-    # counts nothing.
-    share = batch[fabric.global_rank :: fabric.world_size] or batch[:1]
-    counts = float(fabric.global_rank < len(batch))
-    total = torch.zeros((), device=fabric.device)
-    done = 0
-    for drawn in drawer.batches(share, step, micro_batch):
-        done += len(drawn.numbers)
-        with fabric.no_backward_sync(denoiser, enabled=done < len(share)):
-            value = loss(denoiser, drawn).sum() * counts / len(batch)
-            fabric.backward(value * fabric.world_size)  # the exchange takes the mean over processes
-        total += value.detach()
-    return total
-
-
-def _note_losses(
-    fabric: Fabric,
-    state: _State,
-    losses: list[torch.Tensor],
-    rate: float,
-    checkpoint: Checkpoint | None,
-) -> None:
-    values = fabric.all_reduce(torch.stack(losses), reduce_op="sum").tolist()
-    for offset, value in enumerate(values, start=1 - len(values)):
-        if not math.isfinite(value):
-            kept = checkpoint.load() if checkpoint is not None and fabric.is_global_zero else None
-            after = (
-                f"the last good state, of step {kept[1]['step']}, is kept"
-                if kept
-                else "no earlier state was kept"
-            )
-            raise RuntimeError(
-                f"the loss of the generator is {value} at step {state.step + offset}; {after};"
-                f" lower"
-                f" generator.learning_rate (now {rate:.2g})."
-            )
-    state.curve.append([state.step, sum(values) / len(values), rate])
-
-
-def _perhaps_save(fabric: Fabric, state: _State, checkpoint: Checkpoint | None, last: bool) -> None:
-    """Saves the state where it is time to; the losses up to here were found finite."""
-    if checkpoint is None or last or not fabric.is_global_zero or not checkpoint.due():
-        return
-    start = time.perf_counter()
-    state.save(checkpoint)
-    took = time.perf_counter() - start
-    checkpoint.every_seconds = max(checkpoint.every_seconds, took / _SAVING_SHARE)
-
-
-def _save(denoiser: Denoiser, state: _State, settings: StableSettings, out: Path) -> None:
-    """Writes the averaged weights in the layout of diffusers, so that they can serve as any other
+def _save(denoiser: Denoiser, settings: StableSettings, out: Path) -> None:
+    """Writes the weights in the layout of diffusers, so that they can serve as any other
     model's."""
-    with torch.no_grad():
-        for name, weight in state.weights.items():
-            weight.copy_(state.average[name])
     for part, model in _trained_models(denoiser, settings):
         # else the file would hold a folder of this machine
         model.register_to_config(_name_or_path="")

@@ -224,7 +224,7 @@ def _ask_hub(role: str, name: str, commit: str | None) -> str:
     from huggingface_hub import HfApi
 
     try:
-        return HfApi().model_info(name, revision=commit, timeout=20).sha
+        return HfApi().model_info(name, revision=commit, timeout=20).sha or ""
     except Exception as error:  # as in `fetched`
         raise _unreachable(role, name, commit or "main", error) from error
 

@@ -1,11 +1,11 @@
 """No generator may have seen a case that the run is tested on: checked from the ids that travel
 with every sample."""
 
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from baselines.generators.base import IDS_FILE, case_of
+from baselines.generators.base import case_of
+from baselines.generators.fit_folder import IDS_FILE, training_ids
 from benchmark.core.errors import InputError
 from benchmark.core.texts import some
 
@@ -13,14 +13,12 @@ from benchmark.core.texts import some
 def seen_cases(synthesized: Path) -> list[str]:
     """Cases that the generator of these samples was trained on, by the ids that lie with them.
     Raises InputError where there are none."""
-    path = synthesized / IDS_FILE
-    if not path.is_file():
+    if not (synthesized / IDS_FILE).is_file():
         raise InputError(
             f"nothing says which cases the samples in {synthesized} come from; add --force"
             " synthesize."
         )
-    ids = json.loads(path.read_text(encoding="utf-8"))
-    return list(dict.fromkeys(map(case_of, ids)))
+    return list(dict.fromkeys(map(case_of, training_ids(synthesized))))
 
 
 def refuse_leaks(synthesized: Iterable[Path], test: Sequence[str]) -> None:

@@ -11,8 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from baselines.generators.base import IDS_FILE
-from benchmark.core.files import write_json
+from baselines.generators.fit_folder import training_ids, write_training_ids
 from benchmark.stages.base import Context, Inputs, StageSpec
 
 BLOCK = 5  # variants: a generator is loaded once for so many
@@ -55,7 +54,7 @@ def run(spec: SynthesizeSpec, inputs: Inputs, out: Path, context: Context) -> di
     """images.npy and masks.npy, uint8 (V, N, S, S): V variants of N slices, in slice order."""
     import torch
 
-    from baselines.generators.base import Conditions, training_ids
+    from baselines.generators.base import Conditions
     from baselines.generators.catalogue import generator_class, settings_class
     from benchmark.stages.sampling import Block, batch_size, sample_block
     from datasets.slices.preparation import Prepared
@@ -80,7 +79,7 @@ def run(spec: SynthesizeSpec, inputs: Inputs, out: Path, context: Context) -> di
     )
     np.save(out / "images.npy", images)
     np.save(out / "masks.npy", masks)
-    write_json(out / IDS_FILE, training_ids(folder))
+    write_training_ids(out, training_ids(folder))
     return {
         "images": images.shape[0] * images.shape[1],
         "unknown_words": generator.unknown_words(block.prompts()),

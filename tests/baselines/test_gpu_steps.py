@@ -21,13 +21,14 @@ from baselines.networks.architectures import ARCHITECTURES, build
 from baselines.objectives import objectives
 from baselines.objectives.sample_filter import SampleFilter
 from baselines.scratch import diffusion, slice_augmentation, style
-from baselines.scratch.emitdiff import EmitDiffNetwork, TrainingBatches
+from baselines.scratch.emitdiff_network import EmitDiffNetwork
+from baselines.scratch.emitdiff_training import TrainingBatches
 from baselines.scratch.phrases import join_phrase
 from baselines.scratch.settings import GeneratorSettings
 from baselines.scratch.text_encoder import STYLE, Vocabulary
-from baselines.scratch.unconditional import PairNetwork
-from baselines.stable import training
+from baselines.scratch.unconditional_network import PairNetwork
 from baselines.stable.batches import Drawn
+from baselines.stable.loss import LatentLoss
 from baselines.stable.parts import load_parts
 from baselines.transforms import augmenter
 from baselines.transforms.augmenter import Augmenter, make_augmenter
@@ -248,7 +249,7 @@ def test_a_step_of_stable_diffusion_stays_on_the_gpu_and_waits_for_nothing(gpu, 
             *torch.zeros(2, batch, dtype=torch.long),
         )
         # as its constructor leaves it, which moves real parts
-        loss = object.__new__(training._Loss)
+        loss = object.__new__(LatentLoss)
         loss.vae, loss.schedule, loss.latent = moved(parts.vae), parts.schedule, (4, side, side)
         loss.text = torch.empty(2, tiny_stable.LIMIT, tiny_stable.WIDTH, device=GPU)
         loss.kept = dict.fromkeys(numbers, torch.zeros(2, 4, side, side)) if kept else None

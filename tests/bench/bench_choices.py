@@ -36,16 +36,19 @@ from baselines.generators.catalogue import generator_class
 from baselines.networks.architectures import build
 from baselines.objectives.objectives import dice_ce
 from baselines.scratch import box_mean, diffusion, slice_augmentation, style
-from baselines.scratch.emitdiff import EmitDiff, EmitDiffNetwork, TrainingBatches
+from baselines.scratch.emitdiff import EmitDiff
+from baselines.scratch.emitdiff_network import EmitDiffNetwork
+from baselines.scratch.emitdiff_training import TrainingBatches
 from baselines.scratch.phrases import join_phrase
 from baselines.scratch.settings import GeneratorSettings
 from baselines.scratch.text_encoder import STYLE, Vocabulary
-from baselines.scratch.training import start_training
 from baselines.stable.generator import StableDiffusion
 from baselines.stable.parts import load_parts
+from baselines.stable.sampling import StableSampler
 from baselines.stable.settings import StableSampling
 from benchmark.core.frozen import Frozen
 from benchmark.stages.sampling import Block, batch_size, sample_block
+from benchmark.training.to_device import on_device
 from datasets.prompts import AUGMENTATION_PHRASES
 from tests.bench.bench_sampling import made_conditions
 from tests.bench.made_stable import save_model
@@ -132,21 +135,21 @@ def generator(options: argparse.Namespace) -> dict[str, Work]:
     def way(
         dtype: torch.dtype, mean: Callable, near: Callable, compiled: dict | None = None
     ) -> Work:
-        state = start_training(
-            EmitDiffNetwork(settings, options.size, vocabulary, 16), settings, 0, device
-        )
+        network = on_device(EmitDiffNetwork(settings, options.size, vocabulary, 16), device)
+        optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3, fused=True)
+        rng = torch.Generator(device).manual_seed(0)
         if compiled is not None:
-            state.network.compile(**compiled)
-        batches = TrainingBatches(state.network, vocabulary, data, device)
+            network.compile(**compiled)
+        batches = TrainingBatches(network, vocabulary, data, device)
 
         def step() -> None:
             diffusion.near = slice_augmentation.near = near
             style.window_mean = slice_augmentation.window_mean = mean
             with torch.autocast(options.device, dtype, enabled=dtype != torch.float32):
-                loss = batches.loss(torch.arange(8, device=device), state.rng)
-            state.optimiser.zero_grad(set_to_none=True)
+                loss = batches.loss(torch.arange(8, device=device), rng)
+            optimiser.zero_grad(set_to_none=True)
             loss.backward()
-            state.optimiser.step()
+            optimiser.step()
 
         return step
 
@@ -236,14 +239,16 @@ def variants(options: argparse.Namespace) -> dict[str, Work]:
 def variants_stable(options: argparse.Namespace) -> dict[str, Work]:
     """Ways of four variants by Stable Diffusion."""
     folder = tempfile.TemporaryDirectory()
-    settings, places = save_model("small", Path(folder.name))
+    _, places = save_model("small", Path(folder.name))
     sampling = StableSampling(
         **generator_class("stable-diffusion").numbers("paper", "rigorous", "")["sampling"]
         | {"steps": 2}
     )
     device = torch.device(options.device)
     return in_blocks(
-        lambda: StableDiffusion(Path(folder.name), settings, options.size, device, places),
+        lambda: StableDiffusion(
+            StableSampler(Path(folder.name), options.size, device, places), sampling, "bench"
+        ),
         made_conditions(4, options.size),
         sampling,
         options,

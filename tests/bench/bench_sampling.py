@@ -34,6 +34,7 @@ from baselines.scratch.emitdiff import EmitDiff
 from baselines.scratch.settings import GeneratorSettings
 from baselines.stable.generator import StableDiffusion
 from baselines.stable.parts import load_parts
+from baselines.stable.sampling import StableSampler
 from baselines.stable.settings import StableSampling
 from benchmark.spec.presets import PRESETS
 from benchmark.stages.sampling import batch_size
@@ -91,7 +92,11 @@ def of_stable(name: str, options: argparse.Namespace, folder: Path):
     )
     plain = PlainStable(load_parts(places, folder), sampling, KEY, device)
     return (
-        StableDiffusion(folder, settings, size, device, places),
+        StableDiffusion(
+            StableSampler(folder, size, device, places),
+            sampling,
+            number_format.native_format(device),
+        ),
         plain,
         sampling,
         made_conditions(options.slices, size),

@@ -26,7 +26,7 @@ from pathlib import Path
 
 import numpy as np
 
-from baselines.generators.base import IDS_FILE
+from baselines.generators.fit_folder import IDS_FILE
 from benchmark.commands import store as store_commands
 from benchmark.commands.run import Call, _finished, _planned, run_requests
 from benchmark.core.progress import silent

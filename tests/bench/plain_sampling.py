@@ -15,8 +15,8 @@ from baselines.generators.base import Conditions
 from baselines.scratch import diffusion
 from baselines.scratch.emitdiff import EmitDiff
 from baselines.scratch.settings import SamplingSettings
-from baselines.stable.generator import make_sampler
 from baselines.stable.parts import Parts
+from baselines.stable.sampling import make_sampler
 from baselines.stable.settings import StableSampling
 
 
@@ -25,7 +25,8 @@ class PlainEmitDiff:
     noise."""
 
     def __init__(self, generator: EmitDiff, sampling: SamplingSettings, key: str):
-        self.generator, self.network, self.device = generator, generator.network, generator.device
+        sampler = self.sampler = generator.sampler
+        self.network, self.device = sampler.network, sampler.device
         self.sampling, self.key = sampling, key
 
     @torch.no_grad()
@@ -34,12 +35,12 @@ class PlainEmitDiff:
         settings, sampling = self.network.settings, self.sampling
         guided = sampling.guidance_scale > 1
         texts = [*([""] if guided else []), conditions.prompts[row]]
-        text = self.network.text(self.generator.vocabulary.encode(texts).to(self.device))
-        styles = self.generator._styles(
-            [conditions.ids[row]], [0], self.key, sampling.style
-        ).repeat(len(texts), 1)
+        text = self.network.text(self.sampler.vocabulary.encode(texts).to(self.device))
+        styles = self.sampler._styles([conditions.ids[row]], [0], self.key, sampling.style).repeat(
+            len(texts), 1
+        )
         one = conditions.part(slice(row, row + 1))
-        edges = self.generator._edge_grid(one, [0], self.key, sampling).repeat(len(texts), 1, 1, 1)
+        edges = self.sampler._edge_grid(one, [0], self.key, sampling).repeat(len(texts), 1, 1, 1)
         scheduler = diffusion.make_sampler(sampling, settings.prediction)
         scheduler.set_timesteps(sampling.steps, device=self.device)  # as a pipeline does
         ids, shape = [conditions.ids[row]], (settings.unshuffle**2, *edges.shape[2:])

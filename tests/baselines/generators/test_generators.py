@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from baselines.generators.base import Conditions, TrainingSlices, training_ids
+from baselines.generators.base import Conditions, TrainingSlices
 from baselines.generators.catalogue import generator_class
+from baselines.generators.fit_folder import training_ids
 from baselines.scratch.settings import GeneratorSettings, SamplingSettings
 from benchmark.core.errors import InputError
 from benchmark.core.progress import silent

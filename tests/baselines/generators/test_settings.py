@@ -37,7 +37,6 @@ def test_settings_fall_apart_into_training_and_sampling(kind):
     assert settings.sampling_from(settings.sampling.model_dump(mode="json")) == settings.sampling
 
 
-@pytest.mark.xfail(reason="modules of generators still import torch at once")
 def test_listing_the_generators_needs_no_torch():
     code = (
         "import sys; from baselines.generators.catalogue import generators; generators();"

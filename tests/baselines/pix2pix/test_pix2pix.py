@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from baselines.generators.base import Conditions, training_ids
+from baselines.generators.base import Conditions
 from baselines.generators.catalogue import generator_class
-from baselines.pix2pix.generator import Pix2Pix, learning_rate
+from baselines.generators.fit_folder import training_ids
+from baselines.pix2pix.generator import Pix2Pix
 from baselines.pix2pix.networks import PatchDiscriminator, UNetGenerator
 from baselines.pix2pix.settings import Pix2PixSampling, Pix2PixSettings
+from baselines.pix2pix.training import learning_rate
 from benchmark.core.errors import InputError
 from benchmark.training.checkpoint import Checkpoint
 from tests.baselines.generators.test_generators import conditions_of, disc_slices

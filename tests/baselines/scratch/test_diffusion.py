@@ -5,12 +5,12 @@ import pytest
 import torch
 from torch import nn
 
-from baselines.generators.fit_folder import seeded
+from baselines.generators.loop import seeded
 from baselines.scratch import diffusion
 from baselines.scratch.phrases import CHANGES, apply_changes, change_table
 from baselines.scratch.settings import GeneratorSettings, SamplingSettings
 from baselines.scratch.slice_augmentation import drop_edges, random_geometry
-from baselines.scratch.training import learning_rate, start_training, train
+from baselines.scratch.training import learning_rate, train_diffusion
 from benchmark.core.progress import silent
 from datasets.prompts import AUGMENTATION_PHRASES
 
@@ -132,8 +132,9 @@ class Line(nn.Module):
 
 def fit_line(settings, loss=lambda line: (line.weight - 3).square().mean(), report=silent):
     line = seeded(Line, seed=0)
-    state = start_training(line, settings, 0, CPU)
-    train(state, lambda rows, rng: loss(line), 10, settings, report)
+    state = train_diffusion(
+        line, lambda rows, rng: loss(line), 10, settings, seed=0, device=CPU, report=report
+    )
     return line, state
 
 

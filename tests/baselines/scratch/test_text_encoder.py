@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from baselines.generators.fit_folder import seeded
+from baselines.generators.loop import seeded
 from baselines.scratch.phrases import join_phrase, split_phrase
 from baselines.scratch.text_encoder import STYLE, TextEncoder, Vocabulary, embed, words
 from benchmark.core.errors import InputError

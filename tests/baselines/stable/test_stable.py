@@ -9,9 +9,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from baselines.generators.base import Conditions, TrainingSlices, training_ids
-from baselines.stable import training
+from baselines.generators.base import Conditions, TrainingSlices
+from baselines.generators.fit_folder import training_ids
 from baselines.stable.generator import StableDiffusion
+from baselines.stable.loss import LatentLoss
 from baselines.stable.parts import Denoiser, embed, encode, load_parts
 from baselines.stable.settings import StableSampling, StableSettings
 from benchmark.core.errors import InputError
@@ -89,10 +90,18 @@ def fit(chosen, out, **more):
 
 
 @pytest.fixture(scope="module")
-def fitted(settings, weights, tmp_path_factory):
-    chosen = settings(controlnet=str(weights / "control"))
-    folder = fit(chosen, tmp_path_factory.mktemp("fit"))
-    return StableDiffusion.load(folder, CPU, chosen[1])
+def places(settings, weights):
+    return settings(controlnet=str(weights / "control"))[1]
+
+
+@pytest.fixture(scope="module")
+def folder(settings, weights, tmp_path_factory):
+    return fit(settings(controlnet=str(weights / "control")), tmp_path_factory.mktemp("fit"))
+
+
+@pytest.fixture(scope="module")
+def fitted(folder, places):
+    return StableDiffusion.load(folder, CPU, places)
 
 
 def trained_weights(folder):
@@ -103,19 +112,17 @@ def trained_weights(folder):
     }
 
 
-def test_the_folder_of_a_fit_holds_what_was_trained_and_no_folder_of_this_machine(fitted, weights):
-    names = {
-        str(path.relative_to(fitted.folder)) for path in fitted.folder.rglob("*") if path.is_file()
-    }
+def test_the_folder_of_a_fit_holds_what_was_trained_and_no_folder_of_this_machine(folder, weights):
+    names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     files = ("config.json", "diffusion_pytorch_model.safetensors")
     models = {f"{part}/{name}" for part in ("unet", "controlnet") for name in files}
     assert names == models | {"config.json", "curve.csv", "training_ids.json"}
-    assert training_ids(fitted.folder) == disc_slices().ids
-    texts = [path.read_text() for path in fitted.folder.rglob("*.json")]
+    assert training_ids(folder) == disc_slices().ids
+    texts = [path.read_text() for path in folder.rglob("*.json")]
     assert not any(str(weights) in text for text in texts)
-    assert json.loads((fitted.folder / "config.json").read_text())["settings"][
-        "base_version"
-    ].startswith("sha256:")
+    assert json.loads((folder / "config.json").read_text())["settings"]["base_version"].startswith(
+        "sha256:"
+    )
 
 
 @pytest.mark.parametrize(
@@ -161,7 +168,7 @@ def test_a_training_that_was_stopped_ends_with_the_same_weights(settings, tmp_pa
     checkpoint = Checkpoint(tmp_path / "state", every_seconds=0)
 
     def stop(step, steps, **numbers):
-        if step == 20:
+        if step == 10:
             raise Stopped
 
     with pytest.raises(Stopped):
@@ -234,17 +241,17 @@ def test_a_slice_that_does_not_fit_the_memory_is_said_so(settings, tmp_path, mon
 def test_a_loss_that_is_not_finite_stops_with_its_step_and_the_last_good_state(
     settings, tmp_path, monkeypatch
 ):
-    real = training._Loss.__call__
+    real = LatentLoss.__call__
     calls = []
 
     def diverges(self, denoiser, drawn):
         calls.append(0)
         return real(self, denoiser, drawn) * (float("nan") if len(calls) > 12 else 1)
 
-    monkeypatch.setattr(training._Loss, "__call__", diverges)
+    monkeypatch.setattr(LatentLoss, "__call__", diverges)
     checkpoint = Checkpoint(tmp_path / "state", every_seconds=0)
     with pytest.raises(
-        RuntimeError, match="is nan at step 13; the last good state, of step 10, is kept"
+        RuntimeError, match="is nan at step 13; the last good checkpoint is that of step 10; lower"
     ):
         fit(settings(epochs=8), tmp_path / "out", checkpoint=checkpoint)
     assert checkpoint.load()[1]["step"] == 10
@@ -272,12 +279,13 @@ def sampled(generator, conditions, batch_size=4, variant=0, key="k", sampling=QU
 
 
 @pytest.mark.parametrize(("dtype", "share"), [(torch.float32, 0.01), (torch.bfloat16, 0.1)])
-def test_a_sample_does_not_depend_on_batch_size_or_order(fitted, monkeypatch, dtype, share):
+def test_a_sample_does_not_depend_on_batch_size_or_order(folder, places, monkeypatch, dtype, share):
     monkeypatch.setattr(number_format, "native_dtype", lambda device: dtype)
-    monkeypatch.setattr(fitted, "_parts", None)
+    fitted = StableDiffusion.load(folder, CPU, places)
     data = disc_slices(7)
     one, masks = sampled(fitted, conditions_of(data), batch_size=1)
-    assert fitted._parts.vae.dtype == fitted._parts.denoiser.unet.dtype == dtype
+    parts = fitted.sampler.parts
+    assert parts.vae.dtype == parts.denoiser.unet.dtype == dtype
     assert one.shape == (7, SIZE, SIZE)
     assert one.dtype == np.uint8
     assert np.array_equal(masks, data.masks)
@@ -290,13 +298,13 @@ def test_a_sample_does_not_depend_on_batch_size_or_order(fitted, monkeypatch, dt
 
 
 @pytest.mark.parametrize("guidance_scale", [1.0, 7.5])
-def test_a_sample_is_that_of_the_pipeline_of_diffusers(fitted, monkeypatch, guidance_scale):
+def test_a_sample_is_that_of_the_pipeline_of_diffusers(folder, places, monkeypatch, guidance_scale):
     monkeypatch.setattr(number_format, "native_dtype", lambda device: torch.float32)
-    monkeypatch.setattr(fitted, "_parts", None)
+    fitted = StableDiffusion.load(folder, CPU, places)
     sampling = StableSampling(steps=4, guidance_scale=guidance_scale)
     conditions = conditions_of(disc_slices(3), "darkened image")
     images, _ = sampled(fitted, conditions, sampling=sampling)
-    plain = PlainStable(load_parts(fitted.places, fitted.folder), sampling, "k", CPU)
+    plain = PlainStable(load_parts(places, folder), sampling, "k", CPU)
     wanted = np.stack([plain(conditions, row) for row in range(3)])
     assert np.abs(wanted.astype(int) - images).max() <= 1
 
@@ -379,11 +387,11 @@ def test_the_weighted_mix_is_that_of_the_release(settings):
     assert torch.allclose(*mixed.values(), 0.045 * prompt + 0.005 * phrase + 0.95 * style)
 
 
-def test_prompts_are_encoded_once(fitted, monkeypatch):
+def test_prompts_are_encoded_once(folder, places, monkeypatch):
     seen = []
     # one that has encoded nothing yet
-    fitted = StableDiffusion.load(fitted.folder, CPU, fitted.places)
-    encoder = fitted._loaded(False).text_encoder
+    fitted = StableDiffusion.load(folder, CPU, places)
+    encoder = fitted.sampler.parts.text_encoder
     real = encoder.forward
     monkeypatch.setattr(
         encoder, "forward", lambda tokens, **k: seen.append(len(tokens)) or real(tokens, **k)

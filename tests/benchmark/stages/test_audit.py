@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from baselines.generators.base import IDS_FILE
+from baselines.generators.fit_folder import IDS_FILE
 from benchmark.core.errors import InputError
 from benchmark.planning.options import Request
 from benchmark.planning.plan import plan_run

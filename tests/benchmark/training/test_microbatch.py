@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from baselines.generators.fit_folder import write_shortage
 from baselines.objectives.objectives import (
     JoinedPairs,
     MergedImages,
@@ -16,7 +17,7 @@ from baselines.objectives.objectives import (
 )
 from baselines.scratch import diffusion
 from baselines.scratch.settings import GeneratorSettings
-from baselines.scratch.training import start_training, train
+from baselines.scratch.training import train_diffusion
 from benchmark.training import number_format
 from benchmark.training.budget import Training
 from benchmark.training.checkpoint import Checkpoint
@@ -253,16 +254,15 @@ def test_a_diffusion_loss_in_parts_is_the_same(tmp_path, monkeypatch):
     weights = []
     for room in (None, 2):
         network = Denoiser(room)
-        state = start_training(network, settings, 7, torch.device("cpu"))
 
         def loss(rows, rng, network=network):
             return diffusion.denoising_loss(
                 network, grids[rows], torch.ones(1), shares, settings, rng
             )
 
-        train(state, loss, 9, settings, lambda done, total, **numbers: None)
+        state = train_diffusion(network, loss, 9, settings, seed=7, device=torch.device("cpu"))
         weights.append((network.state_dict(), state.curve))
-        state.micro.write(tmp_path)
+        write_shortage(tmp_path, state)
     assert close(weights[0][0], weights[1][0])
     assert [row[1] for row in weights[0][1]] == pytest.approx(
         [row[1] for row in weights[1][1]], rel=1e-5
@@ -275,7 +275,7 @@ def test_the_record_says_so(tmp_path, monkeypatch):
     """A whole run of emitdiff in which both networks are too large for their batches."""
     from monai.networks.nets import UNet
 
-    from baselines.scratch import emitdiff
+    from baselines.scratch.emitdiff_network import EmitDiffNetwork
 
     def short(kind, most):
         real = kind.forward
@@ -288,7 +288,7 @@ def test_the_record_says_so(tmp_path, monkeypatch):
         monkeypatch.setattr(kind, "forward", forward)
 
     short(UNet, 4)
-    short(emitdiff.EmitDiffNetwork, 2)
+    short(EmitDiffNetwork, 2)
     code, (record,) = run(tmp_path / "store", tiny("emitdiff"))
     assert code == 0 and record.status == "done"
     results = {stage.stage: stage.results.get("micro_batch") for stage in record.stages}

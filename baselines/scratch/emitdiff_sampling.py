@@ -1,0 +1,117 @@
+"""Sampling EMIT-Diff from scratch: edges, text and style of a batch, and the guided prediction. Not
+here: the solver (diffusion.py)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from baselines.generators.base import Conditions
+from baselines.generators.fit_folder import read_config, read_weights, training_ids
+from baselines.scratch import diffusion, style
+from baselines.scratch.emitdiff_network import EmitDiffNetwork, condition_grid
+from baselines.scratch.settings import GeneratorSettings, SamplingSettings
+from baselines.scratch.slice_augmentation import addressed_edges
+from baselines.scratch.text_encoder import Vocabulary, embed
+
+
+class EmitDiffSampler:
+    """A fitted network with its vocabulary and the ids of its training slices."""
+
+    def __init__(self, folder: Path, device: torch.device):
+        self.settings, config = read_config(folder, GeneratorSettings)
+        self.vocabulary = Vocabulary(config["words"], config["prompt_length"])
+        self.ids, self.device = training_ids(folder), device
+        network = EmitDiffNetwork(self.settings, config["size"], self.vocabulary, len(self.ids))
+        self.network = read_weights(folder, network, device)
+
+    @torch.inference_mode()
+    def images(
+        self,
+        conditions: Conditions,
+        variants: Sequence[int],
+        key: str,
+        sampling: SamplingSettings,
+    ) -> np.ndarray:
+        """uint8 (B,S,S): one image for each of the conditions."""
+        settings, ids = self.network.settings, conditions.ids
+        texts = embed(
+            self.network.text, self.vocabulary, ["", *conditions.prompts], sampling.text_mix
+        )
+        text = torch.stack([texts[prompt] for prompt in conditions.prompts])
+        edges = self._edge_grid(conditions, variants, key, sampling)
+        shape = (settings.unshuffle**2, *edges.shape[2:])
+        noise = diffusion.starting_noise(key, ids, variants, shape, sampling.noise, self.device)
+        styles = self._styles(ids, variants, key, sampling.style)
+        denoise = self._guided(
+            edges, text, texts[""].expand_as(text), styles, sampling.guidance_scale
+        )
+        grid = diffusion.sample_grid(denoise, noise, settings.prediction, sampling)
+        return diffusion.to_uint8(diffusion.from_grid(grid, settings.unshuffle))[:, 0]
+
+    def _edge_grid(
+        self,
+        conditions: Conditions,
+        variants: Sequence[int],
+        key: str,
+        sampling: SamplingSettings,
+    ) -> torch.Tensor:
+        # The stacks may be read-only memory maps or views; torch wants a copy of its own.
+        masks = torch.from_numpy(np.array(conditions.masks[:, None], np.float32, order="C"))
+        edges = torch.from_numpy(np.array(conditions.edges[:, None], np.float32, order="C")) / 255
+
+        def draws(purpose: str) -> list[np.random.Generator]:
+            return diffusion.all_addressed(key, conditions.ids, variants, purpose)
+
+        edges = addressed_edges(edges, masks, sampling, draws)
+        return condition_grid(edges, masks, self.network.settings).to(self.device)
+
+    def _styles(
+        self, ids: Sequence[str], variants: Sequence[int], key: str, chosen: str
+    ) -> torch.Tensor:
+        """What the network is told of the style of each sample, (B, WIDTH or 0).
+
+        Only styles of training slices are known: a slice that is none of them has no style of its
+        own to be told, and a generator of one case no other one's. The style is left open then.
+        """
+        network = self.network
+        if not network.settings.style:
+            return torch.zeros(len(ids), 0, device=self.device)
+        if chosen == "other":
+            draws = diffusion.all_addressed(key, ids, variants, "style")
+            rows = style.rows_of_other_cases(ids, self.ids, draws)
+        else:
+            own = (
+                {slice_id: row for row, slice_id in enumerate(self.ids)} if chosen == "own" else {}
+            )
+            rows = [own.get(slice_id, -1) for slice_id in ids]
+        places = torch.tensor(rows, device=self.device)
+        return style.encoded(network.styles[places], network.style_scale, (places >= 0).float())
+
+    def _guided(
+        self,
+        edges: torch.Tensor,
+        text: torch.Tensor,
+        no_text: torch.Tensor,
+        styles: torch.Tensor,
+        scale: float,
+    ) -> diffusion.Denoise:
+        """Prediction with classifier-free guidance: `scale` times the way from no text to the text;
+        1 is one pass."""
+        if scale == 1:
+            return lambda grid, timesteps: self.network(grid, timesteps, edges, text, styles)
+        edges, text, styles = (
+            torch.cat([edges, edges]),
+            torch.cat([no_text, text]),
+            torch.cat([styles, styles]),
+        )
+
+        def denoise(grid: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
+            both = self.network(
+                torch.cat([grid, grid]), torch.cat([timesteps, timesteps]), edges, text, styles
+            )
+            without, with_text = both.float().chunk(2)
+            return without + scale * (with_text - without)
+
+        return denoise
