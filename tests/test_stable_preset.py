@@ -15,6 +15,7 @@ from benchmark.core.errors import InputError
 from benchmark.planning.options import Request
 from benchmark.planning.plan import plan_run
 from benchmark.planning.request import Opened, open_request, resolve
+from benchmark.planning.settings import settle
 from benchmark.planning.substitutions import substitutions
 from benchmark.results.assembly import assemble
 from benchmark.spec.run import SourceSpec
@@ -31,7 +32,7 @@ OPENED = Opened(None, SOURCE, [], {})
 
 
 def generator(**changes):
-    (run,) = resolve(replace(PAPER, **changes), OPENED)
+    (run,) = resolve(settle(replace(PAPER, **changes)), OPENED)
     return run, run.method.generator
 
 
@@ -66,9 +67,8 @@ def test_the_released_protocol_has_the_releases_numbers(dataset, epochs):
 
 
 def plan_of(run):
-    source = open_request(
-        replace(PAPER, dataset=run.dataset, sets=("size=64",), patch_size=16), None
-    )
+    small = replace(PAPER, dataset=run.dataset, method="none", sets=("size=64",))
+    source = open_request(settle(small))
     return plan_run(run, source.cases, source.options)
 
 
@@ -101,16 +101,18 @@ def test_only_the_paper_has_its_own_images_and_edges():
     msd = SourceSpec(
         kind="msd", title="MSD Task05_Prostate", licence="", fingerprint="1" * 64, synthetic=False
     )
-    (run,) = resolve(PAPER, Opened(None, msd, [], {}))
+    (run,) = resolve(settle(PAPER), Opened(None, msd, [], {}))
     ledger = {entry.part: entry for entry in substitutions(run)}
     assert "images" not in ledger
     assert "generator" not in ledger, "Stable Diffusion 1.5 itself"
     assert "lllyasviel/sd-controlnet-hed at commit" in ledger["pre-training"].used
     assert "Q33" in ledger["pre-training"].why
     assert "Q18" in ledger["edge detector"].why or run.preset.edge == "hed"
-    (none,) = resolve(replace(PAPER, method="none"), Opened(None, msd, [], {}))
+    (none,) = resolve(settle(replace(PAPER, method="none")), Opened(None, msd, [], {}))
     assert substitutions(none) == ()
-    (breast,) = resolve(replace(PAPER, dataset="breast", method="none"), Opened(None, msd, [], {}))
+    (breast,) = resolve(
+        settle(replace(PAPER, dataset="breast", method="none")), Opened(None, msd, [], {})
+    )
     assert ["Q30" in entry.why for entry in substitutions(breast)] == [True]
 
 
@@ -269,8 +271,9 @@ def test_a_generator_that_saw_a_test_case_is_refused(call, weights, tmp_path):
             *SMALL,
         ),
     )
-    opened = open_request(request, None)
-    plan = plan_run(resolve(request, opened)[0], opened.cases, opened.options)
+    settled = settle(request)
+    opened = open_request(settled)
+    plan = plan_run(resolve(settled, opened)[0], opened.cases, opened.options)
     assert assemble(plan, store).status == "done"
     seen = replace(plan, split=replace(plan.split, test=(*plan.split.test, plan.split.train[0])))
     with pytest.raises(

@@ -24,13 +24,8 @@ from benchmark.engines import ENGINES
 from benchmark.planning.forecast import forecast
 from benchmark.planning.options import Actions, Request
 from benchmark.planning.plan import Plan, plan_run, unique_nodes
-from benchmark.planning.request import (
-    Opened,
-    location_of,
-    open_request,
-    resolve,
-    settings_of,
-)
+from benchmark.planning.request import Opened, location_of, open_request, resolve
+from benchmark.planning.settings import settle
 from benchmark.planning.suite import load_suite, requests, scaling_notes
 from benchmark.planning.weights import described_weights, fetch_weights
 from benchmark.record.record import Record
@@ -136,21 +131,22 @@ def _planned(requests: Sequence[Request], store: Store) -> _Job:
     check_distinct(load_own(one.method) for one in requests if is_own(one.method))
     sources: dict[tuple, Opened] = {}
     plans: dict[str, Plan] = {}
+    cache = store.root / "fingerprints.json"
     for request in requests:
-        _, numbers, _ = settings_of(request)
+        settled = settle(request, cache)
         identity = (
             request.dataset,
             request.source,
             request.data_root,
             request.busi_class,
-            numbers.phantom_cases,
-            numbers.size,
+            settled.preset.phantom_cases,
+            settled.preset.size,
         )
         if identity not in sources:
-            sources[identity] = open_request(request, store.root / "fingerprints.json")
+            sources[identity] = open_request(settled, cache)
         opened = sources[identity]
-        location = location_of(request, opened)
-        for run in resolve(request, opened):
+        location = location_of(settled, opened)
+        for run in resolve(settled, opened):
             if run.key not in plans:
                 plans[run.key] = plan_run(run, opened.cases, opened.options, location)
     by_dataset = {identity[0]: opened for identity, opened in sources.items()}

@@ -23,7 +23,7 @@ from benchmark.core.errors import InputError
 from benchmark.core.registry import check_name
 from benchmark.core.texts import did_you_mean
 from benchmark.planning.options import Request
-from benchmark.planning.request import fitting_sets
+from benchmark.planning.settings import fitting_sets
 from benchmark.spec.presets import preset
 from benchmark.spec.protocol import PROTOCOL_NAMES, differences, named_protocol
 from datasets.tasks.catalogue import TASKS

@@ -31,7 +31,7 @@ from baselines.scratch.phrases import join_phrase
 from baselines.scratch.settings import GeneratorSettings, SamplingSettings
 from benchmark.core.files import read_json
 from benchmark.metrics.overlap import volume_dice
-from benchmark.planning.request import name_and_value
+from benchmark.planning.settings import name_and_value
 from benchmark.stages.audit import SegmenterJudge
 from benchmark.stages.fidelity import diversity, image_metrics
 from benchmark.store.store import Store

@@ -15,7 +15,7 @@ from baselines.generators.catalogue import (
 from baselines.generators.settings import BaseSettings
 from benchmark.core.errors import InputError
 from benchmark.planning.options import Request
-from benchmark.planning.request import fitting_sets, generator_places, settings_of
+from benchmark.planning.settings import fitting_sets, settle
 
 REQUEST = Request(dataset="prostate", method="emitdiff", source="phantom")
 
@@ -65,11 +65,12 @@ def test_dotted_names_are_looked_up():
 )
 def test_a_kind_that_the_method_cannot_train_is_refused(method, kind):
     with pytest.raises(InputError, match=f"generator.kind of {method} '{kind}'"):
-        settings_of(replace(REQUEST, method=method, sets=(f"generator.kind={kind}",)))
+        settle(replace(REQUEST, method=method, sets=(f"generator.kind={kind}",)))
 
 
 def test_naming_the_methods_own_kind_changes_nothing():
-    assert settings_of(replace(REQUEST, sets=("generator.kind=emitdiff",))) == settings_of(REQUEST)
+    named, plain = settle(replace(REQUEST, sets=("generator.kind=emitdiff",))), settle(REQUEST)
+    assert replace(named, request=REQUEST) == plain
 
 
 def test_a_suite_keeps_what_no_generator_knows_so_that_it_is_named():
@@ -84,4 +85,4 @@ def test_a_rule_about_several_settings_is_told_in_one_sentence_without_all_of_th
         InputError,
         match=r"^--set generator: sampling.style=other needs .*; set style=true, or .*own\.$",
     ):
-        generator_places(replace(REQUEST, sets=("generator.style=false",)), None)
+        settle(replace(REQUEST, sets=("generator.style=false",)))

@@ -9,6 +9,7 @@ from benchmark.core.errors import InputError
 from benchmark.planning.options import Request
 from benchmark.planning.plan import plan_run, unique_nodes
 from benchmark.planning.request import open_request, resolve
+from benchmark.planning.settings import settle
 from benchmark.stages.catalogue import Node
 from datasets.folds import thinned
 
@@ -16,8 +17,9 @@ SMOKE = Request(dataset="prostate", method="none", source="phantom", sets=("phan
 
 
 def plans(request: Request):
-    opened = open_request(request, None)
-    return [plan_run(run, opened.cases, opened.options) for run in resolve(request, opened)]
+    settled = settle(request)
+    opened = open_request(settled)
+    return [plan_run(run, opened.cases, opened.options) for run in resolve(settled, opened)]
 
 
 def plan(method: str, *sets: str, **changes):

@@ -11,7 +11,8 @@ from baselines.generators.fit_folder import IDS_FILE
 from benchmark.core.errors import InputError
 from benchmark.planning.options import Request
 from benchmark.planning.plan import plan_run
-from benchmark.planning.request import open_request, resolve, sample_rules
+from benchmark.planning.request import open_request, resolve
+from benchmark.planning.settings import settle
 from benchmark.planning.suite import load_suite, requests
 from benchmark.record.record import load_record
 from benchmark.record.samples import HELD_OUT, TRAINING, Samples
@@ -151,8 +152,9 @@ def test_a_leak_is_refused_before_any_segmenter_is_trained(tmp_path, monkeypatch
     from benchmark.training import segmenter
 
     request = pix2pix()
-    opened = open_request(request, None)
-    plan = plan_run(resolve(request, opened)[0], opened.cases, opened.options)
+    settled = settle(request)
+    opened = open_request(settled)
+    plan = plan_run(resolve(settled, opened)[0], opened.cases, opened.options)
     real = STAGES["fit-generator"]
 
     def leaking(spec, inputs, out, context):
@@ -224,12 +226,13 @@ def test_the_filter_drops_what_it_says(audited, threshold):
 def test_wrong_rules_are_refused(method, sets, message):
     request = Request(dataset="prostate", method=method, source="phantom", sets=sets)
     with pytest.raises(InputError, match=message):
-        resolve(request, open_request(request, None))
+        settle(request)
 
 
 def test_the_suite_audits_all_of_its_runs():
     found = requests(load_suite("table1"), {"sets": ("epochs=2",)}, ("prostate",))
-    assert {request.method: sample_rules(request) for request in found} == {
+    settled = {request.method: settle(request) for request in found}
+    assert {name: (one.audit, one.method.minimum_agreement) for name, one in settled.items()} == {
         "none": (False, None),
         "pix2pix": (True, None),
         "unconditional": (True, None),

@@ -13,7 +13,8 @@ from safetensors.torch import save_file
 from benchmark.core.errors import InputError
 from benchmark.planning.options import Request
 from benchmark.planning.plan import plan_run
-from benchmark.planning.request import location_of, open_request, resolve, settings_of
+from benchmark.planning.request import location_of, open_request, resolve
+from benchmark.planning.settings import settle
 from datasets.slices.edges import edge_map, make_detector, mask_boundary
 from datasets.slices.hed import (
     PUBLIC_ID,
@@ -81,14 +82,15 @@ def test_the_checksum_enters_the_key_and_the_place_does_not(folder, tmp_path):
     copy = tmp_path / "elsewhere.pth"
     copy.write_bytes((folder / WEIGHTS_FILE).read_bytes())
     here, there = (request("edge=hed", f"edge_weights={path}") for path in (folder, copy))
-    plain, *runs = (resolve(one, open_request(one, None))[0] for one in (request(), here, there))
+    settled = [settle(one) for one in (request(), here, there)]
+    plain, *runs = (resolve(one, open_request(one))[0] for one in settled)
     assert runs[0].key == runs[1].key != plain.key
     assert runs[0].preset.edge_weights == weights_identity(copy)
     assert plain.preset.edge_weights is None
-    opened = open_request(here, None)
+    opened = open_request(settled[1])
     prepare = plan_run(runs[0], opened.cases, opened.options).nodes[0]
     assert prepare.spec.edge == "hed" and prepare.spec.edge_weights.startswith("sha256:")
-    assert location_of(here, opened).edge_weights == folder / WEIGHTS_FILE
+    assert location_of(settled[1], opened).edge_weights == folder / WEIGHTS_FILE
 
 
 def test_a_run_detects_with_the_weights(folder, tmp_path):
@@ -121,7 +123,7 @@ def test_wrong_settings_are_named(sets, message, folder, tmp_path):
     for word, place in places.items():
         sets = tuple(text.replace(f"={word}", f"={place}") for text in sets)
     with pytest.raises(InputError, match=message):
-        settings_of(request(*sets))
+        settle(request(*sets))
 
 
 def test_an_unreachable_hub_names_the_id_and_the_local_option(monkeypatch, tmp_path):

@@ -7,6 +7,7 @@ import pytest
 from benchmark.core.texts import one_line
 from benchmark.planning.options import Request
 from benchmark.planning.request import Opened, resolve
+from benchmark.planning.settings import settle
 from benchmark.spec.protocol import PROTOCOL_NAMES, Protocol, named_protocol
 from reports.comparison.labels import generator_apart, method_labels, preset_label, protocol_label
 from reports.comparison.repeat_command import repeat_command
@@ -53,7 +54,7 @@ def resolved(command, spec):
         seeds=(int(given["seeds"]),),
         training_share=float(given.get("training_share", 1)),
     )
-    (run,) = resolve(request, Opened(None, spec.source, [], {}))
+    (run,) = resolve(settle(request), Opened(None, spec.source, [], {}))
     return run
 
 

@@ -17,6 +17,7 @@ from benchmark.metrics.scoring import score_case
 from benchmark.planning.options import Request
 from benchmark.planning.plan import plan_run
 from benchmark.planning.request import Opened, open_request, resolve
+from benchmark.planning.settings import settle
 from benchmark.planning.substitutions import substitutions
 from benchmark.record.record import Budget, Record, Split, StageCost
 from benchmark.spec.run import RunSpec
@@ -41,11 +42,11 @@ def asked(method: str, fold: int = 0, seed: int = 0, sets: tuple[str, ...] = ())
 
 @cache
 def opened() -> Opened:
-    return open_request(asked("none"), None)
+    return open_request(settle(asked("none")))
 
 
 def tiny_spec(method: str = "none", fold: int = 0, seed: int = 0, *sets: str) -> RunSpec:
-    (spec,) = resolve(asked(method, fold, seed, sets), opened())
+    (spec,) = resolve(settle(asked(method, fold, seed, sets)), opened())
     return spec
 
 
