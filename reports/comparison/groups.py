@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from benchmark.core.identity import canonical, digest
 from benchmark.core.texts import one_line, some
@@ -189,21 +190,16 @@ class Group:
         return any(record.samples for record in self.records)
 
 
-def group_id(spec: RunSpec) -> str:
-    """The group a run belongs to: 16 hexadecimal digits of what must agree. Names of presets do not
+def shared_parts(spec: RunSpec) -> dict[str, Any]:
+    """What must agree between runs of one table. Names of presets and words of a licence do not
     count."""
-    source = spec.source.model_dump(include={"kind", "title", "fingerprint", "synthetic"})
-    rest = spec.model_dump(
-        include={
-            "dataset": True,
-            "architecture": True,
-            "training_share": True,
-            "protocol": True,
-            "preset": True,
-        },
-        exclude={"preset": {"name"}},
-    )
-    return digest({"source": source, **rest})[:16]
+    parts = {"dataset", "source", "architecture", "training_share", "protocol", "preset"}
+    return spec.model_dump(include=parts, exclude={"preset": {"name"}, "source": {"licence"}})
+
+
+def group_id(spec: RunSpec) -> str:
+    """The group a run belongs to: 16 hexadecimal digits of what must agree."""
+    return digest(shared_parts(spec))[:16]
 
 
 def make_groups(records: Iterable[Record]) -> list[Group]:

@@ -16,7 +16,7 @@ from benchmark.core.identity import canonical, digest
 from benchmark.spec.method import Look
 from benchmark.spec.protocol import Protocol, differences, nearest_protocol
 from benchmark.spec.run import RunSpec
-from reports.comparison.groups import Group, MethodRuns
+from reports.comparison.groups import Group, MethodRuns, shared_parts
 from reports.comparison.labels import plain_value
 from reports.comparison.paper_numbers import PAPERS_METHOD
 from reports.comparison.ranked_settings import main_methods
@@ -136,13 +136,10 @@ def families(summaries: Sequence[Summary], field: str) -> list[Family]:
 def audit_family(family: Family) -> Family | None:
     """The members of a protocol family that are `rigorous`, one quirk from it, or `released`; None
     without rigorous."""
-    kept = [member for member in family.members if _audit_steps(member) is not None]
-    names = [member.value for member in kept]
-    return (
-        Family(family.field, family.spec, tuple(kept))
-        if "rigorous" in names and len(kept) > 1
-        else None
-    )
+    kept = tuple(member for member in family.members if _audit_steps(member) is not None)
+    if len(kept) < 2 or "rigorous" not in [member.value for member in kept]:
+        return None
+    return Family(family.field, family.spec, kept)
 
 
 def _curve(summary: Summary, setting: str) -> Curve | None:
@@ -194,10 +191,7 @@ def _member(summary: Summary, field: str) -> Member | None:
 
 
 def _key_without(spec: RunSpec, field: str) -> str:
-    held = {"dataset", "architecture", "training_share", "protocol"} - {field}
-    numbers = spec.preset.model_dump(exclude={"name"})
-    source = spec.source.model_dump(include={"kind", "title", "fingerprint", "synthetic"})
-    return digest({"source": source, "preset": numbers, **spec.model_dump(include=held)})
+    return digest({name: part for name, part in shared_parts(spec).items() if name != field})
 
 
 def protocol_step(protocol: Protocol) -> str:

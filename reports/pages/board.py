@@ -15,7 +15,7 @@ from benchmark.spec.protocol import PROTOCOL_NAMES, nearest_protocol
 from reports.comparison.badges import Mark, badges, owners
 from reports.comparison.caveats import warnings
 from reports.comparison.format import ABSENT, measured_spread, rank_range, rounded
-from reports.comparison.groups import Group
+from reports.comparison.groups import Group, shared_parts
 from reports.comparison.labels import generator_apart, preset_label, protocol_label
 from reports.comparison.paper_numbers import PAPER_ARCHITECTURE
 from reports.comparison.ranked_settings import main_methods
@@ -142,8 +142,8 @@ def boards(groups: Sequence[Group], sections: Mapping[str, Section]) -> list[Boa
     """The groups by dataset and source, in their order. sections: by the id of a group."""
     joined: dict[tuple[str, ...], list[Group]] = defaultdict(list)
     for group in groups:
-        images = canonical(group.spec.source.model_dump(exclude={"licence"}))
-        joined[group.spec.dataset, images].append(group)
+        parts = shared_parts(group.spec)
+        joined[group.spec.dataset, canonical(parts["source"])].append(group)
     found = []
     for number, members in enumerate(joined.values()):
         ordered = tuple(sections[group.id] for group in sorted(members, key=_opening_order))

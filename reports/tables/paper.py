@@ -6,7 +6,7 @@ and training share, real and synthetic images apart. Not here: the tables of a g
 Table I (tables/samples.py).
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from benchmark.core.texts import one_line
 from benchmark.metrics.definitions import METRICS
 from datasets.tasks.catalogue import TASKS, order
 from reports.comparison.format import ABSENT, spread
+from reports.comparison.groups import shared_parts
 from reports.comparison.paper_numbers import table2
 from reports.comparison.study import Study
 from reports.comparison.summaries import Summary, mean_and_sd
@@ -57,17 +58,13 @@ class Edition:
 def editions(study: Study) -> list[Edition]:
     """Every Table II that the records support; of two sources of one dataset, each has its own."""
     joined: dict[tuple, list[Summary]] = defaultdict(list)
+    sources: Counter[tuple] = Counter()  # of a dataset under the same rules, so far
     for summary in (one.summary for one in study.comparisons):
-        spec = summary.group.spec
-        held = spec.model_dump(include={"architecture", "training_share", "protocol"})
-        key = digest({**held, "preset": spec.preset.model_dump(exclude={"name"})})
-        place = sum(
-            other.group.spec.dataset == spec.dataset
-            for k, ones in joined.items()
-            if k[:2] == (key, spec.source.synthetic)
-            for other in ones
-        )
-        joined[key, spec.source.synthetic, place].append(summary)
+        spec, parts = summary.group.spec, shared_parts(summary.group.spec)
+        rules = {name: parts[name] for name in parts if name not in ("dataset", "source")}
+        key = digest(rules), spec.source.synthetic
+        joined[*key, sources[*key, spec.dataset]].append(summary)
+        sources[*key, spec.dataset] += 1
     ordered = (
         tuple(sorted(ones, key=lambda one: order(TASKS.of_results(one.group.spec.dataset))))
         for ones in joined.values()
@@ -138,8 +135,8 @@ def edition_table(edition: Edition, frame: pd.DataFrame | None = None) -> Table:
     for (dataset, name), group in frame.groupby(["dataset", "row"], sort=False):
         ours, printed = {}, {}
         for row in group.to_dict("records"):
-            how, decimals = row["aggregate"], 1 if row["unit"] == "px" else 2
-            head = METRICS[row["metric"]].heading("")
+            how, metric = row["aggregate"], METRICS[row["metric"]]
+            head, decimals = metric.heading(""), 1 if row["unit"] == "px" else 2
             unit = "" if row["unit"] == "%" else row["unit"]
             ours[head] = spread(row[f"mean_{how}"], row[f"sd_{how}"], decimals, unit=unit)
             unit = "" if row["printed_unit"] == "%" else row["printed_unit"]
