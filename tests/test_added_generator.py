@@ -8,7 +8,7 @@ import pytest
 import baselines
 from baselines.generators.catalogue import generator_class, method_names
 from benchmark.planning.options import Request
-from benchmark.planning.request import fitting_sets
+from benchmark.planning.settings import fitting_sets
 from benchmark.planning.stage_keys import stage_keys
 from reports.records.load import load_records
 from tests.support.runs import TINY

@@ -74,6 +74,11 @@ class BaseSettings(Frozen):
         """
 
     @classmethod
+    def hub_weights(cls) -> list[str]:
+        """Each hub id that a preset starts from, and whether it is in the hub's cache."""
+        return []
+
+    @classmethod
     def described(cls, places: Places) -> list[str]:
         """Sentences on what `places` names, for the user who is about to start a run."""
         return []

@@ -169,6 +169,14 @@ class StableSettings(GeometrySettings):
             weights.check_controlnet(folders["controlnet"], folders["base"])
 
     @classmethod
+    def hub_weights(cls) -> list[str]:
+        roles = zip(("base", "controlnet"), weights.KNOWN_COMMITS.items(), strict=True)
+        return [
+            f"{name}: {'here' if weights.is_cached(role, f'hub:{name}@{commit}') else 'not here'}"
+            for role, (name, commit) in roles
+        ]
+
+    @classmethod
     def described(cls, places: Places) -> list[str]:
         lines = []
         for role in ("base", "controlnet"):

@@ -1,10 +1,10 @@
 """Pre-trained weights that a call needs: telling the user which they are, and getting them before
-the first stage. Not here: what weights are and whether they can work
-(baselines/stable/weights.py)."""
+the first stage. Not here: what weights are and whether they can work (the
+settings of their generator)."""
 
 from collections.abc import Callable, Sequence
 
-from baselines.generators.catalogue import settings_class
+from baselines.generators.catalogue import generators, settings_class
 from benchmark.planning.plan import Plan
 from benchmark.stages.catalogue import Node
 from benchmark.stages.fit_generator import FitGeneratorSpec
@@ -36,11 +36,6 @@ def fetch_weights(
 
 
 def hub_weights() -> list[str]:
-    """Each hub id that preset `paper` starts from, and whether it is in the hub's cache."""
-    from baselines.stable.weights import KNOWN_COMMITS, is_cached
-
-    roles = zip(("base", "controlnet"), KNOWN_COMMITS.items(), strict=True)
-    return [
-        f"{name}: {'here' if is_cached(role, f'hub:{name}@{commit}') else 'not here'}"
-        for role, (name, commit) in roles
-    ]
+    """Each hub id that a preset of a generator starts from, and whether it is in the hub's
+    cache."""
+    return [text for cls in generators().values() for text in cls.settings.hub_weights()]

@@ -41,8 +41,8 @@ class SampleRow(Frozen):
     """Samples of the slices of one case: means over its images, with their SD (n) where a table
     needs it.
 
-    None where a number has no meaning: fidelity of samples without a source image (method
-    unconditional), diversity of a single variant, agreement where no slice has a label.
+    None where a number has no meaning: fidelity of samples without a source image (pairs),
+    diversity of a single variant, agreement where no slice has a label.
     """
 
     case: str

@@ -233,7 +233,7 @@ def _member_labels(group: Group) -> set[str | None]:
 
 
 def _off_preset(group: Group) -> tuple[str, ...]:
-    """What forbids a verdict where emitdiff stands there with other settings than its preset's."""
+    """What forbids a verdict where the paper's method has other settings than its preset's."""
     ours = main_ours(group)
     changed = changed_settings(ours.method, group.spec.preset) if ours else {}
     return (f"{ours.label}: not the preset's {', '.join(changed)}",) if ours and changed else ()

@@ -110,8 +110,8 @@ def smaller_sd(comparison: Comparison, name: str) -> Outcome | None:
 
 
 def nearer_images(comparison: Comparison, name: str) -> Outcome | None:
-    """The five measures of Table I, emitdiff minus pix2pix, by case, on samples made from held-out
-    cases.
+    """The five measures of Table I, the paper's method minus its rival, by case, on samples made
+    from held-out cases.
 
     Holds if all five intervals lie on the near side of 0 (errors below, SSIM and MS-SSIM above),
     fails if one lies on the far side. The size of the printed differences is not asked for. None

@@ -36,7 +36,7 @@ class Comparison:
 
     @cached_property
     def curves(self) -> list[Curve]:
-        """emitdiff over one of its settings."""
+        """The paper's method over one of its settings."""
         return curves(self.summary)
 
     @cached_property

@@ -4,6 +4,7 @@ can say they are wrong."""
 from pathlib import Path
 
 from benchmark.planning.stage_keys import stage_keys
+from benchmark.planning.substitutions import substitutions
 from benchmark.record.record import Record
 from benchmark.spec.run import SourceSpec
 from benchmark.store.store import Store
@@ -42,7 +43,13 @@ def hostile(record: Record) -> Record:
     split = split.model_copy(update={"generator": parts["train"] if record.split.generator else ()})
     rows = tuple(row.model_copy(update={"case": names[row.case]}) for row in record.cases)
     made = record.model_copy(
-        update={"spec": spec, "key": spec.key, "split": split, "cases": rows, "substitutions": ()}
+        update={
+            "spec": spec,
+            "key": spec.key,
+            "split": split,
+            "cases": rows,
+            "substitutions": substitutions(spec),
+        }
     )
     stages = [
         stage.model_copy(
