@@ -127,10 +127,7 @@ def test_an_audit_changes_no_result(audited, tmp_path):
     _, records = audited
     _, (plain,) = run(tmp_path, pix2pix())
     assert plain.cases == records["pix2pix"].cases and plain.key != records["pix2pix"].key
-    assert (
-        "audit" not in plain.spec.model_dump()
-        and "minimum_agreement" not in plain.spec.model_dump()["method"]
-    )
+    assert not plain.spec.audit and plain.spec.method.minimum_agreement is None
 
 
 def test_training_ids_travel_with_every_sample(audited):
@@ -177,10 +174,11 @@ def test_the_report_shows_held_out_samples_of_both_generators(audited, tmp_path)
     from PIL import Image
 
     from benchmark.results.pictures import panels
+    from reports.comparison.study import Study
     from reports.figures.panels import LABEL_INCHES, TILE_INCHES
 
     folder, records = audited
-    ((name, found),) = panels(Store(folder), list(records.values()), tmp_path).items()
+    ((name, found),) = panels(Store(folder), Study(list(records.values())), tmp_path).items()
     titles = [panel.title for panel in found]
     assert "Held-out samples, as in Table I" in titles and "Synthetic variants of pix2pix" in titles
     shown = next(panel.path for panel in found if panel.title.startswith("Held-out"))
