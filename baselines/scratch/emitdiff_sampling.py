@@ -12,7 +12,7 @@ from baselines.generators.fit_folder import read_config, read_weights, training_
 from baselines.scratch import diffusion, style
 from baselines.scratch.emitdiff_network import EmitDiffNetwork, condition_grid
 from baselines.scratch.settings import GeneratorSettings, SamplingSettings
-from baselines.scratch.slice_augmentation import addressed_edges
+from baselines.scratch.slice_augmentation import addressed_edges, shown_planes
 from baselines.scratch.text_encoder import Vocabulary, embed
 
 
@@ -57,9 +57,7 @@ class EmitDiffSampler:
         key: str,
         sampling: SamplingSettings,
     ) -> torch.Tensor:
-        # The stacks may be read-only memory maps or views; torch wants a copy of its own.
-        masks = torch.from_numpy(np.array(conditions.masks[:, None], np.float32, order="C"))
-        edges = torch.from_numpy(np.array(conditions.edges[:, None], np.float32, order="C")) / 255
+        masks, edges = shown_planes(conditions)
 
         def draws(purpose: str) -> list[np.random.Generator]:
             return diffusion.all_addressed(key, conditions.ids, variants, purpose)

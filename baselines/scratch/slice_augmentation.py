@@ -15,6 +15,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from baselines.generators.base import Conditions
 from baselines.generators.settings import GeometrySettings
 from baselines.scratch.box_mean import near, window_mean
 from baselines.scratch.settings import GeneratorSettings, SamplingSettings
@@ -98,6 +99,16 @@ def warp(
     return torch.where(
         boundary, planes, F.grid_sample(planes, places, padding_mode="border", align_corners=False)
     )
+
+
+def shown_planes(conditions: Conditions) -> tuple[torch.Tensor, torch.Tensor]:
+    """Masks {0, 1} and edges in [0, 1], float32 (B,1,S,S) on the CPU. The stacks may be read-only
+    memory maps or views; torch wants a copy of its own."""
+    masks, edges = (
+        torch.from_numpy(np.array(stack[:, None], np.float32, order="C"))
+        for stack in (conditions.masks, conditions.edges)
+    )
+    return masks, edges / 255
 
 
 def random_edges(

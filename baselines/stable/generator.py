@@ -16,7 +16,7 @@ import numpy as np
 from baselines.generators import fit_folder
 from baselines.generators.base import Conditions, Generator, TrainingSlices
 from baselines.generators.places import Places
-from baselines.stable import pretraining_folder, weights
+from baselines.stable import model_folder, pretraining_folder, weights
 from baselines.stable.presets import PRESETS, of_protocol
 from baselines.stable.settings import StableSampling, StableSettings
 from baselines.stable.substitutions import fine_tuned
@@ -119,5 +119,5 @@ class StableDiffusion(Generator[StableSettings, StableSampling]):
 def _checked(places: Places, size: int) -> Places:
     """`places`. Raises InputError, before any training, for slices that do not fit the model."""
     base = weights.fetched("base", places.found["base"])
-    weights.check_size(size, weights.check_base(base))
+    model_folder.check_size(size, model_folder.check_base(base))
     return places

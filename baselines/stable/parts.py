@@ -1,5 +1,5 @@
 """The parts of a Stable Diffusion model with a ControlNet, loaded from safetensors; and the
-prompts' embeddings. Not here: whether a folder is whole (weights.py), sampling, the training
+prompts' embeddings. Not here: whether a folder is whole (model_folder.py), sampling, the training
 loop."""
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from baselines.generators.loop import seeded
 from baselines.generators.places import Places
 from baselines.scratch.phrases import split_phrase
 from baselines.scratch.text_encoder import STYLE
-from baselines.stable import weights
+from baselines.stable import model_folder, weights
 from benchmark.core.errors import InputError
 
 # Weighted text of the release (Q12): its shares of prompt, phrase and style words.
@@ -34,7 +34,7 @@ class Denoiser(nn.Module):
     def split(self) -> None:
         """Takes the layers that see the edges out of the ControlNet, as `see`: edges (B,3,S,S) ->
         what `forward` then wants in their place. A sample needs it once, for all steps and both
-        halves of guidance: up to a tenth of its time."""
+        halves of guidance."""
         self.see, self.control.controlnet_cond_embedding = (
             self.control.controlnet_cond_embedding,
             nn.Identity(),
@@ -93,14 +93,14 @@ def load_parts(places: Places, *folders: Path | None, seed: int = 0) -> Parts:
     """
     transformers.utils.logging.disable_progress_bar()  # stages have a bar of their own
     base = weights.fetched("base", places.found["base"])
-    weights.check_base(base)
+    model_folder.check_base(base)
     unet = _model(UNet2DConditionModel, _first("unet", *folders) or base / "unet")
     trained = _first("controlnet", *folders)
     if trained is not None:
         control = _model(ControlNetModel, trained)
     elif "controlnet" in places.found:
         folder = weights.fetched("controlnet", places.found["controlnet"])
-        weights.check_controlnet(folder, base)
+        model_folder.check_controlnet(folder, base)
         control = _model(ControlNetModel, folder)
     else:
         control = seeded(lambda: ControlNetModel.from_unet(unet, conditioning_channels=3), seed)

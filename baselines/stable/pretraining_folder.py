@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from baselines.stable.weights import SHA256
 from benchmark.core.errors import InputError
 from datasets.files.fingerprint import folder_fingerprint
 
 _IMAGES = (".png", ".jpg", ".jpeg")
-SHA256 = "sha256:"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, UniPCMultistep
 from baselines.generators.base import Conditions
 from baselines.generators.places import Places
 from baselines.scratch import diffusion
-from baselines.scratch.slice_augmentation import addressed_edge_dropout
+from baselines.scratch.slice_augmentation import addressed_edge_dropout, shown_planes
 from baselines.stable.parts import Denoiser, Parts, embed, load_parts
 from baselines.stable.settings import StableSampling
 from benchmark.training import number_format
@@ -102,8 +102,7 @@ class StableSampler:
         sampling: StableSampling,
     ) -> torch.Tensor:
         """Edge maps (B,3,S,S) in [0,1]."""
-        masks = torch.from_numpy(np.array(conditions.masks[:, None], np.float32, order="C"))
-        edges = torch.from_numpy(np.array(conditions.edges[:, None], np.float32, order="C")) / 255
+        masks, edges = shown_planes(conditions)
         if sampling.edge_dropout:
             draws = diffusion.all_addressed(key, conditions.ids, variants, "edges")
             edges = addressed_edge_dropout(edges, masks, sampling.edge_dropout, draws)

@@ -17,11 +17,10 @@ from pydantic import Field, field_validator, model_validator
 
 from baselines.generators.places import Places
 from baselines.generators.settings import GeometrySettings, trained_phrases
-from baselines.stable import pretraining_folder, weights
+from baselines.stable import model_folder, pretraining_folder, weights
 from benchmark.core.frozen import Frozen
 from benchmark.spec.run import LOCAL
 
-STABLE_DIFFUSION = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 # Ours. The release has a fixed negative prompt of its own (Q12).
 NEGATIVE_PROMPT = (
     "colour photograph, painting, cartoon, text, watermark, frame, low quality, artefacts"
@@ -56,7 +55,7 @@ class StableSettings(GeometrySettings):
 
     # Weights.
     base: str = Field(
-        STABLE_DIFFUSION,
+        weights.STABLE_DIFFUSION,
         description="hub id or folder: tokenizer, text encoder, VAE, UNet, scheduler",
     )
     base_version: str = Field(
@@ -125,7 +124,7 @@ class StableSettings(GeometrySettings):
     def check_size(self, size: int) -> None:
         """Raises InputError for slices of `size` pixels that do not fit, and for a weights folder
         that cannot work."""
-        weights.check_size(size, weights.checked_unit(self.base, self.controlnet))
+        model_folder.check_size(size, weights.checked_unit(self.base, self.controlnet))
 
     def pinned(self, cache: Path | None) -> tuple[StableSettings, Places]:
         """Settings with the identity of weights and images in the place of folders, and where these
@@ -164,9 +163,9 @@ class StableSettings(GeometrySettings):
                 if not weights.is_cached(role, place):
                     say(f"downloading {place.removeprefix('hub:')} from the hub")
                 folders[role] = weights.fetched(role, place)
-        weights.check_base(folders["base"])
+        model_folder.check_base(folders["base"])
         if "controlnet" in folders:
-            weights.check_controlnet(folders["controlnet"], folders["base"])
+            model_folder.check_controlnet(folders["controlnet"], folders["base"])
 
     @classmethod
     def hub_weights(cls) -> list[str]:

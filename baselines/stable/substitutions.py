@@ -3,7 +3,7 @@
 from typing import Any
 
 from baselines.scratch.substitutions import PAPERS_PRETRAINING, WITHDRAWN, edge_substitution
-from baselines.stable.settings import STABLE_DIFFUSION
+from baselines.stable.weights import STABLE_DIFFUSION
 from benchmark.spec.run import LOCAL, RunSpec
 from benchmark.spec.substitution import Substitution
 
