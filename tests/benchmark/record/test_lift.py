@@ -16,7 +16,7 @@ from reports.pages.build import build
 from reports.records.load import load_records
 
 PUBLISHED = Path(__file__).resolve().parents[3] / "reports" / "published"
-FOLDERS = {"smoke-64px": 24, "cpu-64px": 225, "cpu-128px": 148}
+FOLDERS = {"smoke-64px": 24, "cpu-64px": 225, "cpu-128px": 148, "gpu-384px": 6}
 # (mean and SD of the Dice over cases, mean HD95, lower end of the difference to none), as the
 # program that published smoke-64px printed them.
 COLUMNS = ("dice_mean", "dice_sd", "hd95_mean", "dice_difference_low")
