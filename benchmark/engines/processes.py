@@ -64,6 +64,7 @@ class _Worker:
     def attempt(self, node: Node, wait: bool, report: Report) -> Outcome:
         """Has the worker try a stage; a worker that goes away makes the outcome `died`."""
         process = self._started()
+        assert process.stdin is not None and process.stdout is not None, "both are pipes"
         task = {"stage": node.stage, "key": node.key, "wait": wait}
         try:
             process.stdin.write(json.dumps(task) + "\n")

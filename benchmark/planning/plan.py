@@ -10,6 +10,7 @@ computed once. Nothing here imports torch.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, TypeVar
 
 from baselines.generators.catalogue import settings_of_generator
@@ -135,7 +136,7 @@ class _Planner:
     def generator(self) -> list[Node]:
         """fit-generator, and before it the pre-training that its settings ask for, which knows no
         fold and no seed of the run."""
-        run, settings = self.run, self._settings()
+        run, settings = self.run, self._settings
         nodes: list[Node] = []
         wanted = settings.pretraining_spec()
         if wanted is not None:
@@ -163,7 +164,7 @@ class _Planner:
 
     def samples(self, generator: Node) -> list[Node]:
         """The run's variants of its training slices, block by block."""
-        phrases = self._settings().variant_phrases() or ("",)
+        phrases = self._settings.variant_phrases() or ("",)
         sampling = self._sampling()
         return [
             self._block(
@@ -182,7 +183,7 @@ class _Planner:
         run, paired = self.run, self.run.method.joins_pairs
         held_out: list[Node] = []
         if not paired:  # pairs are made from no slice, so that none of them is held out
-            sampling = self._settings().held_out_sampling(self._sampling())
+            sampling = self._settings.held_out_sampling(self._sampling())
             plain = [""] * HELD_OUT_VARIANTS
             held_out.append(self._block(generator, sampling, 0, plain, self.parts.test))
         segmenter = self.segmenter(NONE, [], [])
@@ -235,12 +236,13 @@ class _Planner:
             inputs["audit"] = audit[-1].key
         return Node(spec, inputs)
 
+    @cached_property
     def _settings(self) -> BaseSettings:
         method = self.run.method
         return settings_of_generator(method.reference, method.generator or {})
 
     def _sampling(self) -> dict[str, object]:
-        return self._settings().sampling_spec(self.run.protocol.model_dump(mode="json"))
+        return self._settings.sampling_spec(self.run.protocol.model_dump(mode="json"))
 
     def _block(
         self,

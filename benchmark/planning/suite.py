@@ -73,15 +73,14 @@ def load_suite(name: str) -> Suite:
         raise InputError(
             f"suite file {path}{where} is not YAML: {getattr(error, 'problem', error)}."
         ) from error
-    _check_keys(path, tree, TOP_KEYS)
+    top = _check_keys(path, tree, TOP_KEYS)
     if not isinstance(data.get("runs"), list) or not data["runs"]:
         raise InputError(
             f"suite file {path} has no list `runs`; each entry gives options of `run`."
         )
-    for key, node in tree.value:
-        if key.value == "runs":
-            for entry in node.value:
-                _check_keys(path, entry, ENTRY_KEYS)
+    entries = (node for key, node in top if key.value == "runs")
+    for entry in next(entries).value:
+        _check_keys(path, entry, ENTRY_KEYS)
     texts = {key: str(data.get(key, "")).strip() for key in ("about", "hardware", "expected")}
     return Suite(name=path.stem, entries=tuple(data["runs"]), **texts)
 
@@ -118,7 +117,8 @@ def requests(
             if name in entry or name in options
         }
         for combination in itertools.product(*values.values()):
-            one = dataclasses.replace(base, **dict(zip(values, combination, strict=True)), **fixed)
+            chosen: dict[str, Any] = dict(zip(values, combination, strict=True)) | fixed
+            one = dataclasses.replace(base, **chosen)
             found += [dataclasses.replace(one, **step) for step in walk]
     if datasets:
         found = [request for request in found if request.dataset in datasets]
@@ -192,7 +192,10 @@ def _number_tuple(entry: dict, options: dict, name: str) -> tuple[int, ...] | No
     return tuple(value) if isinstance(value, (list, tuple)) else (value,)
 
 
-def _check_keys(path: Path, node: yaml.Node | None, known: tuple[str, ...]) -> None:
+def _check_keys(
+    path: Path, node: yaml.Node | None, known: tuple[str, ...]
+) -> list[tuple[yaml.Node, yaml.Node]]:
+    """(name, value) of a mapping. Raises InputError naming the line of an unknown name."""
     if not isinstance(node, yaml.MappingNode):
         line = node.start_mark.line + 1 if node is not None else 1
         raise InputError(
@@ -205,3 +208,4 @@ def _check_keys(path: Path, node: yaml.Node | None, known: tuple[str, ...]) -> N
                 f"suite file {path}, line {key.start_mark.line + 1}: unknown key '{key.value}'"
                 f"{did_you_mean(str(key.value), known)}; known: {', '.join(known)}."
             )
+    return node.value

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmark.record.record import Record
+from benchmark.record.record import Record, Split
 from benchmark.stages.fit_segmenter import FitSegmenterSpec
 from benchmark.stages.predict import read_predictions
 from benchmark.stages.synthesize import SynthesizeSpec
@@ -67,6 +67,12 @@ def _generators(group: Group, joins: str) -> list[str]:
     )
 
 
+def _split(record: Record) -> Split:
+    """The split of a done run, which has one."""
+    assert record.split is not None, record.key
+    return record.split
+
+
 def _folders(store: Store, stages: list[dict], stage: str) -> list[Path]:
     """Folders of a run's stages of one name, those that are there."""
     keys = [entry["key"] for entry in stages if entry["stage"] == stage]
@@ -120,8 +126,8 @@ def _samples(store: Store, group: Group, stages: dict, out: Path, method: str) -
     if record is None:
         return None
     data, rows = _training_rows(store, stages[record.key])
-    blocks = _blocks(store, stages[record.key], record.split.train)
-    places = _telling_rows(data, record.split.train, rows)
+    blocks = _blocks(store, stages[record.key], _split(record).train)
+    places = _telling_rows(data, _split(record).train, rows)
     phrases = [phrase for _, spec in blocks for phrase in spec.phrases][:SHOWN_VARIANTS]
     synthesis_panel(
         {
@@ -152,13 +158,13 @@ def _held_out(store: Store, group: Group, stages: dict, out: Path) -> Panel | No
         record = _first_run(store, group, stages, method, ("prepare", "audit", "synthesize"))
         if record is None or (shown is not None and record.spec.fold != shown.spec.fold):
             continue
-        blocks = _blocks(store, stages[record.key], record.split.test)
+        blocks = _blocks(store, stages[record.key], _split(record).test)
         if not blocks:
             continue
         if shown is None:
             shown, data = record, Prepared(_folders(store, stages[record.key], "prepare")[0])
             rows = data.rows(blocks[0][1].cases, blocks[0][1].minimum_foreground)
-            places = _telling_rows(data, record.split.test, rows)
+            places = _telling_rows(data, _split(record).test, rows)
         made = _stack(blocks, places)
         columns.append(made)
         heads += [f"{method}, variant {number + 1}" for number in range(made.shape[1])]
@@ -188,12 +194,12 @@ def _pairs(store: Store, group: Group, stages: dict, out: Path, method: str) -> 
     record = _first_run(store, group, stages, method, ("prepare", "synthesize"))
     if record is None:
         return None
-    folder, _ = _blocks(store, stages[record.key], record.split.train)[0]
+    folder, _ = _blocks(store, stages[record.key], _split(record).train)[0]
     images, masks = (
         np.load(folder / name, mmap_mode="r")[0] for name in ("images.npy", "masks.npy")
     )
     data, rows = _training_rows(store, stages[record.key])
-    place = _telling_rows(data, record.split.train[:1], rows)[0]
+    place = _telling_rows(data, _split(record).train[:1], rows)[0]
     largest = np.argsort(-masks.reshape(len(masks), -1).sum(1), kind="stable")
     shown = largest[: max(1, len(largest) // 2)][:: max(1, len(largest) // 12)][:6]
     transform_sheet(
@@ -216,17 +222,19 @@ def _predictions(store: Store, one: Comparison, stages: dict, out: Path) -> Pane
     group, chosen = one.group, choose_cases(one.summary)
     if not chosen:
         return None
-    shown, columns = [], {}
+    shown: list[tuple[str, Prepared, str, int]] = []
+    columns: dict[str, list[dict[int, np.ndarray]]] = {}
     for rank, fold, case in chosen:
+        mine: list[dict] = []
         for runs in group.methods:
-            record = next(
-                (r for r in runs.done if r.spec.fold == fold and case in r.split.test), None
-            )
-            folders = _folders(store, stages.get(record.key, []), "predict") if record else []
+            found = (r for r in runs.done if r.spec.fold == fold and case in _split(r).test)
+            record = next(found, None)
+            mine = stages.get(record.key, []) if record else []
+            folders = _folders(store, mine, "predict")
             if not folders:
                 return None
             columns.setdefault(runs.label, []).append(_one_prediction(folders[0], case))
-        data = Prepared(_folders(store, stages[record.key], "prepare")[0])
+        data = Prepared(_folders(store, mine, "prepare")[0])
         z = _fullest_slice(data, case)
         shown.append((f"{rank}: {case}", data, case, z))
     cases = {
@@ -252,13 +260,13 @@ def _transforms(store: Store, group: Group, stages: dict, out: Path) -> Panel | 
     names = [
         runs.method.transform
         for runs in group.methods
-        if runs.method.name == "classic" and runs.done
+        if runs.method.name == "classic" and runs.method.transform and runs.done
     ]
     record = _first_run(store, group, stages, "classic", ("prepare",))
     if record is None:
         return None
     data, rows = _training_rows(store, stages[record.key])
-    row = rows[_telling_rows(data, record.split.train[:1], rows)[0]]
+    row = rows[_telling_rows(data, _split(record).train[:1], rows)[0]]
     image, mask = data.images[row].astype(np.float32) / 255, np.array(data.masks[row])
     sheets = {name: sheet_samples(name, image, mask, n=6, seed=record.spec.seed) for name in names}
     transform_sheet(

@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import redirect_stdout, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -72,14 +73,12 @@ def requests(runs: int) -> list[Request]:
     return [Request(**{**vars(kind), "seeds": seeds}) for kind in kinds]
 
 
-def fill(store: Store, plans: list, locations: dict) -> None:
+def fill(store: Store, plans: list) -> None:
     """Writes the manifests, plans, runs and records that computing would have left, without waiting
     for the disk."""
     from benchmark.commands.run import _write_plan
 
-    tested = {
-        node.key: node.spec["cases"] for node in unique_nodes(plans) if node.stage == "predict"
-    }
+    tested = {node.key: node.spec.cases for node in unique_nodes(plans) if node.stage == "predict"}
     told = provenance("cpu")
     results = {
         "fit-segmenter": {"steps": 1, "presented": {"real": 1, "synthetic": 0}},
@@ -94,7 +93,7 @@ def fill(store: Store, plans: list, locations: dict) -> None:
             )
             if node.stage == "synthesize":
                 (folder / IDS_FILE).write_text(
-                    json.dumps([f"{case}/z000" for case in node.spec["cases"]])
+                    json.dumps([f"{case}/z000" for case in node.spec.cases])
                 )
             if node.stage == "fit-segmenter":
                 lines = [
@@ -110,19 +109,13 @@ def fill(store: Store, plans: list, locations: dict) -> None:
                 "gpu_memory_mb": 0.0,
                 "machine": "made",
             }
-            return {
-                "version": node.version,
-                "spec": node.spec,
-                "inputs": node.inputs,
-                "cost": cost,
-                "provenance": told,
-                "results": results.get(node.stage, {}),
-            }
+            told_of = {"cost": cost, "provenance": told, "results": results.get(node.stage, {})}
+            return node.as_json() | told_of
 
         return write
 
     for plan in plans:
-        _write_plan(store, plan, locations[plan.nodes[0].key])
+        _write_plan(store, plan)
     for node in unique_nodes(plans):
         store.compute(node.stage, node.key, work(node))
     Settler(plans, store, {plan.run.key: () for plan in plans})
@@ -208,9 +201,9 @@ def measure(runs: int, folder: Path) -> None:
     store = Store(folder / str(runs))
     asked = requests(runs)
     planning, job = timed(lambda: _planned(asked, store))
-    plans, locations = job.plans, job.locations
+    plans = job.plans
     fsync, os.fsync = os.fsync, lambda handle: None
-    filling, _ = timed(lambda: fill(store, plans, locations))
+    filling, _ = timed(lambda: fill(store, plans))
     os.fsync = fsync
 
     def quiet(command) -> str:
@@ -244,23 +237,16 @@ def overhead(folder: Path, stages: int = 200) -> None:
     """Milliseconds of the harness per stage: stages that do nothing, through the inline engine."""
     from contextlib import contextmanager
 
-    from benchmark.planning.plan import Node
-    from benchmark.stages import execute as real
+    from benchmark.stages.catalogue import STAGES
+    from tests.support.nodes import score_node
 
     store = Store(folder / "overhead")
-    nodes = [Node("score", {"number": number}) for number in range(stages)]
+    nodes = [score_node(number) for number in range(stages)]
     for node in nodes:
-        plan = {
-            "stage": node.stage,
-            "key": node.key,
-            "version": 1,
-            "spec": node.spec,
-            "inputs": {},
-            "location": {},
-        }
-        store.notes.write_plan(node.key, plan)
-    real.STAGES["score"] = lambda spec, inputs, out, context: (
-        (out / "a.json").write_text("{}") and {}
+        store.notes.write_plan(node.key, node.as_json() | {"location": {}})
+    STAGES["score"] = replace(
+        STAGES["score"],
+        run=lambda spec, inputs, out, context: (out / "a.json").write_text("{}") and {},
     )
     # imports torch, asks git once
     attempt.attempt(store, nodes[0].stage, nodes[0].key, QUIET, silent)
