@@ -3,6 +3,7 @@ cells. Not here: choosing methods, any statistic."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ class Cells:
 
     values: float64 (methods, seeds, cases), nan where no run gave a value. folds: int (cases,), the
     fold that tests the case. labels, seeds and cases name the axes; a case that stands in two folds
-    is two cases.
+    is two cases. patients: whose image each case is; () where every case is a patient of its own.
     """
 
     labels: tuple[str, ...]
@@ -22,11 +23,19 @@ class Cells:
     cases: tuple[str, ...]
     folds: np.ndarray
     values: np.ndarray
+    patients: tuple[str, ...] = ()
+
+    @cached_property
+    def units(self) -> np.ndarray:
+        """int (cases,): equal for cases of one patient in one fold, which are one observation."""
+        keys = zip(self.folds.tolist(), self.patients or range(len(self.cases)), strict=True)
+        places: dict[tuple, int] = {}
+        return np.array([places.setdefault(key, len(places)) for key in keys], int)
 
     @classmethod
     def of(cls, rows: pd.DataFrame, metric: str, labels: Sequence[str]) -> "Cells":
-        """The cells of `rows` (columns method, fold, seed, case and the metric) for the methods
-        called `labels`."""
+        """The cells of `rows` (columns method, fold, seed, case and the metric, patient if known)
+        for the methods called `labels`."""
         rows = rows[rows["method"].isin(labels)]
         keys = sorted(set(zip(rows["fold"], rows["case"], strict=True)))
         seeds = sorted(set(rows["seed"]))
@@ -41,12 +50,19 @@ class Cells:
         values = np.full((len(labels), len(seeds), len(keys)), np.nan)
         values[places] = rows[metric].to_numpy(float)
         folds = np.array([fold for fold, _ in keys], int)
+        patients: tuple[str, ...] = ()
+        if "patient" in rows:
+            by_case = dict(
+                zip(zip(rows["fold"], rows["case"], strict=True), rows["patient"], strict=True)
+            )
+            patients = tuple(str(by_case[key]) for key in keys)
         return cls(
             tuple(labels),
             tuple(int(seed) for seed in seeds),
             tuple(case for _, case in keys),
             folds,
             values,
+            patients,
         )
 
     def of_method(self, label: str) -> np.ndarray:

@@ -4,7 +4,7 @@ Two methods share a letter exactly if they are not told apart, which is no proof
 equal: see `paired.equivalence`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -29,20 +29,37 @@ def pairwise(case_means: np.ndarray) -> np.ndarray:
 
 
 def tie_groups(told_apart: np.ndarray, order: Iterable[int]) -> list[tuple[int, ...]]:
-    """The largest sets of methods of which no pair is told apart (Piepho 2004, doi
-    10.1198/1061860043515).
+    """Sets of methods of which no pair is told apart, such that every pair that is not told apart
+    stands in one of them (letter display: Piepho 2004, doi 10.1198/1061860043515).
+
+    There may be exponentially many largest sets, so only as many are made as the pairs need: each
+    set is begun with the best pair that no set holds yet, and takes in all others that it can.
 
     told_apart: bool (methods, methods), symmetric. order: places of the methods, the best first;
     groups and their members follow it.
     """
     order = list(order)
-    rank = {place: number for number, place in enumerate(order)}
-    tied = {a: {b for b in order if b != a and not told_apart[a, b]} for a in order}
-    groups = [
-        tuple(sorted(group, key=rank.__getitem__))
-        for group in _cliques(set(), set(order), set(), tied)
-    ]
-    return sorted(groups, key=lambda group: [rank[place] for place in group])
+    tied = ~told_apart[np.ix_(order, order)]
+    np.fill_diagonal(tied, True)
+    held = np.zeros_like(tied)
+    groups = []
+    for a, b in zip(*np.triu_indices(len(order)), strict=True):
+        alone = a == b and tied[a].sum() == 1
+        if held[a, b] or not tied[a, b] or (a == b and not alone):
+            continue
+        group = [a] if alone else [a, b]
+        able = tied[group].all(0)
+        able[group] = False
+        while able.any():
+            # the one that brings most pairs that no set holds yet, the best of several
+            new = np.where(able, (~held[group]).sum(0), -1)
+            group.append(int(np.argmax(new)))
+            able &= tied[group[-1]]
+            able[group[-1]] = False
+        held[np.ix_(group, group)] = True
+        groups.append(sorted(int(member) for member in group))
+    needed = _needed(groups, tied)
+    return [tuple(order[member] for member in group) for group in sorted(needed)]
 
 
 def letters(groups: list[tuple[int, ...]], count: int) -> list[str]:
@@ -61,13 +78,16 @@ def _letter(number: int) -> str:
     return ("" if number < 26 else _letter(number // 26 - 1)) + chr(ord("a") + number % 26)
 
 
-def _cliques(chosen: set, possible: set, done: set, tied: dict[int, set]) -> Iterator[set]:
-    """Bron and Kerbosch's maximal cliques, with pivot."""
-    if not possible and not done:
-        yield chosen
-        return
-    pivot = max(possible | done, key=lambda place: (len(tied[place] & possible), -place))
-    for place in sorted(possible - tied[pivot]):
-        yield from _cliques(chosen | {place}, possible & tied[place], done & tied[place], tied)
-        possible = possible - {place}
-        done = done | {place}
+def _needed(groups: list[list[int]], tied: np.ndarray) -> list[list[int]]:
+    """Without the groups whose pairs all stand in other groups, the last made looked at first."""
+    held = np.zeros(tied.shape, int)
+    for group in groups:
+        held[np.ix_(group, group)] += 1
+    kept = []
+    for group in reversed(groups):
+        inside = np.ix_(group, group)
+        if len(group) > 1 and (held[inside] > 1).all():
+            held[inside] -= 1
+        else:
+            kept.append(group)
+    return kept
