@@ -79,7 +79,6 @@ def settle(request: Request, cache: Path | None = None) -> Settled:
     given = _given(request)
     protocol = _protocol(request, given.switches)
     numbers, edge_weights = _preset(request, given.numbers)
-    check_architecture(request.architecture, numbers.size)
     if not 0 < request.training_share <= 1:
         raise InputError(
             f"--training-share {request.training_share:g} is outside (0, 1]; it is a share of"
@@ -91,10 +90,12 @@ def settle(request: Request, cache: Path | None = None) -> Settled:
         check_name("method", request.method, method_names())
     values = _generator_values(request, given.generator)
     bare = own.spec if own else declared(request.method, values.pop("kind", None))
-    method, places = _chosen(request, bare, numbers), Places()
-    if method.generates:
-        settings = _validated(settings_class(method.reference), values, "--set generator.")
+    settings = None
+    if bare.generates:
+        settings = _validated(settings_class(bare.reference), values, "--set generator.")
         settings.check_size(numbers.size)
+    method, places = _chosen(request, bare, numbers), Places()
+    if settings is not None:
         settings, places = settings.pinned(cache)
         method = method.model_copy(
             update={"generator": settings.model_dump(mode="json"), "minimum_agreement": minimum}
@@ -107,6 +108,7 @@ def settle(request: Request, cache: Path | None = None) -> Settled:
             f"--set filter drops synthetic samples, and method '{method.name}' has none; leave it"
             f" out."
         )
+    check_architecture(request.architecture, numbers.size)
     return Settled(
         request,
         protocol,
