@@ -43,6 +43,7 @@ bench-gpu: install
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check --quiet .
+	$(BIN)/mypy
 
 install: $(VENV)/installed
 
