@@ -18,7 +18,8 @@ _NUMBERS = re.compile(r"(\d+)")
 
 def natural_key(name: str) -> list[tuple[int, int | str]]:
     """Sort key that puts "malignant (2)" before "malignant (10)"."""
-    return [(0, int(part)) if part.isdigit() else (1, part) for part in _NUMBERS.split(name)]
+    parts = enumerate(_NUMBERS.split(name))  # every second part is a number
+    return [(0, int(part)) if place % 2 else (1, part) for place, part in parts]
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def _foreground_mask(
         allowed = {0, *foreground}
     unexpected = [value for value in found if value not in allowed]
     if unexpected:
-        listed = some([f"{value:g}" for value in unexpected], shown=8)
+        listed = some([_shown_label(value) for value in unexpected], shown=8)
         expected = (
             "0 and one other value"
             if foreground is None
@@ -115,6 +116,11 @@ def _foreground_mask(
             f" (expected: {expected}); correct the mask or declare its labels."
         )
     return np.ascontiguousarray(labels > 0, dtype=np.uint8)
+
+
+def _shown_label(value: float) -> str:
+    """Labels read from colours (files/raster.py) as "#ff0000"."""
+    return f"{value:g}" if value < 1 << 24 else f"#{int(value) % (1 << 24):06x}"
 
 
 def _size(array: np.ndarray) -> str:

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from baselines.stable.weights import SHA256
 from benchmark.core.errors import InputError
+from datasets.files import raster
 from datasets.files.fingerprint import folder_fingerprint
-
-_IMAGES = (".png", ".jpg", ".jpeg")
+from datasets.slices.intensity import grey_rule
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,10 @@ def listed(name: str) -> LabelledImages:
     folder = Path(name).expanduser()
     if not folder.is_dir():
         raise InputError(f"generator.pretraining={name}: there is no such folder.")
-    files = tuple(sorted(path for path in folder.glob("*/*/*/*") if path.suffix.lower() in _IMAGES))
+    files = tuple(sorted(filter(raster.is_image_file, folder.glob("[!.]*/[!.]*/[!.]*/*"))))
     if not files:
         raise InputError(
-            f"generator.pretraining={name} holds no PNG or JPEG three folders deep; expected"
+            f"generator.pretraining={name} holds no image three folders deep; expected"
             f" modality/organ/category/*.png."
         )
     texts = [_prompt(path.relative_to(folder)) for path in files]
@@ -59,15 +59,16 @@ def identified(name: str, version: str, cache: Path | None) -> tuple[str, str]:
 
 
 def read_image(path: Path, size: int) -> np.ndarray:
-    """uint8 (size, size): the grey image, scaled to a square. Raises InputError for a file that is
-    no picture."""
-    try:
-        with Image.open(path) as picture:
-            return np.asarray(picture.convert("L").resize((size, size), Image.Resampling.BILINEAR))
-    except (OSError, UnidentifiedImageError) as error:
-        raise InputError(
-            f"pre-training image {path} cannot be read ({error}); remove it or copy it again."
-        ) from error
+    """uint8 (size, size): the grey image, scaled to a square; of deeper files than 8 bits the range
+    between the percentiles of rule "slice-percentile". Raises InputError for a file that is no
+    picture."""
+    (grey,) = raster.read_native(path)
+    if grey.dtype != np.uint8:
+        if not np.isfinite(grey).all():
+            raise InputError(f"the image {path} holds NaN or infinity; remove it.")
+        grey = grey_rule("slice-percentile", "", grey)(grey.astype(np.float32))
+    square = Image.fromarray(grey).resize((size, size), Image.Resampling.BILINEAR)
+    return np.asarray(square)
 
 
 def _prompt(path: Path) -> str:

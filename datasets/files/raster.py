@@ -1,7 +1,8 @@
-"""2D image files (PNG, BMP, JPEG, TIFF) as arrays.
+"""2D image files (PNG, BMP, JPEG, TIFF) as arrays, turned as viewers show them.
 
 Masks come as 1-bit, grey, palette, RGB and RGBA files; read without care and divided by 255, a
-1-bit mask is all zero (Q29). Not here: which files belong together.
+1-bit mask is all zero (Q29). What cannot be read in one way only is refused: several pages, soft
+transparency, colours of 16 bits. Not here: which files belong together.
 """
 
 import os
@@ -9,64 +10,71 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from benchmark.core.errors import InputError
-from benchmark.core.texts import one_line_of
+from datasets.files.labels import readable, whole_numbers
 
 SUFFIXES = (".png", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff")
-READ_ERRORS = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    Image.DecompressionBombError,
-    Image.DecompressionBombWarning,
-)
+_FORMATS = ("PNG", "BMP", "JPEG", "MPO", "TIFF")
 _GREY_MODES = ("L", "I", "F", "I;16", "I;16B", "I;16L")
+_COLOUR_MODES = ("L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX")
+# Labels of colours lie above all grey levels: this plus red, green and blue in a byte each.
+COLOUR = 1 << 24
+_PHOTOMETRIC, _SAMPLE_FORMAT = 262, 339  # TIFF tags
 
 
-def _read(path: Path) -> Image.Image:
-    try:
-        with warnings.catch_warnings():
-            # PIL only warns of an image of absurd size; that image is no medical slice.
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                image.load()
-                return image
-    except FileNotFoundError as error:
-        raise InputError(f"{path} does not exist; restore the file.") from error
-    except READ_ERRORS as error:
-        raise InputError(
-            f"cannot read the image {path}: {one_line_of(error)}; replace it by a good copy."
-        ) from error
+def is_image_file(path: Path) -> bool:
+    """Whether a file is an image by its name; systems leave hidden files beside images ("._a.png"
+    of macOS)."""
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
 
 
 def read_grey(path: Path) -> np.ndarray:
     """The image as float32 (1, H, W); colour becomes ITU-R 601 luminance (0-255), 16-bit and float
     files stay as is."""
+    return read_native(path).astype(np.float32)
+
+
+def read_native(path: Path) -> np.ndarray:
+    """The image (1, H, W): uint8 for files of 8 bits and fewer, and for colours their ITU-R 601
+    luminance; deeper grey files in their own type. Raises InputError for transparent pixels, whose
+    grey level is nobody's."""
     image = _read(path)
-    if image.mode not in _GREY_MODES:
-        # Palette files go through RGB: their values are indices, not greys.
-        image = (
-            image.convert("RGB").convert("L") if image.mode in ("P", "PA") else image.convert("L")
-        )
-    return np.asarray(image, dtype=np.float32)[None]
+    if image.mode in _GREY_MODES and not _is_transparent(image):
+        return np.asarray(image)[None]
+    with readable(path, f"cannot read the colours of the image {path}"):
+        if _is_transparent(image):
+            image = image.convert("RGBA")
+            if np.asarray(image)[..., 3].min() < 255:
+                raise InputError(
+                    f"the image {path} has transparent pixels, whose grey level is not defined;"
+                    f" store it without transparency."
+                )
+        if image.mode in ("P", "PA", "RGBX"):  # the values of palette files are no grey levels
+            image = image.convert("RGB")
+        return np.asarray(image.convert("L"))[None]
 
 
 def read_labels(path: Path) -> np.ndarray:
-    """The mask's values as int32 (1, H, W): 0/1 for a 1-bit file, else its grey values;
-    transparency is ignored."""
+    """The mask's labels as int32 (1, H, W): 0/1 for a 1-bit file, grey levels, and for each colour
+    a number of its own above `COLOUR`; transparent pixels are 0.
+
+    A file of one colour carries its mask in the transparency. Raises InputError where colours and
+    transparency can be read in more than one way.
+    """
     image = _read(path)
-    if image.mode == "1":
-        return np.asarray(image, dtype=np.int32)[None]
-    if image.mode in _GREY_MODES:
-        values = np.asarray(image)
-        if values.dtype.kind == "f" and not np.array_equal(values, np.rint(values)):
-            raise InputError(f"the mask {path} holds fractions; store whole numbers.")
-        return values.astype(np.int32)[None]
-    if image.mode in ("P", "PA"):
-        image = image.convert("RGB")
-    return np.asarray(image.convert("L"), dtype=np.int32)[None]
+    if image.mode == "1" or (image.mode in _GREY_MODES and not _is_transparent(image)):
+        return whole_numbers(np.asarray(image), path).astype(np.int32)[None]
+    if image.mode not in _COLOUR_MODES:
+        raise InputError(
+            f"the mask {path} has colours of mode {image.mode}; store it as grey or RGB."
+        )
+    with readable(path, f"cannot read the colours of the mask {path}"):
+        if image.mode == "RGBX":
+            image = image.convert("RGB")
+        rgba = np.asarray(image.convert("RGBA")).astype(np.int32)
+    return _colour_labels(rgba, path)[None]
 
 
 def write_mask_png(mask: np.ndarray, out: Path) -> Path:
@@ -78,3 +86,78 @@ def write_mask_png(mask: np.ndarray, out: Path) -> Path:
     Image.fromarray((plane > 0).astype(np.uint8) * 255).save(temporary, format="PNG")
     os.replace(temporary, out)
     return out
+
+
+def _read(path: Path) -> Image.Image:
+    """The decoded picture, turned by its orientation tag."""
+    with warnings.catch_warnings(), readable(path, f"cannot read the image {path}"):
+        # PIL only warns of an image of absurd size; that image is no medical slice.
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        # Of a path, PIL maps plain TIFF files into memory in the size after their orientation tag,
+        # which scrambles them; of a stream it does not.
+        with path.open("rb") as file, Image.open(file) as image:
+            if problem := _ambiguity(image):
+                raise InputError(f"the image {path} {problem}.")
+            unsigned = image.mode == "I" and _tiff_tag(image, _SAMPLE_FORMAT, 1) == 1
+            image.load()
+            if unsigned and np.asarray(image).min() < 0:  # PIL has no unsigned numbers of 32 bits
+                raise InputError(f"the image {path} holds numbers above 2147483647; scale it down.")
+            return ImageOps.exif_transpose(image)
+
+
+def _ambiguity(image: Image.Image) -> str | None:
+    """What of an opened, not yet decoded file PIL would drop or turn around without a word."""
+    if image.format not in _FORMATS:
+        return f"is {image.format}; store it as PNG"
+    pages = getattr(image, "n_frames", 1)
+    if pages > 1 and image.format != "MPO":  # the first picture of a MPO is the photograph
+        return f"holds {pages} pages; store one image per file"
+    # ";16" says how the file stores a sample; in BMP, 16 bits are those of all three colours.
+    deep = image.format != "BMP" and any(
+        ";16" in str(tile[3]) for tile in getattr(image, "tile", ())
+    )
+    if deep and not image.mode.startswith("I"):
+        return (
+            "has colours of 16 bits, of which only 8 would be read; store it as grey of 16 bits"
+            " or as colours of 8 bits"
+        )
+    if image.mode not in ("1", "L") and _tiff_tag(image, _PHOTOMETRIC, 1) == 0:
+        return "stores white as 0; store it with black as 0"
+    return None
+
+
+def _tiff_tag(image: Image.Image, number: int, default: int) -> int | None:
+    """The first value of a tag; None for a file that is no TIFF."""
+    if image.format != "TIFF":
+        return None
+    found = getattr(image, "tag_v2", {}).get(number, default)
+    return found[0] if isinstance(found, tuple) else found
+
+
+def _is_transparent(image: Image.Image) -> bool:
+    """Whether the file has transparency; that of a single deep grey level says nothing of masks."""
+    return image.has_transparency_data and not image.mode.startswith(("I", "F", "1"))
+
+
+def _colour_labels(rgba: np.ndarray, path: Path) -> np.ndarray:
+    """int32 (H, W) of a picture int32 (H, W, 4)."""
+    red, green, blue, alpha = np.moveaxis(rgba, -1, 0)
+    is_grey = (red == green) & (green == blue)
+    labels = np.where(is_grey, red, COLOUR | red << 16 | green << 8 | blue)
+    visible = alpha > 0
+    if visible.all() and (alpha == alpha[0, 0]).all():
+        return labels
+    if (labels == labels[0, 0]).all():
+        return alpha
+    if np.unique(alpha[visible]).size > 1:
+        raise InputError(
+            f"the mask {path} is partly transparent in several degrees; store it without soft"
+            f" edges."
+        )
+    shown = np.where(visible, labels, 0)
+    if not shown.any():
+        raise InputError(
+            f"the mask {path} has colours that are transparent and nothing but black that is"
+            f" not; store it without transparency."
+        )
+    return shown

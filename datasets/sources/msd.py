@@ -123,6 +123,12 @@ class MsdSource(PublishedSource):
                 f" {len(geometries)} cases), so"
                 " distances are in voxels, not mm."
             )
+        doubts = [geometry.doubt for geometry in geometries if geometry.doubt]
+        if doubts:
+            self.notes.append(
+                f"{self.title}: headers contradict themselves ({len(doubts)} of {len(geometries)}"
+                f" cases); in the first, {doubts[0]}."
+            )
         assumed = sorted(
             {geometry.orientation for geometry in geometries if not geometry.orientation_recorded}
         )
@@ -252,6 +258,6 @@ class MsdSource(PublishedSource):
                 )
 
     def doubts(self, case: Case) -> Iterator[str]:
-        image, label = (self.folder / name for name in case.info.files)
-        if not nifti.same_place(image, label):
-            yield "by their headers, image and label lie at different places."
+        image, label = (nifti.read_header(self.folder / name) for name in case.info.files)
+        if (distance := nifti.distance_apart(label, image)) > nifti.SAME_GRID:
+            yield f"by their headers, image and label lie {distance:.2g} voxels apart."

@@ -39,40 +39,43 @@ def test_every_kind_of_damage_is_found(tmp_path):
     ids = tuple(f"prostate_{number:02d}" for number in range(8))
     folder = msd_folder(tmp_path / "Task05_Prostate", ids)
     image, label = organ((12, 10, 5), np.random.default_rng(0))
-    moved = RAS_MM.copy()
+    moved, nudged = RAS_MM.copy(), RAS_MM.copy()
     moved[0, 3] += 4
+    nudged[0, 3] += 0.1
     (folder / "imagesTr" / "prostate_00.nii.gz").unlink()
     (folder / "imagesTr" / "prostate_01.nii.gz").write_bytes(b"broken")
     save_nifti(folder / "labelsTr" / "prostate_02.nii.gz", label[:, :, :4])
     save_nifti(folder / "labelsTr" / "prostate_03.nii.gz", label * 0)
-    save_nifti(folder / "labelsTr" / "prostate_04.nii.gz", label, moved)
+    save_nifti(folder / "labelsTr" / "prostate_04.nii.gz", label, nudged)
     shutil.copy(
         folder / "imagesTr" / "prostate_05.nii.gz", folder / "imagesTr" / "prostate_06.nii.gz"
     )
     save_nifti(folder / "imagesTr" / "spare.nii.gz", image)
     (folder / "labelsTr" / "prostate_07.nii.gz").write_bytes(b"broken")
+
     errors = found(verify("prostate", tmp_path), "error")
     assert len(errors) == 3
     assert "1 of 8 images are missing" in errors[0]
     assert "imagesTr/prostate_01.nii.gz as NIfTI" in errors[1]
     assert "labelsTr/prostate_07.nii.gz as NIfTI" in errors[2]
     save_nifti(folder / "imagesTr" / "prostate_01.nii.gz", image)
-    save_nifti(folder / "labelsTr" / "prostate_07.nii.gz", label)
+    save_nifti(folder / "labelsTr" / "prostate_07.nii.gz", label, moved)
     findings = verify("prostate", tmp_path)
     errors, warnings = found(findings, "error"), found(findings, "warning")
     assert "1 of 8 images are missing (prostate_00)" in errors[0]
     assert "case prostate_02: image and mask differ in shape" in errors[1]
-    assert len(errors) == 2
+    assert "prostate_07.nii.gz lie 8 voxels apart" in errors[2]
+    assert len(errors) == 3
     assert warnings == [
         "MSD Task05_Prostate: dataset.json lists 8 cases; published are 32.",
         "MSD Task05_Prostate: 1 files are not listed in dataset.json and not read"
         " (imagesTr/spare.nii.gz).",
-        "case prostate_04: by their headers, image and label lie at different places.",
+        "case prostate_04: by their headers, image and label lie 0.2 voxels apart.",
         "MSD Task05_Prostate: 1 of 7 masks are empty (prostate_03).",
         "prostate_05 and prostate_06 are the same image; cross-validation may put them into"
         " different folds.",
     ]
-    assert found(findings, "ok") == ["MSD Task05_Prostate: 6 of 7 cases read without error."]
+    assert found(findings, "ok") == ["MSD Task05_Prostate: 5 of 7 cases read without error."]
 
 
 def test_all_classes_of_busi_are_read(tmp_path):

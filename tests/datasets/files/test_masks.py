@@ -239,7 +239,7 @@ def test_files_that_are_no_masks_are_refused(tmp_path, nifti_pair):
     assert_refused("neither .nii, .nii.gz nor .png", tmp_path / "mask.tif", good)
     for name in ("text.nii", "text.nii.gz", "text.png", "empty.nii.gz", "empty.png"):
         (tmp_path / name).write_bytes(b"not an image" * name.startswith("text"))
-        assert_refused("cannot be read", tmp_path / name, good)
+        assert_refused("cannot read", tmp_path / name, good)
 
 
 def test_broken_files_are_refused(tmp_path, nifti_pair):
@@ -256,7 +256,7 @@ def test_broken_files_are_refused(tmp_path, nifti_pair):
     broken["flipped.png"] = png[:50] + bytes(byte ^ 255 for byte in png[50:70]) + png[70:]
     for name, content in broken.items():
         (tmp_path / name).write_bytes(content)
-        assert_refused("cannot be read", tmp_path / name, nifti_pair[1])
+        assert_refused("cannot read", tmp_path / name, nifti_pair[1])
 
 
 @pytest.mark.parametrize(

@@ -181,17 +181,41 @@ def test_a_mask_of_another_shape_is_refused(tmp_path):
         nifti.write_mask(np.zeros((5, 5, 5), np.uint8), like, tmp_path / "mask.nii.gz")
 
 
-def test_same_place(tmp_path):
+def test_a_label_at_another_place_than_its_image_is_refused(tmp_path):
     affine = turned_affine((0, 1, 2), (1, 1, 1), 0.1)
-    moved = affine.copy()
-    moved[1, 3] += 2
-    first = save_nifti(tmp_path / "a.nii", np.zeros(SHAPE, np.int16), affine)
-    assert nifti.same_place(
-        first, save_nifti(tmp_path / "b.nii", np.zeros(SHAPE, np.uint8), affine)
-    )
-    assert not nifti.same_place(
-        first, save_nifti(tmp_path / "c.nii", np.zeros(SHAPE, np.uint8), moved)
-    )
-    assert nifti.same_place(
-        first, save_nifti(tmp_path / "d.nii", np.zeros(SHAPE, np.uint8), np.eye(4), None)
-    )
+    image = save_nifti(tmp_path / "a.nii", np.zeros(SHAPE, np.int16), affine)
+
+    def apart(change: np.ndarray) -> float:
+        label = save_nifti(tmp_path / "b.nii", np.zeros(SHAPE, np.uint8), affine + change)
+        return nifti.distance_apart(nifti.read_header(label), nifti.read_header(image))
+
+    def shift(millimetres: float) -> np.ndarray:
+        change = np.zeros((4, 4))
+        change[1, 3] = millimetres
+        return change
+
+    assert apart(shift(0)) == 0
+    assert apart(shift(0.2)) == pytest.approx(0.4, rel=1e-3)
+    nifti.read_labels(tmp_path / "b.nii", image)
+    assert apart(shift(2)) == pytest.approx(4, rel=1e-3)
+    with pytest.raises(InputError, match="b.nii and its image .*a.nii lie 4 voxels apart"):
+        nifti.read_labels(tmp_path / "b.nii", image)
+    nothing = save_nifti(tmp_path / "d.nii", np.zeros(SHAPE, np.uint8), np.eye(4), None)
+    assert nifti.distance_apart(nifti.read_header(nothing), nifti.read_header(image)) == 0
+
+
+def test_a_label_stored_in_other_axes_than_its_image_lies_where_it_belongs(tmp_path):
+    stored = np.random.default_rng(0).integers(0, 2, SHAPE, dtype=np.uint8)
+    affine = turned_affine((0, 1, 2), (1, 1, 1), 0.1)
+    image = save_nifti(tmp_path / "image.nii", stored.astype(np.int16), affine)
+    flipped = affine.copy()
+    flipped[:3, 3] += affine[:3, 0] * (SHAPE[0] - 1)
+    flipped[:3, 0] *= -1
+    label = save_nifti(tmp_path / "label.nii", stored[::-1], flipped)
+    assert np.array_equal(nifti.read_labels(label, image), nifti.read_volume(image))
+    mirrored = save_nifti(tmp_path / "mirrored.nii", stored, flipped)
+    assert not np.array_equal(nifti.read_labels(mirrored, image), nifti.read_volume(image))
+    alone = affine.copy()
+    alone[:3, 0] *= -1
+    with pytest.raises(InputError, match="lie .* voxels apart"):
+        nifti.read_labels(save_nifti(tmp_path / "turned.nii", stored, alone), image)
