@@ -70,8 +70,8 @@ def run_suite(
 ) -> ExitCode:
     """Computes the runs of a suite; `changes`: fields of Request that win over the suite's."""
     chosen = load_suite(name)
-    if not any("preset" in entry for entry in chosen.entries):
-        changes = {"preset": default_preset(how.device)} | changes
+    if "preset" not in changes and not any("preset" in entry for entry in chosen.entries):
+        changes = changes | {"preset": default_preset(how.device)}
     asked = requests(chosen, changes, tuple(datasets))
     notes = scaling_notes(chosen, changes)
     title = "\n  note: ".join([f"suite {chosen.name}: {chosen.about}", *notes])
