@@ -11,8 +11,8 @@ import hashlib
 import json
 import math
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -81,6 +81,36 @@ def split_hash(*, train: Sequence[str], validation: Sequence[str], test: Sequenc
     """sha256 hex over the three sets, whatever the order within each."""
     parts = {"train": sorted(train), "validation": sorted(validation), "test": sorted(test)}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def joined(cases: Sequence[CaseInfo], clusters: Iterable[Iterable[str]]) -> list[CaseInfo]:
+    """The cases with those patients as one group of whom a cluster holds cases, directly or over
+    other patients; groups are named by their first patient. clusters: case ids, such as of near
+    copies."""
+    patient = {case.id: case.group for case in cases}
+    group_of = {case.group: [case.group] for case in cases}
+    for cluster in clusters:
+        first, *others = [group_of[patient[case]] for case in cluster]
+        for other in others:
+            if other is not first:
+                first += other
+                group_of |= dict.fromkeys(other, first)
+    place = {group: index for index, group in enumerate(group_of)}
+    names = {group: min(whole, key=place.__getitem__) for group, whole in group_of.items()}
+    return [replace(case, group=names[case.group]) for case in cases]
+
+
+def copied_cases(
+    test: Iterable[str], others: Iterable[str], clusters: Iterable[Sequence[str]]
+) -> dict[str, tuple[str, ...]]:
+    """The test cases with a case of their cluster among `others`, and those cases."""
+    there = set(others)
+    found: dict[str, tuple[str, ...]] = {}
+    cluster_of = {case: cluster for cluster in clusters for case in cluster}
+    for case in test:
+        mates = tuple(mate for mate in cluster_of.get(case, ()) if mate in there)
+        found |= {case: mates} if mates else {}
+    return found
 
 
 def thinned(train: Sequence[str], share: float, seed: int) -> list[str]:

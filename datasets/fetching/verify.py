@@ -1,6 +1,6 @@
 """Checks a dataset on disk case by case: counts, missing and unreadable files, shapes, labels,
-empty masks, doubles. Reads every image, which takes seconds to a minute. Not here: repairing,
-download (fetch)."""
+empty masks, doubles, near copies. Reads every image, which takes seconds to a minute. Not here:
+repairing, download (fetch)."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -8,10 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from benchmark.core.errors import InputError
 from benchmark.core.progress import Report, silent
 from benchmark.core.texts import some
+from benchmark.spec.presets import Preset, preset
+from datasets.cases import CaseInfo
+from datasets.copies.finder import CopyPair, case_views, clusters_of, find_copies
 from datasets.files.fingerprint import file_digest
+from datasets.folds import Split, copied_cases, split
 from datasets.sources.base import BOTH, PublishedSource, SourceOptions
 from datasets.sources.open import existing_folder, reader_of
 from datasets.tasks.catalogue import TASKS
@@ -43,11 +49,12 @@ def verify(dataset: str, data_root: Path, report: Report = silent) -> list[Findi
         findings += said
         sources += [source] if source else []
     total, done = sum(len(source.cases()) for source in sources), 0
+    views: dict[str, np.ndarray] = {}
     for source in sources:
         empty: list[str] = []
         broken = 0
         for info in source.cases():
-            found = list(_case_findings(source, info.id, empty))
+            found = list(_case_findings(source, info.id, empty, views))
             findings += found
             broken += any(finding.level == "error" for finding in found)
             done += 1
@@ -58,6 +65,7 @@ def verify(dataset: str, data_root: Path, report: Report = silent) -> list[Findi
             Finding("ok", f"{source.title}: {count - broken} of {count} cases read without error.")
         )
     findings += [Finding("warning", text) for text in _doubles(sources)]
+    findings += [Finding("warning", text) for text in _near_copies(sources, find_copies(views))]
     # The classes of BUSI share some sentences.
     return list(dict.fromkeys(findings))
 
@@ -92,12 +100,15 @@ def _opened(
     return source, findings
 
 
-def _case_findings(source: PublishedSource, case_id: str, empty: list[str]) -> Iterator[Finding]:
+def _case_findings(
+    source: PublishedSource, case_id: str, empty: list[str], views: dict[str, np.ndarray]
+) -> Iterator[Finding]:
     try:
         case = source.load(case_id)
     except InputError as error:
         yield Finding("error", str(error))
         return
+    views[case_id] = case_views(case)
     if not case.mask.any():
         empty.append(case_id)
     for text in source.doubts(case):
@@ -130,3 +141,40 @@ def _doubles(sources: list[PublishedSource]) -> Iterator[str]:
                 f"{' and '.join(names)} are the same image; cross-validation may put them into"
                 f" different folds."
             )
+
+
+def _near_copies(sources: list[PublishedSource], pairs: list[CopyPair]) -> Iterator[str]:
+    """Each pair; and per source, how many test cases have a near copy in their own fold's training
+    or validation part if folds are dealt case by case."""
+    for pair in pairs:
+        yield (
+            f"{pair.first} and {pair.second} are near copies (correlation {pair.whole:.3f} of the"
+            f" whole, {pair.detail:.2f} of the detail)."
+        )
+    numbers = preset("compact")
+    for source in sources:
+        cases = source.cases()
+        clusters = clusters_of(pairs, [case.id for case in cases])
+        if not clusters or len({case.group for case in cases}) < numbers.n_folds:
+            continue
+        parts = [_dealt_alone(cases, fold, numbers) for fold in range(numbers.n_folds)]
+        copied = sum(
+            len(copied_cases(part.test, part.train + part.validation, clusters)) for part in parts
+        )
+        yield (
+            f"{source.title}: clusters of near copies: {len(clusters)}, with"
+            f" {sum(map(len, clusters))} of {len(cases)} cases; dealt one by one into {numbers.n_folds} folds, {copied} of {len(cases)} test"
+            f" cases have a near copy among the training or validation cases of their fold;"
+            f" copies=grouped, the rule of rigorous, leaves none."
+        )
+
+
+def _dealt_alone(cases: list[CaseInfo], fold: int, numbers: Preset) -> Split:
+    return split(
+        cases,
+        order="shuffled",
+        n_folds=numbers.n_folds,
+        fold=fold,
+        seed=numbers.split_seed,
+        validation_share=numbers.validation_share,
+    )

@@ -6,6 +6,11 @@ Its site publishes no checksum, so a download is checked by the number of images
 from datasets.tasks.task import Archive, PaperImages, Release, Task
 
 _IMAGES = {"malignant": 210, "benign": 437, "normal": 133}
+_COPIES = (
+    (3, 4, 5, 6, 7, 8, 9),
+    *((10, 112), (12, 110), (13, 109), (14, 114, 123), (15, 111), (17, 88), (18, 116), (27, 28)),
+    *((34, 92), (39, 40, 42), (77, 78), (85, 86), (96, 97), (118, 119), (120, 122), (128, 129)),
+)
 _BIBTEX = r"""@article{busi2020,
   author  = {Al-Dhabyani, Walid and Gomaa, Mohammed and Khaled, Hussien and Fahmy, Aly},
   title   = {Dataset of Breast Ultrasound Images},
@@ -36,6 +41,8 @@ TASK = Task(
             for name, count in _IMAGES.items()
             for number in range(1, count + 1)
         ),
+        copies=tuple(tuple(map("malignant ({})".format, numbers)) for numbers in _COPIES),
+        searched=frozenset(map("malignant ({})".format, range(1, 148))),
     ),
     paper=PaperImages(
         "147 breast ultrasound images",

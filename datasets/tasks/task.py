@@ -35,6 +35,8 @@ class Release:
         licence, citation: for lists; bibtex: for `cite`.
         cases: ids of all published cases, in the order of the release.
         described_as: the "name" in its dataset.json, where it has such a file.
+        copies: clusters of cases that are near copies of each other (datasets/copies), found among
+            the cases `searched`; others were never compared.
     """
 
     source: str
@@ -46,6 +48,8 @@ class Release:
     bibtex: str
     cases: tuple[str, ...]
     described_as: str = ""
+    copies: tuple[tuple[str, ...], ...] = ()
+    searched: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,14 @@ training only."""
 
 from collections import Counter
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmark.core.errors import InputError
 from datasets.cases import CaseInfo
-from datasets.folds import split
+from datasets.folds import copied_cases, joined, split
 from datasets.sources.msd_json import read_description
 
 # Test cases per fold of the unshuffled KFold(3) over the published dataset.json (PROTOCOL Q8).
@@ -173,3 +174,33 @@ def test_impossible_splits_are_refused(count, n_folds, fold, share, message):
 def test_an_unknown_order_is_refused():
     with pytest.raises(InputError, match="unknown order of folds 'random'"):
         split(named("a", "b", "c"), order="random", n_folds=2, fold=0, seed=0, validation_share=0)
+
+
+def test_patients_whose_cases_are_copies_of_each_other_are_one_group():
+    cases = [CaseInfo(name, name.upper()) for name in "abcd"] + [CaseInfo("e", "A")]
+    groups = [case.group for case in joined(cases, [("b", "c"), ("c", "e")])]
+    assert groups == ["A", "A", "A", "D", "A"]
+    assert joined(cases, []) == cases
+
+
+@given(st.integers(6, 30), st.integers(0, 2**31), st.integers(0, 5))
+def test_no_cluster_is_split_over_folds(count, seed, fold_seed):
+    rng = np.random.default_rng(seed)
+    cases = [CaseInfo(str(i), f"patient {rng.integers(count)}") for i in range(count)]
+    clusters = [tuple(map(str, rng.choice(count, 2, replace=False))) for _ in range(count // 4)]
+    together = joined(cases, clusters)
+    if len({case.group for case in together}) < 4:
+        return
+    parts = split(
+        together, order="shuffled", n_folds=2, fold=0, seed=fold_seed, validation_share=0.3
+    )
+    assert copied_cases(parts.test, parts.train + parts.validation, clusters) == {}
+    assert copied_cases(parts.validation, parts.train, clusters) == {}
+    lists = [parts.train, parts.validation, parts.test]
+    patients = [{case.group for case in cases if case.id in ids} for ids in lists]
+    assert not patients[0] & patients[1] | patients[0] & patients[2] | patients[1] & patients[2]
+
+
+def test_copied_cases_name_what_they_copy():
+    clusters = [("a", "b", "c"), ("d", "e")]
+    assert copied_cases("ae", "bcx", clusters) == {"a": ("b", "c")}

@@ -161,3 +161,23 @@ def test_a_sheet_of_edge_detectors(tmp_path):
 def test_options_of_the_edge_sheet_need_it(call):
     code, _, err = call("data", "preview", "prostate", "--source", "phantom", "--size", "64")
     assert code == 2 and "add --edges" in err
+
+
+def test_near_copies_are_listed_and_those_across_folds_counted(tmp_path):
+    folder = busi_folder(tmp_path, malignant=12, benign=3, normal=3) / "Dataset_BUSI_with_GT"
+    rng, names = np.random.default_rng(0), ["malignant (3)", "malignant (8)", "benign (2)"]
+    for path in folder.glob("*/*.png"):
+        if "_mask" not in path.name:
+            image = np.kron(rng.integers(0, 255, (12, 12)), np.ones((5, 5)))
+            Image.fromarray(image.astype(np.uint8)).save(path)
+            Image.fromarray(np.eye(60) > 0).save(path.with_name(f"{path.stem}_mask.png"))
+    original = np.asarray(Image.open(folder / "malignant" / "malignant (3).png"))
+    for name, brighter in zip(names[1:], (20, 40), strict=True):
+        copy = Image.fromarray((original // 2 + brighter).astype(np.uint8))
+        copy.save(folder / name.split()[0] / f"{name}.png")
+    warnings = found(verify("breast", tmp_path), "warning")
+    pairs = [text for text in warnings if "are near copies (correlation 1.000" in text]
+    assert len(pairs) == 3 and all(sum(name in text for name in names) == 2 for text in pairs)
+    (counted,) = (text for text in warnings if "clusters of near copies" in text)
+    assert "12 of 210 images): clusters of near copies: 1, with 2 of 12 cases;" in counted
+    assert "3 folds, 2 of 12 test cases have a near copy" in counted

@@ -1,0 +1,40 @@
+"""The near copies of a source: looked for once, then read from a small JSON file by its
+fingerprint."""
+
+import json
+from pathlib import Path
+
+from benchmark.core.files import write_json
+from datasets.copies.finder import case_views, clusters_of, find_copies
+from datasets.sources.base import Source
+
+_VERSION = 1  # of the finder: another one looks again
+
+
+def copies_of(source: Source, cache: Path | None) -> tuple[tuple[str, ...], ...]:
+    """The clusters of near copies among the source's cases, by case id; () where there are none.
+
+    A phantom draws every case anew, so it is not searched. cache: a JSON file to keep what was
+    found in, or None. Reads all images the first time. Raises InputError for a damaged case.
+    """
+    if source.kind == "phantom":
+        return ()
+    fingerprint, known = source.fingerprint(), _read(cache)
+    entry = known.get(fingerprint, {})
+    if entry.get("version") != _VERSION:
+        ids = [info.id for info in source.cases()]
+        pairs = find_copies({case_id: case_views(source.load(case_id)) for case_id in ids})
+        entry = {"version": _VERSION, "clusters": clusters_of(pairs, ids)}
+        if cache is not None:
+            cache.parent.mkdir(parents=True, exist_ok=True)
+            write_json(cache, _read(cache) | {fingerprint: entry})
+    return tuple(map(tuple, entry["clusters"]))
+
+
+def _read(cache: Path | None) -> dict[str, dict]:
+    """What is kept; a file that is absent or damaged holds nothing."""
+    try:
+        found = json.loads(cache.read_bytes()) if cache else {}
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
