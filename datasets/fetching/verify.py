@@ -163,8 +163,9 @@ def _near_copies(sources: list[PublishedSource], pairs: list[CopyPair]) -> Itera
         )
         yield (
             f"{source.title}: clusters of near copies: {len(clusters)}, with"
-            f" {sum(map(len, clusters))} of {len(cases)} cases; dealt one by one into {numbers.n_folds} folds, {copied} of {len(cases)} test"
-            f" cases have a near copy among the training or validation cases of their fold;"
+            f" {sum(map(len, clusters))} of {len(cases)} cases; dealt one by one into"
+            f" {numbers.n_folds} folds, {copied} of {len(cases)} test cases have a near copy among"
+            f" the training or validation cases of their fold;"
             f" copies=grouped, the rule of rigorous, leaves none."
         )
 
