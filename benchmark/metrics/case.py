@@ -13,9 +13,11 @@ spacing) squared), longer than any distance between two voxels of it. Two empty 
     present     empty    0          diagonal   +1                 False   True
     empty       empty    1          0          0                  False   True
 
-The policy "centre-pixel" (Q10) differs in the first row alone: the distances are measured from
-a single voxel at index n // 2 of each axis, as the authors' release does, which makes a miss look
-near. A truth without foreground cannot occur there (Q9), so the other rows stay.
+The policy "centre-pixel" (Q10) differs in the first row alone: fractions and distances are those of
+a single voxel at index n // 2 of each axis, which the authors' release sets before it measures. A
+miss then looks near, and finds something where the centre lies in the truth. The volume is that of
+the prediction as it was made. A truth without foreground cannot occur there (Q9), so the other rows
+stay.
 
 Not here: averages over cases (reports) and files (crosswalk.py).
 """
@@ -27,7 +29,7 @@ from functools import cached_property
 import numpy as np
 
 from benchmark.core.registry import check_name
-from benchmark.metrics.definitions import DISTANCES, METRICS, CaseMetrics, of_empty_masks
+from benchmark.metrics.definitions import METRICS, CaseMetrics, of_empty_masks
 from benchmark.metrics.surfaces import SurfaceDistances, bounding_box, surface_distances
 
 EMPTY_POLICIES = ("penalty", "centre-pixel")
@@ -117,7 +119,8 @@ def case_metrics(
         }
     if missed and empty_policy == "centre-pixel":
         pair = _pair(_centre_voxel(truth.shape), truth, spacing, nsd_tolerance)
-        values |= {name: float(COMPUTED[name](pair)) for name in DISTANCES}
+        measured = (name for name, metric in METRICS.items() if metric.kind != "ratio")
+        values |= {name: float(COMPUTED[name](pair)) for name in measured}
     return CaseMetrics(
         **values,
         truth_voxels=true,

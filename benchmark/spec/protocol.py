@@ -106,9 +106,8 @@ class Protocol(Frozen):
     )
     empty_mask: Literal["penalty", "centre-pixel"] = Field(
         "penalty",
-        description="Distances of an empty prediction: the diagonal of the volume; or those of one"
-        " pixel put at the image"
-        " centre (Q10).",
+        description="Scores of an empty prediction: fractions 0 and distances the diagonal of the"
+        " volume; or all of them those of one pixel put at the image centre (Q10).",
     )
     hd95: Literal["pooled", "max"] = Field(
         "pooled",

@@ -12,7 +12,7 @@ class ScoreSpec(StageSpec):
     """The protocol's rules of scoring; nsd_tolerance: in the case's unit."""
 
     stage: ClassVar[str] = "score"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     empty_mask: str
     resize_z: bool

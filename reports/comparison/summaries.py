@@ -108,16 +108,16 @@ def case_values(cases: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
 def mean_and_sd(
     values: pd.DataFrame, aggregate: str, metrics: Sequence[str] = TABLE_METRICS
 ) -> tuple[pd.Series, pd.Series]:
-    """Mean and SD (n - 1) of each metric in the case values of one method.
+    """Mean and SD of each metric in the case values of one method.
 
-    aggregate "cases": over all cases; "folds": the mean of the fold means and the root mean square
-    of the fold SDs, as the authors' release does (Q19).
+    aggregate "cases": over all cases, SD with n - 1; "folds": the mean of the fold means and the
+    root mean square of the fold SDs, each with n, as the authors' release does (Q19).
     """
     numbers = values[list(metrics)]
     if aggregate == "cases":
         return numbers.mean(), numbers.std()
     by_fold = numbers.groupby(values["fold"])
-    return by_fold.mean().mean(), np.sqrt((by_fold.std() ** 2).mean())
+    return by_fold.mean().mean(), np.sqrt((by_fold.std(ddof=0) ** 2).mean())
 
 
 def case_differences(rows_a: pd.DataFrame, rows_b: pd.DataFrame, metric: str = "dice") -> pd.Series:

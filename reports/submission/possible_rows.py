@@ -22,6 +22,7 @@ LONGEST = 1e5  # of any distance, in any unit
 def impossible(row: CaseRow, spec: RunSpec) -> list[str]:
     """What cannot be in this row, one phrase each."""
     predicted, true = row.prediction_voxels, row.truth_voxels
+    centre_pixel = row.missed and spec.protocol.empty_mask == "centre-pixel"
     told = []
     if row.missed != (predicted == 0 < true):
         told.append(f"missed is {row.missed} with {predicted} predicted and {true} true voxels")
@@ -29,34 +30,37 @@ def impossible(row: CaseRow, spec: RunSpec) -> list[str]:
         told.append(f"empty_truth is {row.empty_truth} with {true} true voxels")
     if max(row.measured(DISTANCES).values()) > LONGEST:
         told.append(f"a distance is above {LONGEST:g} {row.unit}")
-    told += (
-        _of_an_empty_mask(row, spec)
-        if not (predicted and true)
-        else _of_two_masks(row, spec.preset.nsd_tolerance)
-    )
-    return told
+    if predicted and true:
+        return told + _of_two_masks(row, spec.preset.nsd_tolerance)
+    return told + (_of_a_centre_pixel(row) if centre_pixel else _of_an_empty_mask(row))
 
 
 def _of_two_masks(row: CaseRow, tolerance: float) -> list[str]:
     predicted, true = row.prediction_voxels, row.truth_voxels
     common = round(row.precision * predicted)
-    exact = {
-        "precision": common / predicted,
-        "recall": common / true,
-        "dice": 2 * common / (predicted + true),
-        "volume_difference": (predicted - true) / true,
-    }
-    told = [
-        f"{name} {getattr(row, name)} where {predicted} predicted, {true} true and {common} common"
-        f" voxels give {value}"
-        for name, value in exact.items()
-        if getattr(row, name) != value
-    ]
+    told = _of_overlap(row, predicted, common, (predicted - true) / true)
     if common > min(predicted, true):
         told.append(
             f"precision {row.precision} of {predicted} voxels finds more than the {true} true ones"
         )
     return told + _of_distances(row, tolerance, same=common == predicted == true, apart=common == 0)
+
+
+def _of_overlap(row: CaseRow, predicted: int, common: int, difference: float) -> list[str]:
+    """What does not follow from the voxels, the predicted ones, the true ones of the row and those
+    in common."""
+    exact = {
+        "precision": common / predicted,
+        "recall": common / row.truth_voxels,
+        "dice": 2 * common / (predicted + row.truth_voxels),
+        "volume_difference": difference,
+    }
+    return [
+        f"{name} {getattr(row, name)} where {predicted} predicted, {row.truth_voxels} true and"
+        f" {common} common voxels give {value}"
+        for name, value in exact.items()
+        if getattr(row, name) != value
+    ]
 
 
 def _of_distances(row: CaseRow, tolerance: float, same: bool, apart: bool) -> list[str]:
@@ -92,7 +96,12 @@ def _of_distances(row: CaseRow, tolerance: float, same: bool, apart: bool) -> li
     return told
 
 
-def _of_an_empty_mask(row: CaseRow, spec: RunSpec) -> list[str]:
+def _of_a_centre_pixel(row: CaseRow) -> list[str]:
+    """A miss, scored as one voxel (Q10); the volume is that of the empty prediction."""
+    return _of_overlap(row, 1, int(row.precision > 0), -1.0)
+
+
+def _of_an_empty_mask(row: CaseRow) -> list[str]:
     """benchmark/metrics/case.py, the table of empty masks."""
     predicted, true = row.prediction_voxels, row.truth_voxels
     told = []
@@ -104,8 +113,6 @@ def _of_an_empty_mask(row: CaseRow, spec: RunSpec) -> list[str]:
     distances = set(row.measured(DISTANCES).values())
     if agreement and distances != {0.0}:
         told.append("both masks are empty, so all distances are 0")
-    # measured from there, so they differ
-    centre_pixel = row.missed and spec.protocol.empty_mask == "centre-pixel"
-    if not agreement and not centre_pixel and (len(distances) != 1 or min(distances) <= 0):
+    if not agreement and (len(distances) != 1 or min(distances) <= 0):
         told.append("one mask is empty, so all distances are the diagonal of the image")
     return told

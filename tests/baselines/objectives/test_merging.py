@@ -25,6 +25,14 @@ def test_alpha_zero_and_one_are_exact(alpha, value):
     assert torch.equal(masks(alpha=alpha), torch.full((64, 1, 32, 32), value))
 
 
+def test_a_uniform_number_equal_to_alpha_is_synthetic(monkeypatch):
+    """Entries BELOW alpha are real (III-D): at alpha 0 a drawn 0 is synthetic."""
+    for alpha in (0.0, 0.5):
+        drawn = torch.full((2, 1, 2, 2), alpha)
+        monkeypatch.setattr(torch, "rand", lambda *shape, drawn=drawn, **more: drawn)
+        assert not masks(batch=2, size=4, patch=2, alpha=alpha).any()
+
+
 @pytest.mark.parametrize("patch", [1, 4, 8, 32])
 def test_every_patch_is_one_value(patch):
     drawn = masks(patch=patch)

@@ -8,7 +8,13 @@ from benchmark.core.errors import InputError
 from benchmark.core.identity import canonical, digest, named_seed
 from benchmark.spec.method import resolve_method
 from benchmark.spec.presets import preset
-from benchmark.spec.protocol import Protocol, check_contradictions, differences, named_protocol
+from benchmark.spec.protocol import (
+    FOREGROUND_PIXELS,
+    Protocol,
+    check_contradictions,
+    differences,
+    named_protocol,
+)
 from benchmark.spec.run import RunSpec, SourceSpec
 
 SOURCE = SourceSpec(
@@ -121,18 +127,33 @@ def test_what_a_method_cannot_be(arguments, says):
 
 def test_named_protocols_differ_as_documented():
     assert differences(named_protocol("rigorous")) == {}
-    released = differences(named_protocol("released"))
-    assert (
-        released["selection"] == "test"
-        and released["merge"] == "logits"
-        and released["resize_z"] is True
-    )
-    assert set(differences(named_protocol("paper"))) == {
-        "selection",
-        "generator_cases",
-        "folds",
-        "lr_schedule",
+    assert differences(named_protocol("paper")) == {
+        "selection": "last",
+        "generator_cases": "training",
+        "folds": "dataset",
+        "lr_schedule": "constant",
     }
+    assert differences(named_protocol("released")) == {
+        "selection": "test",
+        "generator_cases": "training",
+        "folds": "dataset",
+        "slices": "foreground",
+        "shuffle": False,
+        "merge": "logits",
+        "deepstack": "dropped",
+        "renormalise": True,
+        "lr_schedule": "constant",
+        "text_mix": "weighted",
+        "noise": "shared",
+        "resize_z": True,
+        "empty_mask": "centre-pixel",
+        "assd": "mean",
+        "aggregate": "folds",
+    }
+
+
+def test_a_slice_of_20_foreground_pixels_does_not_exist_under_q9():
+    assert FOREGROUND_PIXELS == 20
 
 
 def test_every_switch_names_its_source():

@@ -89,5 +89,6 @@ def test_centre_pixel_shortens_the_distance_of_a_miss(prepared, tmp_path):
     nothing, z = np.zeros_like(truth), list(range(len(truth)))
     penalty = scored(prepared, tmp_path / "a", z, nothing)
     centre = scored(prepared, tmp_path / "b", z, nothing, empty_mask="centre-pixel")
-    assert penalty["missed"] and centre["missed"] and penalty["dice"] == centre["dice"] == 0
+    assert penalty["missed"] and centre["missed"]
+    assert (penalty["dice"], centre["dice"]) == (0, 2 / (1 + truth.sum()))
     assert centre["hd95"] < penalty["hd95"]

@@ -55,7 +55,7 @@ def test_mean_and_sd_over_cases():
 def test_mean_of_fold_means_and_root_mean_square_of_fold_sds():
     row = row_of(two_folds(protocol=Protocol(aggregate="folds")), "none")
     assert row["dice_mean"] == pytest.approx(0.65)
-    assert row["dice_sd"] == pytest.approx(math.sqrt((0.02 + 0.2 / 3) / 2))
+    assert row["dice_sd"] == pytest.approx(math.sqrt((0.02 / 2 + 0.2 / 4) / 2))  # SD with n (Q19)
     assert row["hd95_mean"] == pytest.approx(20 * 0.35)
 
 
