@@ -91,7 +91,7 @@ def declared(method: str, kind: str | None = None) -> MethodSpec:
         return {NONE.name: NONE, CLASSIC.name: CLASSIC}[method]
     kind = check_kind(method, kind or method)
     trained = declared_method(generators()[kind], kind)
-    return trained.model_copy(update={"name": method, "look": generators()[method].look})
+    return trained.model_copy(update={"name": method})
 
 
 def check_kind(method: str, kind: str) -> str:

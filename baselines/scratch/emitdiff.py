@@ -42,7 +42,7 @@ class EmitDiff(Generator[GeneratorSettings, SamplingSettings]):
     joins = "patches"
     settings = GeneratorSettings
     presets = EMITDIFF
-    look = Look(order=40, colour="#009e73", marker="D")
+    look = Look(order=40, colour="#009e73", marker="D", form="from scratch")
 
     @classmethod
     def substitutions(cls, run: RunSpec) -> list[Substitution]:

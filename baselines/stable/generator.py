@@ -21,6 +21,7 @@ from baselines.stable.presets import PRESETS, of_protocol
 from baselines.stable.settings import StableSampling, StableSettings
 from baselines.stable.substitutions import fine_tuned
 from benchmark.core.progress import Report, silent
+from benchmark.spec.method import Look
 from benchmark.spec.run import RunSpec
 from benchmark.spec.substitution import Substitution
 from benchmark.training.checkpoint import Checkpoint
@@ -39,6 +40,7 @@ class StableDiffusion(Generator[StableSettings, StableSampling]):
     settings = StableSettings
     presets = PRESETS
     method, default_at = "emitdiff", ("paper",)
+    look = Look(order=41, colour="#0072b2", marker="X", form="Stable Diffusion")
 
     @classmethod
     def numbers(cls, preset: str, protocol: str, dataset: str) -> dict[str, Any]:

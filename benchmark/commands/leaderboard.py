@@ -129,7 +129,7 @@ def _chosen(
 
     TASKS.check(datasets, (record.spec.dataset for record in records))
     rows = [
-        ({runs.label, runs.method.label}, record)
+        (runs.names, record)
         for comparison in Study(records).comparisons
         if not datasets or comparison.group.spec.dataset in datasets
         for runs in comparison.group.methods

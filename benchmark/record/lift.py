@@ -40,9 +40,8 @@ def _own(method: Mapping[str, Any]) -> dict[str, Any]:
 def _built_in(spec: Mapping[str, Any]) -> dict[str, Any]:
     method, known = spec["method"], _schema1()
     name = method["name"]
-    found = {**method, "look": known["looks"][name]}
     if name not in known["joins"]:
-        return found
+        return {**method, "look": known["looks"][name]}
     given = flat(dict(method.get("generator") or {}))
     kind = given.pop("kind", name)
     settings = given | {
@@ -53,7 +52,9 @@ def _built_in(spec: Mapping[str, Any]) -> dict[str, Any]:
     changed = {
         name: value for name, value in mine.items() if name in usual and usual[name] != value
     }
-    return found | {
+    return {
+        **method,
+        "look": known["looks"][kind],
         "kind": kind,
         "joins": known["joins"][name],
         "generator": _nested(settings),

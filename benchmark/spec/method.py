@@ -20,6 +20,13 @@ class Look(Frozen):
     order: int = Field(100, ge=0, le=1000, description="place in tables; users' methods come last")
     colour: str = Field("#d55e00", pattern=r"^#[0-9a-f]{6}$")
     marker: Literal["o", "s", "^", "v", "<", ">", "D", "P", "X", "h", "p", "*"] = "P"
+    form: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z][A-Za-z ]*[A-Za-z]$",
+        max_length=30,
+        description="which generator it is, where generators of several kinds share the method's"
+        " name: 'from scratch'",
+    )
 
 
 class MethodSpec(Frozen):
@@ -91,11 +98,19 @@ class MethodSpec(Frozen):
 
     @property
     def label(self) -> str:
-        """Short name for tables: 'none', 'classic deepstack', 'emitdiff', 'emitdiff + deepstack',
-        'mine v2'."""
+        """Short name for tables: 'none', 'classic deepstack', 'emitdiff (from scratch)',
+        'emitdiff (from scratch) + deepstack', 'mine v2'."""
+        return self._named(f" ({self.look.form})" if self.look.form else "")
+
+    @property
+    def plain_label(self) -> str:
+        """The label without the form of the generator: 'emitdiff', 'emitdiff + deepstack'."""
+        return self._named("")
+
+    def _named(self, form: str) -> str:
         if self.name == CLASSIC_NAME:
             return f"{self.name} {self.transform}"
-        name = self.name if self.version == 1 else f"{self.name} v{self.version}"
+        name = (self.name if self.version == 1 else f"{self.name} v{self.version}") + form
         return f"{name} + {self.transform}" if self.transform else name
 
 

@@ -48,6 +48,12 @@ class MethodRuns:
     changed_generator: tuple[str, ...]
 
     @property
+    def names(self) -> set[str]:
+        """What a reader may call the row: its label, or the method alone, which may be several
+        rows."""
+        return {self.label, self.method.label, self.method.plain_label}
+
+    @property
     def other_generator(self) -> str:
         """Which settings of the generator are not the preset's, as a sentence; '' where all are."""
         if not self.changed_generator:

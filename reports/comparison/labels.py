@@ -45,7 +45,7 @@ def method_order(method: MethodSpec) -> tuple:
 
 
 def method_labels(methods: Sequence[MethodSpec], preset: Preset) -> list[str]:
-    """One label per method, distinct within a table: 'emitdiff (n = 5, alpha = 0.3)'.
+    """One label per method, distinct within a table: 'emitdiff (from scratch, n = 5)'.
 
     Settings are named where they differ from the preset's default; a setting of the generator also
     where the methods of the table differ among themselves. Of many only the rarest are, and a
@@ -59,7 +59,7 @@ def method_labels(methods: Sequence[MethodSpec], preset: Preset) -> list[str]:
 
 
 def generator_apart(label: str) -> tuple[str, str]:
-    """A label of `method_labels` in two: ("emitdiff (n = 4)", "generator steps = 9, layers = 1");
+    """A label of `method_labels` in two: ("pix2pix (n = 4)", "generator steps = 9, layers = 1");
     the second is empty where it names no setting of the generator."""
     found = _APART.fullmatch(label)
     if not found:
@@ -119,8 +119,11 @@ def source_label(source: SourceSpec) -> str:
 
 
 def _with(label: str, settings: dict[str, Any]) -> str:
+    """'emitdiff (from scratch, n = 5)', 'emitdiff (from scratch) + deepstack (n = 5)'."""
     shown = ", ".join(f"{name} = {plain_value(value)}" for name, value in settings.items())
-    return one_line(f"{label} ({shown})" if shown else label)
+    if not shown:
+        return one_line(label)
+    return one_line(f"{label[:-1]}, {shown})" if label.endswith(")") else f"{label} ({shown})")
 
 
 def changed_generator(method: MethodSpec) -> dict[str, Any]:

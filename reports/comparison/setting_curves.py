@@ -185,7 +185,7 @@ def _member(summary: Summary, field: str) -> Member | None:
         mean_interval(summary, base),
         mean_interval(summary, ours.label),
         gain,
-        ours.method.name,
+        ours.method.label,
         ours.method.look,
     )
 

@@ -89,8 +89,8 @@ def numbers_table(study: Study, methods: Sequence[str], made_on: str) -> str:
             "these records hold no finished run, so there is no number to cite; run one first."
         )
     known = dict.fromkeys(runs.label for runs in done)
-    alone = {runs.method.label for runs in done}
-    if unknown := [name for name in methods if name not in known and name not in alone]:
+    names = set().union(*(runs.names for runs in done))
+    if unknown := [name for name in methods if name not in names]:
         raise InputError(
             f"no scored run of method '{unknown[0]}' in these records; there are:"
             f" {', '.join(known)}."
@@ -112,7 +112,7 @@ def numbers_table(study: Study, methods: Sequence[str], made_on: str) -> str:
 
 
 def _is_chosen(runs: MethodRuns, methods: Sequence[str]) -> bool:
-    return not methods or runs.label in methods or runs.method.label in methods
+    return not methods or bool(runs.names & set(methods))
 
 
 def _line(summary: Summary, runs: MethodRuns) -> str:

@@ -74,7 +74,7 @@ def drawn_rows(spec: RunSpec, count: int = 4, spread: float = 0.08) -> list[Case
         case = f"test_{spec.fold}{index:02d}"
         ease = np.random.default_rng([spec.fold, index]).normal(0.78, spread)
         own = np.random.default_rng(
-            int(digest([case, spec.method.label, spec.seed])[:8], 16)
+            int(digest([case, spec.method.plain_label, spec.seed])[:8], 16)
         ).normal(lift, 0.02)
         rows.append(case_row(case, float(np.clip(ease + own, 0.02, 0.99))))
     return rows

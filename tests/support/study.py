@@ -71,7 +71,7 @@ def rows_of(spec: RunSpec) -> list:
     """Seeded rows of a run: case, training and rest add up; scarce training lowers every method."""
     names = names_of(spec.dataset, spec.fold)
     run = (
-        spec.method.label,
+        spec.method.plain_label,
         spec.method.ratio,
         spec.method.alpha,
         spec.method.patch_size,

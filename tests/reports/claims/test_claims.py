@@ -134,7 +134,9 @@ def test_a_curve_around_other_settings_than_the_presets_is_shown_and_never_count
         "alpha-prostate"
     ]
     assert found.verdict == NOT_TESTABLE
-    assert found.reason == "No comparable runs: emitdiff (n = 20): not the preset's n."
+    assert (
+        found.reason == "No comparable runs: emitdiff (from scratch, n = 20): not the preset's n."
+    )
 
 
 @pytest.mark.parametrize(

@@ -85,9 +85,9 @@ def test_methods_stand_in_their_fixed_order_whatever_the_order_of_the_records():
         "classic scale",
         "classic deepstack",
         "unconditional",
-        "emitdiff",
-        "emitdiff (n = 5)",
-        "emitdiff + deepstack",
+        "emitdiff (from scratch)",
+        "emitdiff (from scratch, n = 5)",
+        "emitdiff (from scratch) + deepstack",
     ]
 
 

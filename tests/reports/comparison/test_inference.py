@@ -30,17 +30,20 @@ def study():
 def test_only_methods_at_their_usual_settings_are_compared(study):
     assert len(study.labels) == 12
     assert len(study.summary.labels) == 32
-    assert study.labels[-1] == "emitdiff"
+    assert study.labels[-1] == "emitdiff (from scratch)"
 
 
 def test_the_true_order_is_found(study):
     rows = study.rows.set_index("method")
-    assert rows.loc["emitdiff", "none_verdict"] == BETTER
-    assert (rows.loc["emitdiff", "rank_low"], rows.loc["emitdiff", "rank_high"]) == (1, 1)
+    assert rows.loc["emitdiff (from scratch)", "none_verdict"] == BETTER
+    assert (
+        rows.loc["emitdiff (from scratch)", "rank_low"],
+        rows.loc["emitdiff (from scratch)", "rank_high"],
+    ) == (1, 1)
     assert rows.loc["none", "best_classic_verdict"] == WORSE
     assert study.best_classic in ("classic rotate", "classic scale", "classic deepstack")
     assert rows.loc[study.best_classic, "best_classic_verdict"] == ""
-    assert set(rows.loc["emitdiff", "ties"]) == {"a"}
+    assert set(rows.loc["emitdiff (from scratch)", "ties"]) == {"a"}
     assert rows.loc["classic gamma", "none_low"] < 0.004 < rows.loc["classic rotate", "none_low"]
     parts = rows[[f"variance_{part}" for part in ("fold", "case", "training", "rest")]]
     np.testing.assert_allclose(parts.sum(axis=1), 1)
@@ -106,8 +109,10 @@ def test_curves_hold_the_preset_value_and_nothing_but_the_swept_setting(study):
         1.0,
     ]
     assert [point.value for point in found["patch_size"].points] == [1, 4, 8, 16, 32, 64, 128]
-    assert {curve.at(curve.usual).label for curve in found.values()} == {"emitdiff"}
-    assert found["ratio"].at(10).gain == study.summary.dice.interval("emitdiff", "none")
+    assert {curve.at(curve.usual).label for curve in found.values()} == {"emitdiff (from scratch)"}
+    assert found["ratio"].at(10).gain == study.summary.dice.interval(
+        "emitdiff (from scratch)", "none"
+    )
     assert curves(summary_of(table2(seeds=1))) == []
 
 
@@ -123,9 +128,9 @@ def test_of_a_methods_settings_the_one_with_most_runs_is_ranked_and_of_several_t
     usual = make_record("emitdiff").spec.preset.ratio
     assert main_labels(summary_of(none + records(usual, 1) + records(usual + 2, 1))) == (
         "none",
-        "emitdiff",
+        "emitdiff (from scratch)",
     )
-    more = f"emitdiff (n = {usual + 2})"
+    more = f"emitdiff (from scratch, n = {usual + 2})"
     assert main_labels(summary_of(none + records(usual, 1) + records(usual + 2, 2))) == (
         "none",
         more,

@@ -3,11 +3,14 @@
 import shlex
 
 import pytest
+from pydantic import ValidationError
 
+from baselines.generators.catalogue import declared
 from benchmark.core.texts import one_line
 from benchmark.planning.options import Request
 from benchmark.planning.request import Opened, resolve
 from benchmark.planning.settings import settle
+from benchmark.spec.method import Look
 from benchmark.spec.protocol import PROTOCOL_NAMES, Protocol, named_protocol
 from reports.comparison.labels import generator_apart, method_labels, preset_label, protocol_label
 from reports.comparison.repeat_command import repeat_command
@@ -153,13 +156,13 @@ def test_labels_name_what_differs_from_the_preset_and_between_generators():
     )
     labels = method_labels([spec.method for spec in (usual, few, wide)], usual.preset)
     assert labels == [
-        f"emitdiff (generator steps = {usual.method.generator['steps']})",
-        "emitdiff (n = 0, alpha = 1.0, generator steps = 100)",
-        f"emitdiff (patch = 8, generator steps = {usual.method.generator['steps']})",
+        f"emitdiff (from scratch, generator steps = {usual.method.generator['steps']})",
+        "emitdiff (from scratch, n = 0, alpha = 1.0, generator steps = 100)",
+        f"emitdiff (from scratch, patch = 8, generator steps = {usual.method.generator['steps']})",
     ]
     assert method_labels([usual.method, wide.method], usual.preset) == [
-        "emitdiff",
-        "emitdiff (patch = 8)",
+        "emitdiff (from scratch)",
+        "emitdiff (from scratch, patch = 8)",
     ]
 
 
@@ -170,10 +173,10 @@ def test_labels_name_what_differs_from_the_defaults_of_a_generator():
         "unconditional (generator steps = 1600)"
     ]
     plain = with_generator(make_record("emitdiff"), control="net", mask_shown=False)
-    expected = "emitdiff (generator control = net, generator mask_shown = false)"
+    expected = "emitdiff (from scratch, generator control = net, generator mask_shown = false)"
     assert method_labels([plain.method], plain.preset) == [expected]
     usual = with_generator(make_record("emitdiff"))
-    assert method_labels([usual.method], usual.preset) == ["emitdiff"]
+    assert method_labels([usual.method], usual.preset) == ["emitdiff (from scratch)"]
 
 
 def test_the_generators_part_of_a_label_can_stand_apart():
@@ -181,13 +184,19 @@ def test_the_generators_part_of_a_label_can_stand_apart():
         spec = with_generator(make_record("emitdiff", **settings), steps=7, channels=[8, 16])
         return generator_apart(method_labels([spec.method], spec.preset)[0])
 
-    assert apart(ratio=4) == ("emitdiff (n = 4)", "generator channels = [8, 16], steps = 7")
-    assert apart(ratio=4, patch_size=8) == (
-        "emitdiff (n = 4, patch = 8)",
+    assert apart(ratio=4) == (
+        "emitdiff (from scratch, n = 4)",
         "generator channels = [8, 16], steps = 7",
     )
-    assert apart() == ("emitdiff", "generator channels = [8, 16], steps = 7")
-    assert generator_apart("emitdiff (patch = 8)") == ("emitdiff (patch = 8)", "")
+    assert apart(ratio=4, patch_size=8) == (
+        "emitdiff (from scratch, n = 4, patch = 8)",
+        "generator channels = [8, 16], steps = 7",
+    )
+    assert apart() == ("emitdiff (from scratch)", "generator channels = [8, 16], steps = 7")
+    assert generator_apart("emitdiff (from scratch, patch = 8)") == (
+        "emitdiff (from scratch, patch = 8)",
+        "",
+    )
     assert generator_apart("none") == ("none", "")
 
 
@@ -200,3 +209,17 @@ def test_protocols_and_presets_are_named_by_the_nearest_one():
 
 def test_one_line_leaves_no_control_character():
     assert one_line("a\nb\t\x1b[31mc\u202e d") == "a b [31mc d"
+
+
+def test_the_label_says_which_of_the_methods_of_one_name_it_is():
+    scratch, stable = (declared("emitdiff", kind) for kind in ("emitdiff", "stable-diffusion"))
+    assert (scratch.label, stable.label) == (
+        "emitdiff (from scratch)",
+        "emitdiff (Stable Diffusion)",
+    )
+    assert scratch.look.marker != stable.look.marker
+    both = stable.model_copy(update={"transform": "deepstack", "ratio": 5})
+    assert both.label == "emitdiff (Stable Diffusion) + deepstack"
+    assert scratch.plain_label == stable.plain_label == "emitdiff"
+    with pytest.raises(ValidationError):
+        Look(form="x) verified (by us")

@@ -132,7 +132,7 @@ def test_ties_and_ranks_show_every_method_and_their_numbers(inference):
     ranks_plot(figure, inference)
     shown = figure.axes[0].images[0].get_array()
     np.testing.assert_allclose(shown.sum(1), 100)
-    assert figure.axes[0].get_yticklabels()[0].get_text() == "emitdiff"
+    assert figure.axes[0].get_yticklabels()[0].get_text() == "emitdiff (from scratch)"
 
 
 def test_points_stand_where_the_table_says(inference):

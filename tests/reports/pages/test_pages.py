@@ -382,7 +382,7 @@ def test_owners_badges_and_refused_submissions_are_shown(tmp_path):
     )
     found = pages(tmp_path)
     assert "1 submission refused x.zip: a summary differs" in found["index.html"].words
-    assert "emitdiff by B. Builder verified" in found["index.html"].words
+    assert "emitdiff (from scratch) by B. Builder verified" in found["index.html"].words
     assert "Masks were sent." in found[run_page(theirs.key)].words
     assert (
         badges([mine.key, theirs.key], marks) == ["verified: 1 of 2 runs"]

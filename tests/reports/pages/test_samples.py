@@ -125,7 +125,7 @@ def test_table_1_stands_by_case_and_by_image(samples):
 def test_a_training_case_of_several_folds_is_one_case(samples):
     frame = fidelity_frame(samples)
     row = frame[
-        (frame["generator"] == "emitdiff")
+        (frame["generator"] == "emitdiff (from scratch)")
         & (frame["part"] == TRAINING)
         & (frame["metric"] == "mae")
     ].iloc[0]
@@ -150,7 +150,7 @@ def test_what_is_missing_is_said():
     table = fidelity_table(samples_of([*lacking, plain]))
     assert cell(table, "MAE", generator="pix2pix", from_="ours") == "not audited"
     assert cell(table, "MAE", generator="unconditional") == "not run"
-    emitdiff = {"generator": "emitdiff", "samples": "held-out, by case"}
+    emitdiff = {"generator": "emitdiff (from scratch)", "samples": "held-out, by case"}
     assert cell(table, "runs", **emitdiff) == "2 of 3"
     assert cell(table, "absent runs", **emitdiff) == "not audited: fold 2 seed 0"
     assert (
@@ -196,14 +196,23 @@ def test_notes_name_scales_and_reasons(samples):
 
 def test_what_the_paper_lacks(samples):
     labels, memory = label_table(samples), memory_table(samples)
-    assert cell(labels, "agreement, volumes", method="emitdiff", samples=TRAINING) == "0.750"
+    assert (
+        cell(labels, "agreement, volumes", method="emitdiff (from scratch)", samples=TRAINING)
+        == "0.750"
+    )
     assert cell(labels, "agreement, volumes", method="unconditional", samples=TRAINING) == "–"
     assert (
-        cell(labels, "segmenter's validation Dice", method="emitdiff", samples=TRAINING) == "0.800"
+        cell(
+            labels,
+            "segmenter's validation Dice",
+            method="emitdiff (from scratch)",
+            samples=TRAINING,
+        )
+        == "0.800"
     )
-    assert cell(labels, "below 0.7, %", method="emitdiff", samples=HELD_OUT) == "70"
-    assert cell(memory, "ratio", method="emitdiff", samples=HELD_OUT) == "1.00"
-    assert cell(memory, "real, %", method="emitdiff", samples=HELD_OUT) == "1.0"
+    assert cell(labels, "below 0.7, %", method="emitdiff (from scratch)", samples=HELD_OUT) == "70"
+    assert cell(memory, "ratio", method="emitdiff (from scratch)", samples=HELD_OUT) == "1.00"
+    assert cell(memory, "real, %", method="emitdiff (from scratch)", samples=HELD_OUT) == "1.0"
     assert (
         cell(memory, "Frechet distance (ours, no FID)", method="pix2pix", samples=HELD_OUT)
         == "2.50"
@@ -309,7 +318,7 @@ def test_figures_hold_content_and_say_it(samples, tmp_path):
 
 
 def test_histograms_of_all_runs_are_added(samples):
-    counts = samples.histogram("emitdiff", "agreement", HELD_OUT)
+    counts = samples.histogram("emitdiff (from scratch)", "agreement", HELD_OUT)
     assert len(counts) == AGREEMENT_BINS and counts.sum() == sum(
         20 * n // 20 * 20 for n in (11, 11, 10)
     )
@@ -331,7 +340,7 @@ def test_the_claim_on_pix2pix_is_paired_by_held_out_case(worse, spread, expected
     found = verdict(audited_study(worse, spread, **PAPER))
     assert (found.verdict, found.findings[0].outcome) == (expected, outcome)
     assert (
-        "emitdiff minus pix2pix on 32 held-out cases: MAE" in found.reason
+        "emitdiff (from scratch) minus pix2pix on 32 held-out cases: MAE" in found.reason
         and found.reason.count("[") == 5
     )
 

@@ -61,7 +61,7 @@ def test_case_frame_has_one_row_per_case_with_the_recorded_values():
         {"case": "a", "fold": 1, "seed": 3, "dice": 0.8, "hd95_max": records[0].cases[0].hd95_max},
         {"case": "b", "fold": 1, "seed": 3, "dice": 0.6, "hd95_max": records[0].cases[1].hd95_max},
     ]
-    assert set(frame["method"]) == {"emitdiff"}
+    assert set(frame["method"]) == {"emitdiff (from scratch)"}
     assert case_frame([]).empty
 
 

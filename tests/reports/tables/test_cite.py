@@ -44,9 +44,9 @@ def test_braces_balance_and_the_commit_is_named():
 
 def test_numbers_lead_back_to_their_records():
     text = numbers_table(Study(RECORDS), ["emitdiff"], "2026-11-23")
-    (line,) = [line for line in text.splitlines() if line.startswith("emitdiff &")]
+    (line,) = [line for line in text.splitlines() if line.startswith("emitdiff (from scratch) &")]
     cells = line.removesuffix(r" \\").split(" & ")
-    row = row_of(RECORDS, "emitdiff")
+    row = row_of(RECORDS, "emitdiff (from scratch)")
     assert cells[1] == rf"{100 * row['dice_mean']:.1f} $\pm$ {100 * row['dice_sd']:.1f}"
     assert f"{100 * row['dice_difference']:+.1f} [" in cells[2]
     assert cells[4].split() == [record.key[:8] for record in RECORDS[3:]]
@@ -65,7 +65,9 @@ def test_a_method_alone_means_all_its_rows():
     assert len(lines) == 2
     (line,) = [
         line
-        for line in numbers_table(Study(records), ["emitdiff (n = 5)"], "x").splitlines()
+        for line in numbers_table(
+            Study(records), ["emitdiff (from scratch, n = 5)"], "x"
+        ).splitlines()
         if line.startswith("emitdiff")
     ]
     assert records[1].key[:8] in line

@@ -43,7 +43,7 @@ def test_both_definitions_stand_beside_the_printed_values(study):
         & (frame["row"] == "DiffBoost")
         & (frame["metric"] == "dice")
     ].iloc[0]
-    done = study.comparisons[0].group.by_label["emitdiff"].done
+    done = study.comparisons[0].group.by_label["emitdiff (from scratch)"].done
     folds = [[100 * case.dice for case in record.cases] for record in done]
     assert row["mean_cases"] == pytest.approx(np.mean(np.concatenate(folds)))
     assert row["sd_cases"] == pytest.approx(np.std(np.concatenate(folds), ddof=1))

@@ -126,7 +126,7 @@ def test_run_table_has_one_row_per_method_and_group():
     assert rows[0]["source"] == "MSD Task05_Prostate, real images"
     emitdiff = rows[-1]
     assert (emitdiff["method"], emitdiff["paper: Dice, %"], emitdiff["paper: HD95"]) == (
-        "emitdiff",
+        "emitdiff (from scratch)",
         "84.6 ± 6.7",
         "7.75 ± 8.88 mm",
     )
