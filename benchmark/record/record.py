@@ -8,15 +8,17 @@ lifted to this one.
 
 import json
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, ValidationError
 
 from benchmark.core.errors import InputError
 from benchmark.core.frozen import Frozen
 from benchmark.metrics.definitions import CaseRow
+from benchmark.record.curves import Curve
 from benchmark.record.lift import lift
 from benchmark.record.samples import Samples
+from benchmark.record.told import Provenance, Results
 from benchmark.spec.run import RunSpec
 from benchmark.spec.substitution import Substitution
 
@@ -37,14 +39,17 @@ class StageCost(Frozen):
     purpose: Literal["run", "audit"] = Field(
         "run", description="audit: computed to judge the samples, not to make the result"
     )
-    results: dict[str, Any] = Field(
+    results: Results = Field(
         default_factory=dict, description="numbers the stage reports about itself"
     )
-    curve: dict[str, tuple[tuple[float, float], ...]] = Field(
+    curve: dict[str, Annotated[Curve, Field(fail_fast=True)]] = Field(
         default_factory=dict,
         description="of a training, thinned: name ('loss', 'dice') -> (optimiser step, value)"
         " pairs",
     )
+
+
+Cases = Annotated[tuple[str, ...], Field(fail_fast=True)]
 
 
 class Split(Frozen):
@@ -52,19 +57,19 @@ class Split(Frozen):
     on."""
 
     hash: str
-    train: tuple[str, ...]
-    validation: tuple[str, ...]
-    test: tuple[str, ...]
-    generator: tuple[str, ...] = ()
+    train: Cases
+    validation: Cases
+    test: Cases
+    generator: Cases = ()
 
 
 class Budget(Frozen):
     """What the segmenter was shown; equal between the methods of one comparison, synthetic images
     excepted."""
 
-    optimiser_steps: int
-    real_presentations: int
-    synthetic_presentations: int
+    optimiser_steps: int = Field(ge=0)
+    real_presentations: int = Field(ge=0)
+    synthetic_presentations: int = Field(ge=0)
 
 
 class Repeat(Frozen):
@@ -75,7 +80,7 @@ class Repeat(Frozen):
     deterministic: bool = Field(
         description="torch used deterministic algorithms alone in every stage"
     )
-    dice: tuple[float, ...]
+    dice: tuple[float, ...] = Field(fail_fast=True)
 
 
 class Record(Frozen):
@@ -92,15 +97,17 @@ class Record(Frozen):
     status: Literal["done", "failed"]
     error: str | None = None
     spec: RunSpec
-    cases: tuple[CaseRow, ...] = ()
+    cases: tuple[CaseRow, ...] = Field((), fail_fast=True)
     split: Split | None = None
     budget: Budget | None = None
     seeds: dict[str, int] = Field(default_factory=dict)
-    stages: tuple[StageCost, ...] = ()
-    notes: tuple[str, ...] = ()
-    substitutions: tuple[Substitution, ...] = Field((), description="what is not the paper's")
-    provenance: dict[str, Any] = Field(default_factory=dict)
-    repeats: tuple[Repeat, ...] = ()
+    stages: tuple[StageCost, ...] = Field((), fail_fast=True)
+    notes: tuple[str, ...] = Field((), fail_fast=True)
+    substitutions: tuple[Substitution, ...] = Field(
+        (), fail_fast=True, description="what is not the paper's"
+    )
+    provenance: Provenance = Field(default_factory=dict)
+    repeats: tuple[Repeat, ...] = Field((), fail_fast=True)
     samples: Samples | None = Field(
         None, description="the audit of the synthetic images, where one was asked for"
     )

@@ -14,7 +14,7 @@ numbers are computed (benchmark/stages/fidelity.py, benchmark/stages/memorisatio
 from collections import Counter
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt, model_validator
+from pydantic import Field, model_validator
 
 from benchmark.core.frozen import Frozen
 
@@ -29,11 +29,12 @@ LARGEST_DISTANCE = 1.5
 Share = Annotated[float, Field(ge=-1e-3, le=1 + 1e-3, allow_inf_nan=False)]
 Likeness = Annotated[float, Field(ge=-1 - 1e-3, le=1 + 1e-3, allow_inf_nan=False)]
 Distance = Annotated[float, Field(ge=0, le=2 + 1e-3, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0, le=10**9)]
 AgreementCounts = Annotated[
-    tuple[NonNegativeInt, ...], Field(min_length=AGREEMENT_BINS, max_length=AGREEMENT_BINS)
+    tuple[Count, ...], Field(min_length=AGREEMENT_BINS, max_length=AGREEMENT_BINS)
 ]
 DistanceCounts = Annotated[
-    tuple[NonNegativeInt, ...], Field(min_length=DISTANCE_BINS, max_length=DISTANCE_BINS)
+    tuple[Count, ...], Field(min_length=DISTANCE_BINS, max_length=DISTANCE_BINS)
 ]
 
 
@@ -47,8 +48,8 @@ class SampleRow(Frozen):
 
     case: str
     part: Part
-    slices: int = Field(ge=1)
-    images: int = Field(ge=1, description="samples that the fidelity numbers are means of")
+    slices: Count = Field(ge=1)
+    images: Count = Field(ge=1, description="samples that the fidelity numbers are means of")
     mae: Share | None = None
     mae_sd: Share | None = None
     mse: Share | None = None
@@ -92,16 +93,19 @@ class Samples(Frozen):
     """The audit of one run's samples."""
 
     generator: str
-    segmenter: str = Field(description="key of the fit-segmenter stage that judged, of method none")
+    segmenter: str = Field(
+        pattern="^[0-9a-f]{64}$",
+        description="key of the fit-segmenter stage that judged, of method none",
+    )
     paired: bool = Field(description="samples bring their own masks and have no source image")
-    variants: int = Field(
+    variants: Count = Field(
         ge=1, description="variants per training slice whose agreement was measured: all of them"
     )
-    measured_variants: int = Field(
+    measured_variants: Count = Field(
         ge=1, description="of these, those of all other numbers: the first ones"
     )
-    held_out_variants: int = Field(ge=0)
-    ms_ssim_scales: int = Field(ge=1)
+    held_out_variants: Count
+    ms_ssim_scales: Count = Field(ge=1)
     reference_dice: Share | None = Field(
         None, description="volume Dice of the segmenter on its real validation cases"
     )
@@ -116,7 +120,9 @@ class Samples(Frozen):
             " the real slices of that part, and 'real', held-out to training slices",
         )
     )
-    rows: tuple[SampleRow, ...] = Field(min_length=1, description="one per case and part")
+    rows: tuple[SampleRow, ...] = Field(
+        min_length=1, fail_fast=True, description="one per case and part"
+    )
     agreement_histogram: dict[Part, AgreementCounts] = Field(description="labelled samples per bin")
     distance_histogram: dict[Part | Literal["real training", "real held-out"], DistanceCounts] = (
         Field(

@@ -13,13 +13,15 @@ from pydantic import Field
 from benchmark.core.frozen import Frozen
 from benchmark.core.registry import check_name
 
+MAX_SIZE = 4096  # pixels of a side; no network here could hold more
+
 
 class Preset(Frozen):
     """All numbers of a preset. Sizes are pixels of the working grid; epochs are passes over the
     real slices."""
 
     name: str
-    size: int = Field(ge=16, description="side of the square working slice, pixels")
+    size: int = Field(ge=16, le=MAX_SIZE, description="side of the square working slice, pixels")
     phantom_cases: int = Field(ge=3, description="cases of the built-in phantom")
     epochs: int = Field(ge=1, description="segmenter: passes over the real training slices")
     batch_size: int = Field(ge=1, description="segmenter: real slices per optimiser step")

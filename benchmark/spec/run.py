@@ -24,7 +24,9 @@ class SourceSpec(Frozen):
     kind: Literal["msd", "busi", "phantom", "folder"]
     title: str
     licence: str
-    fingerprint: str = Field(description="sha256 of the content, whatever folder it lies in")
+    fingerprint: str = Field(
+        pattern="^[0-9a-f]{64}$", description="sha256 of the content, whatever folder it lies in"
+    )
     synthetic: bool = Field(description="true for phantoms: images that no scanner made")
 
 
@@ -40,7 +42,7 @@ class RunSpec(Frozen):
     method: MethodSpec
     architecture: str
     fold: int = Field(ge=0)
-    seed: int = Field(ge=0)
+    seed: int = Field(ge=0, lt=1 << 63)
     training_share: float = Field(
         1.0, gt=0, le=1, description="share of the fold's training cases in use (scarcity)"
     )

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 from benchmark.core.texts import one_line
 
-VERIFIED = "verified"
+VERIFIED = "verified"  # all case rows were recomputed from predicted masks
+AS_SUBMITTED = "as submitted"  # they could not be
+DISPUTED = "as submitted, disputed"  # and contradict those of another submission
+BADGES = (VERIFIED, AS_SUBMITTED)
 
 
 @dataclass(frozen=True)

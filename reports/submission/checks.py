@@ -1,6 +1,7 @@
 """The checks of records that could be read: of their numbers, splits, stages and masks, each noted
 in Findings. Not here: the file and its parts (validate.py)."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 from benchmark.core.errors import InputError
@@ -12,11 +13,20 @@ from reports.submission.consistency import KnownStages
 from reports.submission.container import Container
 from reports.submission.findings import Findings, Refusal
 from reports.submission.manifest import Manifest, MaskEntry, averages
-from reports.submission.masks import differences, read_mask, recomputed, true_voxels
+from reports.submission.masks import (
+    ROW_WORK,
+    differences,
+    read_mask,
+    recomputed,
+    scoring_work,
+    true_voxels,
+)
 from reports.submission.possible_rows import SLACK, impossible
 from reports.submission.reference_data import Sources
-from reports.submission.same_run import repeated, title, truths
+from reports.submission.same_run import changed_methods, repeated, shared_facts, title
 from reports.submission.splits import can_be_drawn, leaks, wrong_cases, wrong_hash, wrong_split
+
+MAX_WORK = 20_000_000  # microseconds that the masks of one file take, by masks.scoring_work
 
 
 def check_records(
@@ -36,6 +46,8 @@ def check_records(
                 found.refuse(check, f"{title(record)}: {text}.")
     for text in repeated(records):
         found.refuse("cases", f"{text} is there more than once.")
+    for text in changed_methods(records):
+        found.refuse("records", text)
     _check_one_truth(records, found)
     found.passed("cases", f"{sum(len(record.cases) for record in records)} rows")
     found.passed(
@@ -129,43 +141,56 @@ def _wrong_values(record: Record) -> Iterator[str]:
 
 
 def _check_one_truth(records: Sequence[Record], found: Findings) -> None:
-    """A case has as many true voxels in one record as in another that counts the same planes."""
+    """A case has as many true voxels in one record as in another that counts the same planes, and
+    a fold as many slices."""
     seen: dict[tuple, int] = {}
     for record in records:
-        for key, count in truths([record]):
+        for key, count in shared_facts(record):
             if seen.setdefault(key, count) != count:
-                text = f"case {key[-1]} has {count} true voxels, {seen[key]} in another record"
+                text = f"{key[-1]} {count}, and {seen[key]} in another record"
                 found.refuse("values", f"{title(record)}: {text}.")
 
 
 def check_truth(records: Sequence[Record], sources: Sources, found: Findings) -> None:
     """Needs records whose source is what it says, so that nothing may have been refused yet."""
-    counted = 0
+    counted, made = 0, dict[tuple, tuple[int, str]]()
     for record in [] if found.reasons else records:
         spec, known = record.spec, sources.of(record)
         if known.images is None:
-            found.unchecked(
-                "truth",
-                f"no folder given by --data-root holds the images of {one_line(spec.source.title)}",
-            )
+            found.unchecked("truth", known.absent or _nowhere(record))
             continue
         for row in record.cases:
             truth = sources.truth(record, row.case)
-            made = true_voxels(spec, truth), truth.unit
+            key = spec.source.fingerprint, row.case, spec.protocol.slices, spec.protocol.resize_z
+            if key not in made:
+                made[key] = true_voxels(spec, truth), truth.unit
             counted += 1
+            if row.prediction_voxels > math.prod(truth.shape):
+                found.refuse(
+                    "truth",
+                    f"{title(record)}, case {row.case}: {row.prediction_voxels} predicted voxels"
+                    f" are more than the image has.",
+                )
             if max(row.measured(DISTANCES).values()) > truth.diagonal * (1 + SLACK):
                 found.refuse(
                     "truth",
                     f"{title(record)}, case {row.case}: a distance is longer than the images.",
                 )
-            if (row.truth_voxels, row.unit) != made:
+            if (row.truth_voxels, row.unit) != made[key]:
                 text = (
                     f"{row.truth_voxels} true voxels, in {row.unit}, where the images have"
-                    f" {made[0]}, in {made[1]}"
+                    f" {made[key][0]}, in {made[key][1]}"
                 )
                 found.refuse("truth", f"{title(record)}, case {row.case}: {text}.")
     if counted:
         found.passed("truth", f"true voxels of {counted} case rows counted again")
+
+
+def _nowhere(record: Record) -> str:
+    """Why there is no truth of a record, as a part of a sentence."""
+    return (
+        f"no folder given by --data-root holds the images of {one_line(record.spec.source.title)}"
+    )
 
 
 def check_masks(
@@ -186,21 +211,27 @@ def check_masks(
     entries: dict[str, list[MaskEntry]] = {}
     for entry in manifest.masks:
         entries.setdefault(entry.record, []).append(entry)
-    verified, rows = set(), 0
+    verified, rows, work = set(), 0, 0
     for record in records:
         known, agreeing = sources.of(record), 0
         for entry in entries.get(record.key, ()):
+            if work > MAX_WORK:
+                found.unchecked(
+                    "masks",
+                    "those after the first ones: to recompute them would take too long; put fewer"
+                    " runs into one file",
+                )
+                break
             try:
-                agreeing += _mask_agrees(container, entry, record, sources, found)
+                same, took = _mask_agrees(container, entry, record, sources, found)
+                agreeing, work = agreeing + same, work + took
             except Refusal as refusal:
                 found.refuse("masks", str(refusal))
         rows += agreeing
         if agreeing == len(record.cases):
             verified.add(record.key)
         if known.images is None:
-            found.unchecked(
-                "masks", f"the images of {one_line(record.spec.source.title)} are not here"
-            )
+            found.unchecked("masks", known.absent or _nowhere(record))
     if rows:
         found.passed(
             "masks",
@@ -211,9 +242,9 @@ def check_masks(
 
 def _mask_agrees(
     container: Container, entry: MaskEntry, record: Record, sources: Sources, found: Findings
-) -> bool:
-    """Whether a case row was recomputed from its mask and is the same. Raises Refusal for a file
-    that is no such mask."""
+) -> tuple[bool, int]:
+    """Whether a case row was recomputed from its mask and is the same, and about how many
+    microseconds that took. Raises Refusal for a file that is no such mask."""
     if entry.place >= len(record.cases):
         raise Refusal(f"{entry.name}: the record has {len(record.cases)} cases.")
     row, where = record.cases[entry.place], title(record)
@@ -223,9 +254,10 @@ def _mask_agrees(
         if not stretched and int(mask.sum()) != row.prediction_voxels:
             text = f"{row.prediction_voxels} predicted voxels where the mask has {int(mask.sum())}"
             found.refuse("masks", f"{where}, case {row.case}: {text}.")
-        return False
+        return False, ROW_WORK + mask.size // 100
     truth = sources.truth(record, row.case)
+    expected_to_take = scoring_work(truth.mask, mask)
     wrong = differences(row, recomputed(record.spec, truth, mask, where))
     for text in wrong:
         found.refuse("masks", f"{where}, case {row.case}: {text}.")
-    return not wrong
+    return not wrong, expected_to_take

@@ -1,8 +1,7 @@
-"""Whether the parts of a record agree with each other: key, method, stages, budget, seeds, ledger.
+"""Whether the parts of a record agree with each other: key, method, stages, seeds, ledger.
 
-All of it follows from the spec, so that a record made by the program has no contradiction. What a
-record says of costs, machines and versions is taken as it is said. Not here: cases and splits
-(splits.py), rows (possible_rows.py).
+All of it follows from the spec, so that a record made by the program has no contradiction. Not
+here: cases and splits (splits.py), rows (possible_rows.py), costs and counts (as_told.py).
 """
 
 import re
@@ -14,8 +13,15 @@ from pydantic import ValidationError
 
 from benchmark.core.errors import InputError
 from benchmark.core.identity import flat
-from benchmark.record.record import Budget, Record, Split
+from benchmark.record.record import Record, Split
 from benchmark.spec.method import OF_CLASS, MethodSpec, resolve_method
+from benchmark.spec.presets import PRESETS, Preset
+from reports.submission.as_told import (
+    impossible_audit,
+    impossible_budget,
+    impossible_costs,
+    impossible_repeats,
+)
 
 MAX_FOLDS, MAX_RATIO = 100, 1_000
 MAX_CASE_NAME = 200
@@ -49,8 +55,12 @@ def contradictions(record: Record, known: KnownStages) -> Iterator[str]:
         yield "it lacks its split, its budget or its case rows"
     else:
         yield from _of_the_spec(record)
-        yield from _of_the_stages(record, record.budget, known)
+        yield from _of_the_stages(record, known)
         yield from _of_the_rest(record, record.split)
+        yield from impossible_costs(record)
+        yield from impossible_budget(record, record.budget, record.split)
+        yield from impossible_audit(record, record.split)
+        yield from impossible_repeats(record)
 
 
 def _of_the_spec(record: Record) -> Iterator[str]:
@@ -63,11 +73,12 @@ def _of_the_spec(record: Record) -> Iterator[str]:
         "architecture": spec.architecture,
         "transform": spec.method.transform or "none",
         "edge": spec.preset.edge,
-        "preset": spec.preset.name,
     }
     for what, name in names.items():
         if not _WORD.fullmatch(name):
             yield f"its {what} has the name '{name[:40]}', which none has"
+    if (nearest := _nearest_preset(spec.preset)) != spec.preset.name:
+        yield f"its preset is called {spec.preset.name[:40]} and has the numbers of {nearest}"
     method = spec.method
     merged = method.generates and not method.joins_pairs
     try:
@@ -94,34 +105,30 @@ def _of_the_spec(record: Record) -> Iterator[str]:
         yield "its method has settings of a generator and trains none"
 
 
-def _of_the_stages(record: Record, budget: Budget, known: KnownStages) -> Iterator[str]:
+def _nearest_preset(given: Preset) -> str:
+    """The named preset that has most numbers of this one; its own name where no other has more."""
+
+    def differing(name: str) -> tuple[int, bool]:
+        numbers, own = PRESETS[name].model_dump(), given.model_dump()
+        return sum(numbers[field] != own[field] for field in own if field != "name"), (
+            name != given.name
+        )
+
+    return min(PRESETS, key=differing)
+
+
+def _of_the_stages(record: Record, known: KnownStages) -> Iterator[str]:
     if unknown := [stage.stage for stage in record.stages if stage.stage not in known.versions]:
         yield f"it lists an unknown stage '{unknown[0][:40]}'"
         return
     for stage in record.stages:
         if not _KEY.fullmatch(stage.key) or not 1 <= stage.version <= known.versions[stage.stage]:
             yield f"its stage {stage.stage} has a key or a version that none has"
-        if min(stage.seconds, stage.peak_memory_mb, stage.gpu_memory_mb) < 0:
-            yield f"its stage {stage.stage} cost less than nothing"
     counts = Counter(stage.stage for stage in record.stages if stage.purpose == "run")
     earlier = {one.stage for one in record.stages if one.version < known.versions[one.stage]}
     for name, count in known.counts(record.spec.method).items():
         if counts[name] != count and name not in earlier:
             yield f"it lists {counts[name]} stages {name} where its method needs {count}"
-    fitted = [
-        stage.results
-        for stage in record.stages
-        if stage.stage == "fit-segmenter" and stage.purpose == "run"
-    ]
-    presented = {"real": budget.real_presentations, "synthetic": budget.synthetic_presentations}
-    told = {"steps": budget.optimiser_steps, "presented": presented}
-    if fitted and {name: fitted[0].get(name) for name in told} != told:
-        yield "its budget is not what its stage fit-segmenter counted"
-    if (
-        min(budget.optimiser_steps, budget.real_presentations) < 1
-        or budget.synthetic_presentations < 0
-    ):
-        yield "its budget counts fewer steps than one"
 
 
 def _of_the_rest(record: Record, split: Split) -> Iterator[str]:
@@ -142,10 +149,3 @@ def _of_the_rest(record: Record, split: Split) -> Iterator[str]:
     ]
     if long := [name for name in names if not 0 < len(name) <= MAX_CASE_NAME]:
         yield f"it has a case of a name of {len(long[0])} letters"
-    for repeat in record.repeats:
-        if len(repeat.dice) != len(record.cases) or not all(0 <= dice <= 1 for dice in repeat.dice):
-            yield "one of its repeats has not one Dice between 0 and 1 per case"
-    if record.samples is not None:
-        cases = {"training": {*split.train}, "held-out": {*split.test}}
-        if foreign := [row.case for row in record.samples.rows if row.case not in cases[row.part]]:
-            yield f"its audit of samples names case {foreign[0]}, which is not of that part"

@@ -21,8 +21,8 @@ from benchmark.core.errors import InputError
 from benchmark.core.texts import one_line
 from reports.submission.findings import Refusal
 
-MAX_FILE_BYTES = 256 << 20
-MAX_CONTENT_BYTES = 4 << 30
+MAX_FILE_BYTES = 64 << 20
+MAX_CONTENT_BYTES = 512 << 20
 MAX_ENTRY_BYTES = 64 << 20
 MAX_ENTRIES = 60_000
 MAX_NAME = 100
@@ -30,6 +30,7 @@ _DATE = (1980, 1, 1, 0, 0, 0)
 _MODE = stat.S_IFREG | 0o644
 _END = struct.Struct("<4s4H2LH")  # the end record of a zip without a comment
 _DIRECTORY_BYTES = 46  # of an entry in the directory, without its name
+_LOCATOR_BYTES, _LOCATOR = 20, b"PK\x06\x07"  # before the end record of a zip64
 _UNIX, _VERSION = 3, 20
 
 
@@ -133,10 +134,9 @@ class Container:
             raise Refusal(f"the file has {size} bytes; a submission has at most {MAX_FILE_BYTES}.")
         if size < _END.size:
             raise Refusal("the file is no zip: it is too short.")
-        self._file.seek(size - _END.size)
-        signature, *numbers, directory_bytes, start, comment = _END.unpack(
-            self._file.read(_END.size)
-        )
+        self._file.seek(max(size - _END.size - _LOCATOR_BYTES, 0))
+        tail = self._file.read()
+        signature, *numbers, directory_bytes, start, comment = _END.unpack(tail[-_END.size :])
         if signature != b"PK\x05\x06" or comment:
             raise Refusal("the file does not end as a zip without a comment does.")
         disk, first_disk, here, entries = numbers
@@ -145,6 +145,9 @@ class Container:
                 f"the zip announces {entries} entries; a submission has 1 to {MAX_ENTRIES}, on one"
                 f" disk."
             )
+        # zipfile would believe the other end record, whatever this one says.
+        if tail.startswith(_LOCATOR):
+            raise Refusal("the zip has a second end record (zip64), which no submission has.")
         if start + directory_bytes + _END.size != size or directory_bytes > entries * (
             _DIRECTORY_BYTES + MAX_NAME
         ):

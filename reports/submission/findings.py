@@ -2,6 +2,7 @@
 checked and why. Not here: the checks."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -30,16 +31,18 @@ class Finding:
 class Findings:
     """Collects outcomes. A check that nothing was noted on has not been reached."""
 
-    _reasons: dict[str, list[str]] = field(default_factory=dict)
+    _reasons: dict[str, list[str]] = field(default_factory=dict)  # the first of each check
+    _refused: Counter[str] = field(default_factory=Counter)
     _passed: dict[str, str] = field(default_factory=dict)
-    _unchecked: dict[str, list[str]] = field(default_factory=dict)
+    _unchecked: dict[str, dict[str, None]] = field(default_factory=dict)
     _order: dict[str, None] = field(default_factory=dict)
 
     def refuse(self, check: str, reason: str) -> None:
         self._order.setdefault(check)
-        self._reasons.setdefault(check, []).append(
-            _KEY.sub(r"\1…", one_line(reason))[:MAX_SENTENCE]
-        )
+        self._refused[check] += 1
+        kept = self._reasons.setdefault(check, [])
+        if len(kept) < MAX_REASONS:
+            kept.append(_KEY.sub(r"\1…", one_line(reason))[:MAX_SENTENCE])
 
     def passed(self, check: str, text: str = "") -> None:
         """The check was made; it counts as passed unless something was refused."""
@@ -48,30 +51,33 @@ class Findings:
 
     def unchecked(self, check: str, why: str) -> None:
         self._order.setdefault(check)
-        told = self._unchecked.setdefault(check, [])
-        if (text := one_line(why)[:MAX_SENTENCE]) not in told:
-            told.append(text)
+        self._unchecked.setdefault(check, {})[one_line(why)[:MAX_SENTENCE]] = None
 
     @property
     def reasons(self) -> tuple[str, ...]:
         """Why the submission is refused; () if it is not."""
-        return tuple(text for check in self._order for text in _some(self._reasons.get(check, ())))
+        return tuple(text for check in self._order for text in self._told(check))
 
     def rows(self) -> list[Finding]:
         """All outcomes, in the order in which the checks were begun."""
         found = []
         for check in self._order:
-            refused = _some(self._reasons.get(check, ()))
+            refused = self._told(check)
             found += [Finding(check, REFUSED, text) for text in refused]
+            unchecked = list(self._unchecked.get(check, ()))
             found += [
-                Finding(check, UNCHECKED, text) for text in _some(self._unchecked.get(check, ()))
+                Finding(check, UNCHECKED, text)
+                for text in first_of(unchecked[:MAX_REASONS], len(unchecked))
             ]
             if check in self._passed and not refused:
                 found.append(Finding(check, PASSED, self._passed[check]))
         return found
 
+    def _told(self, check: str) -> list[str]:
+        return first_of(self._reasons.get(check, []), self._refused[check])
 
-def _some(texts: Sequence[str]) -> list[str]:
-    """The first MAX_REASONS of the texts, and one that counts the others."""
-    rest = len(texts) - MAX_REASONS
-    return [*texts[:MAX_REASONS], *([f"and {rest} more of this kind."] if rest > 0 else [])]
+
+def first_of(texts: Sequence[str], count: int) -> list[str]:
+    """The texts, which are the first of `count`, and one that counts the others."""
+    rest = count - len(texts)
+    return [*texts, *([f"and {rest} more of this kind."] if rest > 0 else [])]

@@ -60,11 +60,11 @@ class Manifest(Frozen):
     """owner: how the submitter wants to be called; note: one sentence for the page of each run."""
 
     format: Literal["augbench-submission"] = "augbench-submission"
-    version: Literal[1] = 1
+    version: int = Field(1, ge=1, le=1, strict=True)
     owner: str = Field("", max_length=MAX_OWNER)
     note: str = Field("", max_length=MAX_NOTE)
-    records: tuple[RecordEntry, ...] = Field(min_length=1)
-    masks: tuple[MaskEntry, ...] = ()
+    records: tuple[RecordEntry, ...] = Field(min_length=1, fail_fast=True)
+    masks: tuple[MaskEntry, ...] = Field((), fail_fast=True)
 
     @property
     def names(self) -> list[str]:

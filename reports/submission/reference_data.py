@@ -8,12 +8,13 @@ the checks (splits.py, masks.py).
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from benchmark.core.errors import InputError
+from benchmark.core.texts import one_line
 from benchmark.record.record import Record
 from benchmark.spec.run import RunSpec, SourceSpec
 from datasets.cases import CaseInfo
@@ -23,8 +24,10 @@ from datasets.sources.open import open_source, published_as, reader_of
 from datasets.sources.phantom import SIZES_PX, PhantomSource
 from datasets.tasks.catalogue import TASKS
 from reports.submission.findings import Refusal
+from reports.submission.plain_names import flaw, folded
 
 MAX_PHANTOMS = 2_000
+MAX_PHANTOM_PIXELS = 400_000  # of a slice of each, all sizes together; drawn in 15 s
 PHANTOM_TITLE = "phantom"
 
 
@@ -34,12 +37,14 @@ class Known:
     set's own order.
 
     origin: where the list is from, in words. images: the source to read pixels from, or None.
+    absent: why there is none, where it is not that nobody named a folder.
     """
 
     cases: tuple[CaseInfo, ...] | None
     ordered: bool
     origin: str
     images: Source | None = None
+    absent: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,7 @@ class Sources:
         for record in records:
             self._members.setdefault(record.spec.source, []).append(record)
         self._found: dict[tuple, Known | Refusal] = {}
+        self._phantom_pixels = 0
 
     def of(self, record: Record) -> Known:
         """Raises Refusal where the data cannot be what the record says."""
@@ -79,13 +85,26 @@ class Sources:
         key = spec.source, spec.dataset, spec.preset.phantom_cases, spec.preset.size
         if key not in self._found:
             try:
-                self._found[key] = self._library.known(spec, self._members[spec.source])
+                known = self._library.known(spec, self._members[spec.source])
+                self._found[key] = self._affordable(known, spec)
             except Refusal as refusal:
                 self._found[key] = refusal
         found = self._found[key]
         if isinstance(found, Refusal):
             raise Refusal(str(found))
         return found
+
+    def _affordable(self, known: Known, spec: RunSpec) -> Known:
+        """Without its images where it would take too long to draw them."""
+        if spec.source.kind != "phantom":
+            return known
+        count, size = spec.preset.phantom_cases, spec.preset.size
+        pixels = count * size**2
+        if self._phantom_pixels + pixels > MAX_PHANTOM_PIXELS:
+            why = f"to draw {count} phantoms of {size} px, beside others, takes too long"
+            return replace(known, images=None, absent=why)
+        self._phantom_pixels += pixels
+        return known
 
     def truth(self, record: Record, case_id: str) -> Truth:
         """The true mask of a case. Raises Refusal where it is not here or cannot be read."""
@@ -223,6 +242,9 @@ def _listed(spec: RunSpec, records: Sequence[Record]) -> Known:
 def _check_name(spec: RunSpec) -> None:
     """Raises Refusal for a source that calls itself by the name of another."""
     source = spec.source
+    for what, text in (("title", source.title), ("licence", source.licence)):
+        if wrong := flaw(text):
+            raise Refusal(f"the {what} of its source, '{one_line(text)[:80]}', {wrong}.")
     if source.synthetic != (source.kind == "phantom"):
         raise Refusal(f"source {source.title}: only phantoms are synthetic, and all of them are.")
     release = TASKS.of_results(spec.dataset).release
@@ -231,7 +253,15 @@ def _check_name(spec: RunSpec) -> None:
     published = published_as(source.title)
     if published is not None and published[0].name != spec.dataset:
         raise Refusal(f"{source.title} holds no {spec.dataset} cases.")
-    if source.kind == "folder" and (published or source.title == PHANTOM_TITLE):
+    if source.kind == "folder" and _is_taken(source.title):
         raise Refusal(
             f"a user's own images cannot be called '{source.title}', the name of another source."
         )
+
+
+def _is_taken(title: str) -> bool:
+    """Whether a reader takes the title for that of a published set, of a part of one, or of the
+    phantom."""
+    plain = folded(title)
+    releases = (folded(task.release.title) for task in TASKS.values() if task.release)
+    return plain == folded(PHANTOM_TITLE) or any(map(plain.startswith, releases))

@@ -9,6 +9,7 @@ that can be computed.
     values      no row that two masks cannot give (possible_rows.py); one truth per case
     split       the one that protocol, fold and seed draw from the cases (splits.py)
     stages      the keys that settings and split give: no other computation has them
+    told        costs, curves, repeats and audits, which cannot be checked (as_told.py)
     leaks       no case trained and tested on; generators saw their fold's cases alone
     truth       true voxels and unit of every case, counted again where the images are at hand
     masks       case rows recomputed from predicted masks, where the images are at hand (masks.py)
@@ -24,9 +25,10 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from benchmark.core.texts import one_line
-from benchmark.record.record import Record
+from benchmark.record.record import SCHEMA, Record
 from reports.submission import manifest as contents
 from reports.submission import strict_json
+from reports.submission.as_told import check_told
 from reports.submission.checks import (
     check_masks,
     check_records,
@@ -35,14 +37,17 @@ from reports.submission.checks import (
 )
 from reports.submission.consistency import KnownStages, contradictions
 from reports.submission.container import Container
+from reports.submission.extent import too_large
 from reports.submission.findings import Finding, Findings, Refusal
 from reports.submission.manifest import Manifest
+from reports.submission.plain_names import claimed, flaw
 from reports.submission.reference_data import Library, Sources
 from reports.submission.same_run import title
 
-MAX_MANIFEST_BYTES = 32 << 20
-MAX_RECORD_BYTES = 4 << 20
-MAX_RECORDS = 2_000
+# Of one file: checked within 30 s and 1 GB (docs/measurements.md).
+MAX_MANIFEST_BYTES, MAX_MANIFEST_VALUES = 32 << 20, 1_000_000
+MAX_RECORD_BYTES, MAX_RECORD_VALUES = 4 << 20, 300_000
+MAX_RECORDS, MAX_RECORDS_BYTES = 1_000, 32 << 20
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -81,10 +86,13 @@ def validate(path: Path, library: Library, known: KnownStages) -> Checked:
             )
             check = "records"
             records = tuple(_records(container, manifest, known, found))
+            if reason := too_large(records):
+                raise Refusal(reason)
             if not found.reasons:
                 sources = Sources(records, library)
                 check_records(records, manifest, sources, found)
                 check_stages(records, known, found)
+                check_told(records, found)
                 check = "truth"
                 check_truth(records, sources, found)
                 check = "masks"
@@ -103,19 +111,25 @@ def _manifest(container: Container) -> Manifest:
     if container.sizes[contents.NAME] > MAX_MANIFEST_BYTES:
         raise Refusal(f"{contents.NAME} has more than {MAX_MANIFEST_BYTES} bytes.")
     data = container.read(contents.NAME)
-    strict_json.parse(data, contents.NAME)
+    strict_json.parse(data, contents.NAME, MAX_MANIFEST_VALUES)
     found = _validated(Manifest, data, contents.NAME)
-    for name, text in (("owner", found.owner), ("note", found.note)):
-        if one_line(text) != text:
-            raise Refusal(f"the {name} is not one line of text.")
+    if found.owner and (wrong := flaw(found.owner) or claimed(found.owner)):
+        raise Refusal(f"the owner '{one_line(found.owner)}' {wrong}.")
+    if one_line(found.note) != found.note:
+        raise Refusal("the note is not one line of text.")
     if len(found.records) > MAX_RECORDS:
         raise Refusal(
             f"it holds {len(found.records)} records; at most {MAX_RECORDS} are read from one file."
         )
+    if sum(container.sizes.get(entry.name, 0) for entry in found.records) > MAX_RECORDS_BYTES:
+        raise Refusal(
+            f"its records have more than {MAX_RECORDS_BYTES} bytes together; give several files."
+        )
     announced = found.names
-    if len(set(announced)) != len(announced):
+    known = set(announced)
+    if len(known) != len(announced):
         raise Refusal("the manifest names an entry twice.")
-    if unexpected := [name for name in container.names if name not in set(announced)]:
+    if unexpected := [name for name in container.names if name not in known]:
         raise Refusal(
             f"the file holds '{one_line(unexpected[0])}', which the manifest does not name."
         )
@@ -139,10 +153,12 @@ def _records(
             if container.sizes[entry.name] > MAX_RECORD_BYTES:
                 raise Refusal(f"{entry.name} has more than {MAX_RECORD_BYTES} bytes.")
             data = contents.read(container, entry)
-            if strict_json.parse(data, entry.name).get("schema_version") == 1:
+            values = strict_json.parse(data, entry.name, MAX_RECORD_VALUES)
+            schema = values.get("schema_version")
+            if type(schema) is not int or schema != SCHEMA:
                 raise Refusal(
-                    f"{entry.name} has record schema 1, whose keys this program cannot check; run"
-                    f" it again with this program."
+                    f"{entry.name} has record schema {str(schema)[:20]}; this program can check"
+                    f" the keys of schema {SCHEMA} alone: run it again with this program."
                 )
             record = _validated(Record, data, entry.name)
             if not record.key == entry.key == record.spec.key:

@@ -62,7 +62,7 @@ def hostile(record: Record) -> Record:
         for stage, (_, key) in zip(record.stages, stage_keys(made), strict=True)
     ]
     provenance = {
-        "git": {"commit": TEXTS[0], "dirty": TEXTS[1]},
+        "git": {"commit": TEXTS[0], "dirty": True},
         "packages": {TEXTS[2]: TEXTS[3]},
         TEXTS[4]: [TEXTS[1]],
     }

@@ -6,6 +6,7 @@ is left out.
 """
 
 from functools import cache
+from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -86,7 +87,9 @@ def write_run(store: Store, spec: RunSpec) -> Record:
     with store.locked(predict):
         store.compute("predict", predict, work)
     generator = plan.last("fit-generator")
-    presented = {"real": 40, "synthetic": 40 * (generator is not None)}
+    slices = len(plan.split.train)  # breast: one of each case
+    presented = {"real": slices, "synthetic": slices * (generator is not None)}
+    steps = ceil(slices / spec.preset.batch_size)
     record = Record(
         key=spec.key,
         status="done",
@@ -100,7 +103,9 @@ def write_run(store: Store, spec: RunSpec) -> Record:
             generator=generator.spec.cases if generator else (),
         ),
         budget=Budget(
-            optimiser_steps=5, real_presentations=40, synthetic_presentations=presented["synthetic"]
+            optimiser_steps=steps,
+            real_presentations=slices,
+            synthetic_presentations=presented["synthetic"],
         ),
         seeds={
             "split": spec.preset.split_seed,
@@ -117,7 +122,7 @@ def write_run(store: Store, spec: RunSpec) -> Record:
                 seconds=1.0,
                 peak_memory_mb=100.0,
                 machine="a machine",
-                results={"steps": 5, "presented": presented}
+                results={"steps": steps, "presented": presented, "slices": slices}
                 if node.stage == "fit-segmenter"
                 else {},
             )

@@ -158,7 +158,7 @@ def put(*path, to):
             "the generator was trained on other cases",
         ),
         (
-            put("spec", "preset", "epochs", to=7),
+            put("spec", "preset", "weight_decay", to=0.5),
             True,
             "stages",
             "its stage fit-segmenter is not the one",
