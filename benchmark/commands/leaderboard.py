@@ -1,10 +1,13 @@
 """What the `leaderboard` commands do: submit, validate, build. cli.py parses.
 Not here: the format and its checks (reports/submission)."""
 
+import tempfile
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from benchmark.core.errors import ExitCode, InputError
+from benchmark.core.texts import one_line
 from benchmark.planning.stage_keys import stage_counts, stage_keys
 from benchmark.record.record import Record
 from benchmark.stages.catalogue import STAGE_VERSIONS
@@ -12,10 +15,13 @@ from benchmark.store.store import Store
 from benchmark.terminal.console import err, out, print_table, size
 from datasets.tasks.catalogue import TASKS
 from reports.comparison.badges import Refused
+from reports.comparison.links import run_page
 from reports.comparison.study import Study
 from reports.records.load import load_records
 from reports.submission.consistency import KnownStages
-from reports.submission.merge import merge
+from reports.submission.container import Unreadable
+from reports.submission.findings import REFUSED, Finding
+from reports.submission.merge import Board, merge
 from reports.submission.pack import pack
 from reports.submission.reference_data import Library
 from reports.submission.validate import Checked, validate
@@ -40,11 +46,14 @@ def submit(
         raise InputError(
             f"{file} is a folder; --out is the file to write, such as {file / 'submission.zip'}."
         )
-    manifest = pack(records, store, file, owner=owner, note=note, with_masks=with_masks)
-    checked = validate(file, Library(), KNOWN_STAGES)
-    if not checked.valid:
-        file.unlink()
-        raise InputError(f"these records would be refused: {' '.join(checked.reasons)}")
+
+    def check(draft: Path) -> None:
+        if reasons := validate(draft, Library(), KNOWN_STAGES).reasons:
+            raise InputError(f"these records would be refused: {' '.join(reasons)}")
+
+    manifest = pack(
+        records, store, file, owner=owner, note=note, with_masks=with_masks, check=check
+    )
     masks = (
         f"{len(manifest.masks)} masks"
         if with_masks
@@ -68,7 +77,7 @@ def validate_files(
         rows = [(finding.check, finding.state, finding.text) for finding in one.findings]
         outcome = "valid" if one.valid else "REFUSED"
         print_table(
-            f"{one.path.name}{f' by {one.owner}' if one.owner else ''}: {outcome}",
+            f"{one_line(one.path.name)}{f' by {one.owner}' if one.owner else ''}: {outcome}",
             ("check", "outcome", "what"),
             rows,
         )
@@ -88,25 +97,56 @@ def build_board(
 ) -> ExitCode:
     """Builds the page of our own records and all valid submissions; 0 all are on it, 1 some are
     not."""
-    from benchmark.results.pictures import panels
-    from reports.figures.panels import Panel
-    from reports.pages.build import build
-
-    checked = checked_files(places, roots, described)
-    board = merge(checked, _own(stores))
-    _print_refused(board.refused)
+    checked, own = checked_files(places, roots, described), _own(stores)
+    board = merge(checked, own)
     if not board.records:
+        _print_refused(board.refused)
         raise InputError(
             "no submission is valid and no --store is given, so there is nothing to build a page"
             " of."
         )
+    try:
+        page = _written(board, folder, stores)
+    except InputError:
+        raise
+    except Exception:
+        # Whatever a submission holds, it must not keep the others from the board.
+        tried = [_tried(one) for one in checked]
+        if tried == checked:
+            raise
+        for record in board.records:
+            (folder / run_page(record.key)).unlink(missing_ok=True)
+        board = merge(tried, own)
+        page = _written(board, folder, stores)
+    _print_refused(board.refused)
+    out.print(f"{len(board.records)} runs, {len(board.marks)} of them submitted: {page}")
+    return ExitCode.FAILED if board.refused else ExitCode.DONE
+
+
+def _written(board: Board, folder: Path, stores: Sequence[Path]) -> Path:
+    """Builds the page of a board."""
+    from benchmark.results.pictures import panels
+    from reports.figures.panels import Panel
+    from reports.pages.build import build
+
     study = Study(board.records, marks=board.marks, refused=board.refused)
     pictures: dict[str, list[Panel]] = {}
     for store in stores:  # what a store still holds; of records alone there are none
         pictures |= panels(Store(store, write=False), study, folder)
-    page = build(study, folder, pictures)
-    out.print(f"{len(board.records)} runs, {len(board.marks)} of them submitted: {page}")
-    return ExitCode.FAILED if board.refused else ExitCode.DONE
+    return build(study, folder, pictures)
+
+
+def _tried(one: Checked) -> Checked:
+    """A submission as it is if a page of it alone can be written; else refused."""
+    if not one.records:
+        return one
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            _written(merge([one], []), Path(folder), [])
+    except Exception as error:
+        reason = f"no page can be made of its records ({type(error).__name__})."
+        return replace(one, records=(), reasons=(reason,))
+    return one
 
 
 def _own(stores: Sequence[Path]) -> list[Record]:
@@ -152,9 +192,9 @@ def checked_files(
     places: Sequence[Path], roots: Sequence[Path], described: Sequence[Path]
 ) -> list[Checked]:
     """All files, those of folders by name, each checked. Raises InputError for a place that does
-    not exist."""
+    not exist; what lies in a folder and cannot be read is refused as any other file."""
     library = Library(roots, described)
-    files = []
+    files: dict[Path, bool] = {}  # whether it was named
     for place in places:
         found = sorted(place.glob("*.zip")) if place.is_dir() else [place]
         if not found:
@@ -162,8 +202,23 @@ def checked_files(
                 f"{place} holds no submission (*.zip); give the files that `leaderboard submit`"
                 f" wrote."
             )
-        files += found
-    return [validate(file, library, KNOWN_STAGES) for file in dict.fromkeys(files)]
+        files |= dict.fromkeys(found, not place.is_dir())
+    return [_checked(file, library, named) for file, named in files.items()]
+
+
+def _checked(file: Path, library: Library, named: bool) -> Checked:
+    """The check of one file, of which none may end that of the others."""
+    try:
+        return validate(file, library, KNOWN_STAGES)
+    except Unreadable as error:
+        if named:
+            raise
+        reason = str(error)
+    except InputError:
+        raise
+    except Exception as error:
+        reason = f"its check came to no end ({type(error).__name__})."
+    return Checked(file, (Finding("file", REFUSED, reason),), (reason,))
 
 
 def _print_refused(refused: Iterable[Refused]) -> None:

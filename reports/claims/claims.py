@@ -11,7 +11,7 @@ import functools
 import inspect
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from reports.claims.rules import (
     label_of,
     nearness_labels,
 )
+from reports.comparison.badges import unverified_owners
 from reports.comparison.groups import Group
 from reports.comparison.labels import changed_settings
 from reports.comparison.paper_numbers import (
@@ -94,8 +95,19 @@ def claims() -> tuple[Claim, ...]:
 def judge(study: Study) -> list[Verdict]:
     """The verdict on every claim, in their order."""
     return [
-        _judged(claim, sorted(_findings(claim, study), key=_finding_order)) for claim in claims()
+        _judged(claim, sorted(_marked_findings(claim, study), key=_finding_order))
+        for claim in claims()
     ]
+
+
+def _marked_findings(claim: Claim, study: Study) -> Iterator[Finding]:
+    """The findings, those on runs that somebody submitted and nobody recomputed with a caveat that
+    says so: invented rows give no verdict on the paper."""
+    for found in _findings(claim, study):
+        records = [one for group, label in found.methods for one in group.by_label[label].records]
+        whose = unverified_owners((one.key for one in records), study.marks)
+        said = (f"rows as submitted by {whose}, not recomputed from masks",) if whose else ()
+        yield replace(found, caveats=(*found.caveats, *said))
 
 
 def _crossed(entry: dict) -> Iterator[Claim]:

@@ -42,6 +42,11 @@ def owners(keys: Iterable[str], marks: Mapping[str, Mark]) -> str:
     return ", ".join(sorted({name for name in found if name}))
 
 
+def unverified_owners(keys: Iterable[str], marks: Mapping[str, Mark]) -> str:
+    """Who submitted those of these records whose case rows nobody recomputed; '' for none."""
+    return owners((key for key in keys if key in marks and marks[key].badge != VERIFIED), marks)
+
+
 def badges(keys: Iterable[str], marks: Mapping[str, Mark]) -> list[str]:
     """['verified'] where all records hold that badge, ['verified: 2 of 3 runs'] where some do, []
     where none does."""

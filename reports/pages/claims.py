@@ -41,7 +41,7 @@ def write_claim_pages(site: Site, study: Study) -> dict[str, int]:
             claim=_claim_line(verdict),
             needs=verdict.claim.needs,
             rule=rule_text(verdict.claim),
-            findings=finding_lines(verdict),
+            findings=finding_lines(verdict, study.marks),
         )
     return counts
 

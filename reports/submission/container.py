@@ -13,7 +13,7 @@ import struct
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -34,9 +34,18 @@ _LOCATOR_BYTES, _LOCATOR = 20, b"PK\x06\x07"  # before the end record of a zip64
 _UNIX, _VERSION = 3, 20
 
 
-def write(path: Path, entries: Iterable[tuple[str, bytes]]) -> None:
-    """Writes the entries, in their order, to `path` at one stroke. Raises InputError where that
-    cannot be done."""
+class Unreadable(InputError):
+    """A place without a file that can be read."""
+
+
+def write(
+    path: Path, entries: Iterable[tuple[str, bytes]], check: Callable[[Path], None] | None = None
+) -> None:
+    """Writes the entries, in their order, to `path` at one stroke; an older file stays until then.
+
+    check: called with the finished file before it takes its place, and raises what forbids that.
+    Raises InputError where the file cannot be written.
+    """
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     except OSError as error:
@@ -56,6 +65,8 @@ def write(path: Path, entries: Iterable[tuple[str, bytes]]) -> None:
                     _MODE << 16,
                 )
                 archive.writestr(info, data, compresslevel=9)
+        if check is not None:
+            check(Path(name))
         os.chmod(name, 0o644)
         os.replace(name, path)
     except BaseException as error:
@@ -71,18 +82,18 @@ class Container:
     """An opened submission: `names` in the order of the file, `sizes` in bytes by name. Raises
     Refusal for any other zip.
 
-    Raises InputError where the file itself cannot be read.
+    Raises Unreadable where the file itself cannot be read.
     """
 
     def __init__(self, path: Path):
         try:
             if not path.is_file():
-                raise InputError(
+                raise Unreadable(
                     f"{path} is no file; give the file that `leaderboard submit` wrote."
                 )
             self._file = path.open("rb")
         except OSError as error:
-            raise InputError(
+            raise Unreadable(
                 f"{path} cannot be read ({error.strerror}); check the file and its permissions."
             ) from error
         try:

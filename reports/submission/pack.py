@@ -6,7 +6,7 @@ a submission (validate.py), which the caller runs on the new file at once.
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +31,17 @@ SHOWN_FOLDER = "FOLDER"
 
 
 def pack(
-    records: Sequence[Record], store: Store, out: Path, *, owner: str, note: str, with_masks: bool
+    records: Sequence[Record],
+    store: Store,
+    out: Path,
+    *,
+    owner: str,
+    note: str,
+    with_masks: bool,
+    check: Callable[[Path], None] | None = None,
 ) -> Manifest:
     """Writes `out` and returns its manifest. Raises InputError for texts that are too long and for
-    missing predictions."""
+    missing predictions, and what `check` raises of the finished file before it takes its place."""
     owner, note = one_line(owner), one_line(note)
     for name, text, most in (
         ("--owner", owner, contents.MAX_OWNER),
@@ -64,7 +71,7 @@ def pack(
             files[masks[-1].name] = data
     manifest = Manifest(owner=owner, note=note, records=tuple(entries), masks=tuple(masks))
     files[contents.NAME] = canonical(manifest.model_dump(mode="json")).encode()
-    write(out, ((name, files[name]) for name in manifest.names))
+    write(out, ((name, files[name]) for name in manifest.names), check)
     return manifest
 
 

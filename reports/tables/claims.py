@@ -1,11 +1,12 @@
 """Verdicts on the paper's claims as a table and files."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmark.core.texts import one_line
 from reports.claims.claims import Finding, Verdict
+from reports.comparison.badges import Mark, badges, owners
 from reports.comparison.labels import source_label
 from reports.comparison.links import run_page
 from reports.tables.csv_files import write_rows
@@ -53,9 +54,9 @@ def shown_findings(verdict: Verdict) -> list[str]:
     return lines + ([f"{more} more in the claims CSV"] if more > 0 else [])
 
 
-def finding_lines(verdict: Verdict) -> list[dict[str, Any]]:
+def finding_lines(verdict: Verdict, marks: Mapping[str, Mark]) -> list[dict[str, Any]]:
     """Every finding as its page shows it, with the runs behind it: (method, rules, its page,
-    [(fold, seed, page)])."""
+    [(fold, seed, page)]), whose they are and how far they were checked."""
     lines = []
     for finding in verdict.findings:
         group = finding.group
@@ -64,6 +65,8 @@ def finding_lines(verdict: Verdict) -> list[dict[str, Any]]:
                 "method": label,
                 "rules": where.rules,
                 "page": where.page,
+                "owner": owners((one.key for one in where.by_label[label].done), marks),
+                "badges": badges((one.key for one in where.by_label[label].done), marks),
                 "runs": [
                     (one.spec.fold, one.spec.seed, run_page(one.key))
                     for one in where.by_label[label].done

@@ -7,6 +7,7 @@ numbers are left as they are. Not here: what stands in the tables.
 
 import csv
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,18 @@ _NUMBERS_ALONE = re.compile(r"[+-]?\d[\d.,e+\-\s\[\]±%()–]*", re.ASCII | re.I
 def plain_cell(value: Any) -> Any:
     """The value as it may stand in a CSV cell: a text that would be a formula gets an apostrophe in
     front."""
-    if not isinstance(value, str) or not value.lstrip(" ").startswith(_FORMULA_STARTS):
+    if not isinstance(value, str) or not _starts_formula(value):
         return value
     return (
         value if _NUMBERS_ALONE.fullmatch(value.strip()) and not value[0].isspace() else f"'{value}"
     )
+
+
+def _starts_formula(text: str) -> bool:
+    """Some spreadsheets read wide forms (U+FF1D for =) and blanks of other widths as the plain
+    ones."""
+    plain = unicodedata.normalize("NFKC", text)
+    return any(one.startswith(_FORMULA_STARTS) for one in (text.lstrip(" "), plain.lstrip()))
 
 
 def write_frame(frame: pd.DataFrame, path: Path) -> None:

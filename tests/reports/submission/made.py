@@ -149,3 +149,14 @@ def tiny_store(
 
 def check(file: Path, library: Library | None = None) -> Checked:
     return validate(file, library or Library(), KNOWN_STAGES)
+
+
+def put(*path, to):
+    """A change of a record's JSON: the value at this place."""
+
+    def change(record):
+        for part in path[:-1]:
+            record = record[part]
+        record[path[-1]] = to
+
+    return change

@@ -1,56 +1,17 @@
 """Records that contradict themselves: each contradiction is one sentence that names the run."""
 
-import json
 import random
 
 import pytest
 
-from reports.records.load import load_records
-from reports.submission.pack import pack
-from reports.submission.reference_data import Library
 from tests.reports.submission import mutations
-from tests.reports.submission.made import check, tiny_store
-
-
-@pytest.fixture(scope="module")
-def edited(tmp_path_factory):
-    """edited(change) -> the check of a submission of `emitdiff` with this change in its record,
-    signed again."""
-    folder = tmp_path_factory.mktemp("content")
-    store, library = tiny_store(folder / "s", ("emitdiff",), (0,)), Library()
-    pack(
-        load_records([store.root]).records,
-        store,
-        folder / "a.zip",
-        owner="",
-        note="",
-        with_masks=False,
-    )
-    entries = mutations.entries_of((folder / "a.zip").read_bytes())
-    (name,) = [name for name in entries if name.startswith("records/")]
-
-    def make(change, rekey=False):
-        record = json.loads(entries[name])
-        change(record)
-        (folder / "b.zip").write_bytes(mutations.signed(entries, name, record, rekey))
-        return check(folder / "b.zip", library)
-
-    return make
+from tests.reports.submission.made import put
 
 
 def all_of(*changes):
     def change(record):
         for one in changes:
             one(record)
-
-    return change
-
-
-def put(*path, to):
-    def change(record):
-        for part in path[:-1]:
-            record = record[part]
-        record[path[-1]] = to
 
     return change
 
