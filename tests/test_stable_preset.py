@@ -25,14 +25,16 @@ from tests.support.tiny_stable import save_base, save_controlnet
 
 ROOT = Path(__file__).resolve().parents[1]
 PAPER = Request(dataset="prostate", method="emitdiff", source="phantom", preset="paper", folds=(0,))
+# Any file: nothing that is planned here looks into it.
+HED = ("edge=hed", f"edge_weights={__file__}")
 SOURCE = SourceSpec(
     kind="phantom", title="phantom", licence="", fingerprint="0" * 64, synthetic=True
 )
 OPENED = Opened(None, SOURCE, [], {})
 
 
-def generator(**changes):
-    (run,) = resolve(settle(replace(PAPER, **changes)), OPENED)
+def generator(*, sets=(), **changes):
+    (run,) = resolve(settle(replace(PAPER, sets=(*HED, *sets), **changes)), OPENED)
     return run, run.method.generator
 
 
@@ -59,11 +61,45 @@ def test_the_released_protocol_has_the_releases_numbers(dataset, epochs):
     sampling = numbers["sampling"]
     # Q12
     assert (sampling["sampler"], sampling["steps"], sampling["guidance_scale"]) == ("ddim", 20, 9.0)
+    assert numbers["unet"] == "locked"  # Q35
+    assert numbers["zoom"] == "crop"  # Q13
+    assert (numbers["ema_decay"], numbers["prompt_dropout"]) == (0, 0)  # Q39
+    assert sampling["prompt_suffix"]
     node = next(n for n in plan_of(run).nodes if n.stage == "synthesize")
     assert node.spec.sampling["text_mix"] == "weighted"
     assert node.spec.sampling["noise"] == "shared"  # Q26
+    assert node.spec.sampling["grey"] == "first-channel"  # Q36
+    assert run.method.changed == {}
     _, own = generator(protocol="released", dataset=dataset, sets=("generator.epochs=7",))
     assert own["epochs"] == 7
+
+
+@pytest.mark.parametrize("protocol", ["rigorous", "paper"])
+def test_no_other_protocol_has_the_releases_own(protocol):
+    run, numbers = generator(protocol=protocol)
+    assert (numbers["unet"], numbers["zoom"]) == ("whole", "shrink")
+    assert (numbers["ema_decay"], numbers["prompt_dropout"]) == (0.999, 0.1)
+    assert numbers["sampling"]["prompt_suffix"] == ""
+    node = next(n for n in plan_of(run).nodes if n.stage == "synthesize")
+    assert node.spec.sampling["grey"] == "mean"
+
+
+def test_a_controlnet_of_hed_edges_is_never_shown_others():
+    with pytest.raises(InputError, match="give --set edge=hed --set edge_weights=FOLDER"):
+        settle(PAPER)
+    for named in ("someone/hed-of-ct", "someone/control_HED"):
+        with pytest.raises(InputError, match="was trained on HED edges"):
+            settle(replace(PAPER, sets=(f"generator.controlnet={named}", "edge=canny")))
+    run, numbers = generator()
+    assert (run.preset.edge, numbers["controlnet"]) == ("hed", "lllyasviel/sd-controlnet-hed")
+    (bare,) = resolve(settle(replace(PAPER, sets=("generator.controlnet=",))), OPENED)
+    ledger = {entry.part: entry for entry in substitutions(bare)}
+    assert "Q18" in ledger["edge detector"].why and ledger["edge detector"].used == "scharr"
+    assert "a copy of the UNet's encoder" in ledger["pre-training"].used
+    for preset in ("smoke", "compact"):
+        assert settle(replace(PAPER, preset=preset)).preset.edge == "scharr"
+    for method in ("none", "classic", "pix2pix", "unconditional"):
+        assert settle(replace(PAPER, method=method)).preset.edge == "scharr"
 
 
 def plan_of(run):
@@ -101,13 +137,13 @@ def test_only_the_paper_has_its_own_images_and_edges():
     msd = SourceSpec(
         kind="msd", title="MSD Task05_Prostate", licence="", fingerprint="1" * 64, synthetic=False
     )
-    (run,) = resolve(settle(PAPER), Opened(None, msd, [], {}))
+    (run,) = resolve(settle(replace(PAPER, sets=HED)), Opened(None, msd, [], {}))
     ledger = {entry.part: entry for entry in substitutions(run)}
     assert "images" not in ledger
     assert "generator" not in ledger, "Stable Diffusion 1.5 itself"
     assert "lllyasviel/sd-controlnet-hed at commit" in ledger["pre-training"].used
     assert "Q33" in ledger["pre-training"].why
-    assert "Q18" in ledger["edge detector"].why or run.preset.edge == "hed"
+    assert "edge detector" not in ledger
     (none,) = resolve(settle(replace(PAPER, method="none")), Opened(None, msd, [], {}))
     assert substitutions(none) == ()
     (breast,) = resolve(

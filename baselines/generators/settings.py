@@ -25,6 +25,10 @@ class BaseSettings(Frozen):
     def check_size(self, size: int) -> None:
         """Raises InputError when slices of `size` pixels do not fit the network."""
 
+    def check_edge(self, edge: str) -> None:
+        """Raises InputError when the weights that training starts from know no edges of detector
+        `edge`."""
+
     def pinned(self, cache: Path | None) -> tuple[BaseSettings, Places]:
         """Settings that name weights and images by what they are, and where they lie on this
         machine (no part of a key).

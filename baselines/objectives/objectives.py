@@ -13,6 +13,7 @@ A classic augmenter, where there is one, sees the batch after merging.
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -22,17 +23,31 @@ from baselines.objectives.merging import random_patch_mask
 from baselines.objectives.variants import Variants
 from benchmark.training.segmenter import Objective, Presented
 
-Augment = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
+
+class Augment(Protocol):
+    """What a classic augmenter does (baselines/transforms/augmenter.py)."""
+
+    def __call__(
+        self, images: Tensor, masks: Tensor, rng: torch.Generator
+    ) -> tuple[Tensor, Tensor]: ...
+
+    def pair(
+        self, images: Tensor, others: Tensor, masks: Tensor, rng: torch.Generator
+    ) -> tuple[Tensor, Tensor, Tensor]: ...
+
+
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 SMOOTHING = 1e-5  # of numerator and denominator of the Dice, as in MONAI
 
 
-def dice_ce(include_background: bool) -> Loss:
-    """DiceCE on logits (B, 2, H, W) and labels (B, H, W), mean over the batch; Dice with or without
-    background (Q16).
+def dice_ce(include_background: bool, of_batch: bool = False) -> Loss:
+    """DiceCE on logits (B, 2, H, W) and labels (B, H, W); Dice with or without background (Q16).
 
-    It is MONAI's DiceCELoss(to_onehot_y=True, softmax=True) to rounding. With two classes the
+    The Dice is that of each slice, mean over the batch: of a slice without foreground it is 1 with
+    next to no gradient. With `of_batch` it is one Dice over all pixels of the batch, as nnU-Net has
+    it in 2D. It is MONAI's DiceCELoss(to_onehot_y=True, softmax=True, batch=of_batch) to rounding.
+    With two classes the
     sigmoid of the difference of logits equals the softmax, so no one-hot labels are needed: faster
     (docs/measurements.md).
     """
@@ -42,9 +57,10 @@ def dice_ce(include_background: bool) -> Loss:
         margin, truth = logits[:, 1] - logits[:, 0], labels.float()
         cross_entropy = functional.binary_cross_entropy_with_logits(margin, truth)
         found = margin.sigmoid()
-        both = (found * truth).sum((1, 2))
-        pixels = truth[0].numel()
-        found, truth = found.sum((1, 2)), truth.sum((1, 2))
+        pooled = (0, 1, 2) if of_batch else (1, 2)
+        both = (found * truth).sum(pooled)
+        pixels = truth.numel() if of_batch else truth[0].numel()
+        found, truth = found.sum(pooled), truth.sum(pooled)
         missed = 1 - (2 * both + SMOOTHING) / (found + truth + SMOOTHING)
         if include_background:
             neither = pixels - found - truth + both
@@ -161,12 +177,12 @@ class MergedLogits(Merged):
     ) -> tuple[Tensor, Presented]:
         rows, variant = self.pair(items, rng)
         real = self.real(items, rng)
-        state = rng.get_state()
-        images, labels = self.batch(unit(self.images[rows]), self.masks[rows], rng)
-        rng.set_state(state)  # the synthetic image of a pair is augmented exactly as the real one
-        synthetic, _ = self.batch(unit(self.variants[variant, rows]), self.masks[rows], rng)
-        logits = torch.where(real, model(images), model(synthetic))
-        return self.loss(logits, labels), {"real": len(items), "synthetic": len(items)}
+        images, synthetic = unit(self.images[rows]), unit(self.variants[variant, rows])
+        masks = self.masks[rows]
+        if self.augment is not None:
+            images, synthetic, masks = self.augment.pair(images, synthetic, masks, rng)
+        logits = torch.where(real, model(images * 2 - 1), model(synthetic * 2 - 1))
+        return self.loss(logits, masks.long()), {"real": len(items), "synthetic": len(items)}
 
 
 @dataclass(frozen=True, kw_only=True)

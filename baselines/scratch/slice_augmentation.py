@@ -25,25 +25,33 @@ _KNOTS = 5  # displacements are drawn on a grid of 5 x 5 points and are smooth b
 
 
 def random_geometry(
-    planes: torch.Tensor, settings: GeometrySettings, rng: torch.Generator
+    planes: torch.Tensor,
+    settings: GeometrySettings,
+    rng: torch.Generator,
+    *,
+    crop: bool = False,
 ) -> torch.Tensor:
     """Planes float32 (B,C,S,S), each sample mirrored left-right, rotated and scaled at random
     (Q13), same shape.
 
-    All planes of a sample (image, mask, edges) move together; what comes in from outside is black.
+    All planes of a sample (image, mask, edges) move together. A zoom of 0.75 makes 12 pixels of 16,
+    and what comes in from outside is black. With `crop`, as in the release, it shows 0.75 of the
+    side and makes 21 pixels of 16, and what comes in from outside is mirrored.
     """
     draw = torch.rand(3, planes.shape[0], generator=rng, device=planes.device)
     mirror = 1 - 2 * (draw[0] < settings.flip_probability).float()
     angle = (2 * draw[1] - 1) * math.radians(settings.rotation_degrees)
     low, high = settings.scale_range
-    shrink = 1 / (low + (high - low) * draw[2])
+    zoom = low + (high - low) * draw[2]
+    shown = zoom if crop else 1 / zoom  # share of the side
     zero = torch.zeros_like(angle)
-    across, down = angle.cos() * shrink, angle.sin() * shrink
+    across, down = angle.cos() * shown, angle.sin() * shown
     matrix = torch.stack(
         [mirror * across, -mirror * down, zero, down, across, zero], dim=1
     ).reshape(-1, 2, 3)
     places = F.affine_grid(matrix, list(planes.shape), align_corners=False)
-    return F.grid_sample(planes, places, align_corners=False)
+    outside = "reflection" if crop else "zeros"
+    return F.grid_sample(planes, places, padding_mode=outside, align_corners=False)
 
 
 def mask_boundary(masks: torch.Tensor) -> torch.Tensor:

@@ -145,7 +145,7 @@ class Drawer:
         stack, prompt = self.slices.read(number)
         planes = torch.from_numpy(np.array(stack, np.float32))[None] / 255
         if not is_still(self.settings):
-            planes = random_geometry(planes, self.settings, rng)
+            planes = random_geometry(planes, self.settings, rng, crop=self.settings.zoom == "crop")
         return planes[0], noise, posterior, timestep, 0 if dropped else 1 + prompt
 
     def batches(self, share: Sequence[tuple[int, int]], step: int, size: int) -> Iterator[Drawn]:

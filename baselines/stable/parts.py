@@ -165,12 +165,22 @@ def encode(parts: Parts, texts: Sequence[str]) -> torch.Tensor:
     return parts.text_encoder(tokens.to(parts.text_encoder.device)).last_hidden_state
 
 
-def embed(parts: Parts, prompts: Sequence[str], text_mix: str) -> dict[str, torch.Tensor]:
-    """Embedding (L, width) of every distinct prompt, encoded once. "weighted" is the mix of Q12."""
+def embed(
+    parts: Parts, prompts: Sequence[str], text_mix: str, suffix: str = ""
+) -> dict[str, torch.Tensor]:
+    """Embedding (L, width) of every distinct prompt, encoded once.
+
+    text_mix "weighted" is the mix of Q12; suffix: words after the prompt, in the mix after its
+    triplet (Q39).
+    """
     distinct = list(dict.fromkeys(prompts))
+    end = f", {suffix}" if suffix else ""
     if text_mix == "plain":
-        return dict(zip(distinct, encode(parts, distinct), strict=True))
-    split = [split_phrase(prompt) for prompt in distinct]
+        texts = [prompt + end for prompt in distinct]
+        return dict(zip(distinct, encode(parts, texts), strict=True))
+    split = [
+        (triplet + end, phrase) for triplet, phrase in (split_phrase(prompt) for prompt in distinct)
+    ]
     texts = list(dict.fromkeys([STYLE, *(text for pair in split for text in pair)]))
     coded = dict(zip(texts, encode(parts, texts), strict=True))
     return {

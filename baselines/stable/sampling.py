@@ -1,6 +1,6 @@
 """Sampling the fine-tuned Stable Diffusion: latent diffusion with CLIP text and classifier-free
 guidance against a fixed negative prompt; the grey image is the mean of the three output channels
-(III-A). Not here: loading the parts (parts.py)."""
+(III-A) or the first of them (Q36). Not here: loading the parts (parts.py)."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -37,7 +37,8 @@ class StableSampler:
             on_device(module, device, number_format.native_dtype(device))
         denoiser.split()
         self._compiled = False
-        self._texts: dict[str, dict[str, torch.Tensor]] = {}  # text mix -> prompt -> embedding
+        # text mix and suffix -> prompt -> embedding
+        self._texts: dict[tuple[str, str], dict[str, torch.Tensor]] = {}
 
     @torch.inference_mode()
     def images(
@@ -47,17 +48,19 @@ class StableSampler:
         if sampling.compile and not self._compiled:
             self.parts.denoiser.compile()
             self._compiled = True
-        texts = self._coded(conditions.prompts, sampling.text_mix)
+        texts = self._coded(conditions.prompts, sampling.text_mix, sampling.prompt_suffix)
         text = torch.stack([texts[prompt] for prompt in conditions.prompts])
         negative = self._coded([sampling.negative_prompt], "plain")[sampling.negative_prompt]
         latents = self._denoise(conditions, text, negative, variants, key, sampling)
-        return _decode(self.parts, latents)
+        return _decode(self.parts, latents, sampling.grey)
 
-    def _coded(self, prompts: Sequence[str], text_mix: str) -> dict[str, torch.Tensor]:
+    def _coded(
+        self, prompts: Sequence[str], text_mix: str, suffix: str = ""
+    ) -> dict[str, torch.Tensor]:
         """Embedding (L, width) of every prompt; each is encoded once in the life of this object."""
-        known = self._texts.setdefault(text_mix, {})
+        known = self._texts.setdefault((text_mix, suffix), {})
         if new := [prompt for prompt in prompts if prompt not in known]:
-            known |= embed(self.parts, new, text_mix)
+            known |= embed(self.parts, new, text_mix, suffix)
         return known
 
     def _denoise(
@@ -147,10 +150,11 @@ def _guided(
     return predict
 
 
-def _decode(parts: Parts, latents: torch.Tensor) -> np.ndarray:
-    """uint8 (B, S, S): the mean over the three channels of the decoded image (III-A)."""
+def _decode(parts: Parts, latents: torch.Tensor, grey: str) -> np.ndarray:
+    """uint8 (B, S, S): the mean over the three channels of the decoded image (III-A), or the first
+    channel (Q36)."""
     images = parts.vae.decode(
         (latents / parts.vae.config.scaling_factor).to(parts.vae.dtype), return_dict=False
     )[0]
-    grey = (images.float() * 0.5 + 0.5).clamp(0, 1).mean(dim=1)
-    return diffusion.to_uint8(grey)
+    channels = (images.float() * 0.5 + 0.5).clamp(0, 1)
+    return diffusion.to_uint8(channels[:, 0] if grey == "first-channel" else channels.mean(dim=1))

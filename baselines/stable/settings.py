@@ -18,8 +18,10 @@ from pydantic import Field, field_validator, model_validator
 from baselines.generators.places import Places
 from baselines.generators.settings import GeometrySettings, trained_phrases
 from baselines.stable import model_folder, pretraining_folder, weights
+from benchmark.core.errors import InputError
 from benchmark.core.frozen import Frozen
 from benchmark.spec.run import LOCAL
+from datasets.slices.edges import HED
 
 # Ours. The release has a fixed negative prompt of its own (Q12).
 NEGATIVE_PROMPT = (
@@ -40,12 +42,16 @@ class StableSampling(Frozen):
     )
     negative_prompt: str = Field(NEGATIVE_PROMPT, description="what guidance leads away from (Q12)")
     control_scale: float = Field(1.0, ge=0, description="strength of the edge condition")
+    prompt_suffix: str = Field("", description="words after every prompt (Q39)")
     edge_dropout: float = Field(0.0, ge=0, le=1, description="share of image-edge patches dropped")
     text_mix: Literal["plain", "weighted"] = Field(
         "plain", description="embedding of the prompt, or the mix of Q12"
     )
     noise: Literal["address", "shared"] = Field(
         "address", description="noise per slice, or per variant only (Q26)"
+    )
+    grey: Literal["mean", "first-channel"] = Field(
+        "mean", description="grey image: mean of the three channels (III-A), or the first (Q36)"
     )
     compile: bool = Field(False, description="torch.compile of the UNet and the ControlNet")
 
@@ -64,7 +70,7 @@ class StableSettings(GeometrySettings):
     controlnet: str = Field("", description="hub id or folder; empty: a copy of the UNet's encoder")
     controlnet_version: str = Field("", description="as base_version")
     unet: Literal["locked", "decoder", "whole"] = Field(
-        "whole", description="what of the UNet is trained"
+        "whole", description="what of the UNet is trained (Q35: locked)"
     )
     # Fine-tuning on the fold's training cases (III-C).
     epochs: int = Field(
@@ -78,7 +84,11 @@ class StableSettings(GeometrySettings):
     weight_decay: float = Field(0.01, ge=0)
     gradient_clip: float = Field(1.0, gt=0, description="largest gradient norm")
     ema_decay: float = Field(
-        0.999, ge=0, lt=1, description="decay per step of the averaged weights that are kept"
+        0.999,
+        ge=0,
+        lt=1,
+        description="decay per step of the averaged weights that are kept; 0:"
+        " none are, the last weights are kept (Q39)",
     )
     rotation_degrees: float = Field(
         20.0, ge=0, le=180, description="largest rotation of image and edges (Q13)"
@@ -86,11 +96,16 @@ class StableSettings(GeometrySettings):
     scale_range: tuple[float, float] = Field(
         (0.75, 1.05), description="zoom of image and edges (Q13)"
     )
+    zoom: Literal["shrink", "crop"] = Field(
+        "shrink",
+        description="zoom 0.75 makes 12 pixels of 16, black outside; or crops to 0.75 of the side"
+        " and makes 21 of 16, mirrored outside (Q13)",
+    )
     flip_probability: float = Field(
         0.0, ge=0, le=1, description="left-right mirror of image and edges"
     )
     prompt_dropout: float = Field(
-        0.1, ge=0, le=1, description="share of empty prompts, for guidance"
+        0.1, ge=0, le=1, description="share of empty prompts, for guidance (Q39: 0)"
     )
     phrases: int = Field(
         50, ge=0, description="augmentation phrases that the variants cycle through (Q12)"
@@ -108,7 +123,7 @@ class StableSettings(GeometrySettings):
     # Sampling.
     sampling: StableSampling = StableSampling()
 
-    protocol_switches: ClassVar[tuple[str, ...]] = ("noise", "text_mix")
+    protocol_switches: ClassVar[tuple[str, ...]] = ("noise", "text_mix", "grey")
 
     @field_validator(*_PLACES, *(f"{place}_version" for place in _PLACES), mode="before")
     @classmethod
@@ -125,6 +140,15 @@ class StableSettings(GeometrySettings):
         """Raises InputError for slices of `size` pixels that do not fit, and for a weights folder
         that cannot work."""
         model_folder.check_size(size, weights.checked_unit(self.base, self.controlnet))
+
+    def check_edge(self, edge: str) -> None:
+        if edge != HED and weights.knows_hed(self.controlnet):
+            raise InputError(
+                f"the ControlNet {self.controlnet} was trained on HED edges and the edges of this"
+                f" run are {edge}; give --set edge=hed --set edge_weights=FOLDER (or"
+                f" lllyasviel/Annotators to download them), or start without it by --set"
+                f" generator.controlnet= (empty)."
+            )
 
     def pinned(self, cache: Path | None) -> tuple[StableSettings, Places]:
         """Settings with the identity of weights and images in the place of folders, and where these

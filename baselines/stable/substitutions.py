@@ -11,6 +11,7 @@ from benchmark.spec.substitution import Substitution
 def fine_tuned(run: RunSpec) -> list[Substitution]:
     """All that is not the paper's in a fine-tuning of Stable Diffusion."""
     settings = run.method.generator or {}
+    suffix = " and words of quality" if settings["sampling"]["prompt_suffix"] else ""
     found = edge_substitution(run)
     if settings["base"] != STABLE_DIFFUSION:
         found.append(
@@ -32,8 +33,8 @@ def fine_tuned(run: RunSpec) -> list[Substitution]:
         Substitution(
             part="text",
             paper="50 augmentation phrases and a fixed negative prompt",
-            used=f"{settings['phrases']} phrases, 4 of them the paper's, and a negative prompt of"
-            f" our own",
+            used=f"{settings['phrases']} phrases, 4 of them the paper's, and a negative prompt"
+            f"{suffix} of our own",
             why="the paper prints four phrases and no negative prompt; the release's wording is not"
             " copied (Q12)",
         ),

@@ -135,9 +135,8 @@ def _train(fabric: Fabric, job: Job, report: Report) -> list[CurveRow]:
     )
     denoiser, optimiser = fabric.setup(parts.denoiser, optimiser)
     denoiser.train()
-    state = TrainingState(
-        weights, {"adam": optimiser.optimizer}, settings.batch, average=averaged(weights)
-    )
+    average = averaged(weights) if settings.ema_decay else {}
+    state = TrainingState(weights, {"adam": optimiser.optimizer}, settings.batch, average=average)
     steps = _Steps(fabric, job, denoiser, optimiser, state, loss)
 
     def over_processes(losses: Tensor) -> Any:

@@ -24,10 +24,11 @@ from datasets.files.fingerprint import folder_fingerprint
 
 SHA256 = "sha256:"
 STABLE_DIFFUSION = "stable-diffusion-v1-5/stable-diffusion-v1-5"
+CONTROLNET_HED = "lllyasviel/sd-controlnet-hed"
 # Commits that stand for the ids where no version is given, so that a plan needs no network.
 KNOWN_COMMITS = {
     STABLE_DIFFUSION: "451f4fe16113bff5a5d2269ed5ad43b0592e9a14",
-    "lllyasviel/sd-controlnet-hed": "04473d9334ab44908daa66107bbfb6f710aa056d",
+    CONTROLNET_HED: "04473d9334ab44908daa66107bbfb6f710aa056d",
 }
 HUB_PATTERNS = {
     "base": [
@@ -68,6 +69,12 @@ def checked_unit(base: str, controlnet: str) -> int:
     if controlnet and is_folder(controlnet):
         check_controlnet(existing_folder("controlnet", controlnet), folder)
     return unit
+
+
+def knows_hed(controlnet: str) -> bool:
+    """Whether a ControlNet, a hub id or a folder, is by its name one that was trained on HED
+    edges."""
+    return "hed" in re.split(r"[^a-z0-9]", controlnet.lower())
 
 
 def identified(role: str, name: str, version: str, cache: Path | None) -> tuple[str, str]:

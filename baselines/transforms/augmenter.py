@@ -2,6 +2,7 @@
 Not here: the transforms themselves."""
 
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from benchmark.training.to_device import sent
 
 class Augmenter:
     """Applies a transform to batches; with `renormalise` (the protocol switch, Q3), every sample is
-    then stretched to [0, 1]."""
+    then stretched to [0, 1]: an image by its own range, a pair by the range of both."""
 
     def __init__(self, transform: Transform, *, renormalise: bool):
         self.transform = transform
@@ -32,17 +33,34 @@ class Augmenter:
         rng may be on any device. It advances alike whatever the transform: runs that differ only in
         their transform share all other random decisions.
         """
-        drawn = self.transform.draw(images, _own_generator(rng))
-        drawn = {name: sent(values, images.device) for name, values in drawn.items()}
+        changed, labels = self._changed([images], masks, rng)
+        return changed[0], labels
+
+    def pair(
+        self, images: Tensor, others: Tensor, masks: Tensor, rng: torch.Generator
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """As a call, of two images of each sample, which are changed exactly alike (Q6)."""
+        (images, others), labels = self._changed([images, others], masks, rng)
+        return images, others, labels
+
+    def _changed(
+        self, stacks: Sequence[Tensor], masks: Tensor, rng: torch.Generator
+    ) -> tuple[list[Tensor], Tensor]:
+        first = stacks[0]
+        drawn = self.transform.draw(first, _own_generator(rng))
+        drawn = {name: sent(values, first.device) for name, values in drawn.items()}
+        # In float64 a shifted image is exact, and its normalisation is bit for bit that of the
+        # image itself.
+        exact = torch.float64 if self.renormalise else first.dtype
         # Mixed precision is for the network: half precision would coarsen the grid and the blurred
         # image.
-        with torch.autocast(images.device.type, enabled=False):
-            if not self.renormalise:
-                return self.transform.apply(images, masks, drawn)
-            # In float64 a shifted image is exact, and its normalisation is bit for bit that of the
-            # image itself.
-            changed, masks = self.transform.apply(images.double(), masks, drawn)
-            return stretch_to_full_range(changed).to(images.dtype), masks
+        with torch.autocast(first.device.type, enabled=False):
+            made = [self.transform.apply(images.to(exact), masks, drawn) for images in stacks]
+            changed, labels = [images for images, _ in made], made[0][1]
+            if self.renormalise:  # side by side, so that they share their range
+                whole = stretch_to_full_range(torch.cat(changed, dim=3))
+                changed = list(whole.to(first.dtype).chunk(len(stacks), dim=3))
+        return changed, labels
 
 
 class Identity(Transform):

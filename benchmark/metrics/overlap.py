@@ -3,6 +3,8 @@ here: the metrics of a test case, on its native grid (case.py)."""
 
 import numpy as np
 
+SELECTION_BATCH = 8  # slices of the release's loader (Q16)
+
 
 def dice(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Dice of each pair of masks: (N, ...) both, bool or 0 and 1 -> float64 (N,). Two empty masks
@@ -28,3 +30,13 @@ def mean_case_dice(probability: np.ndarray, masks: np.ndarray, case_index: np.nd
     predicted = probability > 0.5
     rows = (case_index == case for case in np.unique(case_index))
     return float(np.mean([dice(predicted[here][None], masks[here][None]) for here in rows]))
+
+
+def mean_batch_dice(probability: np.ndarray, masks: np.ndarray) -> float:
+    """Mean over batches of neighbouring slices of the Dice of a batch (Q38): probability float and
+    masks (N, S, S), in file order."""
+    predicted = probability > 0.5
+    batches = (
+        slice(first, first + SELECTION_BATCH) for first in range(0, len(masks), SELECTION_BATCH)
+    )
+    return float(np.mean([dice(predicted[here][None], masks[here][None]) for here in batches]))

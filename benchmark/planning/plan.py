@@ -100,6 +100,7 @@ def plan_split(run: RunSpec, parts: Split, options: dict[str, str]) -> Plan:
     rules = ScoreSpec(
         empty_mask=run.protocol.empty_mask,
         resize_z=run.protocol.resize_z,
+        truth=run.protocol.truth,
         nsd_tolerance=run.preset.nsd_tolerance,
     )
     score = Node(rules, {"prepare": prepare.key, "predict": predict.key})
@@ -211,9 +212,11 @@ class _Planner:
             architecture=self.run.architecture,
             train=parts.train,
             select_on=chosen_on[protocol.selection],
+            selection_dice=protocol.selection_dice,
             minimum_foreground=self.foreground,
             transform=self._transform(method),
             renormalise=protocol.renormalise,
+            loss=protocol.loss,
             dice_background=protocol.dice_background,
             synthetic=self._synthetic(method) if samples else None,
             training=Training(

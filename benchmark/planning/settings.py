@@ -94,6 +94,7 @@ def settle(request: Request, cache: Path | None = None) -> Settled:
     if bare.generates:
         settings = _validated(settings_class(bare.reference), values, "--set generator.")
         settings.check_size(numbers.size)
+        settings.check_edge(numbers.edge)
     method, places = _chosen(request, bare, numbers), Places()
     if settings is not None:
         settings, places = settings.pinned(cache)

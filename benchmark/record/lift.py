@@ -20,8 +20,9 @@ def lift(old: Mapping[str, Any]) -> dict[str, Any]:
     AttributeError or ValueError for values that no record of schema 1 had."""
     spec = old["spec"]
     method = _own(spec["method"]) if spec["method"].get("own") else _built_in(spec)
+    protocol = {**_schema1()["switches"], **spec["protocol"]}
     lifted = {"schema_version": 2, "lifted_from": 1}
-    return {**old, **lifted, "spec": {**spec, "method": method}}
+    return {**old, **lifted, "spec": {**spec, "protocol": protocol, "method": method}}
 
 
 def _own(method: Mapping[str, Any]) -> dict[str, Any]:

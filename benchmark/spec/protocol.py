@@ -2,7 +2,7 @@
 
 `rigorous` is the default of this project. `paper` follows what the paper prints (arXiv 2310.12868)
 and falls back to `rigorous` where the paper is silent. `released` follows what the authors'
-released code does, the flaws included. The numbers Q1..Q34 are those of reports/paper/QUIRKS.md.
+released code does, the flaws included. The numbers Q1..Q39 are those of reports/paper/QUIRKS.md.
 Every switch can be set alone (`--set selection=test`) and is part of the key of each stage that it
 changes. Not here: sizes and budgets (presets).
 """
@@ -26,6 +26,12 @@ class Protocol(Frozen):
         description="Cases that choose the checkpoint: a split of the fold's training cases; the"
         " test cases, which leaks"
         " them into the result (Q1); or none: the last checkpoint is taken.",
+    )
+    selection_dice: Literal["case", "batch"] = Field(
+        "case",
+        description="The Dice that chooses the checkpoint: the mean over cases of the Dice of a"
+        " case's slices; or the mean over batches of 8 neighbouring slices of the Dice of a batch"
+        " (Q38).",
     )
     generator_cases: Literal["fit", "training"] = Field(
         "fit",
@@ -82,6 +88,11 @@ class Protocol(Frozen):
         description="Learning rate of the segmenter after warm-up; the release keeps it constant"
         " (Q16).",
     )
+    loss: Literal["dice-ce", "dice-ce-batch"] = Field(
+        "dice-ce",
+        description="DiceCE with the Dice of each slice, as in the release (Q16); or with one Dice"
+        " over the batch, so that slices without foreground do not silence half of the loss.",
+    )
     dice_background: bool = Field(
         False,
         description="Whether the Dice part of the DiceCE loss counts the background class; the"
@@ -92,6 +103,11 @@ class Protocol(Frozen):
         description="Text embedding of the sampler: that of the prompt with its phrase; or 0.045 x"
         " prompt + 0.005 x phrase"
         " + 0.95 x 'gray, sketch' (Q12).",
+    )
+    grey: Literal["mean", "first-channel"] = Field(
+        "mean",
+        description="Grey image of Stable Diffusion: the mean of the three channels of its output"
+        " (paper III-A), or the first of them (Q36).",
     )
     noise: Literal["address", "shared"] = Field(
         "address",
@@ -108,6 +124,12 @@ class Protocol(Frozen):
         "penalty",
         description="Scores of an empty prediction: fractions 0 and distances the diagonal of the"
         " volume; or all of them those of one pixel put at the image centre (Q10).",
+    )
+    truth: Literal["native", "resampled"] = Field(
+        "native",
+        description="What a prediction is scored against: the mask as it is; or the mask resampled"
+        " to the working size and back, in which every structure lost on the way is no error"
+        " (Q37).",
     )
     hd95: Literal["pooled", "max"] = Field(
         "pooled",
@@ -139,6 +161,7 @@ _NAMED: dict[str, dict[str, object]] = {
     },
     "released": {
         "selection": "test",
+        "selection_dice": "batch",
         "generator_cases": "training",
         "folds": "dataset",
         "slices": "foreground",
@@ -148,9 +171,11 @@ _NAMED: dict[str, dict[str, object]] = {
         "renormalise": True,
         "lr_schedule": "constant",
         "text_mix": "weighted",
+        "grey": "first-channel",
         "noise": "shared",
         "resize_z": True,
         "empty_mask": "centre-pixel",
+        "truth": "resampled",
         "assd": "mean",
         "aggregate": "folds",
     },

@@ -42,17 +42,19 @@ class Synthetic(Frozen):
 class FitSegmenterSpec(StageSpec):
     """train: the cases that are learned, select_on: those that choose the checkpoint ((): the last
     one is taken); minimum_foreground: pixels that a slice must have more of, if any must (Q9);
-    precision: see `make_fabric`."""
+    selection_dice, loss: switches of the protocol; precision: see `make_fabric`."""
 
     stage: ClassVar[str] = "fit-segmenter"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     architecture: str
     train: tuple[str, ...]
     select_on: tuple[str, ...]
+    selection_dice: Literal["case", "batch"]
     minimum_foreground: int | None
     transform: str | None
     renormalise: bool
+    loss: Literal["dice-ce", "dice-ce-batch"]
     dice_background: bool
     synthetic: Synthetic | None
     training: Training
@@ -80,7 +82,7 @@ def run(spec: FitSegmenterSpec, inputs: Inputs, out: Path, context: Context) -> 
     from safetensors.torch import save_file
 
     from baselines.networks.architectures import build
-    from benchmark.metrics.overlap import mean_case_dice
+    from benchmark.metrics.overlap import mean_batch_dice, mean_case_dice
     from benchmark.training.segmenter import fit, foreground_probability, make_fabric
     from datasets.slices.preparation import Prepared
 
@@ -99,6 +101,8 @@ def run(spec: FitSegmenterSpec, inputs: Inputs, out: Path, context: Context) -> 
 
     def select(model) -> float:
         probability = foreground_probability(model, data.images[held_out], fabric)
+        if spec.selection_dice == "batch":
+            return mean_batch_dice(probability, data.masks[held_out])
         return mean_case_dice(probability, data.masks[held_out], data.case_index[held_out])
 
     model = build(
@@ -157,7 +161,7 @@ def _objective(
     shown: dict[str, Any] = {
         "images": images,
         "masks": masks,
-        "loss": objectives.dice_ce(spec.dice_background),
+        "loss": objectives.dice_ce(spec.dice_background, of_batch=spec.loss == "dice-ce-batch"),
         "augment": augment,
     }
     synthetic = spec.synthetic

@@ -1,7 +1,7 @@
 """Stage score: one row of metrics per test case."""
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from benchmark.core.files import write_json
 from benchmark.stages.base import Context, Inputs, StageSpec
@@ -16,27 +16,31 @@ class ScoreSpec(StageSpec):
 
     empty_mask: str
     resize_z: bool
+    truth: Literal["native", "resampled"]
     nsd_tolerance: float
 
 
 def run(spec: ScoreSpec, inputs: Inputs, out: Path, context: Context) -> dict[str, Any]:
     """One row of metrics per test case: cases.json."""
     from benchmark.metrics.scoring import score_case
+    from datasets.slices.intensity import resampled_mask
     from datasets.slices.preparation import Prepared
 
     data = Prepared(inputs["prepare"])
     rows = []
     predictions = read_predictions(inputs["predict"])
     for number, (case, z, prediction) in enumerate(predictions):
-        native = data.case(case)
+        native, truth = data.case(case), data.truth(case)
+        if spec.truth == "resampled":
+            truth = resampled_mask(truth, data.size)
         row = score_case(
             case,
             prediction,
             z,
-            data.truth(case),
+            truth,
             native.spacing,
             native.spacing_unit,
-            **spec.model_dump(),
+            **spec.model_dump(exclude={"truth"}),
         )
         rows.append(row.model_dump(mode="json"))
         context.report(number + 1, len(predictions), dice=row.dice)

@@ -37,6 +37,16 @@ def resize_nearest(mask: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return np.asarray(Image.fromarray(mask).resize(shape[::-1], Image.Resampling.NEAREST))
 
 
+def resampled_mask(mask: np.ndarray, size: int) -> np.ndarray:
+    """uint8 {0, 1} (z, y, x) -> the same shape: the mask at `size` x `size` px and back on its own
+    grid, as a prediction gets there, so that it holds what a perfect prediction would (Q37)."""
+    height, width = mask.shape[1:]
+    small = (resize_nearest(plane, (size, size)).astype(np.float32) for plane in mask)
+    return np.stack([resize_linear(plane, (height, width)) > 0.5 for plane in small]).astype(
+        np.uint8
+    )
+
+
 def grey_rule(
     intensity: str, modality: str, volume: np.ndarray
 ) -> Callable[[np.ndarray], np.ndarray]:

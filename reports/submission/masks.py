@@ -15,6 +15,7 @@ from benchmark.metrics.scoring import score_case, stretch_z
 from benchmark.metrics.surfaces import bounding_box
 from benchmark.spec.protocol import FOREGROUND_PIXELS
 from benchmark.spec.run import RunSpec
+from datasets.slices.intensity import resampled_mask
 from reports.submission.findings import Refusal
 from reports.submission.reference_data import Truth
 
@@ -68,10 +69,15 @@ def planes(spec: RunSpec, truth: np.ndarray) -> list[int]:
     return np.flatnonzero(np.count_nonzero(truth, axis=(1, 2)) > FOREGROUND_PIXELS).tolist()
 
 
+def scored_truth(spec: RunSpec, mask: np.ndarray) -> np.ndarray:
+    """What a prediction is scored against, uint8 {0, 1} of the native shape."""
+    native = spec.protocol.truth == "native"
+    return mask if native else resampled_mask(mask, spec.preset.size)
+
+
 def true_voxels(spec: RunSpec, truth: Truth) -> int:
     """True voxels of the planes that are scored, as a case row counts them."""
-    mask = truth.mask
-    z = planes(spec, mask)
+    mask, z = scored_truth(spec, truth.mask), planes(spec, truth.mask)
     scored = mask[z] if z else mask
     return int(np.count_nonzero(stretch_z(scored, len(mask)) if spec.protocol.resize_z else scored))
 
@@ -91,7 +97,7 @@ def recomputed(spec: RunSpec, truth: Truth, prediction: np.ndarray, where: str) 
         truth.case,
         prediction,
         z,
-        mask,
+        scored_truth(spec, mask),
         truth.spacing,
         truth.unit,
         empty_mask=spec.protocol.empty_mask,

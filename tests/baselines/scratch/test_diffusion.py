@@ -183,6 +183,36 @@ def test_geometry_moves_all_planes_together():
     assert (moved - planes).abs().mean() > 0.05
 
 
+def test_a_zoom_that_crops_enlarges_and_one_that_does_not_shrinks():
+    """Q13: 16 pixels at zoom 0.75 are 16 / 0.75 = 21, where ours makes 16 x 0.75 = 12 of them."""
+    planes = torch.zeros(1, 1, 64, 64)
+    planes[..., 24:40, 24:40] = 1
+    zoomed = GeneratorSettings(flip_probability=0, rotation_degrees=0, scale_range=(0.75, 0.75))
+    for crop, side in ((True, 21), (False, 12)):
+        moved = random_geometry(planes, zoomed, generator(), crop=crop)[0, 0]
+        inside = moved > 0.5
+        # with both ends of 16 / 0.75 = 21.3 in the middle of a pixel it is 21 or 22
+        assert side <= int(inside.any(0).sum()) <= side + (side == 21)
+        assert moved.sum() == pytest.approx((16 / 0.75 if crop else 12) ** 2, rel=0.02)
+
+
+def test_what_a_crop_takes_from_outside_is_mirrored():
+    planes = torch.rand(1, 1, 32, 32, generator=generator()) * 0.5 + 0.5
+    wider = GeneratorSettings(flip_probability=0, rotation_degrees=0, scale_range=(1.25, 1.25))
+    moved = random_geometry(planes, wider, generator(), crop=True)
+    # 1.25 sides are shown: 4 pixels of mirror image on each side, then shrunk to 32
+    mirrored = np.pad(planes[0, 0].numpy(), 4, mode="symmetric")
+    at = (np.arange(32) + 0.5) * 1.25 - 0.5
+    low, part = np.floor(at).astype(int), at - np.floor(at)
+    rows = mirrored[low] * (1 - part)[:, None] + mirrored[low + 1] * part[:, None]
+    expected = rows[:, low] * (1 - part) + rows[:, low + 1] * part
+    np.testing.assert_allclose(moved[0, 0].numpy(), expected, atol=1e-5)
+    black = random_geometry(
+        planes, GeneratorSettings(**vars(wider) | {"scale_range": (0.8, 0.8)}), generator()
+    )
+    assert black[0, 0, 0].abs().max() == 0 < moved[0, 0, 0].min()
+
+
 def test_geometry_mirrors_exactly_and_only_when_asked():
     planes = torch.rand(64, 1, 32, 32, generator=generator())
     still = {"rotation_degrees": 0, "scale_range": (1, 1)}

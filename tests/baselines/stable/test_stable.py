@@ -14,6 +14,7 @@ from baselines.generators.fit_folder import training_ids
 from baselines.stable.generator import StableDiffusion
 from baselines.stable.loss import LatentLoss
 from baselines.stable.parts import Denoiser, embed, encode, load_parts
+from baselines.stable.sampling import _decode
 from baselines.stable.settings import StableSampling, StableSettings
 from benchmark.core.errors import InputError
 from benchmark.training import number_format
@@ -361,6 +362,8 @@ def test_variants_keys_and_slices_have_noise_of_their_own(fitted):
         {"control_scale": 0.0},
         {"edge_dropout": 0.9},
         {"text_mix": "weighted"},
+        {"grey": "first-channel"},
+        {"prompt_suffix": "sharp"},
     ],
     ids=str,
 )
@@ -385,6 +388,38 @@ def test_the_weighted_mix_is_that_of_the_release(settings):
     prompt, phrase, style = encode(parts, [PROMPT, AUGMENTATION_PHRASES[2], "gray, sketch"])
     mixed = embed(parts, [f"{PROMPT}, {AUGMENTATION_PHRASES[2]}"], "weighted")
     assert torch.allclose(*mixed.values(), 0.045 * prompt + 0.005 * phrase + 0.95 * style)
+
+
+def test_words_of_quality_follow_the_prompt_and_in_the_mix_its_triplet(settings):
+    parts = load_parts(settings()[1])
+    phrase = AUGMENTATION_PHRASES[2]
+    plain = embed(parts, [f"{PROMPT}, {phrase}"], "plain", "sharp")[f"{PROMPT}, {phrase}"]
+    assert torch.equal(plain, encode(parts, [f"{PROMPT}, {phrase}, sharp"])[0])
+    prompt, words, style = encode(parts, [f"{PROMPT}, sharp", phrase, "gray, sketch"])
+    mixed = embed(parts, [f"{PROMPT}, {phrase}"], "weighted", "sharp")
+    assert torch.allclose(*mixed.values(), 0.045 * prompt + 0.005 * words + 0.95 * style)
+
+
+@pytest.mark.parametrize("grey", ["mean", "first-channel"])
+def test_the_grey_image_is_the_mean_of_the_channels_or_the_first(fitted, monkeypatch, grey):
+    """Q36: decoded values in [-1, 1], of three channels that differ."""
+    decoded = torch.rand(2, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0)) * 2.4 - 1.2
+    vae = fitted.sampler.parts.vae
+    monkeypatch.setattr(vae, "decode", lambda latents, return_dict: (decoded,))
+    made = _decode(fitted.sampler.parts, torch.zeros(2, 4, 4, 4), grey)
+    colours = np.clip((decoded.numpy() + 1) / 2, 0, 1)
+    expected = 255 * (colours.mean(1) if grey == "mean" else colours[:, 0])
+    assert np.abs(made - expected).max() <= 0.5 + 1e-3
+
+
+def test_without_averaging_the_last_weights_are_kept(settings, tmp_path):
+    """Q39: averages that follow the weights at once are the weights; and nothing else changes."""
+    last = fit(settings(ema_decay=0), tmp_path / "last")
+    at_once = fit(settings(ema_decay=1e-30), tmp_path / "at once")
+    averaged = fit(settings(ema_decay=0.9), tmp_path / "averaged")
+    kept, same, other = map(trained_weights, (last, at_once, averaged))
+    assert all(torch.equal(kept[name], same[name]) for name in kept)
+    assert any(not torch.equal(kept[name], other[name]) for name in kept)
 
 
 def test_prompts_are_encoded_once(folder, places, monkeypatch):

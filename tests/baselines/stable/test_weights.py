@@ -197,6 +197,10 @@ def test_an_unreachable_hub_is_one_sentence_before_anything_is_computed(tmp_path
         "emitdiff",
         "--preset",
         "paper",
+        "--set",
+        "edge=hed",
+        "--set",
+        f"edge_weights={__file__}",
     ]
     done = subprocess.run(
         [sys.executable, "cli.py", *words, "--store", str(tmp_path / "store"), "--fold", "0"],

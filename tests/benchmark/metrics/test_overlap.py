@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmark.metrics.overlap import dice, labelled_dice, mean_case_dice
+from benchmark.metrics.overlap import dice, labelled_dice, mean_batch_dice, mean_case_dice
 
 
 def test_dice_of_slices():
@@ -26,3 +26,21 @@ def test_volume_dice_is_a_mean_over_cases():
     assert mean_case_dice(probability, masks, np.array([0, 0, 1, 2])) == pytest.approx(
         (1 + 0 + 1) / 3
     )
+
+
+def test_batch_dice_is_a_mean_over_batches_of_eight_neighbouring_slices():
+    """Q38, over 19 slices: two whole batches and the three slices that are left."""
+    rng = np.random.default_rng(0)
+    probability = rng.random((19, 6, 6), np.float32)
+    masks = (rng.random((19, 6, 6)) > 0.7).astype(np.uint8)
+    masks[16:] = 0
+    probability[16:] *= 0.5
+    found = []
+    for first, last in ((0, 8), (8, 16), (16, 19)):
+        predicted, truth = probability[first:last] > 0.5, masks[first:last] > 0
+        total = int(predicted.sum()) + int(truth.sum())
+        found.append(2 * int((predicted & truth).sum()) / total if total else 1.0)
+    assert found[2] == 1.0
+    assert mean_batch_dice(probability, masks) == pytest.approx(sum(found) / 3)
+    by_case = mean_case_dice(probability, masks, np.arange(19) // 10)
+    assert mean_batch_dice(probability, masks) != pytest.approx(by_case)

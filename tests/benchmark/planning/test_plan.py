@@ -76,10 +76,13 @@ def test_dropped_deepstack_is_the_same_training_as_none():
     [
         ("empty_mask=centre-pixel", "score", "predict"),
         ("nsd_tolerance=1.0", "score", "predict"),
+        ("truth=resampled", "score", "predict"),
         ("merge=logits", "fit-segmenter", "synthesize"),
         ("shuffle=false", "fit-segmenter", "synthesize"),
         ("lr_schedule=constant", "fit-segmenter", "synthesize"),
         ("dice_background=true", "fit-segmenter", "synthesize"),
+        ("loss=dice-ce-batch", "fit-segmenter", "synthesize"),
+        ("selection_dice=batch", "fit-segmenter", "synthesize"),
         ("renormalise=true", "fit-segmenter", "synthesize"),
         ("pairing=all", "fit-segmenter", "synthesize"),
         ("text_mix=weighted", "synthesize", "fit-generator"),

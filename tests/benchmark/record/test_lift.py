@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from benchmark.core.identity import digest
+from benchmark.record.lift import lift
 from benchmark.record.record import DamagedRecord, load_record
+from benchmark.spec.protocol import named_protocol
 from reports.comparison.groups import make_groups
 from reports.comparison.links import run_page
 from reports.comparison.study import Study
@@ -53,8 +55,10 @@ def test_nothing_but_the_method_is_touched():
         for name in set(old) - {"schema_version", "spec", "stages", "samples", "cases"}:
             assert old[name] == new[name], name
         method = old["spec"].pop("method")
-        assert old["spec"]["preset"].items() <= new["spec"]["preset"].items()
-        assert {**old["spec"], "preset": 0}.items() <= {**new["spec"], "preset": 0}.items()
+        grown = {"preset": 0, "protocol": 0}  # numbers and switches that came later
+        for name in grown:
+            assert old["spec"][name].items() <= new["spec"][name].items()
+        assert {**old["spec"], **grown}.items() <= {**new["spec"], **grown}.items()
         for name in set(method) - {"generator"}:
             assert method[name] == new["spec"]["method"][name]
 
@@ -71,6 +75,20 @@ def test_settings_that_were_left_out_are_there_at_their_neutral_value():
         assert {name: old[name] for name in old if name != "sampling"}.items() <= given.items()
         assert (given["control"], given["style"], given["detail_weight"]) == ("net", False, 0.0)
         assert method.generator["sampling"]["noise_scale"] == 1.0
+
+
+@pytest.mark.parametrize("protocol", ["rigorous", "released"])
+def test_switches_that_came_later_have_the_values_of_the_code_of_that_time(protocol):
+    later = {
+        "selection_dice": "case",
+        "loss": "dice-ce",
+        "grey": "mean",
+        "truth": "native",
+    }
+    old = json.loads(old_files("cpu-64px")[0].read_text())
+    switches = named_protocol(protocol).model_dump(mode="json")
+    old["spec"]["protocol"] = {name: switches[name] for name in switches if name not in later}
+    assert lift(old)["spec"]["protocol"] == switches | later
 
 
 def test_what_was_changed_is_found_out():

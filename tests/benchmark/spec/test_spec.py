@@ -135,6 +135,7 @@ def test_named_protocols_differ_as_documented():
     }
     assert differences(named_protocol("released")) == {
         "selection": "test",
+        "selection_dice": "batch",
         "generator_cases": "training",
         "folds": "dataset",
         "slices": "foreground",
@@ -144,9 +145,11 @@ def test_named_protocols_differ_as_documented():
         "renormalise": True,
         "lr_schedule": "constant",
         "text_mix": "weighted",
+        "grey": "first-channel",
         "noise": "shared",
         "resize_z": True,
         "empty_mask": "centre-pixel",
+        "truth": "resampled",
         "assd": "mean",
         "aggregate": "folds",
     }

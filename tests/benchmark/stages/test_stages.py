@@ -4,11 +4,13 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from benchmark.metrics.case import case_metrics
 from benchmark.metrics.scoring import stretch_z
 from benchmark.stages.base import Context
 from benchmark.stages.score import ScoreSpec, run
+from datasets.slices.intensity import resampled_mask
 from datasets.slices.preparation import Prepared, prepare
 from datasets.sources.open import open_source
 
@@ -52,7 +54,10 @@ def write_prediction(folder, z, mask):
 def scored(prepared, tmp_path, z, mask, **changes):
     write_prediction(tmp_path / "predict", z, mask)
     (tmp_path / "score").mkdir(parents=True)
-    spec = ScoreSpec(**{"empty_mask": "penalty", "resize_z": False, "nsd_tolerance": 2.0} | changes)
+    spec = ScoreSpec(
+        **{"empty_mask": "penalty", "resize_z": False, "truth": "native", "nsd_tolerance": 2.0}
+        | changes
+    )
     inputs = {"prepare": prepared, "predict": tmp_path / "predict"}
     run(spec, inputs, tmp_path / "score", Context())
     return json.loads((tmp_path / "score" / "cases.json").read_text())[0]
@@ -92,3 +97,38 @@ def test_centre_pixel_shortens_the_distance_of_a_miss(prepared, tmp_path):
     assert penalty["missed"] and centre["missed"]
     assert (penalty["dice"], centre["dice"]) == (0, 2 / (1 + truth.sum()))
     assert centre["hd95"] < penalty["hd95"]
+
+
+def test_a_perfect_prediction_is_perfect_against_the_resampled_truth_alone(tmp_path):
+    """Q37, on a spleen-like shape of 150 x 60 of 512 px, at 384 px: what the network can give at
+    best."""
+    y, x = np.mgrid[:512, :512] - np.array([250.3, 330.7])[:, None, None]
+    along, across = y * np.cos(0.4) + x * np.sin(0.4), x * np.cos(0.4) - y * np.sin(0.4)
+    truth = ((along / 75) ** 2 + (across / 30) ** 2 <= 1).astype(np.uint8)
+    small = Image.fromarray(truth).resize((384, 384), Image.Resampling.NEAREST)
+    back = Image.fromarray(np.asarray(small, np.float32)).resize(
+        (512, 512), Image.Resampling.BILINEAR
+    )
+    perfect = (np.asarray(back) > 0.5)[None]
+    found = {}
+    for name, against in (("native", truth[None]), ("resampled", resampled_mask(truth[None], 384))):
+        metrics = case_metrics(
+            perfect, against, (1.0, 1.0, 1.0), empty_policy="penalty", nsd_tolerance=1.0
+        )
+        found[name] = metrics.dice
+    assert found["resampled"] == 1
+    assert 0.988 < found["native"] < 0.995
+
+
+def test_the_score_stage_resamples_the_truth(tmp_path):
+    source = open_source("prostate", "phantom", phantom_cases=1, phantom_size=64)
+    folder = tmp_path / "prepared"
+    folder.mkdir()
+    prepare(source, folder, size=48, intensity="slice-percentile", edge="scharr")
+    data = Prepared(folder)
+    perfect = data.to_native("phantom_00", data.masks.astype(np.float32))
+    z = list(range(len(perfect)))
+    native = scored(folder, tmp_path / "a", z, perfect)
+    resampled = scored(folder, tmp_path / "b", z, perfect, truth="resampled")
+    assert resampled["dice"] == 1 and native["dice"] < 1
+    assert resampled["truth_voxels"] == perfect.sum() != native["truth_voxels"]

@@ -251,18 +251,19 @@ def test_probabilities_do_not_depend_on_the_batch(slices):
     assert abs(small - large).max() < 1e-6
 
 
+@pytest.mark.parametrize("of_batch", [False, True])
 @pytest.mark.parametrize("background", [True, False])
-def test_the_loss_is_monais(background):
+def test_the_loss_is_monais(background, of_batch):
     """Values and gradients, a slice without foreground and one without background among them."""
     rng = torch.Generator().manual_seed(0)
     labels = (torch.rand(4, 9, 9, generator=rng) > 0.8).long()
     labels[1], labels[2] = 0, 1
     given = [(4 * torch.randn(4, 2, 9, 9, generator=rng)).requires_grad_()]
     given.append(given[0].detach().clone().requires_grad_())
-    theirs = DiceCELoss(include_background=background, to_onehot_y=True, softmax=True)(
-        given[0], labels[:, None]
-    )
-    ours = dice_ce(background)(given[1], labels)
+    theirs = DiceCELoss(
+        include_background=background, to_onehot_y=True, softmax=True, batch=of_batch
+    )(given[0], labels[:, None])
+    ours = dice_ce(background, of_batch)(given[1], labels)
     theirs.backward()
     ours.backward()
     torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-6)

@@ -1,0 +1,139 @@
+"""What a step shows: which slice and variant it takes, and how a pair is augmented and
+normalised."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from baselines.objectives.objectives import MergedImages, MergedLogits, dice_ce, unit
+from baselines.transforms.augmenter import make_augmenter
+
+
+def rng(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def greys(*shape: int, low: int = 0, high: int = 256, seed: int = 0) -> torch.Tensor:
+    return torch.randint(low, high, shape, dtype=torch.uint8, generator=rng(seed))
+
+
+def objective(kind=MergedLogits, *, slices=4, variants=None, n=3, **more):
+    images = greys(slices, 16, 16)
+    if variants is None:
+        variants = greys(n, slices, 16, 16, seed=1)
+    return kind(
+        images=images,
+        masks=(images > 127).to(torch.uint8),
+        loss=dice_ce(False),
+        variants=variants,
+        patch_size=4,
+        **more,
+    )
+
+
+class Seen(nn.Module):
+    """Remembers what it was shown, in [-1, 1]; returns two logits per pixel."""
+
+    def __init__(self):
+        super().__init__()
+        self.shown = []
+
+    def forward(self, images):
+        self.shown.append(images)
+        return torch.cat([-images, images], dim=1)
+
+
+def test_an_item_of_all_pairs_is_variant_times_slices_plus_slice():
+    rows, variants = objective(slices=4, n=3, all_variants=True).pair(torch.arange(12), rng())
+    assert rows.tolist() == [0, 1, 2, 3] * 3
+    assert variants.tolist() == [0] * 4 + [1] * 4 + [2] * 4
+
+
+def test_every_variant_is_drawn_and_none_beyond_the_last():
+    made = objective(slices=4, n=3)
+    rows, variants = made.pair(torch.arange(4).repeat(100), rng())
+    assert rows.tolist() == [0, 1, 2, 3] * 100
+    assert set(variants.tolist()) == {0, 1, 2}
+
+
+def test_a_merged_pixel_is_that_of_its_own_slice_and_variant():
+    model, made = Seen(), objective(MergedImages, n=2, all_variants=True, alpha=0.5)
+    items = torch.tensor([1, 6, 3])  # slices 1, 2, 3 with variants 0, 1, 0
+    made(model, items, rng())
+    rows, variants = torch.tensor([1, 2, 3]), torch.tensor([0, 1, 0])
+    shown = model.shown[0]
+    real, synthetic = unit(made.images[rows]) * 2 - 1, unit(made.variants[variants, rows]) * 2 - 1
+    assert ((shown == real) | (shown == synthetic)).all()
+    assert (shown != real).any() and (shown != synthetic).any()
+
+
+@pytest.mark.parametrize("name", ["mirror", "rotate", "noise", "gamma", "deepstack"])
+@pytest.mark.parametrize("renormalise", [False, True])
+def test_the_synthetic_image_of_a_pair_is_augmented_as_the_real_one(name, renormalise):
+    images = greys(4, 16, 16)
+    augment = make_augmenter(name, renormalise=renormalise)
+    made = objective(variants=images[None].repeat(3, 1, 1, 1), augment=augment)
+    model = Seen()
+    made(model, torch.arange(4), rng())
+    real, synthetic = model.shown
+    torch.testing.assert_close(real, synthetic, rtol=0, atol=1e-6)
+    assert not torch.equal(real, unit(images) * 2 - 1)
+
+
+def test_a_pair_is_changed_as_an_image_of_its_own_without_renormalise():
+    images, others = greys(4, 16, 16)[:, None] / 255, greys(4, 16, 16, seed=3)[:, None] / 255
+    masks = greys(4, 16, 16, high=2, seed=4)
+    for name in ("deepstack", None):
+        augment = make_augmenter(name)
+        first, second, labels = augment.pair(images, others, masks, rng(5))
+        for shown, whole in ((first, images), (second, others)):
+            alone, alone_labels = augment(whole, masks, rng(5))
+            assert torch.equal(shown, alone) and torch.equal(labels, alone_labels)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.3])
+def test_a_pair_is_normalised_by_the_range_of_both(shift):
+    """Q3 with Q6: (x - lowest of both) / (highest - lowest) x 2 - 1. The real image spans its
+    range, so the synthetic one keeps its own."""
+    images, variants = greys(2, 16, 16), greys(1, 2, 16, 16, low=60, high=160, seed=2)
+    images[:, 0, :2] = torch.tensor([0, 255], dtype=torch.uint8)
+    made = objective(variants=variants, augment=make_augmenter(None, renormalise=True))
+    made = type(made)(**{**vars(made), "images": images})
+    if shift:  # what RandomBrightness adds to both
+        made.augment.transform.apply = lambda x, masks, drawn: (x + shift, masks)
+    model = Seen()
+    made(model, torch.arange(2), rng())
+    real, synthetic = (shown[:, 0].numpy() for shown in model.shown)
+    for number in range(2):
+        pair = np.stack([images[number].numpy(), variants[0, number].numpy()]) / 255 + shift
+        expected = (pair - pair.min()) / (pair.max() - pair.min()) * 2 - 1
+        np.testing.assert_allclose(real[number], expected[0], atol=1e-6)
+        np.testing.assert_allclose(synthetic[number], expected[1], atol=1e-6)
+        kept = variants[0, number].numpy() / 127.5 - 1
+        np.testing.assert_allclose(synthetic[number], kept, atol=1e-6)
+
+
+def test_a_synthetic_image_with_the_wider_range_sets_that_of_the_pair():
+    images, variants = greys(1, 16, 16, low=100, high=150), greys(1, 1, 16, 16, seed=2)
+    made = objective(variants=variants, augment=make_augmenter(None, renormalise=True))
+    made = type(made)(**{**vars(made), "images": images})
+    model = Seen()
+    made(model, torch.arange(1), rng())
+    low, high = float(variants.min()), float(variants.max())
+    expected = (images[0].float() - low) / (high - low) * 2 - 1
+    torch.testing.assert_close(model.shown[0][0, 0], expected, rtol=0, atol=1e-6)
+
+
+def test_a_slice_without_foreground_silences_the_dice_of_a_slice_but_not_that_of_the_batch():
+    labels = torch.zeros(2, 8, 8, dtype=torch.long)
+    labels[1, 2:6, 2:6] = 1
+    cross_entropy = nn.CrossEntropyLoss()
+    gradients = {}
+    for of_batch in (False, True):
+        logits = torch.zeros(2, 2, 8, 8, requires_grad=True)
+        dice = dice_ce(False, of_batch)(logits, labels) - cross_entropy(logits, labels)
+        (gradient,) = torch.autograd.grad(dice, logits)
+        gradients[of_batch] = gradient.abs().amax((1, 2, 3))
+    assert gradients[False][0] < 1e-6 < 1e-4 < gradients[False][1]
+    assert gradients[True].min() > 1e-4
