@@ -4,7 +4,8 @@ Not here: what is printed of the results (run_output.py), the stages' order (eng
 """
 
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,7 +55,7 @@ class Call:
 
 @dataclass(frozen=True)
 class _Job:
-    """The runs of a call, each once. opened: sources by data set."""
+    """The runs of a call, each once. opened: the source of each run, by its key."""
 
     plans: list[Plan]
     opened: dict[str, Opened]
@@ -131,32 +132,47 @@ def _planned(requests: Sequence[Request], store: Store) -> _Job:
     check_distinct(load_own(one.method) for one in requests if is_own(one.method))
     sources: dict[tuple, Opened] = {}
     plans: dict[str, Plan] = {}
+    by_run: dict[str, Opened] = {}
     cache = store.root / "fingerprints.json"
     for request in requests:
-        settled = settle(request, cache)
-        identity = (
-            request.dataset,
-            request.source,
-            request.data_root,
-            request.busi_class,
-            settled.preset.phantom_cases,
-            settled.preset.size,
-        )
-        if identity not in sources:
-            sources[identity] = open_request(settled, cache)
-        opened = sources[identity]
-        location = location_of(settled, opened)
-        for run in resolve(settled, opened):
-            if run.key not in plans:
-                plans[run.key] = plan_run(run, opened.cases, opened.options, location)
-    by_dataset = {identity[0]: opened for identity, opened in sources.items()}
-    return _Job(list(plans.values()), by_dataset)
+        with _said_where(request.origin):
+            settled = settle(request, cache)
+            identity = (
+                request.dataset,
+                request.source,
+                request.data_root,
+                request.busi_class,
+                request.allow_incomplete,
+                settled.preset.phantom_cases,
+                settled.preset.size,
+            )
+            if identity not in sources:
+                sources[identity] = open_request(settled, cache)
+            opened = sources[identity]
+            location = location_of(settled, opened)
+            for run in resolve(settled, opened):
+                if run.key not in plans:
+                    plans[run.key] = plan_run(run, opened.cases, opened.options, location)
+                    by_run[run.key] = opened
+    return _Job(list(plans.values()), by_run)
+
+
+@contextmanager
+def _said_where(origin: str) -> Iterator[None]:
+    """Puts the place that asks for a run before what is wrong with it."""
+    try:
+        yield
+    except InputError as error:
+        if not origin:
+            raise
+        raise InputError(f"{origin}: {error}") from error
 
 
 def _print_job(title: str, job: _Job) -> None:
     if title:
         out.print(title)
-    print_sources(job.opened)
+    opened = [(plan.run.dataset, job.opened[plan.run.key]) for plan in job.plans]
+    print_sources({id(source): (dataset, source) for dataset, source in opened}.values())
     for line in described_weights(job.plans):
         out.print(f"weights of {line}")
 
@@ -224,7 +240,7 @@ def _compute(
 ) -> dict[str, "Failure"]:
     """Computes the stages of the outstanding plans, puts their records into `records`, and returns
     the failures by key."""
-    notes = {plan.run.key: tuple(job.opened[plan.run.dataset].source.notes) for plan in plans}
+    notes = {plan.run.key: tuple(job.opened[plan.run.key].source.notes) for plan in plans}
     settler, before = Settler(plans, store, notes), len(records)
 
     def runs_done() -> tuple[int, int]:
@@ -274,7 +290,7 @@ def _save_predictions(
                 f"the predictions of run {record.key[:12]} are no longer in the store; add --force"
                 f" predict."
             )
-        source = opened[plan.run.dataset].source
+        source = opened[plan.run.key].source
         target = folder / record.key[:12]
         target.mkdir(parents=True, exist_ok=True)
         for case, z, mask in read_predictions(store.folder("predict", predict.key)):

@@ -4,7 +4,7 @@ Not here: forecasts and tables in general (terminal/console.py), stages at work 
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -33,11 +33,11 @@ _REPEAT_COLUMNS = (
 _MOST_REPEATS = 20
 
 
-def print_sources(opened: dict[str, Opened]) -> None:
-    for dataset, source in opened.items():
-        out.print(
-            f"{dataset}: {source.spec.title}, {len(source.cases)} cases ({source.spec.licence})"
-        )
+def print_sources(opened: Iterable[tuple[str, Opened]]) -> None:
+    """opened: (dataset, source)."""
+    for dataset, source in opened:
+        spec = source.spec
+        out.print(f"{dataset}: {spec.title}, {len(source.cases)} cases ({spec.licence})")
         for note in source.source.notes:
             out.print(f"  note: {note}")
 

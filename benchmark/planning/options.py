@@ -5,7 +5,7 @@ imports nothing heavy, so that `--help` answers at once. Not here: what the valu
 (request.py), how typer is told (terminal/typer_options.py).
 """
 
-from dataclasses import MISSING, dataclass
+from dataclasses import MISSING, dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -22,7 +22,8 @@ def numbers_list(text: str, flag: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
-        raise InputError(f"{flag} {text} is not a list of whole numbers such as 0,1,2.") from None
+        shown = text if len(text) <= 60 else f"{text[:60]}..."
+        raise InputError(f"{flag} {shown} is not a list of whole numbers such as 0,1,2.") from None
 
 
 def _folds(text: str) -> tuple[int, ...] | None:
@@ -106,12 +107,14 @@ class RunOptions(SourceChoice):
 
 @dataclass(frozen=True, kw_only=True)
 class Request(RunOptions):
-    """One `run` call: one method on one data set, for some folds and seeds."""
+    """One `run` call: one method on one data set, for some folds and seeds. origin: the place in a
+    file that asks for it, for messages; "" for the command line."""
 
     dataset: str = option(MISSING, "a data set; see `data list`", WHAT, metavar="NAME")
     method: str = option(
         MISSING, "none, classic, a generator or FILE.py:Class; see `doctor`", WHAT, metavar="NAME"
     )
+    origin: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)

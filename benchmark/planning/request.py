@@ -80,7 +80,7 @@ def location_of(settled: Settled, opened: Opened) -> Location:
     request = settled.request
     folder = opened.spec.kind == "folder"
     source = SourceLocation(
-        source=request.source if folder else opened.spec.kind,
+        source=str(Path(request.source).absolute()) if folder else opened.spec.kind,
         data_root=request.data_root.absolute() if request.data_root else None,
         phantom_cases=settled.preset.phantom_cases,
         allow_incomplete=request.allow_incomplete,

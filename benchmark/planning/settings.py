@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import ValidationError
 
 from baselines.generators.catalogue import (
@@ -32,6 +31,7 @@ from benchmark.core.errors import InputError
 from benchmark.core.frozen import Frozen
 from benchmark.core.registry import check_name
 from benchmark.core.texts import did_you_mean
+from benchmark.core.yaml_text import parse_yaml, value_of
 from benchmark.planning.options import Request
 from benchmark.spec.method import MethodSpec, resolve_method
 from benchmark.spec.presets import Preset, preset
@@ -151,8 +151,9 @@ def name_and_value(text: str) -> tuple[str, Any]:
             f"--set {text} is not of the form name=value, for example --set selection=test."
         )
     try:
-        return name.strip(), yaml.safe_load(value)
-    except yaml.YAMLError:
+        node = parse_yaml(value, f"--set {name}")
+        return name.strip(), None if node is None else value_of(node)
+    except (InputError, ValueError):
         raise InputError(
             f"--set {text}: the value cannot be read; give a word, a number or a list such as"
             f" [32,64]."

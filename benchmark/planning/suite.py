@@ -14,6 +14,7 @@ Not here: what a run is (spec/run.py), resolving it (request.py).
 
 import dataclasses
 import itertools
+import math
 from pathlib import Path
 from typing import Any
 
@@ -21,23 +22,28 @@ import yaml
 
 from benchmark.core.errors import InputError
 from benchmark.core.registry import check_name
-from benchmark.core.texts import did_you_mean
+from benchmark.core.texts import one_line_of
+from benchmark.core.yaml_text import entries, line_of, read_yaml, shown
 from benchmark.planning.options import Request
 from benchmark.planning.settings import fitting_sets
+from benchmark.planning.suite_values import read_value
 from benchmark.spec.presets import preset
-from benchmark.spec.protocol import PROTOCOL_NAMES, differences, named_protocol
+from benchmark.spec.protocol import differences, named_protocol
 from datasets.tasks.catalogue import TASKS
 
 FOLDER = Path(__file__).parents[1] / "suites"
-TOP_KEYS = ("about", "hardware", "expected", "runs")
+TEXT_KEYS = ("about", "hardware", "expected")
+TOP_KEYS = (*TEXT_KEYS, "runs")
 SHORTHANDS = ("patch_size_at_384", "towards")
-ENTRY_KEYS = tuple(f.name for f in dataclasses.fields(Request)) + SHORTHANDS
+ENTRY_KEYS = tuple(f.name for f in dataclasses.fields(Request) if f.name != "origin") + SHORTHANDS
 PAPER_SIZE = 384
+MOST_RUNS = 20_000
+MOST_PIXELS = 4096  # of a slice's side, where patch sizes are looked for
 
 
 @dataclasses.dataclass(frozen=True)
 class Suite:
-    """A suite file, checked. `entries` are the mappings under `runs`."""
+    """A suite file, checked. `entries` are the mappings under `runs`, their values read."""
 
     name: str
     about: str
@@ -58,31 +64,23 @@ def load_suite(name: str) -> Suite:
         if name.endswith((".yaml", ".yml"))
         else FOLDER / f"{check_name('suite', name, suite_names())}.yaml"
     )
+    what = f"suite file {path}"
     try:
-        text = path.read_text(encoding="utf-8")
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
+        tree = read_yaml(path, what)
     except OSError as error:
         raise InputError(
-            f"suite file {path} cannot be read ({error.strerror}); give a suite's name or a YAML"
-            f" file."
+            f"{what} cannot be read ({error.strerror}); give a suite's name or a YAML file."
         ) from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        raise InputError(
-            f"suite file {path}{where} is not YAML: {getattr(error, 'problem', error)}."
-        ) from error
-    top = _check_keys(path, tree, TOP_KEYS)
-    if not isinstance(data.get("runs"), list) or not data["runs"]:
-        raise InputError(
-            f"suite file {path} has no list `runs`; each entry gives options of `run`."
-        )
-    entries = (node for key, node in top if key.value == "runs")
-    for entry in next(entries).value:
-        _check_keys(path, entry, ENTRY_KEYS)
-    texts = {key: str(data.get(key, "")).strip() for key in ("about", "hardware", "expected")}
-    return Suite(name=path.stem, entries=tuple(data["runs"]), **texts)
+    top = entries(tree, TOP_KEYS, what)
+    _, runs = top.get("runs", (0, None))
+    if not isinstance(runs, yaml.SequenceNode) or not runs.value:
+        raise InputError(f"{what} has no list `runs`; each entry gives options of `run`.")
+    texts = {key: _text_of(key, *top[key], what) for key in TEXT_KEYS if key in top}
+    return Suite(
+        name=path.stem,
+        entries=tuple(_entry(node, what) for node in runs.value),
+        **dict.fromkeys(TEXT_KEYS, "") | texts,
+    )
 
 
 def requests(
@@ -90,41 +88,72 @@ def requests(
 ) -> list[Request]:
     """All requests of a suite; `options` given on the command line win over the file's; `datasets`
     narrows it."""
-    named = [name for entry in suite.entries for name in _as_list(entry.get("dataset", []))]
-    TASKS.check(datasets, named)
+    TASKS.check(datasets, [name for entry in suite.entries for name in entry["dataset"]])
     found: list[Request] = []
+    count = 0
     for entry in suite.entries:
         values = {**entry, **options}
         if "data_root" in entry:
-            values["data_root"] = options.get("data_root", Path()) / str(entry["data_root"])
+            values["data_root"] = options.get("data_root", Path()) / entry["data_root"]
         # of two values of one setting the later one counts
         sets = (*entry.get("sets", ()), *options.get("sets", ()))
-        values.pop("sets", None)
-        base = Request(dataset="", method="", folds=(0,), sets=sets)
-        walk = _protocol_steps(
-            values.pop("towards", None), values.get("protocol", base.protocol), sets
-        )
+        protocols, towards = _as_list(values.get("protocol", "rigorous")), values.get("towards")
         at_384 = values.pop("patch_size_at_384", None)
         if at_384 is not None and "patch_size" not in values:
-            values["patch_size"] = scaled_patch_sizes(
-                at_384, _size(values.get("preset", base.preset), sets)
-            )
-        whole = ("folds", "seeds")
-        values = {name: _as_list(value) for name, value in values.items() if name not in whole}
-        fixed = {
-            name: _number_tuple(entry, options, name)
-            for name in whole
-            if name in entry or name in options
+            numbers = _as_list(values.get("preset", "smoke"))
+            values["patch_size"] = scaled_patch_sizes(at_384, _size(_only(numbers, entry), sets))
+        walk = _protocol_steps(towards, _only(protocols, entry) if towards else "", sets)
+        whole = {name: values[name] for name in ("folds", "seeds", "origin") if name in values}
+        whole.setdefault("folds", (0,))
+        crossed = {
+            name: _as_list(value)
+            for name, value in values.items()
+            if name not in ("sets", "towards", *whole)
         }
-        for combination in itertools.product(*values.values()):
-            chosen: dict[str, Any] = dict(zip(values, combination, strict=True)) | fixed
-            one = dataclasses.replace(base, **chosen)
+        each = len(walk) * len(whole["folds"] or (0,)) * len(whole.get("seeds", (0,)))
+        count += math.prod(map(len, crossed.values())) * each
+        if count > MOST_RUNS:
+            raise InputError(
+                f"{entry['origin']}: the lists cross to more than {MOST_RUNS} runs; shorten them."
+            )
+        for combination in itertools.product(*crossed.values()):
+            chosen: dict[str, Any] = dict(zip(crossed, combination, strict=True)) | whole
+            one = Request(**chosen, sets=sets)
             found += [dataclasses.replace(one, **step) for step in walk]
     if datasets:
         found = [request for request in found if request.dataset in datasets]
     if not found:
         raise InputError(f"suite {suite.name} has no run for --dataset {', '.join(datasets)}.")
     return list(dict.fromkeys(fitting_sets(request) for request in found))
+
+
+def _entry(node: yaml.Node, what: str) -> dict[str, Any]:
+    """The values of an entry by key; "origin" says where it stands."""
+    found: dict[str, Any] = {"origin": f"{what}, line {line_of(node)}"}
+    for key, (line, value) in entries(node, ENTRY_KEYS, what).items():
+        try:
+            found[key] = read_value(key, value)
+        except InputError as error:
+            raise InputError(f"{what}, line {line}: {key}: {error}") from error
+    for key in ("dataset", "method"):
+        if key not in found:
+            raise InputError(f"{found['origin']}: the entry lacks the key '{key}'.")
+    return found
+
+
+def _text_of(key: str, line: int, node: yaml.Node, what: str) -> str:
+    if not isinstance(node, yaml.ScalarNode):
+        raise InputError(f"{what}, line {line}: {key} must be text, not {shown(node)}.")
+    return " ".join(node.value.split())
+
+
+def _only(values: list[Any], entry: dict[str, Any]) -> Any:
+    if len(values) != 1:
+        raise InputError(
+            f"{entry['origin']}: `towards` needs one protocol and `patch_size_at_384` one preset;"
+            " write an entry for each of them."
+        )
+    return values[0]
 
 
 def scaled_patch_sizes(at_384: list[int], size: int) -> list[int]:
@@ -141,11 +170,11 @@ def scaling_notes(suite: Suite, options: dict[str, Any]) -> list[str]:
     notes = []
     for entry in suite.entries:
         at_384 = entry.get("patch_size_at_384")
-        size = _size(
-            options.get("preset", entry.get("preset", "smoke")),
-            (*entry.get("sets", ()), *options.get("sets", ())),
-        )
-        if at_384 and "patch_size" not in options and size != PAPER_SIZE:
+        if not at_384 or "patch_size" in {**entry, **options}:
+            continue
+        numbers = _as_list(options.get("preset", entry.get("preset", "smoke")))
+        size = _size(_only(numbers, entry), (*entry.get("sets", ()), *options.get("sets", ())))
+        if size != PAPER_SIZE:
             scaled = ", ".join(map(str, scaled_patch_sizes(at_384, size)))
             notes.append(
                 f"patch sizes {', '.join(map(str, at_384))} of {PAPER_SIZE} px are scaled to"
@@ -158,7 +187,6 @@ def scaling_notes(suite: Suite, options: dict[str, Any]) -> list[str]:
 def _protocol_steps(towards: str | None, start: str, sets: tuple[str, ...]) -> list[dict[str, Any]]:
     if towards is None:
         return [{}]
-    check_name("protocol", towards, PROTOCOL_NAMES)
     target = differences(named_protocol(towards), start)
     alone = [(f"{name}={_text(value)}", *_needed(name, target)) for name, value in target.items()]
     return [{}, *({"sets": (*sets, *step)} for step in alone), {"protocol": towards}]
@@ -175,37 +203,16 @@ def _text(value: Any) -> str:
 
 
 def _size(name: str, sets: tuple[str, ...]) -> int:
+    """Pixels of a slice's side at a preset, as `sets` changes it."""
     for text in reversed(sets):
-        if text.startswith("size="):
-            return int(text.removeprefix("size="))
+        key, _, value = text.partition("=")
+        if key.strip() == "size":
+            try:
+                return min(max(1, int(value)), MOST_PIXELS)
+            except ValueError as error:
+                raise InputError(f"--set {text}: {one_line_of(error)}.") from error
     return preset(name).size
 
 
 def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
-
-
-def _number_tuple(entry: dict, options: dict, name: str) -> tuple[int, ...] | None:
-    value = options.get(name, entry.get(name))
-    if value is None or value == "all":
-        return None
-    return tuple(value) if isinstance(value, (list, tuple)) else (value,)
-
-
-def _check_keys(
-    path: Path, node: yaml.Node | None, known: tuple[str, ...]
-) -> list[tuple[yaml.Node, yaml.Node]]:
-    """(name, value) of a mapping. Raises InputError naming the line of an unknown name."""
-    if not isinstance(node, yaml.MappingNode):
-        line = node.start_mark.line + 1 if node is not None else 1
-        raise InputError(
-            f"suite file {path}, line {line}: expected `name: value` lines; known:"
-            f" {', '.join(known)}."
-        )
-    for key, _ in node.value:
-        if key.value not in known:
-            raise InputError(
-                f"suite file {path}, line {key.start_mark.line + 1}: unknown key '{key.value}'"
-                f"{did_you_mean(str(key.value), known)}; known: {', '.join(known)}."
-            )
-    return node.value

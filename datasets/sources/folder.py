@@ -13,8 +13,6 @@ folder in MSD layout.
 Not here: the keys (folder_yaml), MSD layout (msd).
 """
 
-import re
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +23,7 @@ from datasets.files import raster
 from datasets.files.fingerprint import folder_fingerprint
 from datasets.sources.base import Source, SourceOptions, pairing_problems
 from datasets.sources.folder_yaml import FolderSpec, read_folder_spec
+from datasets.sources.id_expression import part_of_id
 from datasets.sources.msd import MsdSource
 
 
@@ -42,24 +41,8 @@ def open_folder(path: Path, options: SourceOptions) -> Source:
         title=spec.title,
         licence=spec.licence,
         spacing_mm=spec.spacing_mm,
-        group=_part_of_id(spec.group, "group", path) if spec.group else None,
+        group=part_of_id(spec.group, "group", path) if spec.group else None,
     )
-
-
-def _part_of_id(expression: str, key: str, where: Path | str) -> Callable[[str], str]:
-    """A function case id -> what the expression's first bracket finds in it."""
-    compiled = re.compile(expression)
-
-    def part(case_id: str) -> str:
-        match = compiled.search(case_id)
-        if match is None or not match[1]:
-            raise InputError(
-                f"{where}: the expression of {key}, '{expression}', finds nothing in case"
-                f" '{case_id}'."
-            )
-        return match[1]
-
-    return part
 
 
 class FolderSource(Source):
@@ -73,10 +56,10 @@ class FolderSource(Source):
         self._spec, self._options = spec, options
         self._images, self._masks = self._paired(images, masks)
         group = (
-            _part_of_id(spec.group, "group", spec.title) if spec.group else lambda case_id: case_id
+            part_of_id(spec.group, "group", spec.title) if spec.group else lambda case_id: case_id
         )
         stratum = (
-            _part_of_id(spec.stratum, "stratum", spec.title)
+            part_of_id(spec.stratum, "stratum", spec.title)
             if spec.stratum
             else lambda case_id: None
         )

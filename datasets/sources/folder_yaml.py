@@ -13,7 +13,9 @@ import yaml
 
 from benchmark.core.errors import InputError
 from benchmark.core.registry import LONGEST_NAME, PLAIN_NAME
-from benchmark.core.texts import did_you_mean
+from benchmark.core.texts import one_line_of
+from benchmark.core.yaml_text import entries, is_text, read_yaml, shown, value_of
+from datasets.sources.id_expression import check_expression
 from datasets.tasks.catalogue import TASKS
 from datasets.tasks.task import Task
 
@@ -34,6 +36,8 @@ _TEXT_KEYS = (
 )
 _LIST_KEYS = ("spacing_mm", "labels")
 KEYS = (*_TEXT_KEYS, *_LIST_KEYS)
+_SHOWN_KEYS = ("title", "licence", "modality", "organ", "category")
+_MOST_NUMBERS, _LONGEST_NUMBER, _LONGEST_TEXT = 1000, 30, 500
 _Fail = Callable[[str, str], InputError]
 
 
@@ -71,9 +75,6 @@ def read_folder_spec(path: Path) -> FolderSpec:
     def fail(key: str, problem: str) -> InputError:
         return InputError(f"{path}, line {lines[key]}: {key} {problem}.")
 
-    for key in _TEXT_KEYS:
-        if key in values and (not isinstance(values[key], str) or not values[key].strip()):
-            raise fail(key, f"must be text, not {values[key]!r}")
     for key in ("dataset", "title"):
         if key not in values:
             raise InputError(
@@ -122,40 +123,55 @@ def _task(values: dict[str, Any], fail: _Fail) -> Task:
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
     """The values of the file's keys and the line of each; unknown and repeated keys are errors."""
     try:
-        text = path.read_text(encoding="utf-8")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        loaded = yaml.safe_load(text)
+        tree = read_yaml(path, str(path))
     except FileNotFoundError as error:
         raise InputError(
             f"the source file {path} does not exist; give --source an existing YAML file."
         ) from error
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise InputError(
             f"cannot read {path} ({type(error).__name__}); give --source a YAML text file."
         ) from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        raise InputError(
-            f"{path}{where} is not YAML: {getattr(error, 'problem', None) or error}."
-        ) from error
-    if not isinstance(node, yaml.MappingNode):
+    if not isinstance(tree, yaml.MappingNode):
         raise InputError(f"{path} must hold 'key: value' lines; known keys: {', '.join(KEYS)}.")
-    lines: dict[str, int] = {}
-    for key_node, _ in node.value:
-        key, line = key_node.value, key_node.start_mark.line + 1
-        if key not in KEYS:
-            raise InputError(
-                f"{path}, line {line}: unknown key '{key}'{did_you_mean(str(key), KEYS)}; known:"
-                f" {', '.join(KEYS)}."
-            )
-        if key in lines:
-            raise InputError(
-                f"{path}, line {line}: key '{key}' appears again; it stands in line {lines[key]}"
-                f" already."
-            )
-        lines[key] = line
-    return loaded, lines
+    values, lines = {}, {}
+    for key, (line, node) in entries(tree, KEYS, str(path)).items():
+        read = _text if key in _TEXT_KEYS else _numbers
+        try:
+            values[key], lines[key] = read(key, node), line
+        except ValueError as error:
+            raise InputError(f"{path}, line {line}: {key} {error}.") from error
+    return values, lines
+
+
+def _text(key: str, node: yaml.Node) -> str:
+    """A text; one that is shown with results has no letter that a page or a table cannot show."""
+    if not is_text(node) or not node.value.strip():
+        quotes = "; put it in quotes" if isinstance(node, yaml.ScalarNode) and node.value else ""
+        raise ValueError(f"must be text, not {shown(node) or 'empty'}{quotes}")
+    text = node.value.strip()
+    if key in _SHOWN_KEYS and not text.isprintable():
+        wrong = next(letter for letter in text if not letter.isprintable())
+        raise ValueError(
+            f"holds the letter U+{ord(wrong):04X}, which does not show; write it on one line with"
+            f" plain blanks"
+        )
+    if len(text) > _LONGEST_TEXT:
+        raise ValueError(f"is longer than {_LONGEST_TEXT} letters; shorten it")
+    if "\0" in text:
+        raise ValueError("holds a letter of code 0; remove it")
+    return text
+
+
+def _numbers(key: str, node: yaml.Node) -> Any:
+    """A list of plain values; what they must be depends on other keys."""
+    parts = node.value if isinstance(node, yaml.SequenceNode) else [node]
+    for part in parts:
+        if not isinstance(part, yaml.ScalarNode):
+            raise ValueError(f"holds {shown(part)} where a number is meant")
+    if len(parts) > _MOST_NUMBERS or any(len(part.value) > _LONGEST_NUMBER for part in parts):
+        raise ValueError("must be a short list of numbers")
+    return value_of(node)
 
 
 def _place(path: Path, values: dict[str, Any], fail: _Fail) -> Path | tuple[Path, Path]:
@@ -174,9 +190,14 @@ def _place(path: Path, values: dict[str, Any], fail: _Fail) -> Path | tuple[Path
             if key not in values:
                 raise InputError(f"{path} lacks the key '{key}'; give images and masks, or msd.")
         names = ("images", "masks")
-    folders = {name: path.parent / Path(values[name]).expanduser() for name in names}
-    for name, folder in folders.items():
-        if not folder.is_dir():
+    folders = {}
+    for name in names:
+        try:
+            folders[name] = folder = path.parent / Path(values[name]).expanduser()
+            found = folder.is_dir()
+        except (RuntimeError, OSError) as error:  # no such user's home; a name that is too long
+            raise fail(name, f"names no folder ({one_line_of(error)})") from error
+        if not found:
             raise fail(name, f"names the folder {folder}, which does not exist")
     if (
         len({folder.resolve() for folder in folders.values()}) < len(folders)
@@ -191,11 +212,9 @@ def _place(path: Path, values: dict[str, Any], fail: _Fail) -> Path | tuple[Path
 
 def _check_expression(key: str, expression: str, fail: _Fail) -> None:
     try:
-        compiled = re.compile(expression)
-    except re.error as error:
-        raise fail(key, f"is no regular expression ({error})") from error
-    if compiled.groups < 1:
-        raise fail(key, f"needs a bracket around what to take, as in '({expression})'")
+        check_expression(expression)
+    except ValueError as error:
+        raise fail(key, str(error)) from error
 
 
 def _spacing(values: dict[str, Any], fail: _Fail) -> tuple[float, float, float] | None:

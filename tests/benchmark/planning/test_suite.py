@@ -135,3 +135,118 @@ def test_the_published_suite_plans_on_the_real_images(data_root, call):
     code, shown, _ = call("suite", "published", "--data-root", data_root, "--dry-run")
     assert code == 0 and "405 runs, 0 of them done" in shown
     assert "prostate: PROMISE12" in shown and "breast: BUSI" in shown
+
+
+def suite_of(folder, entry, name="mine.yaml"):
+    path = folder / name
+    path.write_text(f"about: t\nruns:\n  - {{dataset: breast, method: emitdiff}}\n  - {entry}\n")
+    return load_suite(str(path))
+
+
+@pytest.mark.parametrize(
+    ("value", "field", "meant"),
+    [
+        ("seeds: 0,1,2", "seeds", (0, 1, 2)),
+        ('seeds: "0, 1"', "seeds", (0, 1)),
+        ("seeds: [0, 08]", "seeds", (0, 8)),
+        ("seeds: 1_0", "seeds", (10,)),
+        ("folds: 08", "folds", (8,)),
+        ("folds: 0,1", "folds", (0, 1)),
+        ("folds: [all]", "folds", None),
+        ("training_share: 5e-1", "training_share", 0.5),
+        ("alpha: 6e-1", "alpha", 0.6),
+        ('ratio: "2"', "ratio", 2),
+        ("ratio: 08", "ratio", 8),
+        ("transform: ~", "transform", None),
+        ("sets: epochs=1", "sets", ("epochs=1",)),
+        ("allow_incomplete: on", "allow_incomplete", True),
+        ("allow_incomplete: no", "allow_incomplete", False),
+        ("patch_size_at_384: 96", "patch_size", 16),
+        ("source: 2024-01-02", "source", "2024-01-02"),
+    ],
+)
+def test_values_mean_what_they_mean_on_the_command_line(tmp_path, value, field, meant):
+    entry = f"dataset: breast\n    method: emitdiff\n    {value}"
+    found = requests(suite_of(tmp_path, entry), {})
+    assert getattr(found[-1], field) == meant
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ("method: no", "method: unknown method 'no'"),
+        ("method:", "method: has no value"),
+        ("method: null", "method: null is no value"),
+        ("architecture: null", "architecture: null"),
+        ("seeds: all", "seeds: .*all is not a list of whole numbers"),
+        ("seeds: 0..2", "seeds: .* is not a list"),
+        ("seeds: [0, 1.5]", "seeds: .* is not a list"),
+        ("seeds: []", "seeds: the list is empty"),
+        ("folds: {a: 1}", "folds: holds a group of keys"),
+        ("folds: [[1]]", "folds: holds a list"),
+        ("sets: 5", "sets: .*5 is not of the form name=value"),
+        ("sets: [epochs: 1]", "sets: holds a group"),
+        ("ratio: 2e0", "ratio: '2e0' is not a whole number"),
+        ("training_share: 50%", "training_share: '50%' is not a number"),
+        (f"ratio: {'1' * 6000}", "ratio: '1{60}' is not a whole number"),
+        (f"seeds: {'1' * 6000}", "seeds: .{0,90}\\.\\.\\. is not a list"),
+        ("towards: [paper, released]", "towards: give one value"),
+        ("towards: paperr", "towards: unknown protocol"),
+        ("patch_size_at_384: x", "patch_size_at_384: 'x' is not a whole number"),
+        ("preset: !!int abc", "tags such as"),
+        ("source: !!python/name:os.system x", "tags such as"),
+        ("allow_incomplete: 2", "allow_incomplete: '2' is not true or false"),
+        ('source: "a\\u001bb"', "source: .* invisible letter"),
+    ],
+)
+def test_a_wrong_value_is_named_with_file_line_and_key(tmp_path, value, says):
+    key = value.partition(":")[0]
+    rest = "" if key == "method" else "method: none\n    "
+    with pytest.raises(InputError, match=f"mine.yaml, line {5 + bool(rest)}: {says}"):
+        suite_of(tmp_path, f"dataset: breast\n    {rest}{value}")
+
+
+def test_what_planning_refuses_names_the_entry(tmp_path, call):
+    text = "runs:\n  - {dataset: breast, method: none, folds: 9, architecture: unet}\n"
+    (tmp_path / "mine.yaml").write_text(text)
+    code, _, error = call("suite", tmp_path / "mine.yaml", "--preset", "smoke", "--dry-run")
+    assert code == 2 and "mine.yaml, line 2: --fold 9 does not exist" in error
+
+
+@pytest.mark.parametrize(
+    ("entry", "says"),
+    [
+        ("{method: none}", "line 4: the entry lacks the key 'dataset'"),
+        ("{dataset: breast, method: none, method: classic}", "'method' appears again"),
+        ("{dataset: breast, <<: {method: none}}", "unknown key '<<'"),
+        ("{dataset: breast, method: none, sets: [size=6.4e1], patch_size_at_384: 4}", "size=6.4e1"),
+        (f"{{dataset: breast, sets: {'[' * 20000}", "more than 20 deep"),
+        ("{dataset: breast, sets: &a [*a]}", "stands for no finished value"),
+        (
+            "{about: [&a [x,x,x,x,x,x,x,x,x,x],"
+            + ",".join(f"&{n} [{','.join([f'*{m}'] * 10)}]" for m, n in ("ab", "bc", "cd", "de"))
+            + "]}",
+            "more than 20000 values",
+        ),
+        (
+            f"{{dataset: breast, method: emitdiff, ratio: [{','.join(map(str, range(400)))}],"
+            f" alpha: [{','.join(['0.5'] * 400)}], patch_size: [{','.join(['1'] * 300)}]}}",
+            "cross to more than 20000 runs",
+        ),
+    ],
+)
+@pytest.mark.timeout(30)
+def test_hostile_suites_end_in_one_sentence(tmp_path, entry, says):
+    with pytest.raises(InputError, match=says) as refusal:
+        requests(suite_of(tmp_path, entry), {})
+    assert len(str(refusal.value)) < 1500
+
+
+def test_a_long_suite_and_one_of_bytes_are_refused(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("about: " + "x" * 300_000)
+    with pytest.raises(InputError, match="longer than 200 kB"):
+        load_suite(str(path))
+    path.write_bytes(b"about: \xff\xfe\x00")
+    with pytest.raises(InputError, match="is not YAML"):
+        load_suite(str(path))

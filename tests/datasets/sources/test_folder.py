@@ -7,6 +7,7 @@ from PIL import Image
 
 from benchmark.core.errors import InputError
 from datasets.sources.base import SourceOptions
+from datasets.sources.id_expression import part_of_id
 from datasets.sources.open import open_source
 from tests.support.made_images import msd_folder
 
@@ -168,6 +169,48 @@ def test_an_msd_folder_with_a_spacing_of_its_own(tmp_path):
 def test_mistakes_are_named_by_key_and_line(place, text, message):
     with pytest.raises(InputError, match=message):
         opened(place, text)
+
+
+BOMB = "[&b0 [x,x,x,x,x,x,x,x,x,x]" + "".join(
+    f", &b{n + 1} [{','.join([f'*b{n}'] * 10)}]" for n in range(9)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (BASIC + f"spacing_mm: {BOMB}]\n", "line 5: it holds more than 20000 values"),
+        (BASIC + f"spacing_mm: {'[' * 20000}", "line 5: values lie in each other"),
+        (BASIC.replace("Our clinic", "2024-13-45"), "line 2: title must be text, not 2024-13-45"),
+        (BASIC.replace("Our clinic", "!!int abc"), "line 2: tags such as"),
+        (BASIC.replace("Our clinic", "!!bool abc"), "line 2: tags such as"),
+        (BASIC.replace("Our clinic", "1" * 6000), "line 2: title must be text, not 1{60}[.]{3};"),
+        (BASIC.replace("Our clinic", '"a\\u202eb"'), r"line 2: title holds the letter U\+202E"),
+        (BASIC.replace("Our clinic", '"a\\eb"'), r"line 2: title holds the letter U\+001B"),
+        (BASIC.replace("pictures", "~nosuchuser/x"), "line 3: images names no folder"),
+        (BASIC.replace("pictures", "x" * 5000), "line 3: images is longer than 500"),
+        (BASIC + "group: '(a{65536,99999999999})'\n", "line 5: group is no regular expression"),
+        (BASIC + f"group: '{'(' * 5000}'\n", "line 5: group is longer than 500 letters"),
+        (BASIC + f"spacing_mm: [{'1' * 6000}, 1]\n", "line 5: spacing_mm must be a short list"),
+        (BASIC + "spacing_mm: [.nan, 1]\n", "line 5: spacing_mm must be"),
+        (BASIC + "labels: [2024-13-45]\n", "line 5: labels "),
+    ],
+)
+@pytest.mark.timeout(30)
+def test_hostile_files_end_in_one_sentence(place, text, message):
+    with pytest.raises(InputError, match=message) as refusal:
+        opened(place, text)
+    assert len(str(refusal.value)) < 700
+
+
+@pytest.mark.parametrize("expression", ["^(a+)+$", "^(a|aa)+$", "^(a*)(a*)(a*)(a*)(a*)(a*)$"])
+@pytest.mark.timeout(60)
+def test_an_expression_that_needs_years_is_stopped(expression, monkeypatch):
+    monkeypatch.setattr("datasets.sources.id_expression.SECONDS", 0.3)
+    part = part_of_id(expression, "group", "mine.yaml")
+    with pytest.raises(InputError, match="mine.yaml: the expression of group, .* takes too long"):
+        part("a" * 200 + "_1")
+    assert part_of_id(r"^(p\d+)_", "group", "mine.yaml")("p12_3") == "p12"
 
 
 def test_a_missing_yaml_file_is_named(tmp_path):

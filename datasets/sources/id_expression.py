@@ -1,0 +1,84 @@
+"""A regular expression of the user's that finds the patient or the class in a case's id.
+
+Some expressions need years for one name, such as ^(a+)+$. Python's engine looks for signals while
+it works, so that an alarm ends it.
+"""
+
+import re
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from benchmark.core.errors import InputError
+
+SECONDS = 5.0  # for the ids of all cases together
+
+
+class _TooSlow(Exception):
+    pass
+
+
+def check_expression(expression: str) -> None:
+    """Raises ValueError, with what is wrong, unless it is an expression with a bracket."""
+    try:
+        compiled = re.compile(expression)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ValueError(f"is no regular expression ({error})") from error
+    if compiled.groups < 1:
+        raise ValueError(f"needs a bracket around what to take, as in '({expression})'")
+
+
+def part_of_id(expression: str, key: str, where: Path | str) -> Callable[[str], str]:
+    """A function case id -> what the expression's first bracket finds in it. Raises InputError
+    where that is nothing, or takes too long."""
+    compiled, left = re.compile(expression), SECONDS
+
+    def part(case_id: str) -> str:
+        nonlocal left
+        start = time.monotonic()
+        try:
+            with _alarm(left):
+                match = compiled.search(case_id)
+        except _TooSlow:
+            raise InputError(
+                f"{where}: the expression of {key}, '{expression}', takes too long for case"
+                f" '{case_id}'; write it without repeats inside repeats."
+            ) from None
+        left = max(left - (time.monotonic() - start), 0.01)
+        if match is None or not match[1]:
+            raise InputError(
+                f"{where}: the expression of {key}, '{expression}', finds nothing in case"
+                f" '{case_id}'."
+            )
+        return match[1]
+
+    return part
+
+
+@contextmanager
+def _alarm(seconds: float) -> Iterator[None]:
+    """Raises _TooSlow inside the block after some time. Elsewhere than in the main thread, and
+    where the system has no such alarm, nothing is limited: a plan was made before in that
+    thread."""
+    main = threading.current_thread() is threading.main_thread()
+    if not main or not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise _TooSlow
+
+    before, start = signal.signal(signal.SIGALRM, stop), time.monotonic()
+    waiting, interval = signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        if waiting:  # another alarm was set; it goes on
+            rest = waiting - (time.monotonic() - start)
+            signal.setitimer(signal.ITIMER_REAL, max(rest, 0.001), interval)
