@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from baselines.generators.base import Conditions, Generator, TrainingSlices
 from baselines.generators.fit_folder import training_ids
+from baselines.generators.job import TrainingJob
 from baselines.generators.places import Places
 from baselines.generators.settings import BaseSettings as Settings
 from benchmark.core.frozen import Frozen as Sampling
@@ -27,6 +28,7 @@ __all__ = [
     "Places",
     "Sampling",
     "Settings",
+    "TrainingJob",
     "TrainingSlices",
     "Transform",
     "named_seed",

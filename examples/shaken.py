@@ -22,9 +22,9 @@ class Shaken(Generator):
     settings = ShakenSettings
 
     @classmethod
-    def fit(cls, data, settings, *, seed, device, out, places, report, checkpoint=None):
+    def fit(cls, data, settings, job):
         # slices of the fold's training cases, and of no other
-        np.save(out / "images.npy", data.images)
+        np.save(job.out / "images.npy", data.images)
 
     @classmethod
     def load(cls, folder, device, places):

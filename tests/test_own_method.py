@@ -183,7 +183,10 @@ def test_an_address_that_leads_nowhere(call, address, says):
             "returned images of list",
         ),
         (
-            ('np.save(out / "images.npy", data.images)', "(out / \"images.pkl\").write_bytes(b'')"),
+            (
+                'np.save(job.out / "images.npy", data.images)',
+                "(job.out / \"images.pkl\").write_bytes(b'')",
+            ),
             "wrote images.pkl",
         ),
     ],

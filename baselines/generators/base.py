@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 import numpy as np
 
+from baselines.generators.job import TrainingJob
 from baselines.generators.places import Places
 from baselines.generators.settings import BaseSettings
 from benchmark.core.errors import InputError
@@ -24,7 +25,6 @@ from benchmark.core.progress import Report, silent
 from benchmark.spec.method import Look
 from benchmark.spec.run import RunSpec
 from benchmark.spec.substitution import Substitution
-from benchmark.training.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
     import torch
@@ -142,45 +142,28 @@ class Generator(ABC, Generic[SettingsT, SamplingT]):
 
     @classmethod
     @abstractmethod
-    def fit(
-        cls,
-        data: TrainingSlices,
-        settings: SettingsT,
-        *,
-        seed: int,
-        device: torch.device,
-        out: Path,
-        places: Places = Places(),
-        report: Report = silent,
-        checkpoint: Checkpoint | None = None,
-    ) -> None:
-        """Trains on `data` alone and fills the folder `out`: weights as safetensors, config.json,
-        curve.csv and training_ids.json (for leak checks).
+    def fit(cls, data: TrainingSlices, settings: SettingsT, job: TrainingJob) -> None:
+        """Trains on `data` alone and fills the folder `job.out`: weights as safetensors,
+        config.json, curve.csv and training_ids.json (for leak checks).
 
-        With `checkpoint` the state is saved from time to time, and a training that was killed goes
-        on from there to the same weights. Raises InputError for slices that do not fit the network,
-        RuntimeError naming the step when the loss is not finite.
+        Raises InputError for slices that do not fit the network, RuntimeError naming the step when
+        the loss is not finite.
         """
 
     @classmethod
     def pretrain(
         cls,
         settings: SettingsT,
+        job: TrainingJob,
         *,
         size: int,
         edge: tuple[str, Path | None, str],
-        seed: int,
-        device: torch.device,
-        out: Path,
-        places: Places = Places(),
-        report: Report = silent,
-        checkpoint: Checkpoint | None = None,
     ) -> int:
         """Trains on a folder of labelled images, before any fold; returns the number of images.
 
-        Only for generators whose settings have a `pretraining_spec`; `fit` finds the folder `out`
-        in `places.pretrained`. `size`: side of a slice in pixels. `edge`: detector, its weights and
-        device, as for `datasets.slices.edges.make_detector`.
+        Only for generators whose settings have a `pretraining_spec`; `fit` finds the folder
+        `job.out` in `places.pretrained`. `size`: side of a slice in pixels. `edge`: detector,
+        its weights and device, as for `datasets.slices.edges.make_detector`.
         """
         raise InputError(f"generator {cls.name} has no pre-training; leave generator.pretraining.")
 

@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from baselines.generators.base import Conditions, Generator, TrainingSlices
+from baselines.generators.job import TrainingJob
 from baselines.generators.places import Places
 from baselines.pix2pix.presets import PRESETS
 from baselines.pix2pix.settings import Pix2PixSampling, Pix2PixSettings
-from benchmark.core.progress import Report, silent
 from benchmark.spec.method import Look
-from benchmark.training.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
     import torch
@@ -42,30 +41,10 @@ class Pix2Pix(Generator[Pix2PixSettings, Pix2PixSampling]):
         self.sampler, self.sampling = sampler, sampler.settings.sampling
 
     @classmethod
-    def fit(
-        cls,
-        data: TrainingSlices,
-        settings: Pix2PixSettings,
-        *,
-        seed: int,
-        device: torch.device,
-        out: Path,
-        places: Places = Places(),
-        report: Report = silent,
-        checkpoint: Checkpoint | None = None,
-    ) -> None:
+    def fit(cls, data: TrainingSlices, settings: Pix2PixSettings, job: TrainingJob) -> None:
         from baselines.pix2pix import training
 
-        training.fit(
-            cls.name,
-            data,
-            settings,
-            seed=seed,
-            device=device,
-            out=out,
-            report=report,
-            checkpoint=checkpoint,
-        )
+        training.fit(cls.name, data, settings, job)
 
     @classmethod
     def load(cls, folder: Path, device: torch.device, places: Places = Places()) -> Pix2Pix:

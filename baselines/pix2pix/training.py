@@ -1,8 +1,6 @@
 """Training pix2pix: the two losses of a step, and the optimisers of both networks. Not here: the
 loop (generators/loop.py), the networks (networks.py)."""
 
-from pathlib import Path
-
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -10,33 +8,22 @@ from torch import nn
 
 from baselines.generators import fit_folder
 from baselines.generators.base import TrainingSlices
+from baselines.generators.job import TrainingJob
 from baselines.generators.loop import TrainingState, seeded, train
 from baselines.pix2pix.networks import PatchDiscriminator, UNetGenerator
 from baselines.pix2pix.settings import Pix2PixSettings
 from baselines.scratch.slice_augmentation import random_geometry
-from benchmark.core.progress import Report
 from benchmark.training import number_format
-from benchmark.training.checkpoint import Checkpoint
 
 
-def fit(
-    name: str,
-    data: TrainingSlices,
-    settings: Pix2PixSettings,
-    *,
-    seed: int,
-    device: torch.device,
-    out: Path,
-    report: Report,
-    checkpoint: Checkpoint | None,
-) -> None:
+def fit(name: str, data: TrainingSlices, settings: Pix2PixSettings, job: TrainingJob) -> None:
     """`Generator.fit` of pix2pix; the discriminator is not kept."""
     settings.check_size(data.size)
-    planes = torch.from_numpy(np.stack([data.images, data.edges], axis=1)).to(device)
-    pair = _Pair(settings, data.size, seed, device)
+    planes = torch.from_numpy(np.stack([data.images, data.edges], axis=1)).to(job.device)
+    pair = _Pair(settings, data.size, job.seed, job.device)
 
     def make_step(number: int) -> torch.Tensor:
-        rows = torch.randint(len(planes), (settings.batch,), generator=pair.rng, device=device)
+        rows = torch.randint(len(planes), (settings.batch,), generator=pair.rng, device=job.device)
         batch = random_geometry(planes[rows].float() / 255, settings, pair.rng) * 2 - 1
         return pair.step(batch[:, :1], batch[:, 1:])
 
@@ -46,10 +33,10 @@ def fit(
         make_step,
         steps=settings.steps,
         learning_rate=lambda step: learning_rate(step, settings),
-        report=report,
-        checkpoint=checkpoint,
+        report=job.report,
+        checkpoint=job.checkpoint,
     )
-    fit_folder.write(out, name, data, settings, pair.generator, state)
+    fit_folder.write(job.out, name, data, settings, pair.generator, state)
 
 
 def learning_rate(step: int, settings: Pix2PixSettings) -> float:

@@ -19,15 +19,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from baselines.generators.base import Conditions, Generator, TrainingSlices
+from baselines.generators.job import TrainingJob
 from baselines.generators.places import Places
 from baselines.scratch.presets import EMITDIFF
 from baselines.scratch.settings import GeneratorSettings, SamplingSettings
 from baselines.scratch.substitutions import from_scratch
-from benchmark.core.progress import Report, silent
 from benchmark.spec.method import Look
 from benchmark.spec.run import RunSpec
 from benchmark.spec.substitution import Substitution
-from benchmark.training.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
     import torch
@@ -53,30 +52,10 @@ class EmitDiff(Generator[GeneratorSettings, SamplingSettings]):
         self.sampling = sampler.settings.sampling
 
     @classmethod
-    def fit(
-        cls,
-        data: TrainingSlices,
-        settings: GeneratorSettings,
-        *,
-        seed: int,
-        device: torch.device,
-        out: Path,
-        places: Places = Places(),
-        report: Report = silent,
-        checkpoint: Checkpoint | None = None,
-    ) -> None:
+    def fit(cls, data: TrainingSlices, settings: GeneratorSettings, job: TrainingJob) -> None:
         from baselines.scratch import emitdiff_training
 
-        emitdiff_training.fit(
-            cls.name,
-            data,
-            settings,
-            seed=seed,
-            device=device,
-            out=out,
-            report=report,
-            checkpoint=checkpoint,
-        )
+        emitdiff_training.fit(cls.name, data, settings, job)
 
     @classmethod
     def load(cls, folder: Path, device: torch.device, places: Places = Places()) -> EmitDiff:

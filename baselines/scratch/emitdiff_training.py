@@ -1,13 +1,12 @@
 """Training EMIT-Diff from scratch: what a batch of slices holds, and its loss. Not here: the loop
 (training.py)."""
 
-from pathlib import Path
-
 import numpy as np
 import torch
 
 from baselines.generators import fit_folder
 from baselines.generators.base import TrainingSlices
+from baselines.generators.job import TrainingJob
 from baselines.generators.loop import seeded
 from baselines.scratch import diffusion, style
 from baselines.scratch.emitdiff_network import EmitDiffNetwork, condition_grid
@@ -16,43 +15,30 @@ from baselines.scratch.settings import GeneratorSettings
 from baselines.scratch.slice_augmentation import random_edges, random_geometry
 from baselines.scratch.text_encoder import STYLE, Vocabulary
 from baselines.scratch.training import train_diffusion
-from benchmark.core.progress import Report
-from benchmark.training.checkpoint import Checkpoint
 from benchmark.training.to_device import on_device
 from datasets.prompts import AUGMENTATION_PHRASES
 
 
-def fit(
-    name: str,
-    data: TrainingSlices,
-    settings: GeneratorSettings,
-    *,
-    seed: int,
-    device: torch.device,
-    out: Path,
-    report: Report,
-    checkpoint: Checkpoint | None,
-) -> None:
+def fit(name: str, data: TrainingSlices, settings: GeneratorSettings, job: TrainingJob) -> None:
     """`Generator.fit` of EMIT-Diff."""
     settings.check_size(data.size)
     phrases = ("", *AUGMENTATION_PHRASES[: settings.phrases])
     prompts = [join_phrase(prompt, phrase) for prompt in set(data.prompts) for phrase in phrases]
     vocabulary = Vocabulary.of([STYLE, *prompts])
-    network = seeded(lambda: EmitDiffNetwork(settings, data.size, vocabulary, len(data.ids)), seed)
-    network = on_device(network, device)
-    batches = TrainingBatches(network, vocabulary, data, device)
+    network = seeded(
+        lambda: EmitDiffNetwork(settings, data.size, vocabulary, len(data.ids)), job.seed
+    )
+    network = on_device(network, job.device)
+    batches = TrainingBatches(network, vocabulary, data, job.device)
     state = train_diffusion(
         network,
         batches.loss,
         len(data.ids),
         settings,
-        seed=seed,
-        device=device,
-        report=report,
-        checkpoint=checkpoint,
+        job,
     )
     words = {"words": vocabulary.known, "prompt_length": vocabulary.length}
-    fit_folder.write(out, name, data, settings, network, state, words)
+    fit_folder.write(job.out, name, data, settings, network, state, words)
 
 
 class TrainingBatches:

@@ -8,11 +8,10 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from baselines.generators.job import TrainingJob
 from baselines.generators.loop import TrainingState, averaged, train
 from baselines.scratch.settings import GeneratorSettings
-from benchmark.core.progress import Report, silent
 from benchmark.training import number_format
-from benchmark.training.checkpoint import Checkpoint
 from benchmark.training.microbatch import MicroBatches
 
 # (rows int64 (B,), random numbers) -> scalar loss of those training slices
@@ -33,14 +32,10 @@ def train_diffusion(
     loss_of: Loss,
     slices: int,
     settings: GeneratorSettings,
-    *,
-    seed: int,
-    device: torch.device,
-    report: Report = silent,
-    checkpoint: Checkpoint | None = None,
+    job: TrainingJob,
 ) -> TrainingState:
-    """Trains `network`, which is on `device`, on `slices` training slices; afterwards it carries
-    the averaged weights and is in eval mode.
+    """Trains `network`, which is on `job.device`, on `slices` training slices; afterwards it
+    carries the averaged weights and is in eval mode.
 
     Where memory runs out, a batch goes through the network in parts (microbatch.py).
     """
@@ -53,7 +48,7 @@ def train_diffusion(
         betas=(0.9, 0.95),
         fused=True,
     )
-    rng = torch.Generator(device).manual_seed(seed)
+    rng = torch.Generator(job.device).manual_seed(job.seed)
     micro = MicroBatches(network, [rng], settings.batch)
     state = TrainingState(
         weights=network.state_dict(),
@@ -64,14 +59,14 @@ def train_diffusion(
     )
 
     def backward(rows: Tensor) -> Tensor:
-        with number_format.autocast(device):
+        with number_format.autocast(job.device):
             loss = loss_of(rows, rng)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         return loss.detach()
 
     def make_step(number: int) -> Tensor:
-        rows = torch.randint(slices, (settings.batch,), generator=rng, device=device)
+        rows = torch.randint(slices, (settings.batch,), generator=rng, device=job.device)
         micro.state = state.shortage
         loss = micro.run(partial(backward, rows), number)
         state.shortage = micro.state
@@ -84,8 +79,8 @@ def train_diffusion(
         make_step,
         steps=settings.steps,
         learning_rate=lambda step: learning_rate(step, settings),
-        report=report,
-        checkpoint=checkpoint,
+        report=job.report,
+        checkpoint=job.checkpoint,
         ema_decay=settings.ema_decay,
     )
     network.eval()

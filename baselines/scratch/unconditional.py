@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from baselines.generators.base import Conditions, Generator, TrainingSlices
+from baselines.generators.job import TrainingJob
 from baselines.generators.places import Places
 from baselines.scratch.presets import UNCONDITIONAL
 from baselines.scratch.settings import GeneratorSettings, SamplingSettings
-from benchmark.core.progress import Report, silent
 from benchmark.spec.method import Look
-from benchmark.training.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
     import torch
@@ -42,30 +41,10 @@ class UnconditionalDiffusion(Generator[GeneratorSettings, SamplingSettings]):
         self.sampling = sampler.settings.sampling
 
     @classmethod
-    def fit(
-        cls,
-        data: TrainingSlices,
-        settings: GeneratorSettings,
-        *,
-        seed: int,
-        device: torch.device,
-        out: Path,
-        places: Places = Places(),
-        report: Report = silent,
-        checkpoint: Checkpoint | None = None,
-    ) -> None:
+    def fit(cls, data: TrainingSlices, settings: GeneratorSettings, job: TrainingJob) -> None:
         from baselines.scratch import unconditional_network
 
-        unconditional_network.fit(
-            cls.name,
-            data,
-            settings,
-            seed=seed,
-            device=device,
-            out=out,
-            report=report,
-            checkpoint=checkpoint,
-        )
+        unconditional_network.fit(cls.name, data, settings, job)
 
     @classmethod
     def load(

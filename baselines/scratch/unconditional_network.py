@@ -11,13 +11,12 @@ from torch import nn
 
 from baselines.generators import fit_folder
 from baselines.generators.base import TrainingSlices
+from baselines.generators.job import TrainingJob
 from baselines.generators.loop import seeded
 from baselines.scratch import diffusion
 from baselines.scratch.settings import GeneratorSettings, SamplingSettings
 from baselines.scratch.slice_augmentation import random_geometry
 from baselines.scratch.training import train_diffusion
-from benchmark.core.progress import Report
-from benchmark.training.checkpoint import Checkpoint
 from benchmark.training.to_device import on_device
 
 
@@ -53,22 +52,12 @@ class PairNetwork(nn.Module):
         return self.unet(placed, timesteps, return_dict=False)[0]
 
 
-def fit(
-    name: str,
-    data: TrainingSlices,
-    settings: GeneratorSettings,
-    *,
-    seed: int,
-    device: torch.device,
-    out: Path,
-    report: Report,
-    checkpoint: Checkpoint | None,
-) -> None:
+def fit(name: str, data: TrainingSlices, settings: GeneratorSettings, job: TrainingJob) -> None:
     """`Generator.fit` of unconditional diffusion."""
     settings.check_size(data.size)
-    network = on_device(seeded(lambda: PairNetwork(settings, data.size), seed), device)
-    shares = diffusion.signal_shares(device)
-    pairs = torch.from_numpy(np.stack([data.images, data.masks * 255], axis=1)).to(device)
+    network = on_device(seeded(lambda: PairNetwork(settings, data.size), job.seed), job.device)
+    shares = diffusion.signal_shares(job.device)
+    pairs = torch.from_numpy(np.stack([data.images, data.masks * 255], axis=1)).to(job.device)
 
     def loss(rows: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
         planes = random_geometry(pairs[rows].float() / 255, settings, rng)
@@ -81,12 +70,9 @@ def fit(
         loss,
         len(data.ids),
         settings,
-        seed=seed,
-        device=device,
-        report=report,
-        checkpoint=checkpoint,
+        job,
     )
-    fit_folder.write(out, name, data, settings, network, state)
+    fit_folder.write(job.out, name, data, settings, network, state)
 
 
 class PairSampler:

@@ -15,16 +15,15 @@ import numpy as np
 
 from baselines.generators import fit_folder
 from baselines.generators.base import Conditions, Generator, TrainingSlices
+from baselines.generators.job import TrainingJob
 from baselines.generators.places import Places
-from baselines.stable import model_folder, pretraining_folder, weights
+from baselines.stable import pretraining_folder
 from baselines.stable.presets import PRESETS, of_protocol
 from baselines.stable.settings import StableSampling, StableSettings
 from baselines.stable.substitutions import fine_tuned
-from benchmark.core.progress import Report, silent
 from benchmark.spec.method import Look
 from benchmark.spec.run import RunSpec
 from benchmark.spec.substitution import Substitution
-from benchmark.training.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
     import torch
@@ -55,52 +54,34 @@ class StableDiffusion(Generator[StableSettings, StableSampling]):
         self.sampler, self.sampling, self.number_format = sampler, sampling, number_format
 
     @classmethod
-    def fit(
-        cls,
-        data: TrainingSlices,
-        settings: StableSettings,
-        *,
-        seed: int,
-        device: torch.device,
-        out: Path,
-        places: Places = Places(),
-        report: Report = silent,
-        checkpoint: Checkpoint | None = None,
-    ) -> None:
+    def fit(cls, data: TrainingSlices, settings: StableSettings, job: TrainingJob) -> None:
         from baselines.stable.batches import FoldSlices
-        from baselines.stable.training import Job, run
+        from baselines.stable.training import FineTuning, run
 
-        places = _checked(settings.placed(places), data.size)
-        job = Job(FoldSlices(data), data.size, settings, places, seed, out, checkpoint)
-        curve = run(job, device, report)
-        fit_folder.write_config(out, cls.name, data.size, settings)
-        fit_folder.write_curve(out, curve)
-        fit_folder.write_training_ids(out, data.ids)
+        training = FineTuning.of(FoldSlices(data), data.size, settings, job)
+        curve = run(training, job.device, job.report)
+        fit_folder.write_config(job.out, cls.name, data.size, settings)
+        fit_folder.write_curve(job.out, curve)
+        fit_folder.write_training_ids(job.out, data.ids)
 
     @classmethod
     def pretrain(
         cls,
         settings: StableSettings,
+        job: TrainingJob,
         *,
         size: int,
         edge: tuple[str, Path | None, str],
-        seed: int,
-        device: torch.device,
-        out: Path,
-        places: Places = Places(),
-        report: Report = silent,
-        checkpoint: Checkpoint | None = None,
     ) -> int:
         from baselines.stable.batches import FolderSlices
-        from baselines.stable.training import Job, run
+        from baselines.stable.training import FineTuning, run
 
-        places = settings.placed(places)
-        images = pretraining_folder.listed(places.found["pretraining"])
-        slices, steps = FolderSlices(images, size, edge), settings.as_pretraining()
-        job = Job(slices, size, steps, _checked(places, size), seed, out, checkpoint)
-        curve = run(job, device, report)
-        fit_folder.write_config(out, cls.name, size, settings)
-        fit_folder.write_curve(out, curve)
+        images = pretraining_folder.listed(settings.placed(job.places).found["pretraining"])
+        slices = FolderSlices(images, size, edge)
+        training = FineTuning.of(slices, size, settings.as_pretraining(), job)
+        curve = run(training, job.device, job.report)
+        fit_folder.write_config(job.out, cls.name, size, settings)
+        fit_folder.write_curve(job.out, curve)
         return len(images.files)
 
     @classmethod
@@ -116,10 +97,3 @@ class StableDiffusion(Generator[StableSettings, StableSampling]):
         self, conditions: Conditions, *, variants: Sequence[int], key: str, sampling: StableSampling
     ) -> tuple[np.ndarray, np.ndarray]:
         return self.sampler.images(conditions, variants, key, sampling), conditions.masks
-
-
-def _checked(places: Places, size: int) -> Places:
-    """`places`. Raises InputError, before any training, for slices that do not fit the model."""
-    base = weights.fetched("base", places.found["base"])
-    model_folder.check_size(size, model_folder.check_base(base))
-    return places

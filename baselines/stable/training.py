@@ -21,8 +21,10 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from baselines.generators.fit_folder import write_shortage
+from baselines.generators.job import TrainingJob
 from baselines.generators.loop import CurveRow, TrainingState, averaged, train
 from baselines.generators.places import Places
+from baselines.stable import model_folder, weights
 from baselines.stable.batches import Drawer, Slices, epoch_order
 from baselines.stable.loss import LatentLoss
 from baselines.stable.parts import Denoiser, load_parts
@@ -39,7 +41,7 @@ _SAVING_SHARE = 0.05
 
 
 @dataclass(frozen=True)
-class Job:
+class FineTuning:
     """One training, as data that can be sent to another process."""
 
     slices: Slices
@@ -50,11 +52,24 @@ class Job:
     out: Path
     checkpoint: Checkpoint | None
 
+    @classmethod
+    def of(
+        cls, slices: Slices, size: int, settings: StableSettings, job: TrainingJob
+    ) -> "FineTuning":
+        """Raises InputError, before any training, for slices that do not fit the model."""
+        places = settings.placed(job.places)
+        base = weights.fetched("base", places.found["base"])
+        model_folder.check_size(size, model_folder.check_base(base))
+        return cls(slices, size, settings, places, job.seed, job.out, job.checkpoint)
+
 
 def run(
-    job: Job, device: torch.device, report: Report = silent, processes: int | None = None
+    training: FineTuning,
+    device: torch.device,
+    report: Report = silent,
+    processes: int | None = None,
 ) -> list[CurveRow]:
-    """Trains and leaves unet/ (if it is trained) and controlnet/ in `job.out`; returns the curve.
+    """Trains and leaves unet/ (if it is trained) and controlnet/ in its `out`; returns the curve.
 
     A CUDA device without a number means all GPUs that are visible. `processes` overrides their
     number. Raises InputError for weights that cannot be used and for too little GPU memory,
@@ -71,7 +86,7 @@ def run(
         strategy="ddp_spawn" if count > 1 else "auto",
     )
     if count == 1:
-        return _train(fabric, job, report)
+        return _train(fabric, training, report)
     said = torch.multiprocessing.get_context("spawn").SimpleQueue()
     errors: list[Exception] = []
     listener = threading.Thread(target=_listen, args=(said, report, errors), daemon=True)
@@ -79,7 +94,7 @@ def run(
     try:
         # Bound here, not handed over as arguments: Fabric walks through those and cannot bear a
         # frozen dataclass.
-        return fabric.launch(partial(_train_one_of_several, job=job, said=said))
+        return fabric.launch(partial(_train_one_of_several, training=training, said=said))
     except (
         torch.multiprocessing.ProcessRaisedException,
         torch.multiprocessing.ProcessExitedException,
@@ -102,12 +117,12 @@ def _listen(said, report: Report, errors: list[Exception]) -> None:
             report(step, steps, loss=loss)
 
 
-def _train_one_of_several(fabric: Fabric, job: Job, said) -> list[CurveRow]:
+def _train_one_of_several(fabric: Fabric, training: FineTuning, said) -> list[CurveRow]:
     def tell(done: int, total: int, **fields: float) -> None:
         said.put((done, total, fields["loss"]))
 
     try:
-        curve = _train(fabric, job, tell if fabric.is_global_zero else silent)
+        curve = _train(fabric, training, tell if fabric.is_global_zero else silent)
     except (InputError, RuntimeError) as error:
         kind = InputError if isinstance(error, InputError) else RuntimeError
         said.put(kind(str(error)))
@@ -118,11 +133,11 @@ def _train_one_of_several(fabric: Fabric, job: Job, said) -> list[CurveRow]:
     return curve
 
 
-def _train(fabric: Fabric, job: Job, report: Report) -> list[CurveRow]:
-    settings = job.settings
-    parts = load_parts(job.places, job.places.pretrained, seed=job.seed)
+def _train(fabric: Fabric, training: FineTuning, report: Report) -> list[CurveRow]:
+    settings = training.settings
+    parts = load_parts(training.places, training.places.pretrained, seed=training.seed)
     _choose_trained(parts.denoiser, settings.unet)
-    loss = LatentLoss(parts, job.slices, job.size, settings, fabric.device)
+    loss = LatentLoss(parts, training.slices, training.size, settings, fabric.device)
     on_device(parts.denoiser, fabric.device)
     weights = {
         name: weight for name, weight in parts.denoiser.named_parameters() if weight.requires_grad
@@ -137,7 +152,7 @@ def _train(fabric: Fabric, job: Job, report: Report) -> list[CurveRow]:
     denoiser.train()
     average = averaged(weights) if settings.ema_decay else {}
     state = TrainingState(weights, {"adam": optimiser.optimizer}, settings.batch, average=average)
-    steps = _Steps(fabric, job, denoiser, optimiser, state, loss)
+    steps = _Steps(fabric, training, denoiser, optimiser, state, loss)
 
     def over_processes(losses: Tensor) -> Any:
         return fabric.all_reduce(losses, reduce_op="sum")
@@ -148,15 +163,15 @@ def _train(fabric: Fabric, job: Job, report: Report) -> list[CurveRow]:
         steps=steps.per_epoch * settings.epochs,
         learning_rate=lambda step: settings.learning_rate,
         report=report,
-        checkpoint=job.checkpoint,
+        checkpoint=training.checkpoint,
         ema_decay=settings.ema_decay,
         saves=fabric.is_global_zero,
         over_processes=over_processes,
         saving_share=_SAVING_SHARE,
     )
     if fabric.is_global_zero:
-        _save(parts.denoiser, settings, job.out)
-        write_shortage(job.out, state)
+        _save(parts.denoiser, settings, training.out)
+        write_shortage(training.out, state)
     fabric.barrier()
     return state.curve
 
@@ -175,17 +190,25 @@ class _Steps:
     """Steps of the training, each on a batch of an epoch, in micro-batches."""
 
     def __init__(
-        self, fabric: Fabric, job: Job, denoiser, optimiser, state: TrainingState, loss: LatentLoss
+        self,
+        fabric: Fabric,
+        training: FineTuning,
+        denoiser,
+        optimiser,
+        state: TrainingState,
+        loss: LatentLoss,
     ):
-        self.fabric, self.settings, self.denoiser = fabric, job.settings, denoiser
+        self.fabric, self.settings, self.denoiser = fabric, training.settings, denoiser
         self.optimiser, self.state, self.loss = optimiser, state, loss
-        count = len(job.slices)
-        self.per_epoch = math.ceil(count / job.settings.batch)
-        self.order = lru_cache(maxsize=1)(partial(epoch_order, count, job.seed))
+        count = len(training.slices)
+        self.per_epoch = math.ceil(count / training.settings.batch)
+        self.order = lru_cache(maxsize=1)(partial(epoch_order, count, training.seed))
         timesteps = loss.schedule.config.num_train_timesteps
-        self.drawer = Drawer(job.slices, job.settings, loss.latent, timesteps, job.seed)
-        asked = job.places.micro_batch or job.settings.micro_batch
-        self.asked = min(asked, job.settings.batch)
+        self.drawer = Drawer(
+            training.slices, training.settings, loss.latent, timesteps, training.seed
+        )
+        asked = training.places.micro_batch or training.settings.micro_batch
+        self.asked = min(asked, training.settings.batch)
 
     def make(self, step: int) -> Tensor:
         """One step of the optimiser; returns this process's share of the loss."""

@@ -41,6 +41,7 @@ def run(spec: FitGeneratorSpec, inputs: Inputs, out: Path, context: Context) -> 
 
     from baselines.generators.base import TrainingSlices
     from baselines.generators.catalogue import generator_class, settings_of_generator
+    from baselines.generators.job import TrainingJob
     from baselines.generators.user_method import close_fit, is_own
     from benchmark.training.microbatch import read_shortage
     from benchmark.training.number_format import native_format
@@ -56,16 +57,16 @@ def run(spec: FitGeneratorSpec, inputs: Inputs, out: Path, context: Context) -> 
         ids=data.slice_ids(rows),
     )
     device = torch.device(context.device)
-    generator_class(spec.generator).fit(
-        slices,
-        settings_of_generator(spec.generator, spec.settings),
-        seed=named_seed(spec.seed, "generator"),
-        device=device,
-        out=out,
-        places=replace(context.location.places, pretrained=inputs.get("pretrain")),
-        report=context.report,
-        checkpoint=context.checkpoint,
+    job = TrainingJob(
+        out,
+        device,
+        named_seed(spec.seed, "generator"),
+        replace(context.location.places, pretrained=inputs.get("pretrain")),
+        context.report,
+        context.checkpoint,
     )
+    settings = settings_of_generator(spec.generator, spec.settings)
+    generator_class(spec.generator).fit(slices, settings, job)
     close_fit(spec.generator, out, slices.ids)
     made = {"slices": len(rows), **read_shortage(out)}
     return made if is_own(spec.generator) else made | {"number_format": native_format(device)}

@@ -41,19 +41,20 @@ def run(spec: PretrainSpec, inputs: Inputs, out: Path, context: Context) -> dict
     import torch
 
     from baselines.generators.catalogue import generator_class, settings_of_generator
+    from baselines.generators.job import TrainingJob
     from benchmark.training.microbatch import read_shortage
 
     settings = settings_of_generator(spec.generator, spec.settings)
     edge_weights = checked_edge_weights(spec.edge_weights, context.location)
+    job = TrainingJob(
+        out,
+        torch.device(context.device),
+        named_seed(spec.seed, "pretraining"),
+        context.location.places,
+        context.report,
+        context.checkpoint,
+    )
     count = generator_class(spec.generator).pretrain(
-        settings,
-        size=spec.size,
-        edge=(spec.edge, edge_weights, context.device),
-        seed=named_seed(spec.seed, "pretraining"),
-        device=torch.device(context.device),
-        out=out,
-        places=context.location.places,
-        report=context.report,
-        checkpoint=context.checkpoint,
+        settings, job, size=spec.size, edge=(spec.edge, edge_weights, context.device)
     )
     return {"images": count, **read_shortage(out)}

@@ -33,6 +33,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from baselines.generators.base import Conditions, Generator, TrainingSlices
 from baselines.generators.catalogue import generator_class
+from baselines.generators.job import TrainingJob
 from baselines.networks.architectures import build
 from baselines.objectives.objectives import dice_ce
 from baselines.scratch import box_mean, diffusion, slice_augmentation, style
@@ -231,7 +232,7 @@ def variants(options: argparse.Namespace) -> dict[str, Work]:
     given = made_conditions(20, options.size)
     slices = TrainingSlices(given.masks * 200, given.masks, given.edges, given.prompts, given.ids)
     device = torch.device(options.device)
-    EmitDiff.fit(slices, settings, seed=0, device=device, out=Path(folder.name))
+    EmitDiff.fit(slices, settings, TrainingJob(seed=0, device=device, out=Path(folder.name)))
     sampling = settings.sampling.model_copy(update={"steps": 2})
     return in_blocks(lambda: EmitDiff.load(Path(folder.name), device), given, sampling, options)
 

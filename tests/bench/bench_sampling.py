@@ -30,6 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from baselines.generators.base import Conditions, TrainingSlices
 from baselines.generators.catalogue import generator_class
+from baselines.generators.job import TrainingJob
 from baselines.scratch.emitdiff import EmitDiff
 from baselines.scratch.settings import GeneratorSettings
 from baselines.stable.generator import StableDiffusion
@@ -76,7 +77,7 @@ def of_preset(preset: str, options: argparse.Namespace, folder: Path):
         conditions.prompts,
         conditions.ids,
     )
-    EmitDiff.fit(slices, settings, seed=0, device=device, out=folder)
+    EmitDiff.fit(slices, settings, TrainingJob(seed=0, device=device, out=folder))
     sampling = settings.sampling
     plain = PlainEmitDiff(EmitDiff.load(folder, device), sampling, KEY)
     plain.network.to(memory_format=torch.contiguous_format)

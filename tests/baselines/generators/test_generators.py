@@ -11,6 +11,7 @@ import torch
 from baselines.generators.base import Conditions, TrainingSlices
 from baselines.generators.catalogue import generator_class
 from baselines.generators.fit_folder import training_ids
+from baselines.generators.job import TrainingJob
 from baselines.scratch.settings import GeneratorSettings, SamplingSettings
 from benchmark.core.errors import InputError
 from benchmark.core.progress import silent
@@ -59,7 +60,9 @@ def fits(tmp_path_factory):
     torch.set_num_threads(1)  # many tiny steps: a second thread only waits
     folders = {name: tmp_path_factory.mktemp(name) for name in NAMES}
     for name, folder in folders.items():
-        generator_class(name).fit(disc_slices(), SETTINGS, seed=0, device=CPU, out=folder)
+        generator_class(name).fit(
+            disc_slices(), SETTINGS, TrainingJob(seed=0, device=CPU, out=folder)
+        )
     yield folders
     torch.set_num_threads(threads)
 
@@ -109,7 +112,7 @@ def test_the_same_seed_trains_the_same_weights(name, tmp_path):
     settings = SETTINGS.model_copy(update={"steps": 3})
     for folder, seed in (("a", 0), ("b", 0), ("c", 1)):
         generator_class(name).fit(
-            disc_slices(), settings, seed=seed, device=CPU, out=tmp_path / folder
+            disc_slices(), settings, TrainingJob(seed=seed, device=CPU, out=tmp_path / folder)
         )
     weights = [(tmp_path / folder / "weights.safetensors").read_bytes() for folder in "abc"]
     assert weights[0] == weights[1]
@@ -126,11 +129,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(name, tmp_path):
         kind.fit(
             disc_slices(),
             settings,
-            seed=0,
-            device=CPU,
-            out=out,
-            report=report,
-            checkpoint=checkpoint,
+            TrainingJob(seed=0, device=CPU, out=out, report=report, checkpoint=checkpoint),
         )
 
     class Killed(Exception):
@@ -349,10 +348,9 @@ def test_progress_is_reported(name, fits, tmp_path):
     generator_class(name).fit(
         disc_slices(),
         settings,
-        seed=0,
-        device=CPU,
-        out=tmp_path,
-        report=lambda *a, **k: calls.append((*a, k["loss"])),
+        TrainingJob(
+            seed=0, device=CPU, out=tmp_path, report=lambda *a, **k: calls.append((*a, k["loss"]))
+        ),
     )
     assert [call[:2] for call in calls] == [(10, 12), (12, 12)]
     assert all(math.isfinite(call[2]) for call in calls)
@@ -377,7 +375,7 @@ def test_other_networks_run(name, attention, prediction, control, tmp_path):
         channels=(8, 8, 16), unshuffle=1, layers=2, steps=2, text_width=8, **numbers
     )
     generator = generator_class(name)
-    generator.fit(disc_slices(3), settings, seed=0, device=CPU, out=tmp_path)
+    generator.fit(disc_slices(3), settings, TrainingJob(seed=0, device=CPU, out=tmp_path))
     images, _ = sample_variant(
         generator.load(tmp_path, CPU),
         conditions_of(disc_slices(3)),
@@ -391,7 +389,9 @@ def test_other_networks_run(name, attention, prediction, control, tmp_path):
 def test_slices_that_do_not_fit_the_grid_are_refused(name, tmp_path):
     settings = GeneratorSettings(channels=(8, 8, 8), unshuffle=8)
     with pytest.raises(InputError, match="multiple of 32"):
-        generator_class(name).fit(disc_slices(), settings, seed=0, device=CPU, out=tmp_path)
+        generator_class(name).fit(
+            disc_slices(), settings, TrainingJob(seed=0, device=CPU, out=tmp_path)
+        )
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import torch
 from baselines.generators.base import Conditions
 from baselines.generators.catalogue import generator_class
 from baselines.generators.fit_folder import training_ids
+from baselines.generators.job import TrainingJob
 from baselines.pix2pix.generator import Pix2Pix
 from baselines.pix2pix.networks import PatchDiscriminator, UNetGenerator
 from baselines.pix2pix.settings import Pix2PixSampling, Pix2PixSettings
@@ -32,7 +33,9 @@ SETTINGS = Pix2PixSettings(
 @pytest.fixture(scope="module")
 def fitted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pix2pix")
-    generator_class("pix2pix").fit(disc_slices(), SETTINGS, seed=0, device=CPU, out=folder)
+    generator_class("pix2pix").fit(
+        disc_slices(), SETTINGS, TrainingJob(seed=0, device=CPU, out=folder)
+    )
     return folder
 
 
@@ -131,7 +134,7 @@ def test_shared_noise_drops_the_same_for_every_slice(generator):
 
 def test_a_killed_training_ends_with_the_same_weights(tmp_path):
     settings = SETTINGS.model_copy(update={"steps": 40})
-    Pix2Pix.fit(disc_slices(), settings, seed=0, device=CPU, out=tmp_path / "whole")
+    Pix2Pix.fit(disc_slices(), settings, TrainingJob(seed=0, device=CPU, out=tmp_path / "whole"))
 
     class Killed(Exception):
         pass
@@ -145,21 +148,21 @@ def test_a_killed_training_ends_with_the_same_weights(tmp_path):
         Pix2Pix.fit(
             disc_slices(),
             settings,
-            seed=0,
-            device=CPU,
-            out=tmp_path / "killed",
-            report=kill,
-            checkpoint=checkpoint,
+            TrainingJob(
+                seed=0, device=CPU, out=tmp_path / "killed", report=kill, checkpoint=checkpoint
+            ),
         )
     steps = []
     Pix2Pix.fit(
         disc_slices(),
         settings,
-        seed=0,
-        device=CPU,
-        out=tmp_path / "resumed",
-        report=lambda done, *_, **__: steps.append(done),
-        checkpoint=Checkpoint(tmp_path / "partial", every_seconds=0),
+        TrainingJob(
+            seed=0,
+            device=CPU,
+            out=tmp_path / "resumed",
+            report=lambda done, *_, **__: steps.append(done),
+            checkpoint=Checkpoint(tmp_path / "partial", every_seconds=0),
+        ),
     )
     assert steps == [40]
     whole, resumed = (
@@ -174,7 +177,7 @@ def test_a_broken_loss_names_its_step_and_checkpoint(tmp_path):
         RuntimeError,
         match=r"at step \d+; no checkpoint was saved before; lower generator.learning_rate",
     ):
-        Pix2Pix.fit(disc_slices(), settings, seed=0, device=CPU, out=tmp_path)
+        Pix2Pix.fit(disc_slices(), settings, TrainingJob(seed=0, device=CPU, out=tmp_path))
 
 
 def test_the_published_networks_have_their_shapes():

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from baselines.generators.base import Conditions, TrainingSlices
+from baselines.generators.job import TrainingJob
 from baselines.scratch import style
 from baselines.scratch.emitdiff import EmitDiff
 from baselines.scratch.settings import GeneratorSettings, SamplingSettings
@@ -36,7 +37,7 @@ def two_scanners():
 @pytest.fixture(scope="module")
 def fitted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("styled")
-    EmitDiff.fit(two_scanners(), SETTINGS, seed=0, device=CPU, out=folder)
+    EmitDiff.fit(two_scanners(), SETTINGS, TrainingJob(seed=0, device=CPU, out=folder))
     return folder
 
 

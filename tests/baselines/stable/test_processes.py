@@ -31,14 +31,14 @@ def job(tmp_path, monkeypatch):
     }
     settings, places = StableSettings(**given).pinned(None)
     slices = FoldSlices(disc_slices())  # 12 of them: batches of 5, 5 and 2
-    return training.Job(slices, SIZE, settings, places, 0, tmp_path / "one", None)
+    return training.FineTuning(slices, SIZE, settings, places, 0, tmp_path / "one", None)
 
 
-def train_and_note_threads(fabric, job, said, train=training._train_one_of_several):
-    curve = train(fabric, job, said)
+def train_and_note_threads(fabric, training, said, train=training._train_one_of_several):
+    curve = train(fabric, training, said)
     # none where this is not Linux
     names = [name.read_text() for name in Path("/proc/self/task").glob("*/comm")]
-    (job.out / f"threads-{fabric.global_rank}").write_text("".join(names))
+    (training.out / f"threads-{fabric.global_rank}").write_text("".join(names))
     return curve
 
 

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 
 from baselines.generators.base import Conditions, TrainingSlices
 from baselines.generators.fit_folder import training_ids
+from baselines.generators.job import TrainingJob
 from baselines.stable.generator import StableDiffusion
 from baselines.stable.loss import LatentLoss
 from baselines.stable.parts import Denoiser, embed, encode, load_parts
@@ -86,7 +87,9 @@ def settings(weights):
 
 def fit(chosen, out, **more):
     settings, places = chosen
-    StableDiffusion.fit(disc_slices(), settings, seed=0, device=CPU, out=out, places=places, **more)
+    StableDiffusion.fit(
+        disc_slices(), settings, TrainingJob(seed=0, device=CPU, out=out, places=places, **more)
+    )
     return out
 
 
@@ -455,9 +458,9 @@ def test_a_pretrained_model_is_where_fine_tuning_starts(settings, weights, tmp_p
         pretraining_batch=4,
         pretraining_learning_rate=1e-3,
     )
-    numbers = {"size": SIZE, "edge": ("scharr", None, "cpu"), "seed": 0, "device": CPU}
-    numbers["places"] = places
-    assert StableDiffusion.pretrain(chosen, **numbers, out=tmp_path / "pretrained") == 6
+    job = TrainingJob(seed=0, device=CPU, out=tmp_path / "pretrained", places=places)
+    edge = ("scharr", None, "cpu")
+    assert StableDiffusion.pretrain(chosen, job, size=SIZE, edge=edge) == 6
     assert len((tmp_path / "pretrained" / "curve.csv").read_text().splitlines()) == 2
     start = load_parts(places, tmp_path / "pretrained").denoiser.state_dict()
     fresh = load_parts(places, seed=0).denoiser.state_dict()

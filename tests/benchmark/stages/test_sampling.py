@@ -8,6 +8,7 @@ import pytest
 
 from baselines.generators.base import Conditions
 from baselines.generators.catalogue import generator_class
+from baselines.generators.job import TrainingJob
 from baselines.scratch.emitdiff import EmitDiff
 from baselines.scratch.settings import GeneratorSettings, SamplingSettings
 from benchmark.core.frozen import Frozen
@@ -96,7 +97,7 @@ def fitted(tmp_path, request):
     """A small generator of the class that the test names, its folder, and what it samples from."""
     kind, data = generator_class(request.param), disc_slices(10)
     settings = GeneratorSettings(channels=(8, 8), unshuffle=2, text_width=8, steps=2)
-    kind.fit(data, settings, seed=0, device=CPU, out=tmp_path / "fit")
+    kind.fit(data, settings, TrainingJob(seed=0, device=CPU, out=tmp_path / "fit"))
     return kind, tmp_path / "fit", conditions_of(data)
 
 

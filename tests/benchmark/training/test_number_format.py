@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from baselines.generators.catalogue import generator_class
+from baselines.generators.job import TrainingJob
 from benchmark.training import number_format
 from tests.baselines.generators.test_generators import (
     CPU,
@@ -25,7 +26,9 @@ def folders(tmp_path_factory):
     torch.set_num_threads(1)
     made = {name: tmp_path_factory.mktemp(name) for name in NAMES}
     for name, folder in made.items():
-        generator_class(name).fit(disc_slices(), SETTINGS, seed=0, device=CPU, out=folder)
+        generator_class(name).fit(
+            disc_slices(), SETTINGS, TrainingJob(seed=0, device=CPU, out=folder)
+        )
     yield made
     torch.set_num_threads(threads)
 

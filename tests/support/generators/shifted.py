@@ -32,8 +32,8 @@ class Shifted(Generator[ShiftedSettings, Shift]):
         self.sampling = Shift()
 
     @classmethod
-    def fit(cls, data, settings, *, seed, device, out, places, report, checkpoint=None):
-        np.save(out / "images.npy", data.images)
+    def fit(cls, data, settings, job):
+        np.save(job.out / "images.npy", data.images)
 
     @classmethod
     def load(cls, folder, device, places):
