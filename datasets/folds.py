@@ -24,6 +24,9 @@ from datasets.cases import CaseInfo
 # Streams of random numbers that must not coincide: dealing test folds, drawing validation cases.
 _DEAL, _VALIDATION = 0, 1
 
+# Groups of case ids; of near copies, each cluster in the source's order.
+Clusters = tuple[tuple[str, ...], ...]
+
 
 @dataclass(frozen=True)
 class Split:

@@ -152,7 +152,9 @@ def _planned(requests: Sequence[Request], store: Store) -> _Job:
             location = location_of(settled, opened)
             for run in resolve(settled, opened):
                 if run.key not in plans:
-                    plans[run.key] = plan_run(run, opened.cases, opened.options, location)
+                    plans[run.key] = plan_run(
+                        run, opened.cases, opened.options, location, opened.copies
+                    )
                     by_run[run.key] = opened
     return _Job(list(plans.values()), by_run)
 

@@ -33,7 +33,7 @@ from benchmark.stages.score import ScoreSpec
 from benchmark.stages.synthesize import SynthesizeSpec, blocks
 from benchmark.training.budget import Training
 from datasets.cases import CaseInfo
-from datasets.folds import Split, thinned
+from datasets.folds import Clusters, Split, thinned
 
 S = TypeVar("S", bound=StageSpec)
 
@@ -47,6 +47,7 @@ class Plan:
     nodes: tuple[Node, ...]
     audit_only: frozenset[str] = frozenset()  # keys of the stages that judge the samples
     location: Location = Location()
+    copies: Clusters = ()  # of near copies among the source's cases
 
     def notes(self) -> Iterator[tuple[Node, dict[str, Any]]]:
         """Each stage with what the store notes of it: how to compute it, as JSON values."""
@@ -73,13 +74,14 @@ def plan_run(
     cases: Sequence[CaseInfo],
     options: dict[str, str],
     location: Location = Location(),
+    copies: Clusters = (),
 ) -> Plan:
     """The stages of `run` over the source's `cases`; `options` are the source options that choose
-    its content."""
-    parts = split_of(run, cases)
+    its content, `copies` the clusters of near copies among the cases."""
+    parts = split_of(run, cases, copies)
     train = thinned(parts.train, run.training_share, run.preset.split_seed)
     plan = plan_split(run, replace(parts, train=tuple(train)), options)
-    return replace(plan, location=location)
+    return replace(plan, location=location, copies=copies)
 
 
 def plan_split(run: RunSpec, parts: Split, options: dict[str, str]) -> Plan:

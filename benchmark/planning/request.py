@@ -13,23 +13,27 @@ from benchmark.planning.settings import Settled
 from benchmark.spec.run import RunSpec, SourceSpec
 from benchmark.stages.base import Location, SourceLocation
 from datasets.cases import CaseInfo
+from datasets.copies.known import copies_of
+from datasets.folds import Clusters
 from datasets.sources.base import Source, SourceOptions
 from datasets.sources.open import open_source
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A source that was opened once for many runs. options: those that choose its content."""
+    """A source that was opened once for many runs. options: those that choose its content; copies:
+    its clusters of near copies."""
 
     source: Source
     spec: SourceSpec
     cases: list[CaseInfo]
     options: dict[str, str]
+    copies: Clusters = ()
 
 
 def open_request(settled: Settled, cache: Path | None = None) -> Opened:
-    """Opens the request's source; `cache` is a file of known digests. Raises InputError for
-    whatever is wrong with it."""
+    """Opens the request's source; `cache` is a file of known digests, beside which the near copies
+    of known sources are kept. Raises InputError for whatever is wrong with it."""
     request, numbers = settled.request, settled.preset
     options = SourceOptions(request.busi_class, request.allow_incomplete, cache)
     source = open_source(
@@ -48,7 +52,8 @@ def open_request(settled: Settled, cache: Path | None = None) -> Opened:
         synthetic=source.kind == "phantom",
     )
     content = {"busi_class": str(request.busi_class)} if source.kind == "busi" else {}
-    return Opened(source, spec, source.cases(), content)
+    copies = copies_of(source, cache.with_name("copies.json") if cache else None)
+    return Opened(source, spec, source.cases(), content, copies)
 
 
 def resolve(settled: Settled, opened: Opened) -> list[RunSpec]:

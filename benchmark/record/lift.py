@@ -12,17 +12,43 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.core.identity import flat
-from benchmark.spec.protocol import Protocol, nearest_protocol
+from benchmark.spec.protocol import Protocol, named_protocol, nearest_protocol
+from datasets.tasks.catalogue import TASKS
 
 
 def lift(old: Mapping[str, Any]) -> dict[str, Any]:
     """The values of a schema 1 record as schema 2 has them. Raises KeyError, TypeError,
     AttributeError or ValueError for values that no record of schema 1 had."""
-    spec = old["spec"]
+    spec = {**old["spec"], "protocol": _protocol(old["spec"])}
     method = _own(spec["method"]) if spec["method"].get("own") else _built_in(spec)
-    protocol = {**_schema1()["switches"], **spec["protocol"]}
     lifted = {"schema_version": 2, "lifted_from": 1}
-    return {**old, **lifted, "spec": {**spec, "protocol": protocol, "method": method}}
+    return {**old, **lifted, "spec": {**spec, "method": method}, "copies": _copies(old)}
+
+
+def _protocol(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The switches; folds were dealt case by case. Where no case is a copy by what it is - a
+    phantom is drawn anew, a volume of the Decathlon's layout is a patient's - both rules of copies
+    deal like that, and the protocol's own holds."""
+    switches = {**_schema1()["switches"], **spec["protocol"]}
+    copies = "per-image"
+    if spec["source"]["kind"] in ("phantom", "msd"):
+        nearest, _ = nearest_protocol(Protocol.model_validate(switches))
+        copies = named_protocol(nearest).copies
+    return {"copies": copies, **switches}
+
+
+def _copies(old: Mapping[str, Any]) -> list[tuple[str, ...]] | None:
+    """The known clusters of near copies of the record's cases; None where some of its cases were
+    never compared."""
+    spec, split = old["spec"], old.get("split") or {}
+    cases = {case for part in ("train", "validation", "test") for case in split.get(part, ())}
+    if spec["source"]["kind"] == "phantom":
+        return []
+    release = TASKS.of_results(spec["dataset"]).release
+    if release is None or not cases or not cases <= release.searched:
+        return None
+    found = [tuple(case for case in one if case in cases) for one in release.copies]
+    return [cluster for cluster in found if len(cluster) > 1]
 
 
 def _own(method: Mapping[str, Any]) -> dict[str, Any]:

@@ -99,6 +99,11 @@ class Record(Frozen):
     spec: RunSpec
     cases: tuple[CaseRow, ...] = Field((), fail_fast=True)
     split: Split | None = None
+    copies: tuple[tuple[str, ...], ...] | None = Field(
+        None,
+        description="clusters of cases of the source that are near copies of each other; null where"
+        " nobody looked",
+    )
     budget: Budget | None = None
     seeds: dict[str, int] = Field(default_factory=dict)
     stages: tuple[StageCost, ...] = Field((), fail_fast=True)

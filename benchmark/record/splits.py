@@ -8,12 +8,12 @@ from typing import Literal
 from benchmark.core.errors import InputError
 from benchmark.spec.run import RunSpec
 from datasets.cases import CaseInfo
-from datasets.folds import Split, split
+from datasets.folds import Clusters, Split, joined, split
 
 
-def split_of(run: RunSpec, cases: Sequence[CaseInfo]) -> Split:
+def split_of(run: RunSpec, cases: Sequence[CaseInfo], copies: Clusters = ()) -> Split:
     """The run's training, validation and test cases under its protocol, all training cases before a
-    share is taken.
+    share is taken. copies: the clusters of near copies among the cases.
 
     Raises InputError for a fold that does not exist, and what `datasets.folds.split` raises.
     """
@@ -21,6 +21,14 @@ def split_of(run: RunSpec, cases: Sequence[CaseInfo]) -> Split:
         raise InputError(
             f"--fold {run.fold} does not exist; folds are 0 to {run.preset.n_folds - 1}."
         )
+    if copies and run.protocol.copies == "grouped":
+        cases = joined(cases, copies)
+        if len({case.group for case in cases}) < run.preset.n_folds:
+            raise InputError(
+                f"with near copies kept together, {run.source.title} has fewer groups of cases than"
+                f" the {run.preset.n_folds} folds; add cases, or deal each alone with --set"
+                f" copies=per-image."
+            )
     share = run.preset.validation_share if run.protocol.selection == "validation" else 0.0
     return _split(
         tuple(cases), run.protocol.folds, run.preset.n_folds, run.fold, run.preset.split_seed, share

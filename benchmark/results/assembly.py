@@ -44,6 +44,7 @@ def assemble(plan: Plan, store: Store, notes: tuple[str, ...] = ()) -> Record:
         spec=plan.run,
         cases=tuple(CaseRow.model_validate(row) for row in rows),
         split=_split(plan, generator.cases if generator else ()),
+        copies=plan.copies,
         budget=Budget(
             optimiser_steps=fitted["steps"],
             real_presentations=fitted["presented"]["real"],
@@ -78,6 +79,7 @@ def failed(plan: Plan, error: str) -> Record:
         error=error,
         spec=plan.run,
         split=_split(plan, ()),
+        copies=plan.copies,
         substitutions=substitutions(plan.run),
     )
 

@@ -2,7 +2,7 @@
 
 `rigorous` is the default of this project. `paper` follows what the paper prints (arXiv 2310.12868)
 and falls back to `rigorous` where the paper is silent. `released` follows what the authors'
-released code does, the flaws included. The numbers Q1..Q39 are those of reports/paper/QUIRKS.md.
+released code does, the flaws included. The numbers Q1..Q40 are those of reports/paper/QUIRKS.md.
 Every switch can be set alone (`--set selection=test`) and is part of the key of each stage that it
 changes. Not here: sizes and budgets (presets).
 """
@@ -43,6 +43,12 @@ class Protocol(Frozen):
         "shuffled",
         description="Seeded, patient-wise, stratified K-fold; or the unshuffled KFold over the"
         " order of dataset.json (Q8).",
+    )
+    copies: Literal["grouped", "per-image"] = Field(
+        "grouped",
+        description="Cases that are near copies of each other stay together when folds and the"
+        " validation split are dealt, as the cases of a patient do; or every image is dealt alone"
+        " (Q40).",
     )
     slices: Literal["all", "foreground"] = Field(
         "all",
@@ -152,11 +158,12 @@ _NAMED: dict[str, dict[str, object]] = {
     "rigorous": {},
     # As printed: three-fold cross-validation without a word on a validation split, the generator
     # fine-tuned on the training fold (III-C), the mask boundary of Alg. 1 merged at the image, no
-    # learning-rate schedule named.
+    # learning-rate schedule and no near copies named.
     "paper": {
         "selection": "last",
         "generator_cases": "training",
         "folds": "dataset",
+        "copies": "per-image",
         "lr_schedule": "constant",
     },
     "released": {
@@ -164,6 +171,7 @@ _NAMED: dict[str, dict[str, object]] = {
         "selection_dice": "batch",
         "generator_cases": "training",
         "folds": "dataset",
+        "copies": "per-image",
         "slices": "foreground",
         "shuffle": False,
         "merge": "logits",

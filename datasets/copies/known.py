@@ -6,12 +6,13 @@ from pathlib import Path
 
 from benchmark.core.files import write_json
 from datasets.copies.finder import case_views, clusters_of, find_copies
+from datasets.folds import Clusters
 from datasets.sources.base import Source
 
 _VERSION = 1  # of the finder: another one looks again
 
 
-def copies_of(source: Source, cache: Path | None) -> tuple[tuple[str, ...], ...]:
+def copies_of(source: Source, cache: Path | None) -> Clusters:
     """The clusters of near copies among the source's cases, by case id; () where there are none.
 
     A phantom draws every case anew, so it is not searched. cache: a JSON file to keep what was

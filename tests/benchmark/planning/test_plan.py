@@ -11,7 +11,7 @@ from benchmark.planning.plan import plan_run, unique_nodes
 from benchmark.planning.request import open_request, resolve
 from benchmark.planning.settings import settle
 from benchmark.stages.catalogue import Node
-from datasets.folds import thinned
+from datasets.folds import copied_cases, thinned
 
 SMOKE = Request(dataset="prostate", method="none", source="phantom", sets=("phantom_cases=9",))
 
@@ -28,6 +28,35 @@ def plan(method: str, *sets: str, **changes):
 
 def key(one, stage: str) -> str:
     return one.last(stage).key
+
+
+def test_near_copies_stay_together_unless_every_image_is_dealt_alone():
+    settled = settle(SMOKE)
+    opened = open_request(settled)
+    assert opened.copies == ()
+    (first, *_) = opened.cases
+    copies = tuple((first.id, case.id) for case in opened.cases[3:5])
+    for rule, parted in (("grouped", set()), ("per-image", {first.id})):
+        settled = settle(replace(SMOKE, sets=(*SMOKE.sets, f"copies={rule}")))
+        made = [
+            plan_run(run, opened.cases, opened.options, copies=copies)
+            for run in resolve(settled, opened)
+        ]
+        found = [
+            copied_cases(one.split.test, one.split.train + one.split.validation, copies)
+            for one in made
+        ]
+        assert set().union(*found) >= parted and (rule != "grouped" or not any(found))
+        assert {one.copies for one in made} == {copies}
+
+
+def test_copies_that_leave_too_few_groups_are_said():
+    settled = settle(SMOKE)
+    opened = open_request(settled)
+    (run, *_) = resolve(settled, opened)
+    everything = (tuple(case.id for case in opened.cases),)
+    with pytest.raises(InputError, match="fewer groups of cases than the 3 folds"):
+        plan_run(run, opened.cases, opened.options, copies=everything)
 
 
 def test_stages_come_in_an_order_in_which_they_can_be_computed():

@@ -10,6 +10,7 @@ from benchmark.core.identity import digest
 from benchmark.record.lift import lift
 from benchmark.record.record import DamagedRecord, load_record
 from benchmark.spec.protocol import named_protocol
+from datasets.tasks.breast import TASK as BREAST
 from reports.comparison.groups import make_groups
 from reports.comparison.links import run_page
 from reports.comparison.study import Study
@@ -47,6 +48,15 @@ def test_all_published_records_load_and_keep_their_keys(folder):
         assert record.key == path.stem != record.spec.key
         assert record.provenance["git"]["commit"]
         assert "emitdiff" not in record.spec.method.label.replace("emitdiff (from scratch)", "")
+
+
+def test_folds_were_dealt_image_by_image_and_copies_are_known_since():
+    found = {}
+    for path in old_files("smoke-64px"):
+        record = load_record(path)
+        found[record.spec.dataset] = (record.spec.protocol.copies, record.copies)
+    assert found["prostate"] == ("grouped", None)  # of patients: no copies to keep together
+    assert found["breast"] == ("per-image", BREAST.published.copies)
 
 
 def test_nothing_but_the_method_is_touched():

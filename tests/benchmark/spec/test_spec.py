@@ -131,6 +131,7 @@ def test_named_protocols_differ_as_documented():
         "selection": "last",
         "generator_cases": "training",
         "folds": "dataset",
+        "copies": "per-image",
         "lr_schedule": "constant",
     }
     assert differences(named_protocol("released")) == {
@@ -138,6 +139,7 @@ def test_named_protocols_differ_as_documented():
         "selection_dice": "batch",
         "generator_cases": "training",
         "folds": "dataset",
+        "copies": "per-image",
         "slices": "foreground",
         "shuffle": False,
         "merge": "logits",

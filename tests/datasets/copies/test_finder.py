@@ -2,16 +2,22 @@
 and on BUSI, where pairs were looked at."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy import ndimage
 
+from benchmark.planning.options import Request
+from benchmark.planning.plan import plan_run
+from benchmark.planning.request import open_request, resolve
+from benchmark.planning.settings import settle
 from datasets.cases import Case, CaseInfo
 from datasets.copies import finder
 from datasets.copies.correlation import Correlations
 from datasets.copies.finder import CopyPair, case_views, clusters_of, find_copies
 from datasets.copies.known import copies_of
+from datasets.folds import copied_cases
 from datasets.sources.base import SourceOptions
 from datasets.sources.open import open_source
 from datasets.tasks.breast import TASK as BREAST
@@ -155,6 +161,36 @@ def test_the_copies_of_busi_are_found_and_are_those_of_the_committed_list(data_r
         names = {f"malignant ({number})" for number in numbers}
         assert any(names <= set(cluster) for cluster in clusters), names
     assert clusters == BREAST.published.copies
+
+
+@pytest.mark.data
+def test_no_test_image_of_busi_has_a_copy_in_its_fold_under_rigorous(data_root):
+    request = Request(
+        dataset="breast",
+        method="none",
+        preset="compact",
+        source="busi",
+        data_root=data_root / "busi",
+        allow_incomplete=True,
+        folds=None,
+    )
+    found = {}
+    for rule in ("grouped", "per-image"):
+        settled = settle(replace(request, sets=(f"copies={rule}",)))
+        opened = open_request(settled)
+        views = {case.id: case_views(opened.source.load(case.id)) for case in opened.cases}
+        places = {case: place for place, case in enumerate(views)}
+        plain = Correlations(np.concatenate(list(views.values())), 12)
+        found[rule] = 0
+        for run in resolve(settled, opened):
+            parts = plan_run(run, opened.cases, opened.options, copies=opened.copies).split
+            others = parts.train + parts.validation
+            rest = np.array([places[case] for case in others])
+            alike = [plain.best(places[case], rest).max() > 0.93 for case in parts.test]
+            copied = copied_cases(parts.test, others, opened.copies)
+            assert rule == "per-image" or not copied
+            found[rule] += sum(alike)
+    assert found == {"grouped": 0, "per-image": 23}
 
 
 @pytest.mark.data

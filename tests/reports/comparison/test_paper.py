@@ -17,8 +17,8 @@ ROWS = [
 SWITCHES = [(row[0], *found) for row in ROWS for found in re.findall(r"`(\w+)=([\w-]+)`", row[3])]
 
 
-def test_quirks_are_numbered_from_1_to_34_and_each_has_an_answer():
-    assert [row[0] for row in ROWS] == [f"Q{number}" for number in range(1, 35)]
+def test_quirks_are_numbered_from_1_to_40_and_each_has_an_answer():
+    assert [row[0] for row in ROWS] == [f"Q{number}" for number in range(1, 41)]
     assert all(len(row) == 4 and row[1] and row[3] for row in ROWS)
 
 
