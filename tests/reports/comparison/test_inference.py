@@ -168,5 +168,5 @@ def test_families_differ_in_one_field_only():
     assert [member.value for member in shares.members] == [0.1, 0.25, 0.5, 1.0]
     (protocols,) = families(summaries, "protocol")
     steps = [member.value for member in audit_family(protocols).members]
-    assert steps[0] == "rigorous" and steps[-1] == "released" and len(steps) == 17
+    assert steps[0] == "rigorous" and steps[-1] == "released" and len(steps) == 18
     assert "resize_z = true, slices = foreground" in steps

@@ -154,7 +154,7 @@ def test_the_pages_say_what_each_group_is(report):
         "MSD Task05_Prostate",
         "CC-BY-SA 4.0",
         "protocol released",
-        "15 protocol switches not as in rigorous",
+        "16 protocol switches not as in rigorous",
         "Test cases choose the checkpoint",
         "not comparable with the paper",
         "records/x.json is not a readable record (cut off)",
