@@ -10,6 +10,7 @@ from PIL import Image
 
 from benchmark.core.errors import InputError
 from benchmark.record.record import StageCost
+from benchmark.spec.protocol import differences, named_protocol
 from reports.comparison.badges import VERIFIED, Mark, Refused, badges
 from reports.comparison.groups import group_id, make_groups
 from reports.comparison.links import run_page
@@ -154,7 +155,7 @@ def test_the_pages_say_what_each_group_is(report):
         "MSD Task05_Prostate",
         "CC-BY-SA 4.0",
         "protocol released",
-        "16 protocol switches not as in rigorous",
+        f"{len(differences(named_protocol('released')))} protocol switches not as in rigorous",
         "Test cases choose the checkpoint",
         "not comparable with the paper",
         "records/x.json is not a readable record (cut off)",
