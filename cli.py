@@ -6,6 +6,7 @@ stages/execution.py), what a command does and prints (commands/).
 """
 
 import importlib.util
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -347,6 +348,9 @@ def _check_datasets_is_ours() -> None:
 def main() -> None:
     debug = "--debug" in sys.argv
     sys.argv = [word for word in sys.argv if word != "--debug"]
+    for stream in (sys.stdout, sys.stderr):  # letters that a terminal lacks become "?"
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         _check_datasets_is_ours()
         app()

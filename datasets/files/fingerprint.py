@@ -23,17 +23,11 @@ def file_digest(path: Path) -> str:
         ) from error
 
 
-def folder_fingerprint(
-    files: Mapping[str, Path], settings: Mapping[str, object], cache: Path | None
-) -> str:
-    """sha256 hex over (name, sha256) of `files` in name order, and over `settings` (JSON values
-    that change the cases).
-
-    files: name relative to the source's folder -> path. cache: a JSON file to keep digests in, or
-    None.
-    """
+def file_digests(files: Mapping[str, Path], cache: Path | None) -> dict[str, str]:
+    """The sha256 hex of each file by its name. cache: a JSON file to keep digests in, or None."""
     known = _read_cache(cache)
-    digests, fresh = {}, {}
+    digests: dict[str, str] = {}
+    fresh: dict[str, list] = {}
     for name, path in sorted(files.items()):
         key, stamp = str(path.resolve()), _stamp(path)
         entry = known.get(key)
@@ -43,10 +37,26 @@ def folder_fingerprint(
     if cache is not None and fresh:
         # Read again: another process may have added its files meanwhile.
         _write_cache(cache, _read_cache(cache) | fresh)
+    return digests
+
+
+def fingerprint_of(digests: Mapping[str, str], settings: Mapping[str, object]) -> str:
+    """sha256 hex over (name, sha256) of files in name order, and over `settings` (JSON values that
+    change the cases).
+
+    digests: name relative to the source's folder -> sha256 hex.
+    """
     text = json.dumps(
-        {"files": digests, "settings": dict(settings)}, sort_keys=True, separators=(",", ":")
+        {"files": dict(digests), "settings": dict(settings)}, sort_keys=True, separators=(",", ":")
     )
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def folder_fingerprint(
+    files: Mapping[str, Path], settings: Mapping[str, object], cache: Path | None
+) -> str:
+    """`fingerprint_of` files: name relative to the source's folder -> path."""
+    return fingerprint_of(file_digests(files, cache), settings)
 
 
 def _stamp(path: Path) -> list[int]:

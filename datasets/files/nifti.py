@@ -18,6 +18,7 @@ import nibabel
 import numpy as np
 from nibabel import orientations
 from nibabel.affines import voxel_sizes
+from nibabel.imageglobals import LoggingOutputSuppressor
 
 from benchmark.core.errors import InputError
 from datasets.files.labels import readable, whole_numbers
@@ -106,7 +107,8 @@ class Geometry:
 def read_header(path: Path) -> Header:
     """Opens a file without reading its voxels. Raises InputError for other files than NIfTI, voxels
     that are no real numbers, and headers that place no voxel."""
-    with readable(path, f"cannot read {path} as NIfTI"):
+    # nibabel prints what it mends; what matters of it is said here.
+    with LoggingOutputSuppressor(), readable(path, f"cannot read {path} as NIfTI"):
         image = nibabel.load(path)
         if not isinstance(image, nibabel.Nifti1Image):
             raise InputError(

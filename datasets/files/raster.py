@@ -14,6 +14,7 @@ from PIL import Image, ImageOps
 
 from benchmark.core.errors import InputError
 from datasets.files.labels import readable, whole_numbers
+from datasets.files.names import is_left_behind
 
 SUFFIXES = (".png", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff")
 _FORMATS = ("PNG", "BMP", "JPEG", "MPO", "TIFF")
@@ -25,9 +26,8 @@ _PHOTOMETRIC, _SAMPLE_FORMAT = 262, 339  # TIFF tags
 
 
 def is_image_file(path: Path) -> bool:
-    """Whether a file is an image by its name; systems leave hidden files beside images ("._a.png"
-    of macOS)."""
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+    """Whether a file is an image by its name ("._a.png" of macOS is none)."""
+    return path.suffix.lower() in SUFFIXES and not is_left_behind(path) and path.is_file()
 
 
 def read_grey(path: Path) -> np.ndarray:

@@ -1,7 +1,7 @@
 """What a source of images is, and the sentences for data that is not found."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
@@ -9,8 +9,11 @@ from typing import ClassVar, Self
 import numpy as np
 
 from benchmark.core.errors import InputError
-from benchmark.core.texts import did_you_mean, some
+from benchmark.core.text_files import plain_text
+from benchmark.core.texts import did_you_mean, one_line, some
 from datasets.cases import Case, CaseInfo, natural_key
+from datasets.files.fingerprint import file_digests, fingerprint_of
+from datasets.tasks.catalogue import TASKS
 from datasets.tasks.task import Release, Task
 
 BOTH = "both"  # the two classes of lesions
@@ -57,6 +60,28 @@ class Source(ABC):
     def write_mask(self, case_id: str, mask: np.ndarray, out: Path) -> Path:
         """Writes a mask uint8 (z, y, x) as the case's own kind of file (NIfTI, or PNG for 2D);
         returns its path."""
+
+    def fingerprint_with(
+        self,
+        files: Mapping[str, Path],
+        settings: Mapping[str, object],
+        cache: Path | None,
+        images: str = "",
+    ) -> str:
+        """The fingerprint of files by name; notes images that are the same file in different
+        groups. images: what stands in front of an image's name of CaseInfo in `files`."""
+        digests = file_digests({plain_text(name): path for name, path in files.items()}, cache)
+        same: dict[str, list[CaseInfo]] = {}
+        for info in self.cases():
+            same.setdefault(digests[plain_text(images + info.files[0])], []).append(info)
+        for doubles in same.values():
+            if len({info.group for info in doubles}) > 1:
+                ids = some([info.id for info in doubles])
+                note = (
+                    f"{self.title}: {ids} are the same image; they may come into different folds."
+                )
+                self.notes += [note] * (note not in self.notes)
+        return fingerprint_of(digests, settings)
 
     def info(self, case_id: str) -> CaseInfo:
         """The case called `case_id`. Raises InputError for an unknown one."""
@@ -150,6 +175,12 @@ def not_found(task: Task, data_root: Path, alternative: str) -> InputError:
         f" --data-root the folder that holds {folder}, or download it with"
         f" {fetch_command(task, data_root)}."
     )
+
+
+def own_title(name: str) -> str:
+    """The title of a user's own images in a published layout: never that of a release."""
+    name = one_line(plain_text(name))
+    return f"{name} (own cases)" if TASKS.is_release_title(name) else name
 
 
 def one_level_down(folder: str, data_root: Path) -> Path | None:

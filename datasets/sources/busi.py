@@ -15,9 +15,10 @@ from typing import Self
 import numpy as np
 
 from benchmark.core.errors import InputError
+from benchmark.core.text_files import plain_text
+from benchmark.core.texts import some
 from datasets.cases import Case, CaseInfo, checked_case, natural_key
 from datasets.files import raster
-from datasets.files.fingerprint import folder_fingerprint
 from datasets.sources.base import (
     BOTH,
     BUSI_CLASSES,
@@ -25,6 +26,7 @@ from datasets.sources.base import (
     SourceOptions,
     fetch_command,
     not_found,
+    own_title,
     pairing_problems,
 )
 from datasets.tasks.task import Release, Task
@@ -56,15 +58,23 @@ class BusiSource(PublishedSource):
             name: sum(info.stratum == name for info in self._cases.values()) for name in classes
         }
         self.title = subset_title(release, options.busi_class, counts)
+        own = sorted(self._cases.keys() - set(release.cases), key=natural_key)
+        if own:
+            where = f"{self._root().resolve().name}, {' and '.join(classes)}"
+            self.title, self.licence = own_title(where), "not stated"
+            self.notes.append(
+                f"{self.title}: {len(own)} of {len(self._cases)} images are none of the published"
+                f" ones of {release.title} ({some(own)})."
+            )
         for name, count in counts.items():
-            if count != published[name]:
+            if count != published[name] and not own:
                 self.notes.append(
                     f"{release.title}: {count} of the {published[name]} published {name} images"
                     f" are here."
                 )
         self.notes.append(
-            f"{release.title}: patients and pixel sizes are not recorded, so every image counts as"
-            f" a patient of its own and distances are in pixels."
+            f"{self.title if own else release.title}: patients and pixel sizes are not recorded, so"
+            f" every image counts as a patient of its own and distances are in pixels."
         )
 
     def _of_class(self, name: str) -> list[CaseInfo]:
@@ -76,13 +86,14 @@ class BusiSource(PublishedSource):
         images: dict[str, str] = {}
         masks: dict[str, list[str]] = {}
         for path in directory.iterdir():
-            if path.suffix.lower() != ".png" or path.name.startswith("."):
+            if path.suffix.lower() != ".png" or not raster.is_image_file(path):
                 continue
-            match = _MASK.match(path.stem)
+            stem = plain_text(path.stem)
+            match = _MASK.match(stem)
             if match:
                 masks.setdefault(match["image"], []).append(path.name)
             else:
-                images[path.stem] = path.name
+                images[stem] = path.name
         whole = sorted(images.keys() & masks.keys(), key=natural_key)
         self._check_pairs(directory, images, masks, whole)
         return [
@@ -139,7 +150,7 @@ class BusiSource(PublishedSource):
 
     def fingerprint(self) -> str:
         files = {name: self.folder / name for info in self.cases() for name in info.files}
-        return folder_fingerprint(
+        return self.fingerprint_with(
             files, {"cases": [info.id for info in self.cases()]}, self._options.fingerprint_cache
         )
 

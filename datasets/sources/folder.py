@@ -6,7 +6,7 @@ folder in MSD layout.
     licence: internal
     images: pictures                     # folders beside the YAML file
     masks: masks
-    mask_suffix: _seg.png                # pictures/p07_2.png belongs to masks/p07_2_seg.png
+    mask_suffix: _seg                    # pictures/p07_2.png belongs to masks/p07_2_seg.png
     group: ^(p\\d+)_                      # the patient, so that none crosses folds
     spacing_mm: [0.1, 0.1]               # row, column
 
@@ -18,9 +18,11 @@ from pathlib import Path
 import numpy as np
 
 from benchmark.core.errors import InputError
+from benchmark.core.text_files import plain_text
+from benchmark.core.texts import some
 from datasets.cases import Case, CaseInfo, checked_case, natural_key
 from datasets.files import raster
-from datasets.files.fingerprint import folder_fingerprint
+from datasets.files.names import files_below, is_left_behind
 from datasets.sources.base import Source, SourceOptions, pairing_problems
 from datasets.sources.folder_yaml import FolderSpec, read_folder_spec
 from datasets.sources.id_expression import part_of_id
@@ -89,7 +91,8 @@ class FolderSource(Source):
         if not images:
             wanted = spec.image_suffix or ", ".join(raster.SUFFIXES)
             raise InputError(
-                f"{self.title}: {pictures} holds no image ending in {wanted}; check image_suffix."
+                f"{self.title}: {pictures} holds no image ending in {wanted}"
+                f"{_found_instead(pictures, drawn)}; check image_suffix."
             )
         whole = images.keys() & masks.keys()
         if problems := pairing_problems(images, masks):
@@ -100,10 +103,16 @@ class FolderSource(Source):
                     if whole
                     else ""
                 )
+                deeper = _found_instead(drawn, pictures) if not masks else ""
                 raise InputError(
-                    f"{text}; check the folders, image_suffix and mask_suffix{further}."
+                    f"{text}{deeper}; check the folders, image_suffix and mask_suffix{further}."
                 )
             self.notes.append(f"{text}; going on with the complete ones ({len(whole)}).")
+        if below := _images_below(pictures, drawn):
+            self.notes.append(
+                f"{self.title}: {len(below)} images in subfolders of {pictures} are not read"
+                f" ({some([path.name for path in below])})."
+            )
         return {name: images[name] for name in whole}, {name: masks[name] for name in whole}
 
     def cases(self) -> list[CaseInfo]:
@@ -130,7 +139,7 @@ class FolderSource(Source):
             "labels": self._spec.labels,
             "words": self.task.words,
         }
-        return folder_fingerprint(files, settings, self._options.fingerprint_cache)
+        return self.fingerprint_with(files, settings, self._options.fingerprint_cache, "images/")
 
     def write_mask(self, case_id: str, mask: np.ndarray, out: Path) -> Path:
         self.info(case_id)
@@ -138,15 +147,16 @@ class FolderSource(Source):
 
 
 def _files(folder: Path, suffix: str | None) -> dict[str, Path]:
-    """Image files of a folder: name without `suffix` (without the file type where it is None) ->
-    path."""
+    """Image files of a folder: name without `suffix` -> path. A suffix without a file type stands
+    in front of any; None is the file type alone."""
+    ending = plain_text(suffix or "")
+    has_type = Path(ending).suffix.lower() in raster.SUFFIXES or ending.lower() in raster.SUFFIXES
     found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or path.suffix.lower() not in raster.SUFFIXES:
+    for path in _entries(folder):
+        name = plain_text(path.name if has_type else path.stem)
+        if not raster.is_image_file(path) or not name.lower().endswith(ending.lower()):
             continue
-        if suffix is not None and not path.name.endswith(suffix):
-            continue
-        name = path.stem if suffix is None else path.name.removesuffix(suffix)
+        name = name[: len(name) - len(ending)]
         if name in found:
             raise InputError(
                 f"{folder} holds two files for '{name}' ({found[name].name}, {path.name}); remove"
@@ -154,3 +164,33 @@ def _files(folder: Path, suffix: str | None) -> dict[str, Path]:
             )
         found[name] = path
     return found
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if not is_left_behind(path))
+    except OSError as error:
+        raise InputError(
+            f"cannot list {folder} ({error.strerror}); check its permissions."
+        ) from error
+
+
+def _images_below(folder: Path, other: Path) -> list[Path]:
+    """Images in subfolders, but for those of `other`."""
+    return [
+        path
+        for path in files_below(folder)
+        if raster.is_image_file(path) and other not in path.parents
+    ]
+
+
+def _found_instead(folder: Path, other: Path) -> str:
+    """What a folder without images of its own holds, as a part of a sentence."""
+    if deeper := _images_below(folder, other):
+        return (
+            f", but {len(deeper)} images lie in its subfolders"
+            f" ({some(sorted({path.parent.name for path in deeper}))}): move them into one folder,"
+            f" with the patient in their names"
+        )
+    kinds = {"".join(path.suffixes[-2:]) for path in _entries(folder) if path.is_file()}
+    return f" (found: {some(sorted(kinds))} files)" if kinds else ""

@@ -15,6 +15,7 @@ from benchmark.core.errors import InputError
 from benchmark.core.registry import LONGEST_NAME, PLAIN_NAME
 from benchmark.core.texts import one_line_of
 from benchmark.core.yaml_text import entries, is_text, read_yaml, shown, value_of
+from datasets.files.names import as_on_disk
 from datasets.sources.id_expression import check_expression
 from datasets.tasks.catalogue import TASKS
 from datasets.tasks.task import Task
@@ -81,6 +82,8 @@ def read_folder_spec(path: Path) -> FolderSpec:
                 f"{path} lacks the key '{key}'; needed are dataset, title, and images and masks,"
                 f" or msd."
             )
+    if TASKS.is_release_title(values["title"]):
+        raise fail("title", f"is '{values['title']}', the name of published images; choose another")
     for key in ("group", "stratum"):
         if key in values:
             _check_expression(key, values[key], fail)
@@ -193,8 +196,9 @@ def _place(path: Path, values: dict[str, Any], fail: _Fail) -> Path | tuple[Path
     folders = {}
     for name in names:
         try:
-            folders[name] = folder = path.parent / Path(values[name]).expanduser()
-            found = folder.is_dir()
+            folder = path.parent / Path(values[name]).expanduser()
+            folders[name] = as_on_disk(folder)
+            found = folders[name].is_dir()
         except (RuntimeError, OSError) as error:  # no such user's home; a name that is too long
             raise fail(name, f"names no folder ({one_line_of(error)})") from error
         if not found:

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 from benchmark.core.errors import InputError
+from benchmark.core.text_files import plain_text
 
 SECONDS = 5.0  # for the ids of all cases together
 
@@ -35,7 +36,7 @@ def check_expression(expression: str) -> None:
 def part_of_id(expression: str, key: str, where: Path | str) -> Callable[[str], str]:
     """A function case id -> what the expression's first bracket finds in it. Raises InputError
     where that is nothing, or takes too long."""
-    compiled, left = re.compile(expression), SECONDS
+    compiled, left = re.compile(plain_text(expression)), SECONDS
 
     def part(case_id: str) -> str:
         nonlocal left

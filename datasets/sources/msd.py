@@ -6,6 +6,7 @@ NIfTI itself (nifti), folds, download.
 """
 
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -15,9 +16,16 @@ from benchmark.core.errors import InputError
 from benchmark.core.texts import some
 from datasets.cases import Case, CaseInfo, checked_case
 from datasets.files import nifti
-from datasets.files.fingerprint import folder_fingerprint
-from datasets.sources.base import PublishedSource, SourceOptions, fetch_command, not_found
-from datasets.sources.msd_json import Description, Entry, read_description
+from datasets.files.names import as_on_disk
+from datasets.sources.base import (
+    PublishedSource,
+    SourceOptions,
+    fetch_command,
+    not_found,
+    own_title,
+)
+from datasets.sources.msd_json import Description, Entry, read_description, stem_of
+from datasets.sources.msd_layout import found_instead
 from datasets.tasks.catalogue import TASKS
 from datasets.tasks.task import Release, Task
 
@@ -34,6 +42,18 @@ def _check_organ(task: Task, folder: Path, description: Description) -> None:
                 f"{folder} holds {other} cases ({description.name}), not {task.name}: --dataset"
                 f" {other}."
             )
+
+
+def _is_published(description: Description, release: Release) -> bool:
+    """Whether the cases are those of the release, or a part of them: name and case ids say it."""
+    known = description.name in (release.described_as, release.title)
+    return known and {entry.id for entry in description.training} <= set(release.cases)
+
+
+def subset_title(release: Release, present: int) -> str:
+    """'MSD Task05_Prostate', or 'MSD Task05_Prostate (6 of 32 cases)'."""
+    total = len(release.cases)
+    return release.title if present == total else f"{release.title} ({present} of {total} cases)"
 
 
 class MsdSource(PublishedSource):
@@ -57,12 +77,21 @@ class MsdSource(PublishedSource):
         self._options, self._spacing_mm = options, spacing_mm
         description = self._description = read_description(folder)
         _check_organ(task, folder, description)
-        release = task.release if kind == "msd" else None
-        published = release is not None and description.name == release.described_as
-        self.title = title or (release.title if release and published else description.name)
         self.licence = licence or description.licence
         self.notes = []
-        self._entries = {entry.id: entry for entry in self._present(description, published)}
+        release = task.release if kind == "msd" else None
+        self._release = release if release and _is_published(description, release) else None
+        self.title = title or (
+            self._release.title if self._release else own_title(description.name)
+        )
+        self._entries = {entry.id: entry for entry in self._present(description)}
+        if self._release:
+            self.title = subset_title(self._release, len(self._entries))
+        elif release and description.name == release.described_as:
+            self.notes.append(
+                f"{self.title}: the name in dataset.json is that of {release.title}, but the cases"
+                f" are not; their results are never called by it."
+            )
         self._group = group or (lambda case_id: case_id)
         self._channel = self._choose_channel(description)
         self._foreground = sorted(description.labels)
@@ -73,31 +102,36 @@ class MsdSource(PublishedSource):
             self.notes.append(f"{self.title}: the labels {names} are merged to one foreground.")
         self._note_headers()
 
-    def _present(self, description: Description, published: bool) -> list[Entry]:
-        """The entries whose files exist; raises InputError where some lack and incompleteness is
-        not allowed."""
-        whole = [entry for entry in description.training if self._is_whole(entry)]
-        if len(whole) == len(description.training):
+    def _present(self, description: Description) -> list[Entry]:
+        """The entries whose files exist, with the names as the folder spells them; raises
+        InputError where some lack and incompleteness is not allowed."""
+        entries = [
+            replace(entry, image=self._on_disk(entry.image), label=self._on_disk(entry.label))
+            for entry in description.training
+        ]
+        whole = [entry for entry in entries if self._is_whole(entry)]
+        if len(whole) == len(entries):
             return whole
-        total = len(description.training)
-        problems = []
+        problems, instead = [], ""
         for what in ("image", "label"):
-            missing = [
-                entry.id
-                for entry in description.training
-                if not (self.folder / getattr(entry, what)).is_file()
-            ]
-            if missing:
-                problems.append(f"{len(missing)} of {total} {what}s are missing ({some(missing)})")
+            names = [getattr(entry, what) for entry in entries]
+            if missing := [name for name in names if not (self.folder / name).is_file()]:
+                listed = some([stem_of(name) for name in missing])
+                problems.append(f"{len(missing)} of {len(names)} {what}s are missing ({listed})")
+                instead = instead or found_instead(self.folder, missing[0])
         text = f"{self.title} in {self.folder}: {' and '.join(problems)}"
         if self._options.allow_incomplete and whole:
             self.notes.append(f"{text}; going on with the complete ones ({len(whole)}).")
             return whole
         command = fetch_command(self.task, self.folder.parent)
-        remedy = f"download them with {command}" if published else "restore them"
+        remedy = f"download them with {command}" if self._release else "restore them"
+        remedy = instead or remedy
         if whole:
             remedy += f", or go on with the complete ones ({len(whole)}) by --allow-incomplete"
         raise InputError(f"{text}; {remedy}.")
+
+    def _on_disk(self, name: str) -> str:
+        return as_on_disk(self.folder / name).relative_to(self.folder).as_posix()
 
     def _is_whole(self, entry: Entry) -> bool:
         return (self.folder / entry.image).is_file() and (self.folder / entry.label).is_file()
@@ -105,6 +139,7 @@ class MsdSource(PublishedSource):
     def _choose_channel(self, description: Description) -> int:
         names = description.channels
         channel = next((index for index, name in enumerate(names) if "T2" in name.upper()), 0)
+        self._announced = max(1, len(names))
         if len(names) > 1:
             self.notes.append(
                 f"{self.title}: of the channels {', '.join(names)} only {names[channel]} is used."
@@ -122,6 +157,13 @@ class MsdSource(PublishedSource):
                 f"{self.title}: the voxel spacing is not recorded ({unknown_spacing} of"
                 f" {len(geometries)} cases), so"
                 " distances are in voxels, not mm."
+            )
+        more = [one.channels for one in geometries if one.channels > self._announced]
+        if more:
+            self.notes.append(
+                f"{self.title}: {len(more)} of {len(geometries)} images have more channels (up to"
+                f" {max(more)}) than dataset.json announces ({self._announced}); only channel"
+                f" {self._channel} is read."
             )
         doubts = [geometry.doubt for geometry in geometries if geometry.doubt]
         if doubts:
@@ -168,6 +210,8 @@ class MsdSource(PublishedSource):
         )
 
     def fingerprint(self) -> str:
+        for info in self.cases():  # before anything runs: each label belongs to its image
+            nifti.check_label(*(self.folder / name for name in reversed(info.files)))
         files = {name: self.folder / name for info in self.cases() for name in info.files}
         settings = {
             "cases": [[info.id, info.group] for info in self.cases()],
@@ -177,7 +221,7 @@ class MsdSource(PublishedSource):
             # A published source takes its words from the task.
             "words": self.task.words if self.kind == "folder" else None,
         }
-        return folder_fingerprint(files, settings, self._options.fingerprint_cache)
+        return self.fingerprint_with(files, settings, self._options.fingerprint_cache)
 
     def write_mask(self, case_id: str, mask: np.ndarray, out: Path) -> Path:
         return nifti.write_mask(mask, self.folder / self.info(case_id).files[0], out)
@@ -222,11 +266,16 @@ class MsdSource(PublishedSource):
     def cases_of(
         cls, release: Release, title: str, ids: Collection[str] | None = None
     ) -> tuple[CaseInfo, ...] | None:
-        if title != release.title:
+        if ids is None:
+            ids = release.cases if title == release.title else ()
+        if not ids or release.title not in (title, title.partition(" (")[0]):
             return None
-        ids = release.cases if ids is None else ids
         if unknown := sorted(set(ids) - set(release.cases)):
             raise ValueError(f"{title} has no case '{unknown[0]}'.")
+        if (expected := subset_title(release, len(set(ids)))) not in (title, release.title):
+            raise ValueError(
+                f"the records list the cases of '{expected}', but their source is called '{title}'."
+            )
         return tuple(CaseInfo(name, name) for name in release.cases if name in ids)
 
     @classmethod
@@ -238,9 +287,8 @@ class MsdSource(PublishedSource):
                 yield str(error)
 
     def unlike_published(self) -> Iterator[str]:
-        release, training = self.task.release, self._description.training
-        published = release is not None and self._description.name == release.described_as
-        if release and published and len(training) != len(release.cases):
+        release, training = self._release, self._description.training
+        if release and len(training) != len(release.cases):
             yield (
                 f"{self.title}: dataset.json lists {len(training)} cases; published are"
                 f" {len(release.cases)}."

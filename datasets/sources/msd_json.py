@@ -5,11 +5,16 @@ is refused.
 """
 
 import json
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from benchmark.core.errors import InputError
+from benchmark.core.text_files import plain_text, read_text
+from benchmark.core.texts import one_line
+
+_LONGEST = 200  # letters of a name
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,7 @@ def read_description(folder: Path) -> Description:
     outside the folder."""
     path = folder / "dataset.json"
     try:
-        raw = json.loads(path.read_text(encoding="utf-8-sig"))
+        raw = json.loads(read_text(path))
     except FileNotFoundError as error:
         raise InputError(
             f"{folder} holds no dataset.json; a folder in MSD layout has dataset.json, imagesTr"
@@ -48,13 +53,18 @@ def read_description(folder: Path) -> Description:
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}: {error.msg}"
         raise InputError(f"{path} is not JSON ({where}); restore the published file.") from error
-    except (OSError, UnicodeDecodeError) as error:
+    except (RecursionError, ValueError) as error:
         raise InputError(
             f"cannot read {path} ({type(error).__name__}); restore the published file."
         ) from error
     if not isinstance(raw, dict):
         raise InputError(f"{path} holds no JSON object; restore the published file.")
     training = raw.get("training")
+    if {"channel_names", "file_ending", "numTraining"} & raw.keys() and "modality" not in raw:
+        raise InputError(
+            f'{path} is that of nnU-Net version 2; write the MSD form, with "modality",'
+            f' "labels": {{"0": "background", "1": "..."}} and "training".'
+        )
     if not isinstance(training, list) or not training:
         raise InputError(
             f'{path} lists no cases under "training"; it must be a list of image and label files.'
@@ -64,8 +74,10 @@ def read_description(folder: Path) -> Description:
     if twice:
         raise InputError(f"{path} lists case {twice[0]} more than once; each case may appear once.")
     return Description(
-        name=str(raw.get("name") or folder.resolve().name),
-        licence=str(raw.get("licence") or raw.get("license") or "not stated"),
+        name=one_line(plain_text(str(raw.get("name") or folder.resolve().name)))[:_LONGEST],
+        licence=one_line(plain_text(str(raw.get("licence") or raw.get("license") or "not stated")))[
+            :_LONGEST
+        ],
         channels=_channels(raw.get("modality", {}), path),
         labels=_labels(raw.get("labels"), path),
         training=entries,
@@ -80,11 +92,17 @@ def _entry(item: object, index: int, path: Path) -> Entry:
             f'{path}: entry {index + 1} under "training" needs an "image" and a "label" file name.'
         )
     image, label = (_inside(name, path) for name in names)
-    return Entry(PurePosixPath(image).name.removesuffix(".gz").removesuffix(".nii"), image, label)
+    return Entry(stem_of(image), image, label)
+
+
+def stem_of(name: str) -> str:
+    """The name of a case or label: "prostate_16" of "imagesTr/prostate_16.nii.gz"."""
+    return plain_text(re.sub(r"(\.nii)?(\.gz)?$", "", PurePosixPath(name).name, flags=re.I))
 
 
 def _inside(name: str, path: Path) -> str:
-    """The name as a plain relative path; raises InputError where it leaves the folder."""
+    """The name as a plain relative path, of Windows too; raises InputError where it leaves the
+    folder."""
     posix, windows = PurePosixPath(name), PureWindowsPath(name)
     if (
         posix.is_absolute()
@@ -97,11 +115,15 @@ def _inside(name: str, path: Path) -> str:
             f"{path} names a file outside its folder ('{name}'); only relative names inside it are"
             f" read."
         )
-    return posix.as_posix()
+    return PurePosixPath(name.replace("\\", "/")).as_posix()
+
+
+def _is_number(key: str) -> bool:
+    return re.fullmatch(r"[0-9]{1,9}", key) is not None
 
 
 def _channels(modality: object, path: Path) -> tuple[str, ...]:
-    if not isinstance(modality, dict) or not all(str(key).isdigit() for key in modality):
+    if not isinstance(modality, dict) or not all(map(_is_number, modality)):
         raise InputError(
             f'{path}: "modality" must map channel numbers to names, such as {{"0": "MRI"}}.'
         )
@@ -109,7 +131,7 @@ def _channels(modality: object, path: Path) -> tuple[str, ...]:
 
 
 def _labels(labels: object, path: Path) -> dict[int, str]:
-    if not isinstance(labels, dict) or not all(str(key).isdigit() for key in labels):
+    if not isinstance(labels, dict) or not all(map(_is_number, labels)):
         raise InputError(
             f'{path}: "labels" must map values to names, such as {{"0": "background", "1":'
             f' "spleen"}}.'

@@ -6,6 +6,7 @@ Not here: data sets that a user's YAML file describes (sources/folder_yaml.py).
 import functools
 import importlib
 import pkgutil
+import re
 from collections.abc import Iterable, Iterator, Mapping
 
 import datasets.tasks
@@ -34,6 +35,14 @@ class Tasks(Mapping[str, Task]):
         known = dict.fromkeys([*self, *others])
         for name in names:
             check_name("dataset", name, known)
+
+    def is_release_title(self, title: str) -> bool:
+        """Whether a title is that of published images, whole or in part ("BUSI (malignant)")."""
+        bare = re.split(r" \(|,", title.casefold())[0].strip()
+        return any(
+            task.release is not None and bare == task.release.title.casefold()
+            for task in self.values()
+        )
 
     def of_results(self, name: str) -> Task:
         """The task that results of this name belong to: a built-in one, or a user's own, of which

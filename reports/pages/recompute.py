@@ -92,7 +92,7 @@ def _tables(path: Path) -> dict[str, Rows]:
     """The tables of a file by what a message calls them: '' where there is only one."""
     data = path.read_bytes()
     text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode(
-        "utf-8", errors="replace"
+        "utf-8-sig", errors="replace"
     )
     if path.suffix == ".html":
         return _Cells(text).tables

@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+ENCODING = "utf-8-sig"  # the mark tells Excel that it is UTF-8
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
 # A signed number, alone or with its interval or spread: "+1.9 [-0.4, 4.2]".
 _NUMBERS_ALONE = re.compile(r"[+-]?\d[\d.,e+\-\s\[\]±%()–]*", re.ASCII | re.IGNORECASE)
@@ -43,7 +44,7 @@ def write_frame(frame: pd.DataFrame, path: Path) -> None:
     safe = frame.assign(**{name: _plain_column(frame[name]) for name in text})
     # the same frame gives the same bytes
     packed = {"method": "gzip", "mtime": 0} if path.suffix == ".gz" else None
-    safe.rename(columns=plain_cell).to_csv(path, index=False, compression=packed)
+    safe.rename(columns=plain_cell).to_csv(path, index=False, compression=packed, encoding=ENCODING)
 
 
 def _plain_column(column: pd.Series) -> pd.Series:
@@ -55,5 +56,5 @@ def _plain_column(column: pd.Series) -> pd.Series:
 
 def write_rows(rows: Iterable[Sequence[Any]], path: Path) -> None:
     """Writes rows of cells, the heading being the first of them."""
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with path.open("w", encoding=ENCODING, newline="") as file:
         csv.writer(file).writerows([plain_cell(cell) for cell in row] for row in rows)

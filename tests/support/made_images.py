@@ -34,7 +34,7 @@ def organ(shape: tuple[int, int, int], rng: np.random.Generator) -> tuple[np.nda
 
 def msd_folder(
     root: Path,
-    ids: tuple[str, ...] = ("prostate_07", "prostate_02", "prostate_11"),
+    ids: tuple[str, ...] = ("prostate_07", "prostate_02", "prostate_10"),
     *,
     name: str = "PROSTATE",
     labels: dict[str, str] | None = None,

@@ -36,7 +36,7 @@ def test_a_sound_folder_has_nothing_to_complain_of(tmp_path):
 
 
 def test_every_kind_of_damage_is_found(tmp_path):
-    ids = tuple(f"prostate_{number:02d}" for number in range(8))
+    ids = tuple(f"prostate_{number:02d}" for number in (0, 1, 2, 10, 4, 13, 6, 7))
     folder = msd_folder(tmp_path / "Task05_Prostate", ids)
     image, label = organ((12, 10, 5), np.random.default_rng(0))
     moved, nudged = RAS_MM.copy(), RAS_MM.copy()
@@ -45,10 +45,10 @@ def test_every_kind_of_damage_is_found(tmp_path):
     (folder / "imagesTr" / "prostate_00.nii.gz").unlink()
     (folder / "imagesTr" / "prostate_01.nii.gz").write_bytes(b"broken")
     save_nifti(folder / "labelsTr" / "prostate_02.nii.gz", label[:, :, :4])
-    save_nifti(folder / "labelsTr" / "prostate_03.nii.gz", label * 0)
+    save_nifti(folder / "labelsTr" / "prostate_10.nii.gz", label * 0)
     save_nifti(folder / "labelsTr" / "prostate_04.nii.gz", label, nudged)
     shutil.copy(
-        folder / "imagesTr" / "prostate_05.nii.gz", folder / "imagesTr" / "prostate_06.nii.gz"
+        folder / "imagesTr" / "prostate_13.nii.gz", folder / "imagesTr" / "prostate_06.nii.gz"
     )
     save_nifti(folder / "imagesTr" / "spare.nii.gz", image)
     (folder / "labelsTr" / "prostate_07.nii.gz").write_bytes(b"broken")
@@ -67,15 +67,17 @@ def test_every_kind_of_damage_is_found(tmp_path):
     assert "prostate_07.nii.gz lie 8 voxels apart" in errors[2]
     assert len(errors) == 3
     assert warnings == [
-        "MSD Task05_Prostate: dataset.json lists 8 cases; published are 32.",
-        "MSD Task05_Prostate: 1 files are not listed in dataset.json and not read"
+        "MSD Task05_Prostate (7 of 32 cases): dataset.json lists 8 cases; published are 32.",
+        "MSD Task05_Prostate (7 of 32 cases): 1 files are not listed in dataset.json and not read"
         " (imagesTr/spare.nii.gz).",
         "case prostate_04: by their headers, image and label lie 0.2 voxels apart.",
-        "MSD Task05_Prostate: 1 of 7 masks are empty (prostate_03).",
-        "prostate_05 and prostate_06 are the same image; cross-validation may put them into"
+        "MSD Task05_Prostate (7 of 32 cases): 1 of 7 masks are empty (prostate_10).",
+        "prostate_13 and prostate_06 are the same image; cross-validation may put them into"
         " different folds.",
     ]
-    assert found(findings, "ok") == ["MSD Task05_Prostate: 5 of 7 cases read without error."]
+    assert found(findings, "ok") == [
+        "MSD Task05_Prostate (7 of 32 cases): 5 of 7 cases read without error."
+    ]
 
 
 def test_all_classes_of_busi_are_read(tmp_path):

@@ -27,9 +27,9 @@ def opened(folder, options=SourceOptions()) -> MsdSource:
 
 def test_cases_keep_the_order_of_dataset_json(folder):
     source = opened(folder)
-    assert [case.id for case in source.cases()] == ["prostate_07", "prostate_02", "prostate_11"]
+    assert [case.id for case in source.cases()] == ["prostate_07", "prostate_02", "prostate_10"]
     assert all(case.group == case.id and case.stratum is None for case in source.cases())
-    assert source.title == "MSD Task05_Prostate"
+    assert source.title == "MSD Task05_Prostate (3 of 32 cases)"
     assert source.licence == "CC-BY-SA 4.0"
     assert source.notes == []
     assert source.task.prompt(source.cases()[0].stratum) == "MRI, prostate, whole gland"
@@ -68,7 +68,7 @@ def test_zones_merge_and_only_t2_is_read(tmp_path):
     both = np.stack([np.full((12, 10, 5), 7.0), np.full((12, 10, 5), 9.0)], axis=-1).astype(
         np.float32
     )
-    for case in ("prostate_07", "prostate_02", "prostate_11"):
+    for case in ("prostate_07", "prostate_02", "prostate_10"):
         save_nifti(folder / "imagesTr" / f"{case}.nii.gz", both)
         save_nifti(folder / "labelsTr" / f"{case}.nii.gz", label)
     source = opened(folder)
@@ -94,7 +94,7 @@ def test_labels_alone_name_what_is_missing_and_how_to_get_it(folder):
         with pytest.raises(InputError, match="3 of 3 images are missing") as error:
             opened(folder, options)
         assert f"python cli.py data fetch prostate --data-root {folder.parent}" in str(error.value)
-        assert "prostate_07, prostate_02, prostate_11" in str(error.value)
+        assert "prostate_07, prostate_02, prostate_10" in str(error.value)
         assert "--allow-incomplete" not in str(error.value)
 
 
@@ -105,7 +105,7 @@ def test_an_incomplete_dataset_is_refused_or_named(folder):
     ):
         opened(folder)
     source = opened(folder, LENIENT)
-    assert [case.id for case in source.cases()] == ["prostate_02", "prostate_11"]
+    assert [case.id for case in source.cases()] == ["prostate_02", "prostate_10"]
     assert "1 of 3 labels are missing" in source.notes[0]
 
 

@@ -191,7 +191,7 @@ def test_a_dropped_deepstack_is_no_deepstack():
 def test_the_files_hold_every_finding_and_the_table_every_claim(comparable, tmp_path):
     listed = list(comparable.values())
     paths = write_claims(listed, tmp_path / "new")
-    with paths["csv"].open(encoding="utf-8", newline="") as file:
+    with paths["csv"].open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     assert {row["id"] for row in rows} == {claim.id for claim in claims()}
     assert len(rows) == sum(max(1, len(verdict.findings)) for verdict in listed)

@@ -168,7 +168,7 @@ def test_groups_never_share_a_table(tmp_path):
     ]
     assert len(found) == 3 and len({one.files["csv"] for one in found}) == 3
     for one in found:
-        with one.files["csv"].open(encoding="utf-8", newline="") as file:
+        with one.files["csv"].open(encoding="utf-8-sig", newline="") as file:
             assert len({(row["dataset"], row["source"]) for row in csv.DictReader(file)}) == 1
         # One rule below the heading and one between every two generators.
         assert one.files["tex"].read_text(encoding="utf-8").count(r"\midrule") == 3

@@ -1,5 +1,6 @@
 """CSV files hold no cell that a spreadsheet would take for a formula."""
 
+import codecs
 import csv
 
 import pandas as pd
@@ -36,7 +37,9 @@ def test_other_cells_stay(value):
 def test_numbers_keep_their_digits_and_headings_are_checked_too(tmp_path):
     frame = pd.DataFrame({"=x": ["a", None], "n": [-0.1 + 0.3, float("nan")]})
     write_frame(frame, tmp_path / "t.csv")
-    assert (tmp_path / "t.csv").read_text() == f"'=x,n\na,{-0.1 + 0.3!r}\n,\n"
+    assert (tmp_path / "t.csv").read_bytes().startswith(codecs.BOM_UTF8 + b"'=x")
+    text = (tmp_path / "t.csv").read_text(encoding="utf-8-sig")
+    assert text == f"'=x,n\na,{-0.1 + 0.3!r}\n,\n"
 
 
 def test_no_table_of_a_hostile_record_holds_a_formula(tmp_path):
@@ -46,7 +49,7 @@ def test_no_table_of_a_hostile_record_holds_a_formula(tmp_path):
     records.append(make_record("none", source=source, fold=1, error="-1+cmd|' /C calc'!A0"))
     paths = write_tables(summary_of(records), tmp_path)
     for name in ("summary", "cases", "runs"):
-        for row in csv.reader(paths[name].open(newline="")):
+        for row in csv.reader(paths[name].open(newline="", encoding="utf-8-sig")):
             for cell in row:
                 assert plain_cell(cell) == cell, (name, cell)
     assert "'=1+1" in paths["cases"].read_text() and "'=HYPERLINK" in paths["summary"].read_text()
