@@ -216,6 +216,23 @@ def cite(
 
 
 @command(app)
+def power(
+    store: Annotated[Path, _option("--store", "a store, or a folder of records", "FOLDER")] = STORE,
+    difference: Annotated[
+        float | None, _option("--difference", "count the seeds it needs; Dice points", "POINTS")
+    ] = None,
+    pairs: Annotated[
+        int, _option("--pairs", "correct for so many pairs of methods", "N", least=1)
+    ] = 1,
+    datasets: Datasets = None,
+) -> ExitCode:
+    """Prints which differences the records can show, and with how many seeds."""
+    from benchmark.commands.power import print_power
+
+    return print_power(store, difference, pairs, datasets or [])
+
+
+@command(app)
 def crosswalk(
     prediction: Annotated[Path, typer.Argument(help="mask, NIfTI or PNG")],
     truth: Annotated[Path, typer.Argument(help="mask, NIfTI or PNG")],

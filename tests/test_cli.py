@@ -81,6 +81,8 @@ PROSTATE = (*RUN, "--dataset", "prostate", "--method", "emitdiff")
         (("stage", "abc"), "no stage"),
         (("stage", "../x"), "is not a key"),
         (("report", "--store", "empty"), "holds no records yet"),
+        (("power", "--store", "empty"), "empty does not exist"),
+        (("power", "--difference", "0"), "points above 0"),
         (("crosswalk", "a.png", "b.png"), "a.png"),
     ],
 )
@@ -114,6 +116,7 @@ def test_help_names_every_command_of_the_design():
         "verify",
         "gc",
         "report",
+        "power",
         "data",
         "crosswalk",
         "leaderboard",

@@ -167,6 +167,11 @@ class CaseName(Frozen):
 
     case: str
     unit: Unit
+    patient: str = Field(
+        "",
+        description="whose image it is, where the source knows; else every case is a patient",
+        exclude_if=lambda patient: not patient,
+    )
 
 
 class CaseRow(CaseMetrics, CaseName):

@@ -42,6 +42,8 @@ def run(spec: ScoreSpec, inputs: Inputs, out: Path, context: Context) -> dict[st
             native.spacing_unit,
             **spec.model_dump(exclude={"truth"}),
         )
+        if native.group != case:
+            row = row.model_copy(update={"patient": native.group})
         rows.append(row.model_dump(mode="json"))
         context.report(number + 1, len(predictions), dice=row.dice)
     write_json(out / "cases.json", rows)

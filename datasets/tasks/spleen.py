@@ -22,5 +22,6 @@ TASK = Task(
     ),
     paper=PaperImages("MSD Task09_Spleen", title="MSD Task09_Spleen"),
     phantom="datasets.phantoms.spleen",
+    margin_points=0.5,  # Dice is near 95 %, and the gains that the paper prints are below a point
     place=2,
 )

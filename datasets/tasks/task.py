@@ -78,6 +78,7 @@ class Task:
             `case(index, seed, size)` (see datasets/phantoms), and `stratum(index, seed)` where
             folds are stratified.
         released_epochs: epochs of the release's generator where it has its own for this data set.
+        margin_points: two methods are equal if their Dice differs by less, in points.
         place: its place in lists and tables, before names count.
     """
 
@@ -89,6 +90,7 @@ class Task:
     paper: PaperImages | None = None
     phantom: str | None = None
     released_epochs: int | None = None
+    margin_points: float = 1.0
     place: int = LAST
 
     @property

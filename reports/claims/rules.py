@@ -2,7 +2,7 @@
 images come from.
 
 Each rule returns (outcome, sentence with numbers), or None where the group lacks the runs it
-needs. The interval is the 95 % interval over seeds, folds and cases; "within" means the 90 %
+needs. The interval is the 95 % interval over trainings and cases; "within" means the 90 %
 interval lies within MARGIN, one Dice point. Outcomes: HOLDS, FAILS, or OPEN where the interval is
 too wide to tell.
 """
@@ -21,8 +21,8 @@ from reports.comparison.setting_curves import Curve, Family, Point
 from reports.comparison.study import Comparison
 from reports.comparison.summaries import Summary
 from reports.statistics.case_grid import Cells
+from reports.statistics.differences import Differences, Interval
 from reports.statistics.paired import ALPHA, MARGIN, spread_ratio
-from reports.statistics.resampling import Bootstrap, Interval
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "undecided"
 Outcome = tuple[str, str]
@@ -123,7 +123,7 @@ def nearer_images(comparison: Comparison, name: str) -> Outcome | None:
     ours, theirs = pair
     held_out, ends, words = samples.rows[samples.rows["part"] == HELD_OUT], [], []
     for metric in FIDELITY:
-        found = Bootstrap(Cells.of(held_out, metric, pair)).interval(ours, theirs)
+        found = Differences(Cells.of(held_out, metric, pair)).interval(ours, theirs)
         words.append(f"{MEASURES[metric]} {found.mean:+.3f} [{found.low:+.3f}, {found.high:+.3f}]")
         ends.append((-found.high, -found.low) if metric in ERRORS else (found.low, found.high))
     if not np.isfinite(ends).all():

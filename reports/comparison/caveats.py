@@ -8,8 +8,11 @@ from reports.comparison.defects import listed
 from reports.comparison.labels import plain_value
 from reports.comparison.summaries import Summary, headline_columns
 from reports.records.load import commit_of
-from reports.statistics.resampling import RESAMPLES
 
+_NO_TRAININGS = (
+    "; here no method has two seeds, so the intervals leave out that another training would give"
+    " other values"
+)
 _SPREAD = {
     "cases": "mean and SD (n - 1) over all cases",
     "folds": "mean of the fold means and root mean square of the fold SDs (n - 1; switch aggregate"
@@ -40,10 +43,12 @@ def notes_on_numbers(summary: Summary) -> list[str]:
         )
     else:
         notes.append(
-            "Difference and gain are taken over the cases that both the method and none have. The"
-            " interval is a hierarchical percentile bootstrap over seeds, folds and cases"
-            f" ({RESAMPLES:,} resamples, fixed seed); it is not corrected for several comparisons,"
-            " and with one seed it cannot hold the spread of seeds."
+            "Difference and gain are taken between runs of the same fold and seed, over the cases"
+            " that both the method and none have; so they may differ from the difference of the"
+            " means, which take in all seeds. The interval is a t interval over cases and"
+            " trainings. It holds for one pair; verdicts are corrected for all pairs. The variance"
+            " of trainings is pooled over the methods of this table, so a method with one seed"
+            f" borrows it{_NO_TRAININGS if not summary.dice.trainings_known else ''}."
         )
     if reasons := group.not_comparable:
         notes.append(f"Not comparable with the paper's values: {'; '.join(reasons)}.")

@@ -57,9 +57,11 @@ def measured_spread(name: str, row: Mapping[str, Any], unit: str | None) -> str:
     return spread(row[f"{name}_mean"], row[f"{name}_sd"], metric.decimals(unit), metric.scale)
 
 
-def rank_range(low: int, high: int) -> str:
-    """'2–4', or '2' where both ends are one rank."""
-    return str(low) if low == high else f"{low}–{high}"
+def rank_range(low: float, high: float) -> str:
+    """'2–4', '2' where both ends are one rank, or a dash where there is none."""
+    if math.isnan(low):
+        return ABSENT
+    return f"{low:g}" if low == high else f"{low:g}–{high:g}"
 
 
 def p_text(p_value: float) -> str:

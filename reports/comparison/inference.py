@@ -1,4 +1,4 @@
-"""What a group's Dice values allow to say of its methods: differences, tests, ties, ranks,
+"""What a group's Dice values allow to say of its methods: differences, verdicts, ties, ranks,
 variance, noise floor.
 
 One setting of a method is compared here (ranked_settings.py); the others form the curves of
@@ -13,23 +13,15 @@ import numpy as np
 import pandas as pd
 
 from benchmark.record.record import Record
+from datasets.tasks.catalogue import TASKS
 from reports.comparison.groups import Group
 from reports.comparison.ranked_settings import main_methods
 from reports.comparison.summaries import Summary
-from reports.statistics.paired import (
-    ALPHA,
-    MARGIN,
-    equivalence,
-    holm,
-    signed_rank,
-    smallest_detectable,
-)
-from reports.statistics.ranks import friedman, mean_ranks, rank_shares
-from reports.statistics.resampling import Bootstrap, Interval
-from reports.statistics.ties import letters, pairwise, tie_groups
+from reports.statistics.paired import ALPHA
+from reports.statistics.power import Design
+from reports.statistics.ranks import mean_ranks
 from reports.statistics.variance import seed_differences, variance_split
-
-BETTER, WORSE, EQUAL, OPEN = "better", "worse", "equal", "not told apart"
+from reports.statistics.verdicts import Verdicts
 
 
 @dataclass(frozen=True)
@@ -48,18 +40,20 @@ class Inference:
     """Statistics of a group with at least two scored methods.
 
     rows: one row per method of `labels`, in that order, with the columns of the statistics CSV.
-    groups: ties, as places in `labels`. ranks: see `rank_shares`. friedman: p that all rank alike.
-    best_classic: the classic method with the highest mean Dice, None without one.
+    groups: ties, as places in `labels`; only methods with enough runs are in one. mean_ranks: of
+    these methods, nan for others. best_classic: the classic method with the highest mean Dice, of
+    those with enough runs if there are any; None without one. design: what a difference of two of
+    the methods is made of, None where no two ran the same seeds.
     """
 
     summary: Summary
     labels: tuple[str, ...]
+    verdicts: Verdicts
     rows: pd.DataFrame
     groups: list[tuple[int, ...]]
-    ranks: np.ndarray
     mean_ranks: np.ndarray
-    friedman: float
     best_classic: str | None
+    design: Design | None
     noise: tuple[Noise, ...]
 
     @cached_property
@@ -67,43 +61,61 @@ class Inference:
         """The rows of `rows` by the label of their method."""
         return {row["method"]: row for row in self.rows.to_dict("records")}
 
+    @property
+    def margin(self) -> float:
+        """Two methods are equal if their Dice differs by less; a fraction of 1."""
+        return self.verdicts.margin
+
+    @cached_property
+    def out_of_reach(self) -> int:
+        """How many pairs with enough runs could not be called equal at any mean: the 90 % interval
+        is wider than twice the margin."""
+        pairs = [pair for pair in self.verdicts.p_holm if pair[0] < pair[1]]
+        ends = [self.summary.dice.interval(a, b, 1 - 2 * ALPHA) for a, b in pairs]
+        return sum(end.high - end.low >= 2 * self.margin for end in ends)
+
 
 def infer(summary: Summary) -> Inference | None:
     """All statistics of a group, or None where fewer than two methods are scored."""
     labels = main_labels(summary)
     if len(labels) < 2:
         return None
-    cells, base = summary.dice.cells, summary.group.none_label
+    spec, cells, base = summary.group.spec, summary.dice.cells, summary.group.none_label
+    margin = TASKS.of_results(spec.dataset).margin_points / 100
+    verdicts = Verdicts(summary.dice, labels, spec.preset.n_folds, margin)
     means = np.stack([cells.case_means(label) for label in labels])
-    order = np.argsort(-np.nanmean(means, axis=1), kind="stable")
-    best = best_classic(summary, labels)
-    groups = tie_groups((pairwise(means) < ALPHA) & _apart(summary.dice, labels), order)
-    ranks = rank_shares(summary.dice, labels)
+    by_label = dict(zip(labels, np.nanmean(means, axis=1), strict=True))
+    best = best_classic(summary, verdicts.ranked) or best_classic(summary, labels)
+    letters = verdicts.letters(by_label)
+    ranks = [verdicts.rank_range(label) or (np.nan, np.nan) for label in labels]
     rows = pd.DataFrame(
         {
             "method": labels,
             "cases": np.isfinite(means).sum(1),
-            "dice_mean": np.nanmean(means, axis=1),
+            "dice_mean": list(by_label.values()),
+            "ties": [letters[label] for label in labels],
+            "rank_low": [low for low, _ in ranks],
+            "rank_high": [high for _, high in ranks],
         }
     )
-    rows["ties"] = letters(groups, len(labels))
-    rows["rank_low"], rows["rank_high"] = zip(*map(_rank_range, ranks), strict=True)
     for name, reference in (("none", base if base in labels else None), ("best_classic", best)):
-        rows = pd.concat(
-            [rows, _against(summary.dice, labels, reference).add_prefix(f"{name}_")], axis=1
-        )
+        rows = pd.concat([rows, _against(verdicts, reference).add_prefix(f"{name}_")], axis=1)
     splits = [variance_split(cells.of_method(label), cells.folds).shares() for label in labels]
     for part in ("fold", "case", "training", "rest"):
         rows[f"variance_{part}"] = [split.get(part, np.nan) for split in splits]
+    places = {label: place for place, label in enumerate(labels)}
+    ranked = [places[label] for label in verdicts.ranked]
+    shown_ranks = np.full(len(labels), np.nan)
+    shown_ranks[ranked] = mean_ranks(means[ranked])
     return Inference(
         summary,
         labels,
+        verdicts,
         rows,
-        groups,
-        ranks,
-        mean_ranks(means),
-        friedman(means),
+        [tuple(places[label] for label in group) for group in verdicts.groups(by_label)],
+        shown_ranks,
         best,
+        summary.dice.design(labels),
         noise_floor(summary),
     )
 
@@ -124,23 +136,6 @@ def best_classic(summary: Summary, labels: tuple[str, ...]) -> str | None:
     )
 
 
-def verdict(
-    difference: Interval, inner: Interval, p_adjusted: float, p_equal: float, margin: float = MARGIN
-) -> str:
-    """better, worse, equal or not told apart.
-
-    better and worse: the 95 % interval excludes 0 and Holm's p is below 0.05. equal: the 90 %
-    interval `inner` lies within the margin and the equivalence test rejects a larger difference.
-    """
-    if p_adjusted < ALPHA and difference.low > 0:
-        return BETTER
-    if p_adjusted < ALPHA and difference.high < 0:
-        return WORSE
-    if p_equal < ALPHA and -margin < inner.low and inner.high < margin:
-        return EQUAL
-    return OPEN
-
-
 def noise_floor(summary: Summary) -> tuple[Noise, ...]:
     """Runs of the group that should be equal: the no-ops of Q2 and Q3 against `none`, repeats of
     one run, and seeds against each other."""
@@ -150,10 +145,9 @@ def noise_floor(summary: Summary) -> tuple[Noise, ...]:
         label, base = _label_of(group, transform), summary.none_label
         if base is None or label is None or label not in cells.labels:
             continue
-        differences = cells.differences(label, base)
-        if len(differences):
-            size = abs(float(differences.mean()))
-            found.append(Noise(words, 1, size, size))
+        difference = summary.dice.of(label, base)
+        if difference.n:
+            found.append(Noise(words, 1, abs(difference.mean), abs(difference.mean)))
     repeats = [
         _repeat_differences(record)
         for runs in group.methods
@@ -179,15 +173,6 @@ def _repeat_differences(record: Record) -> np.ndarray:
     )
 
 
-def _apart(dice: Bootstrap, labels: tuple[str, ...]) -> np.ndarray:
-    """bool (methods, methods): the 95 % interval of the pair's difference excludes 0."""
-    found = np.zeros((len(labels), len(labels)), bool)
-    for a, b in zip(*np.triu_indices(len(labels), 1), strict=True):
-        difference = dice.interval(labels[a], labels[b])
-        found[a, b] = found[b, a] = difference.low > 0 or difference.high < 0
-    return found
-
-
 def _no_ops(group: Group) -> dict[str, str]:
     """Transforms that the group's protocol cancels -> what is compared."""
     found = {}
@@ -203,38 +188,47 @@ def _label_of(group: Group, transform: str) -> str | None:
     return next((runs.label for runs in classic if runs.method.transform == transform), None)
 
 
-def _rank_range(shares: np.ndarray) -> tuple[int, int]:
-    """The ranks between which 95 % of the resamples lie."""
-    reached = np.cumsum(shares)
-    return int(np.argmax(reached > 0.025)) + 1, int(np.argmax(reached >= 0.975 - 1e-12)) + 1
+def _against(verdicts: Verdicts, reference: str | None) -> pd.DataFrame:
+    """Every method minus the reference. One row per method, with nan and '' for the reference.
+
+    Columns: pairs (cases), difference, low, high, seeds that are compared, p, p_holm (nan outside
+    the family), p_equal, detectable (the smallest true difference that the test finds in 80 % of
+    repetitions after Bonferroni's correction, which Holm's never exceeds), verdict.
+    """
+    alpha = ALPHA / max(verdicts.tests, 1)
+    rows: list[dict[str, Any]] = []
+    for label in verdicts.labels:
+        if reference is None or label == reference:
+            rows.append({"seeds": "", "verdict": ""})
+            continue
+        found = verdicts.differences.of(label, reference)
+        interval = found.interval()
+        rows.append(
+            {
+                "pairs": found.n,
+                "difference": found.mean,
+                "low": interval.low,
+                "high": interval.high,
+                "seeds": " ".join(map(str, found.seeds)),
+                "p": found.p,
+                "p_holm": verdicts.p_holm.get((label, reference), np.nan),
+                "p_equal": found.p_equal(verdicts.margin),
+                "detectable": found.detectable(alpha),
+                "verdict": verdicts.words(label, reference),
+            }
+        )
+    return pd.DataFrame(rows, columns=list(_AGAINST))
 
 
-def _against(dice: Bootstrap, labels: tuple[str, ...], reference: str | None) -> pd.DataFrame:
-    """Every method minus the reference: difference and interval, tests, smallest detectable
-    difference, verdict. One row per method, with nan and verdict '' for the reference itself."""
-    names = ("pairs", "difference", "low", "high", "p_equal", "detectable", "p")
-    numbers = np.full((len(labels), len(names)), np.nan)
-    if reference is not None:
-        for place, label in enumerate(labels):
-            if label != reference:
-                numbers[place] = _test(dice, label, reference)
-    frame = pd.DataFrame(numbers, columns=names)
-    frame.insert(len(names) - 1, "verdict", "")
-    frame["p_holm"] = holm(frame["p"].to_numpy())
-    if reference is not None:
-        for place, label in enumerate(labels):
-            if label != reference:
-                outer = dice.interval(label, reference)
-                inner = dice.interval(label, reference, 1 - 2 * ALPHA)
-                p_holm, p_equal = frame.loc[place, "p_holm"], frame.loc[place, "p_equal"]
-                frame.loc[place, "verdict"] = verdict(outer, inner, p_holm, p_equal)
-    return frame
-
-
-def _test(dice: Bootstrap, label: str, reference: str) -> tuple[float, ...]:
-    """The numbers of `_against` for one method: pairs to p."""
-    differences, found = dice.cells.differences(label, reference), dice.interval(label, reference)
-    detectable = smallest_detectable(found.error, found.n)
-    ends = found.low, found.high
-    p_equal, p_value = equivalence(differences), signed_rank(differences)
-    return found.n, found.mean, *ends, p_equal, detectable, p_value
+_AGAINST = (
+    "pairs",
+    "difference",
+    "low",
+    "high",
+    "seeds",
+    "p",
+    "p_holm",
+    "p_equal",
+    "detectable",
+    "verdict",
+)

@@ -10,8 +10,6 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from benchmark.core.identity import canonical, digest
 from benchmark.spec.method import Look
 from benchmark.spec.protocol import Protocol, differences, nearest_protocol
@@ -21,7 +19,7 @@ from reports.comparison.labels import plain_value
 from reports.comparison.paper_numbers import PAPERS_METHOD
 from reports.comparison.ranked_settings import main_methods
 from reports.comparison.summaries import Summary
-from reports.statistics.resampling import Interval, interval
+from reports.statistics.differences import Interval
 
 SETTINGS = ("ratio", "alpha", "patch_size")
 FIELDS = ("architecture", "training_share", "protocol")
@@ -60,11 +58,9 @@ class Curve:
 
     def from_mean_of(self, point: Point, others: Sequence[Point], level: float) -> Interval:
         """Dice at a point minus the mean Dice of several points, over the cases that all have."""
-        dice, names = self.summary.dice, [other.label for other in others]
-        means = np.mean([dice.cells.case_means(name) for name in names], axis=0)
-        by_case = dice.cells.case_means(point.label) - means
-        resampled = dice.means(point.label) - np.mean([dice.means(name) for name in names], axis=0)
-        return interval(by_case[np.isfinite(by_case)], resampled, level)
+        weights = {other.label: -1 / len(others) for other in others}
+        weights[point.label] = weights.get(point.label, 0.0) + 1
+        return self.summary.dice.contrast(weights).interval(level)
 
 
 @dataclass(frozen=True)
@@ -91,9 +87,8 @@ class Family:
 
 
 def mean_interval(summary: Summary, label: str) -> Interval:
-    """Mean Dice of a method with its interval over seeds, folds and cases."""
-    means = summary.dice.cells.case_means(label)
-    return interval(means[np.isfinite(means)], summary.dice.means(label))
+    """Mean Dice of a method with its interval over trainings and cases."""
+    return summary.dice.runs(label).interval()
 
 
 def curves(summary: Summary) -> list[Curve]:

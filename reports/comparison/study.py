@@ -1,7 +1,7 @@
 """A study: all records of a report, and what follows from them, each part computed once.
 
 A part is computed when it is first asked for, so that a table in the terminal pays for no tests and
-a page for no second bootstrap. Not here: how a part is computed (groups.py, summaries.py,
+a page for none twice. Not here: how a part is computed (groups.py, summaries.py,
 inference.py, setting_curves.py, sample_numbers.py), the paper's claims (reports/claims).
 """
 
@@ -26,7 +26,7 @@ class Comparison:
 
     @cached_property
     def summary(self) -> Summary:
-        """Means, spreads and differences, with the resampled Dice."""
+        """Means, spreads and differences."""
         return summarise(self.group)
 
     @cached_property

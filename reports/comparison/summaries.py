@@ -16,7 +16,7 @@ from reports.comparison.groups import Group, MethodRuns
 from reports.comparison.paper_numbers import paper_gain_percent, paper_method, paper_value
 from reports.records.load import GENERATOR_STAGES, SEGMENTER_STAGES, case_frame, stage_seconds
 from reports.statistics.case_grid import Cells
-from reports.statistics.resampling import Bootstrap
+from reports.statistics.differences import Differences
 
 # Not to be averaged over cases of different units.
 IN_CASE_UNITS = [
@@ -32,7 +32,7 @@ class Summary:
     values: one row per method, fold and case: TABLE_METRICS averaged over seeds, the protocol's
     HD95 and ASSD chosen. rows: one row per method, the columns of the summary CSV. unit: of all
     distances, or None where cases with different units stand in one group; distances are then nan.
-    dice: the resampled Dice of every method with a scored case.
+    dice: differences in Dice of all methods with a scored case.
     """
 
     group: Group
@@ -40,7 +40,7 @@ class Summary:
     values: pd.DataFrame
     rows: pd.DataFrame
     unit: str | None
-    dice: Bootstrap
+    dice: Differences
 
     @functools.cached_property
     def by_label(self) -> dict[str, dict[str, Any]]:
@@ -76,7 +76,7 @@ def summarise(group: Group) -> Summary:
     if unit is None:
         values[IN_CASE_UNITS] = np.nan
     scored = set(cases["method"])
-    dice = Bootstrap(
+    dice = Differences(
         Cells.of(cases, "dice", [runs.label for runs in group.methods if runs.label in scored])
     )
     rows = pd.DataFrame([_row(group, runs, cases, values, dice) for runs in group.methods])
@@ -120,6 +120,17 @@ def mean_and_sd(
     return by_fold.mean().mean(), np.sqrt((by_fold.std(ddof=0) ** 2).mean())
 
 
+def same_runs(cases: pd.DataFrame, a: str, b: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The Dice of both methods by fold and case, averaged over the seeds that they are compared on:
+    those that both ran in a fold, or all of each where they share none (differences.py)."""
+    rows = cases.loc[cases["method"].isin((a, b)), ["method", "fold", "seed", "case", "dice"]]
+    methods = rows.groupby(["fold", "seed"])["method"].transform("nunique")
+    shared = methods.groupby(rows["fold"]).transform("max")
+    used = rows[methods == shared]
+    means = used.groupby(["method", "fold", "case"], as_index=False)["dice"].mean()
+    return means[means["method"] == a], means[means["method"] == b]
+
+
 def case_differences(rows_a: pd.DataFrame, rows_b: pd.DataFrame, metric: str = "dice") -> pd.Series:
     """a - b for each (fold, case) that both have, sorted by it."""
     a, b = (rows.groupby(["fold", "case"])[metric].mean() for rows in (rows_a, rows_b))
@@ -142,7 +153,7 @@ def relative_gain_percent(
 
 
 def _row(
-    group: Group, runs: MethodRuns, cases: pd.DataFrame, values: pd.DataFrame, dice: Bootstrap
+    group: Group, runs: MethodRuns, cases: pd.DataFrame, values: pd.DataFrame, dice: Differences
 ) -> dict[str, Any]:
     spec, method = group.spec, runs.method
     mine = values[values["method"] == runs.label]
@@ -164,7 +175,7 @@ def _row(
     }
     for metric in TABLE_METRICS:
         row |= {f"{metric}_mean": mean[metric], f"{metric}_sd": sd[metric]}
-    row |= _against_none(group, runs.label, values, dice) | _paper_columns(group, runs)
+    row |= _against_none(group, runs.label, cases, dice) | _paper_columns(group, runs)
     for part, stages in (("generator", GENERATOR_STAGES), ("segmenter", SEGMENTER_STAGES)):
         seconds = [stage_seconds(record, stages) for record in runs.done]
         row[f"{part}_seconds"] = sum(seconds) / len(seconds) if seconds else float("nan")
@@ -172,7 +183,7 @@ def _row(
 
 
 def _against_none(
-    group: Group, label: str, values: pd.DataFrame, dice: Bootstrap
+    group: Group, label: str, cases: pd.DataFrame, dice: Differences
 ) -> dict[str, Any]:
     base = group.none_label
     names = (
@@ -181,16 +192,25 @@ def _against_none(
         "dice_difference_high",
         "gain_percent",
         "paired_cases",
+        "paired_seeds",
     )
     if base is None or label == base or not {base, label} <= set(dice.cells.labels):
         return dict.fromkeys(names)
-    mine, reference = (values[values["method"] == name] for name in (label, base))
-    difference = dice.interval(label, base)
+    mine, reference = same_runs(cases, label, base)
+    found = dice.of(label, base)
+    difference = found.interval()
     gain, _ = relative_gain_percent(mine, reference, group.spec.protocol.aggregate)
     return dict(
         zip(
             names,
-            (difference.mean, difference.low, difference.high, gain, difference.n),
+            (
+                difference.mean,
+                difference.low,
+                difference.high,
+                gain,
+                found.n,
+                " ".join(map(str, found.seeds)),
+            ),
             strict=True,
         )
     )

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from reports.comparison.groups import Group
 from reports.comparison.inference import main_labels
-from reports.comparison.summaries import Summary, case_differences
+from reports.comparison.summaries import Summary, case_differences, same_runs
 from reports.figures.drawing import Drawing, draw, name_rows, row_labels, rows_height, tidy
 
 MOST_ROWS = 16
@@ -61,7 +61,7 @@ def difference_plot(summary: Summary, axes: Axes) -> str:
     labels, base = compared_labels(summary), summary.none_label or ""
     axes.axvline(0, color="0.35", linewidth=1, zorder=1)
     for position, label in enumerate(labels):
-        differences = 100 * case_differences(summary.of(label), summary.of(base))
+        differences = 100 * case_differences(*same_runs(summary.cases, label, base))
         colour = summary.group.by_label[label].method.look.colour
         _points(axes, differences.to_numpy(), position, colour)
         result = summary.dice.interval(label, base)
@@ -78,9 +78,7 @@ def difference_plot(summary: Summary, axes: Axes) -> str:
             zorder=4,
         )
     _method_axis(axes, labels)
-    axes.set_xlabel(
-        "difference in Dice to none, points\n(diamond and bar: mean and bootstrap 95 % interval)"
-    )
+    axes.set_xlabel("difference in Dice to none, points\n(diamond and bar: mean and 95 % interval)")
     return (
         "Difference in Dice to none, one point per case and method; the means and intervals stand"
         " in the table above."

@@ -1,7 +1,7 @@
 """Figures over one setting: ratio, alpha and patch size (as Fig. 6), networks (as Fig. 7),
 scarcity, and the audit.
 
-Each is drawn only where the records hold it. Bars are 95 % intervals over seeds, folds and cases;
+Each is drawn only where the records hold it. Bars are 95 % intervals over trainings and cases;
 differences are paired by case. Not here: joining the runs (setting_curves.py).
 """
 
@@ -20,7 +20,7 @@ from reports.comparison.labels import source_label
 from reports.comparison.setting_curves import Curve, Family, Member, audit_family, mean_interval
 from reports.comparison.study import Study
 from reports.figures.drawing import Drawing, draw, name_rows, row_labels, rows_height, tidy
-from reports.statistics.resampling import Interval
+from reports.statistics.differences import Interval
 
 _AXIS = {
     "ratio": "synthetic variants per real slice, n",

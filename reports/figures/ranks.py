@@ -24,6 +24,7 @@ from reports.figures.drawing import (
 from reports.records.load import GENERATOR_STAGES, SEGMENTER_STAGES, stage_seconds
 
 LEAST_METHODS = 5
+LEAST_RANKED = 3
 LEAST_CASES = 6
 NEAR = 0.03  # of an axis: two numbers closer than that cover each other
 Plot = Callable[[Figure, Inference], str]
@@ -37,10 +38,12 @@ def rank_figures(inference: Inference, folder: Path) -> list[Drawing]:
         return []
     rows = rows_height(row_labels(inference.labels), 0.27)
     plots: list[tuple[str, str, float, Plot]] = []
-    if np.isfinite(inference.mean_ranks).all():  # else no case was scored by all methods
-        tall = 1.9 + 0.17 * len(inference.labels) + 0.1 * len(inference.groups)
+    ranked = int(np.isfinite(inference.mean_ranks).sum())  # 0 without a case that all have
+    if ranked >= LEAST_RANKED:
+        tall = 1.9 + 0.17 * ranked + 0.1 * len(inference.groups)
         plots.append(("ties", "Mean ranks and ties", tall, ties_plot))
-    plots.append(("ranks", "How sure the ranks are", 1.5 + rows, ranks_plot))
+    if len(inference.verdicts.ranked) >= LEAST_RANKED:
+        plots.append(("ranks", "Ranks that the verdicts leave", 1.5 + rows, ranks_plot))
     if summary.unit is not None:
         tall = max(3.6, 1.1 + 0.7 * rows)
         plots.append(("dice-hd95", "Dice against HD95", tall, dice_hd95_plot))
@@ -52,13 +55,13 @@ def rank_figures(inference: Inference, folder: Path) -> list[Drawing]:
 
 
 def ties_plot(figure: Figure, inference: Inference) -> str:
-    """Critical-difference diagram: methods at their mean rank over cases; a bar joins those that
-    are not told apart."""
+    """Critical-difference diagram: methods with enough runs at their mean rank over cases; a bar
+    joins those that are not told apart."""
     axes = figure.add_subplot()
-    ranks, count = inference.mean_ranks, len(inference.labels)
-    order, labels = np.argsort(ranks, kind="stable"), row_labels(inference.labels, lines=1)
-    half = (count + 1) // 2
-    low, high = int(np.floor(ranks.min())), int(np.ceil(ranks.max()))
+    ranks, labels = inference.mean_ranks, row_labels(inference.labels, lines=1)
+    order = [place for place in np.argsort(ranks, kind="stable") if np.isfinite(ranks[place])]
+    count, half = len(order), (len(order) + 1) // 2
+    low, high = int(np.floor(np.nanmin(ranks))), int(np.ceil(np.nanmax(ranks)))
     bars = [group for group in inference.groups if len(group) > 1]
     first = 0.55 + 0.35 * len(bars)
     for number, group in enumerate(bars):
@@ -115,28 +118,25 @@ def ties_plot(figure: Figure, inference: Inference) -> str:
 
 
 def ranks_plot(figure: Figure, inference: Inference) -> str:
-    """In how many of 100 resamples each method takes each rank."""
+    """The ranks by mean Dice that the verdicts leave each method with enough runs."""
     axes = figure.add_subplot()
-    order = np.argsort(inference.ranks @ np.arange(len(inference.labels)), kind="stable")
-    shares = 100 * inference.ranks[order]
-    axes.imshow(shares, cmap="Greens", vmin=0, vmax=100, aspect="auto")
-    for (row, column), share in np.ndenumerate(shares):
-        if share > 0.5:
-            colour = "white" if share > 55 else "0.1"
-            axes.text(
-                column, row, f"{share:.0f}", ha="center", va="center", fontsize=8, color=colour
-            )
-    axes.set_xticks(range(len(order)), [str(rank + 1) for rank in range(len(order))])
-    labels = row_labels(inference.labels)
-    name_rows(axes, [labels[place] for place in order])
-    axes.tick_params(length=0)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-    axes.set_xlabel("rank by mean Dice\n(numbers: % of resamples of seeds, folds and cases)")
-    return (
-        "Share of resamples in which each method takes each rank; the likely ranks stand in the"
-        " table."
-    )
+    shown = inference.rows[inference.rows["rank_low"].notna()]
+    shown = shown.sort_values("dice_mean", ascending=False, kind="stable")
+    for place, (number, row) in enumerate(shown.iterrows()):
+        look = _look(inference, int(str(number)))
+        axes.plot(
+            [row["rank_low"], row["rank_high"]],
+            [place, place],
+            color=look.colour,
+            linewidth=5,
+            solid_capstyle="round",
+        )
+    axes.set_xticks(range(1, len(shown) + 1))
+    name_rows(axes, row_labels(shown["method"].tolist()))
+    axes.tick_params(axis="y", length=0)
+    tidy(axes, "x")
+    axes.set_xlabel("rank by mean Dice (1 is best)")
+    return "The ranks that the verdicts leave each method; they stand in the table."
 
 
 def dice_hd95_plot(figure: Figure, inference: Inference) -> str:

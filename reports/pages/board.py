@@ -21,7 +21,7 @@ from reports.comparison.paper_numbers import PAPER_ARCHITECTURE
 from reports.comparison.ranked_settings import main_methods
 from reports.comparison.study import Comparison
 from reports.pages.parts import heading
-from reports.tables.inference import VERDICT_WORDS
+from reports.tables.inference import detectable_text, verdict_words
 from reports.tables.tables import difference_text
 
 # points: what the interval drawings of a board show at least on either side of 0
@@ -45,6 +45,7 @@ class Row:
     interval: tuple[float, ...] | None  # points: low, mean, high
     verdict: str
     verdict_css: str
+    detectable: str  # beside the verdict: the smallest difference that could be shown
     ties: str
     rank: str
     hd95: str
@@ -199,9 +200,10 @@ def _row(comparison: Comparison, label: str, marks: Mapping[str, Mark], usual: b
         dice=measured_spread("dice", numbers, summary.unit),
         difference=difference,
         interval=interval,
-        verdict=VERDICT_WORDS[verdict],
+        verdict=verdict_words(verdict, inference.margin if inference else 0),
+        detectable=detectable_text(tested) if tested and verdict else "",
         verdict_css=_CSS.get(verdict, ""),
-        ties=tested["ties"] if tested else ABSENT,
+        ties=(tested["ties"] if tested else "") or ABSENT,
         rank=rank_range(tested["rank_low"], tested["rank_high"]) if tested else ABSENT,
         hd95=measured_spread("hd95", numbers, summary.unit),
         cases=str(numbers["cases"]),
@@ -212,7 +214,7 @@ def _row(comparison: Comparison, label: str, marks: Mapping[str, Mark], usual: b
             "dice": _or_none(numbers["dice_mean"]),
             "difference": _or_none(numbers["dice_difference"]),
             "hd95": _or_none(numbers["hd95_mean"]),
-            "rank": tested["rank_low"] if tested else None,
+            "rank": _or_none(tested["rank_low"]) if tested else None,
             "runs": len(runs.done) / max(runs.expected, 1),
             "seconds": seconds,
         },

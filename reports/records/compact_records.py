@@ -16,7 +16,7 @@ from benchmark.record.record import Record, StageCost
 
 SHOWN_POINTS = 20  # of a curve, on the page of its run
 _PARTS = ((tuple(METRICS), np.float64), (COUNTS, np.int64), (FLAGS, np.bool_))
-_NAMES = ("case", "unit", *METRICS, *COUNTS, *FLAGS)
+_NAMES = ("case", "unit", "patient", *METRICS, *COUNTS, *FLAGS)
 _Kept = TypeVar("_Kept")
 
 
@@ -24,11 +24,12 @@ class CaseTable:
     """The case rows of a record, kept as columns: an array (rows, names) for each of _PARTS. Rows
     are made when they are read."""
 
-    __slots__ = ("cases", "units", "_parts")
+    __slots__ = ("cases", "units", "patients", "_parts")
 
     def __init__(self, rows: Sequence[CaseRow], pool: "Pool"):
         self.cases: tuple[str, ...] = pool.one(tuple(row.case for row in rows))
         self.units: tuple[Unit, ...] = pool.one(tuple(row.unit for row in rows))
+        self.patients: tuple[str, ...] = pool.one(tuple(row.patient for row in rows))
         self._parts = [
             np.array([[getattr(row, name) for name in names] for row in rows], kind)
             for names, kind in _PARTS
@@ -39,30 +40,35 @@ class CaseTable:
         for (names, _), values in zip(_PARTS, self._parts, strict=True):
             if name in names:
                 return values[:, names.index(name)]
-        return {"case": self.cases, "unit": self.units}[name]
+        return {"case": self.cases, "unit": self.units, "patient": self.patients}[name]
 
     def __len__(self) -> int:
         return len(self.cases)
 
     def __getitem__(self, place: int) -> CaseRow:
         return _row(
-            self.cases[place], self.units[place], *(part[place].tolist() for part in self._parts)
+            self.cases[place],
+            self.units[place],
+            self.patients[place],
+            *(part[place].tolist() for part in self._parts),
         )
 
     def __iter__(self) -> Iterator[CaseRow]:
-        return map(_row, self.cases, self.units, *(part.tolist() for part in self._parts))
+        texts = (self.cases, self.units, self.patients)
+        return map(_row, *texts, *(part.tolist() for part in self._parts))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, CaseTable):
             return NotImplemented
-        return (self.cases, self.units) == (other.cases, other.units) and all(
-            np.array_equal(mine, theirs, equal_nan=True)
-            for mine, theirs in zip(self._parts, other._parts, strict=True)
+        mine = (self.cases, self.units, self.patients)
+        return mine == (other.cases, other.units, other.patients) and all(
+            np.array_equal(one, theirs, equal_nan=True)
+            for one, theirs in zip(self._parts, other._parts, strict=True)
         )
 
 
-def _row(case: str, unit: Unit, metrics: list, counts: list, flags: list) -> CaseRow:
-    values = zip(_NAMES, (case, unit, *metrics, *counts, *flags), strict=True)
+def _row(case: str, unit: Unit, patient: str, metrics: list, counts: list, flags: list) -> CaseRow:
+    values = zip(_NAMES, (case, unit, patient, *metrics, *counts, *flags), strict=True)
     # nan stands for a metric that the record is too old to have
     return CaseRow.model_validate({name: value for name, value in values if value == value})
 

@@ -34,8 +34,8 @@ class Cells:
 
     @classmethod
     def of(cls, rows: pd.DataFrame, metric: str, labels: Sequence[str]) -> "Cells":
-        """The cells of `rows` (columns method, fold, seed, case and the metric, patient if known)
-        for the methods called `labels`."""
+        """The cells of `rows` (columns method, fold, seed, case and the metric, and the
+        patient, "" for one of its own) for the methods called `labels`."""
         rows = rows[rows["method"].isin(labels)]
         keys = sorted(set(zip(rows["fold"], rows["case"], strict=True)))
         seeds = sorted(set(rows["seed"]))
@@ -55,7 +55,7 @@ class Cells:
             by_case = dict(
                 zip(zip(rows["fold"], rows["case"], strict=True), rows["patient"], strict=True)
             )
-            patients = tuple(str(by_case[key]) for key in keys)
+            patients = tuple(str(by_case[key] or key[1]) for key in keys)
         return cls(
             tuple(labels),
             tuple(int(seed) for seed in seeds),

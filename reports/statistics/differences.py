@@ -21,8 +21,26 @@ from scipy import stats
 
 from reports.statistics.case_grid import Cells, seed_means
 from reports.statistics.power import Design, smallest_detectable
-from reports.statistics.resampling import LEVEL, Interval
 from reports.statistics.training_variance import TrainingVariance, training_variance
+
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean over n cases with its interval and standard error, nan where there are too few."""
+
+    n: int
+    mean: float
+    low: float
+    high: float
+    error: float
+
+    def scaled(self, factor: float) -> "Interval":
+        """All numbers times a factor > 0, for example 100 for percentage points."""
+        return Interval(
+            self.n, *(factor * value for value in (self.mean, self.low, self.high, self.error))
+        )
 
 
 @dataclass(frozen=True)
@@ -80,7 +98,19 @@ class Difference:
         return float(sides * stats.t.sf(distance / self.error, self.degrees))
 
 
-NOTHING = Difference(0, *[float("nan")] * 4, 0, 0, (), True, False)
+NAN = float("nan")
+NOTHING = Difference(
+    n=0,
+    mean=NAN,
+    error=NAN,
+    degrees=NAN,
+    case_error=NAN,
+    folds=0,
+    least_seeds=0,
+    seeds=(),
+    paired=True,
+    trainings_known=False,
+)
 
 
 @dataclass(frozen=True)
@@ -113,9 +143,18 @@ class Differences:
         """Of trainings, seeds not told apart."""
         return training_variance(self.cells, same_seeds=False)
 
+    def interval(self, a: str, b: str, level: float = LEVEL) -> Interval:
+        """Mean of a - b with its interval."""
+        return self.of(a, b).interval(level)
+
     def runs(self, label: str) -> Difference:
         """The mean of one method, with its folds and seeds."""
         return self.contrast({label: 1.0})
+
+    @property
+    def trainings_known(self) -> bool:
+        """Whether any method has two seeds of a fold, so that errors hold the trainings' part."""
+        return self.variance.degrees > 0
 
     def of(self, a: str, b: str) -> Difference:
         """a - b."""
@@ -168,7 +207,7 @@ class Differences:
             least_seeds=min(fold.least_seeds for fold in folds),
             seeds=tuple(sorted({seed for fold in folds for seed in fold.seeds})),
             paired=all(fold.paired for fold in folds),
-            trainings_known=self.paired_variance.degrees > 0,
+            trainings_known=self.trainings_known,
         )
 
     def _fold(self, values: np.ndarray, factors: np.ndarray, fold: int) -> _Fold | None:
@@ -206,7 +245,7 @@ class Differences:
         squares = [_unit_squares(fold) for fold in folds]
         units = sum(len(found) for found in squares)
         if units <= len(folds):
-            return float("nan"), float("nan"), float("nan")
+            return NAN, NAN, NAN
         if not any(fold.by_case.any() for fold in folds):
             return 0.0, float("inf"), 0.0
         factor = units / (units - len(folds)) / count**2

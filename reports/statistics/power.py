@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize, stats
 
-ALPHA = 0.05
+from reports.statistics.paired import ALPHA
+
 POWER = 0.8
 MOST_SEEDS = 1_000
 
@@ -71,6 +72,13 @@ class Design:
         total = cases + trainings
         degrees = total**2 / spread if spread else float("inf")
         return smallest_detectable(float(np.sqrt(total)), degrees, alpha, power)
+
+    def can_be_equal(self, margin: float) -> bool:
+        """Whether enough seeds could show that two methods are equal within the margin: the 90 %
+        interval that the cases alone leave is narrower than twice the margin."""
+        degrees = max(self.cases - self.folds, 1)
+        reach = stats.t.ppf(1 - ALPHA, degrees) * np.sqrt(self.case / self.cases)
+        return bool(reach < margin)
 
     def seeds_needed(self, difference: float, alpha: float = ALPHA) -> int | None:
         """The fewest seeds, 2 or more, that find a true difference in 80 % of repetitions; None

@@ -1,31 +1,12 @@
-"""Which methods the data cannot tell apart: all pairs tested, and groups of ties as letters.
+"""Groups of methods that the data cannot tell apart, as letters.
 
 Two methods share a letter exactly if they are not told apart, which is no proof that they are
-equal: see `paired.equivalence`.
+equal: see `verdicts.EQUAL`. Not here: the tests (verdicts.py).
 """
 
 from collections.abc import Iterable
 
 import numpy as np
-
-from reports.statistics.paired import holm, signed_rank
-
-
-def pairwise(case_means: np.ndarray) -> np.ndarray:
-    """(methods, cases) with nan for absent cases -> Holm's adjusted signed-rank p of every pair
-    (methods, methods).
-
-    The diagonal is 1; pairs without a common case are nan.
-    """
-    count = len(case_means)
-    above = np.triu_indices(count, 1)
-    found = []
-    for a, b in zip(*above, strict=True):
-        differences = case_means[a] - case_means[b]
-        found.append(signed_rank(differences[np.isfinite(differences)]))
-    table = np.eye(count)
-    table[above] = holm(np.array(found))
-    return np.where(np.tri(count, k=-1, dtype=bool), table.T, table)
 
 
 def tie_groups(told_apart: np.ndarray, order: Iterable[int]) -> list[tuple[int, ...]]:
@@ -39,11 +20,11 @@ def tie_groups(told_apart: np.ndarray, order: Iterable[int]) -> list[tuple[int, 
     groups and their members follow it.
     """
     order = list(order)
-    tied = ~told_apart[np.ix_(order, order)]
+    tied = np.logical_not(told_apart[np.ix_(order, order)])
     np.fill_diagonal(tied, True)
-    held = np.zeros_like(tied)
+    held: np.ndarray = np.zeros_like(tied)
     groups = []
-    for a, b in zip(*np.triu_indices(len(order)), strict=True):
+    for a, b in zip(*(found.tolist() for found in np.triu_indices(len(order))), strict=True):
         alone = a == b and tied[a].sum() == 1
         if held[a, b] or not tied[a, b] or (a == b and not alone):
             continue

@@ -7,7 +7,7 @@ are corrected for, those without `none` too, because a reader may look at any of
 arithmetic of one pair (differences.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -81,13 +81,13 @@ class Verdicts:
             [[self.p_holm.get((a, b), 1.0) < ALPHA for b in self.ranked] for a in self.ranked], bool
         ).reshape(len(self.ranked), len(self.ranked))
 
-    def groups(self, means: Sequence[float]) -> list[tuple[str, ...]]:
-        """Sets of ranked methods of which no pair is told apart. means: one per ranked method."""
-        order = np.argsort(-np.asarray(means), kind="stable")
+    def groups(self, means: Mapping[str, float]) -> list[tuple[str, ...]]:
+        """Sets of ranked methods of which no pair is told apart, by their means."""
+        order = np.argsort([-means[label] for label in self.ranked], kind="stable")
         found = tie_groups(self.told_apart, order)
         return [tuple(self.ranked[place] for place in group) for group in found]
 
-    def letters(self, means: Sequence[float]) -> dict[str, str]:
+    def letters(self, means: Mapping[str, float]) -> dict[str, str]:
         """The letters of every method: shared by two exactly if they are not told apart; '' for one
         that is not ranked."""
         places = {label: place for place, label in enumerate(self.ranked)}

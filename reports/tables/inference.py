@@ -1,31 +1,34 @@
 """Statistics of a group as tables and sentences. The numbers are those of inference.py."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from reports.comparison.format import (
     ABSENT,
-    p_equation,
     p_text,
     rank_range,
     rounded,
     with_interval,
 )
-from reports.comparison.inference import BETTER, EQUAL, OPEN, WORSE, Inference, Noise
-from reports.statistics.paired import ALPHA, MARGIN, POWER
-from reports.statistics.resampling import RESAMPLES
+from reports.comparison.inference import Inference, Noise
+from reports.statistics.paired import ALPHA
+from reports.statistics.power import POWER
+from reports.statistics.verdicts import EQUAL, LEAST_SEEDS
 from reports.tables.csv_files import write_frame
 from reports.tables.tables import Table
 
-VERDICT_WORDS = {
-    BETTER: "better",
-    WORSE: "worse",
-    EQUAL: f"equal within {100 * MARGIN:g} point",
-    OPEN: "not told apart",
-    "": ABSENT,
-}
+
+def verdict_words(verdict: str, margin: float) -> str:
+    """A verdict as readers see it, with the margin where it needs one; margin: a fraction of 1."""
+    return f"equal within {_points(margin)}" if verdict == EQUAL else verdict or ABSENT
+
+
+def detectable_text(row: Mapping[str, Any]) -> str:
+    """'from 1.4 points on', the smallest difference to none that could be shown; '' where there is
+    none."""
+    value = row["none_detectable"]
+    return f"from {rounded(value, 1, 100)} points on" if value > 0 else ""
 
 
 def verdict_table(inference: Inference) -> Table:
@@ -42,16 +45,17 @@ def verdict_table(inference: Inference) -> Table:
         cells = {
             "method": row["method"],
             "Dice, %": rounded(row["dice_mean"], 1, 100),
-            "ties": row["ties"],
+            "ties": row["ties"] or ABSENT,
             "rank": rank_range(row["rank_low"], row["rank_high"]),
         }
         for name, words in against.items():
             numbers = (row[f"{name}_{part}"] for part in ("difference", "low", "high"))
             cells[f"to {words}, points [95 % CI]"] = with_interval(*numbers)
             cells[f"p (Holm), {name.replace('_', ' ')}"] = p_text(row[f"{name}_p_holm"])
-            cells[f"verdict, {name.replace('_', ' ')}"] = VERDICT_WORDS[row[f"{name}_verdict"]]
-        if "none" in against:
-            cells["smallest detectable, points"] = rounded(row["none_detectable"], 1, 100)
+            verdict = verdict_words(row[f"{name}_verdict"], inference.margin)
+            cells[f"verdict, {name.replace('_', ' ')}"] = verdict
+            detectable = rounded(row[f"{name}_detectable"], 1, 100)
+            cells[f"smallest detectable, {name.replace('_', ' ')}, points"] = detectable
         rows.append(cells)
     return Table.of(rows)
 
@@ -75,28 +79,56 @@ def variance_table(inference: Inference) -> Table:
 
 def statistics_notes(inference: Inference) -> list[str]:
     """How to read the statistics, and the noise floor, in sentences."""
+    verdicts, margin = inference.verdicts, inference.margin
+    tests, out = verdicts.tests, inference.out_of_reach
     notes = [
-        "Methods that share a letter are not told apart. Two methods are told apart if the 95 %"
-        " interval of their difference excludes 0 and Wilcoxon's signed-rank test by case has p <"
-        f" {ALPHA:g} after Holm's correction over all pairs. Ranks by mean Dice: the range that"
-        f" holds 95 % of {RESAMPLES:,} resamples of seeds, folds, cases.",
-        "Better or worse: the same, with Holm's correction over the methods of the table. Equal:"
-        f" the 90 % interval lies within {100 * MARGIN:g} Dice point and two one-sided t tests"
-        " agree. The tests take the trained networks as given; only the interval takes in that"
-        " another training would give other values.",
-        "Smallest detectable: the true difference to none that this design finds in"
-        f" {100 * POWER:g} % of repetitions, at the interval's standard error.",
+        f"Two methods are told apart if the p of a t test is below {ALPHA:g} after Holm's"
+        f" correction over all {tests} pairs of methods with all folds and at least {LEAST_SEEDS}"
+        " seeds. Verdicts, letters and ranks all follow from these tests: methods that share a"
+        " letter are not told apart, and a rank range leaves out the ranks that a verdict excludes."
+        " Other methods have too few runs for a verdict.",
+        "Runs of the same fold and seed are compared, case by case; cases of one patient count as"
+        " one. The standard error holds the cases and the trainings: it says what other test cases"
+        " of this kind and other seeds would change.",
+        f"Smallest detectable: the true difference that these runs show in {100 * POWER:g} % of"
+        f" repetitions, corrected for {max(tests, 1)} pairs. A smaller difference that is not told"
+        " apart is no sign that there is none.",
+        f"Equal: the 90 % interval lies within {_points(margin)} of 0."
+        + (
+            f" For {out} of {tests} pairs that is out of reach: the interval is wider than that."
+            if out
+            else ""
+        ),
+        *_design_sentence(inference),
     ]
     if inference.best_classic:
         notes.append(
             "The best classic method is chosen by its mean on these same cases, which favours it a"
             " little."
         )
-    if np.isfinite(inference.friedman):
-        notes.append(
-            f"Friedman's test that all methods rank alike: {p_equation(inference.friedman)}."
-        )
     return notes + noise_sentences(inference.noise)
+
+
+def _design_sentence(inference: Inference) -> list[str]:
+    """What more seeds would bring; nothing where the trainings' part is not known."""
+    design, margin = inference.design, inference.margin
+    if design is None or not design.training_degrees:
+        return []
+    one, three, many = (rounded(design.detectable(seeds), 1, 100) for seeds in (1, 3, None))
+    text = (
+        f"One pair of average variance, for itself: 1 seed shows {one} points, 3 seeds {three},"
+        f" any number of seeds {many}, for then the {design.cases} cases are what limits it."
+    )
+    if not design.can_be_equal(margin):
+        text += (
+            f" With {design.cases} cases no number of seeds can show that two such methods are"
+            f" equal within {_points(margin)}."
+        )
+    return [text]
+
+
+def _points(margin: float) -> str:
+    return f"{100 * margin:g} point{'s' * (margin > 0.01)}"
 
 
 def noise_sentences(noises: Sequence[Noise]) -> list[str]:
@@ -119,5 +151,7 @@ def noise_sentences(noises: Sequence[Noise]) -> list[str]:
 def write_statistics(inference: Inference, folder: Path) -> Path:
     """The statistics of every method as CSV in full precision; fractions of 1, not points."""
     path = folder / f"{inference.summary.group.slug}-statistics.csv"
-    write_frame(inference.rows.assign(margin=MARGIN, best_classic=inference.best_classic), path)
+    write_frame(
+        inference.rows.assign(margin=inference.margin, best_classic=inference.best_classic), path
+    )
     return path

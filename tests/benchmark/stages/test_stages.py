@@ -1,6 +1,7 @@
 """Parts of stages with a known answer: stretching z (Q23), cases without a kept slice (Q9)."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -132,3 +133,14 @@ def test_the_score_stage_resamples_the_truth(tmp_path):
     resampled = scored(folder, tmp_path / "b", z, perfect, truth="resampled")
     assert resampled["dice"] == 1 and native["dice"] < 1
     assert resampled["truth_voxels"] == perfect.sum() != native["truth_voxels"]
+
+
+def test_a_row_names_the_patient_where_the_source_knows_one(prepared, tmp_path):
+    truth = Prepared(prepared).truth("phantom_00")
+    z = list(range(len(truth)))
+    assert "patient" not in scored(prepared, tmp_path / "alone", z, truth)
+    grouped = tmp_path / "grouped"
+    shutil.copytree(prepared, grouped)
+    file = grouped / "cases.json"
+    file.write_text(file.read_text().replace('"group": "phantom_00"', '"group": "P1"'))
+    assert scored(grouped, tmp_path / "shared", z, truth)["patient"] == "P1"

@@ -7,10 +7,10 @@ import pytest
 
 from benchmark.spec.protocol import differences, named_protocol
 from reports.comparison.groups import make_groups
-from reports.comparison.inference import BETTER, EQUAL, OPEN, WORSE, infer, main_labels, verdict
+from reports.comparison.inference import infer, main_labels
 from reports.comparison.setting_curves import audit_family, curves, families
 from reports.comparison.summaries import summarise
-from reports.statistics.resampling import Interval
+from reports.statistics.verdicts import BETTER, WORSE
 from reports.tables.inference import (
     p_text,
     statistics_notes,
@@ -51,15 +51,24 @@ def test_the_true_order_is_found(study):
     assert (rows["variance_case"] > 0.8).all()
 
 
-def test_verdict_needs_both_the_interval_and_the_test():
-    above, across = Interval(9, 0.02, 0.01, 0.03, 0.005), Interval(9, 0.0, -0.006, 0.006, 0.003)
-    below = Interval(9, -0.02, -0.03, -0.01, 0.005)
-    assert verdict(above, above, 0.01, 0.9) == BETTER
-    assert verdict(below, below, 0.01, 0.9) == WORSE
-    assert verdict(above, above, 0.2, 0.9) == OPEN
-    assert verdict(across, across, 0.01, 0.9) == OPEN
-    assert verdict(across, across, 0.9, 0.01) == EQUAL
-    assert verdict(across, Interval(9, 0, -0.02, 0.006, 0.01), 0.9, 0.01) == OPEN
+def test_few_runs_have_their_interval_but_no_verdict_rank_or_letter():
+    few = infer(summary_of(table2(seeds=1)))
+    assert set(few.rows["none_verdict"]) == {"", "too few runs (3 folds, 1 seed)"}
+    assert few.rows["rank_low"].isna().all() and set(few.rows["ties"]) == {""}
+    assert few.rows["none_low"].notna().sum() == len(few.labels) - 1
+    assert few.verdicts.tests == 0
+    shown = verdict_table(few)
+    assert {row[shown.columns.index("rank")] for row in shown.rows} == {"–"}
+
+
+def test_every_verdict_and_letter_is_that_of_the_pair(study):
+    best, verdicts = study.best_classic, study.verdicts
+    for label, row in study.by_label.items():
+        if label != "none":
+            assert row["none_verdict"] == verdicts.words(label, "none")
+        if label != best:
+            assert row["best_classic_verdict"] == verdicts.words(label, best)
+    assert verdicts.tests == 66
 
 
 def test_the_noise_floor_compares_runs_that_should_be_equal():
@@ -83,7 +92,7 @@ def test_tables_notes_and_csv(study, tmp_path):
     assert any(name.startswith("to best classic (") for name in table.columns)
     assert len(variance_table(study).rows) == 12
     notes = " ".join(statistics_notes(study))
-    assert "Noise floor" in notes and "1 Dice point" in notes and "Friedman" in notes
+    assert "Noise floor" in notes and "within 1 point" in notes and "66 pairs" in notes
     written = pd.read_csv(write_statistics(study, tmp_path))
     assert written["none_p_holm"].notna().sum() == 11
     assert (p_text(0.0004), p_text(0.0314), p_text(float("nan"))) == ("< 0.001", "0.031", "–")

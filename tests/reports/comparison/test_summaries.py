@@ -266,3 +266,33 @@ def test_only_the_paper_s_own_images_and_size_are_comparable():
     assert "does not name its breast images" in reasons(
         source=breast, dataset="breast", preset_name="paper"
     )
+
+
+def test_cases_of_one_patient_count_as_one_unit():
+    def summary(patient):
+        rows = {
+            "none": [case_row(f"c{n}", 0.5 + n / 40, patient=patient(n)) for n in range(12)],
+            "emitdiff": [case_row(f"c{n}", 0.6 + n / 50, patient=patient(n)) for n in range(12)],
+        }
+        return summary_of([make_record(name, rows=found) for name, found in rows.items()])
+
+    alone, shared = summary(lambda number: ""), summary(lambda number: f"P{number // 4}")
+    label = next(name for name in shared.labels if name != "none")
+    few, many = (one.dice.of(label, "none") for one in (shared, alone))
+    assert (few.n, many.n, few.mean) == (12, 12, many.mean)
+    assert (few.degrees, many.degrees) == (pytest.approx(2), pytest.approx(11))
+    assert few.error > many.error
+
+
+def test_a_copy_of_none_at_one_of_its_seeds_gains_exactly_nothing():
+    records = [make_record("none", seed=seed, fold=fold) for seed in range(3) for fold in range(3)]
+    copies = [
+        make_record("emitdiff", ratio=0, fold=one.spec.fold, rows=list(one.cases))
+        for one in records
+        if one.spec.seed == 0
+    ]
+    summary = summary_of(records + copies)
+    (row,) = [row for row in summary.rows.to_dict("records") if row["name"] == "emitdiff"]
+    names = ("dice_difference", "dice_difference_low", "dice_difference_high", "gain_percent")
+    assert [row[name] for name in names] == [0.0] * 4
+    assert row["paired_seeds"] == "0"

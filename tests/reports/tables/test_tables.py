@@ -69,7 +69,7 @@ def test_comparison_stands_beside_the_paper_and_says_when_it_must_not():
     ]
     none, emitdiff = records_dict(comparison_table(summary_of(records)))
     assert none["Dice difference to none, points [95 % CI]"] == "–"
-    assert emitdiff["Dice difference to none, points [95 % CI]"] == "+15.0 [+10.0, +20.0]"
+    assert emitdiff["Dice difference to none, points [95 % CI]"] == "+15.0 [-48.5, +78.5]"
     assert (emitdiff["gain, %"], emitdiff["paired cases"]) == ("+30.0", "2")
     assert emitdiff["paper (not comparable): gain, %"] == "+7.8"
     assert emitdiff["paper (not comparable): Dice, %"] == "84.6 ± 6.7"
