@@ -126,6 +126,77 @@ def test_records_that_would_be_refused_are_not_written(call, folder):
     assert not (folder / "mine.zip").exists()
 
 
+def test_an_older_file_stays_where_a_new_one_is_refused(call, folder):
+    assert submit(call, "--owner", "A")[0] == 0
+    older = (folder / "mine.zip").read_bytes()
+    path = next((folder / "s" / "records").glob("*.json"))
+    record = json.loads(path.read_text())
+    record["cases"][0]["dice"] = 0.999
+    path.write_text(json.dumps(record))
+    there = sorted(folder.iterdir())
+    assert submit(call)[0] == 2
+    assert (folder / "mine.zip").read_bytes() == older and sorted(folder.iterdir()) == there
+    for words in (("--owner", "a" * 81), ("--method", "x")):
+        assert submit(call, *words)[0] == 2 and (folder / "mine.zip").read_bytes() == older
+
+
+def test_file_names_are_printed_plainly(call, folder):
+    name = "a\x1b[31m\nb\u202e.zip"
+    (folder / name).write_text("no zip")
+    _, out, err = call("leaderboard", "validate", name)
+    assert not {"\x1b", "\u202e"} & set(out + err) and "a [31m b" in out
+
+
+def test_what_cannot_be_read_in_a_folder_is_refused_and_the_others_stand(call, folder, monkeypatch):
+    submit(call, "--owner", "A")
+    (folder / "sub" / "a.zip").mkdir(parents=True)
+    shutil.move(folder / "mine.zip", folder / "sub" / "mine.zip")
+    (folder / "sub" / "link.zip").symlink_to("nowhere")
+    code, out, err = call("leaderboard", "build", "sub", "--out", "page")
+    assert code == 1 and "4 runs, 4 of them submitted" in out
+    assert "a.zip: " in err and "link.zip: " in err and "is no file" in err
+    assert "2 submissions refused" in (folder / "page" / "index.html").read_text()
+
+
+def test_a_check_that_fails_is_a_refusal(call, folder, monkeypatch):
+    """Of whatever kind: one file must not keep the others from the board."""
+    from benchmark.commands import leaderboard
+
+    submit(call, "--owner", "A")
+    real = leaderboard.validate
+
+    def validate(path, *rest):
+        if path.name == "bad.zip":
+            raise MemoryError
+        return real(path, *rest)
+
+    monkeypatch.setattr(leaderboard, "validate", validate)
+    shutil.copy(folder / "mine.zip", folder / "bad.zip")
+    code, out, err = call("leaderboard", "build", "bad.zip", "mine.zip", "--out", "page")
+    assert code == 1 and "4 runs" in out
+    assert "bad.zip: its check came to no end (MemoryError)." in err
+
+
+def test_a_submission_of_which_no_page_can_be_made_is_left_out(call, folder, monkeypatch):
+    from reports.pages import run
+
+    submit(call, "--owner", "A", "--method", "emitdiff")
+    shutil.move(folder / "mine.zip", folder / "bad.zip")
+    submit(call, "--owner", "B", "--method", "none")
+    real = run._settings
+
+    def settings(record):
+        if record.spec.method.name == "emitdiff":
+            raise TypeError
+        return real(record)
+
+    monkeypatch.setattr(run, "_settings", settings)
+    code, out, err = call("leaderboard", "build", "bad.zip", "mine.zip", "--out", "page")
+    assert code == 1 and "2 runs, 2 of them submitted" in out, err
+    assert "bad.zip: no page can be made of its records (TypeError)." in err
+    assert len(list((folder / "page" / "runs").glob("*.html"))) == 2
+
+
 def test_validate_names_case_and_metric_and_ends_with_1(call, folder):
     submit(call, "--with-masks", "--owner", "A")
     entries = mutations.entries_of((folder / "mine.zip").read_bytes())

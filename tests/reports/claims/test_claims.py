@@ -7,8 +7,9 @@ import pytest
 
 from reports.claims.claims import NOT_REPRODUCED, NOT_TESTABLE, REPRODUCED, claims, judge
 from reports.claims.rules import BY_CURVE, BY_FAMILY, BY_ROW, FAILS, HOLDS, OPEN
+from reports.comparison.badges import AS_SUBMITTED, DISPUTED, VERIFIED, Mark
 from reports.comparison.study import Study
-from reports.tables.claims import claim_table, shown_findings, write_claims
+from reports.tables.claims import claim_table, finding_lines, shown_findings, write_claims
 from tests.support.made_records import PHANTOM, with_generator
 from tests.support.study import architectures, cells, settings, study_record, table2
 
@@ -110,6 +111,27 @@ def test_comparable_runs_give_verdicts(comparable):
 def test_the_printed_gain_is_held_against_the_interval(lift, spread, verdict, outcome):
     found = verdicts(pair(lift, spread, **PAPER))["gain-prostate-diffboost"]
     assert (found.verdict, found.findings[0].outcome) == (verdict, outcome)
+
+
+@pytest.mark.parametrize("badge", [AS_SUBMITTED, DISPUTED, VERIFIED])
+@pytest.mark.parametrize("whose", ["none", "emitdiff"])
+def test_rows_that_nobody_recomputed_give_no_verdict(badge, whose):
+    """Anybody could invent the numbers of the paper."""
+    records = pair(0.065, 0.02, **PAPER)
+    marks = {
+        record.key: Mark("B. Builder", badge)
+        for record in records
+        if record.spec.method.name == whose
+    }
+    study = Study(records, marks=marks)
+    found = {verdict.claim.id: verdict for verdict in judge(study)}["gain-prostate-diffboost"]
+    counted = badge == VERIFIED
+    assert found.verdict == (REPRODUCED if counted else NOT_TESTABLE)
+    said = "rows as submitted by B. Builder, not recomputed from masks"
+    assert (said in found.reason) != counted
+    lines = finding_lines(found, marks)
+    told = {row["method"]: (row["owner"], row["badges"]) for row in lines[0]["methods"]}
+    assert ("B. Builder", [badge]) in told.values() and ("", []) in told.values()
 
 
 @pytest.mark.parametrize(
