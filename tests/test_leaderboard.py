@@ -95,7 +95,7 @@ def test_submit_chooses_rows_and_says_what_it_wrote(call, folder):
     [
         (
             ("--method", "emitdif"),
-            "no finished run of method 'emitdif' in s; there are: emitdiff, none.",
+            "'emitdif' in s; there are: emitdiff, emitdiff (from scratch), none.",
         ),
         (("--dataset", "brest"), "did you mean 'breast'?"),
         (("--dataset", "spleen"), "s holds no finished run of spleen"),

@@ -230,6 +230,31 @@ def of_record(valid: bytes, rng: random.Random) -> bytes:
     return signed(entries, name, record, rekey=rng.random() < 0.5)
 
 
+def of_told(valid: bytes, rng: random.Random) -> bytes:
+    """What a record tells without a check, filled in first: one to three values changed."""
+    entries = entries_of(valid)
+    name = rng.choice([name for name in entries if name.startswith("records/")])
+    record = json.loads(entries[name])
+    fitted = next(stage for stage in record["stages"] if stage["stage"] == "fit-segmenter")
+    fitted["curve"] = {"loss": [[1, 0.5], [2, 0.25]], "dice": [[1, 0.1], [2, 0.2]]}
+    fitted["results"] |= {"selected_epoch": 1, "precision": "32-true"}
+    record["repeats"] = [
+        {"machine": "m", "deterministic": False, "dice": [0.5] * len(record["cases"])}
+        for _ in range(2)
+    ]
+    record["provenance"] |= {"packages": {"numpy": "2.0"}, "cpu": "c", "threads": 2}
+    for _ in range(rng.randrange(1, 4)):
+        tree = rng.choice(
+            (
+                {name: record[name] for name in ("provenance", "notes", "repeats")},
+                rng.choice((fitted, *record["stages"])),
+            )
+        )
+        _edit(tree, rng)
+        record |= {name: tree[name] for name in ("provenance", "notes", "repeats") if name in tree}
+    return signed(entries, name, record)
+
+
 def of_manifest(valid: bytes, rng: random.Random) -> bytes:
     """The table of contents changed somewhere."""
     entries = entries_of(valid)
