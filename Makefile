@@ -1,5 +1,6 @@
 # make demo   venv, pinned install, the smoke suite on the built-in phantom, and its report
 # make test   the tests
+# make fuzz   the readers of images, volumes and YAML on files drawn at random, about a minute; FUZZ_EXAMPLES=2000 for more
 # make smoke  the smoke suite and its report alone, into a store of its own (the benchmark of CI)
 # make bench  the quick benchmarks: speed ratios against plain code, compared with the committed ones (about 2 minutes)
 # make bench-gpu  on a GPU: all that could be chosen, trained and sampled in another way, beside it, at 128 and 384 px
@@ -10,9 +11,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 BENCH ?= --compare tests/bench/baseline.json
+FUZZ_EXAMPLES ?= 150
 GPU_RATIOS ?= gpu-ratios.json
 
-.PHONY: demo test smoke bench bench-gpu lint install lock clean
+.PHONY: demo test fuzz smoke bench bench-gpu lint install lock clean
 
 demo: install
 	$(BIN)/python cli.py suite smoke
@@ -20,6 +22,9 @@ demo: install
 
 test: install
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+fuzz: install
+	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest --timeout 3000 tests/datasets/fuzz
 
 smoke: install
 	$(BIN)/python cli.py suite smoke --store stores/smoke
