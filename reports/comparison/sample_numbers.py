@@ -233,12 +233,6 @@ def sample_warnings(samples: Samples) -> list[str]:
             " too low for its agreement to mean much."
         )
     for part, means in sample_means(samples).items():
-        if part == HELD_OUT and means["real_copied"] > MOST_COPIED:
-            found.append(
-                f"{100 * means['real_copied']:.0f} % of the REAL held-out slices count as copies of"
-                " training slices: the source holds near duplicates in several cases, so that test"
-                " and training cases are not independent."
-            )
         # Pairs have no cases of their own: theirs is the mean over slices. The same segmenter finds
         # this much on real images of the held-out slices; of training slices it finds too much,
         # having been trained on them.

@@ -36,13 +36,14 @@ from reports.pages.board import counts
 from reports.pages.parts import audit_place, commit_text, figure_links, heading, machines
 from reports.pages.shared import generators, software, splits
 from reports.pages.site import Site
+from reports.tables.copies import copy_sentence, copy_table
 from reports.tables.inference import (
     statistics_notes,
     variance_table,
     verdict_table,
     write_statistics,
 )
-from reports.tables.tables import case_table, comparison_table, result_table, write_tables
+from reports.tables.tables import Table, case_table, comparison_table, result_table, write_tables
 
 SHOWN_CASES, SHOWN_CASES_OF_MANY = 100, 30
 SHOWN_PIXELS_PER_INCH = 96
@@ -89,7 +90,9 @@ def write_comparison(
     """
     group, summary = comparison.group, comparison.summary
     inference, shared = comparison.inference, {"dataset", "source", "protocol", "preset"}
-    files = write_tables(summary, site.out / "tables", packed=large)
+    copies = _copies(comparison)
+    further = f"{copies[1]}\n\n{copies[0].markdown()}" if copies else ""
+    files = write_tables(summary, site.out / "tables", packed=large, further=further)
     figures = [] if brief and large else group_figures(summary, site.out / "figures", brief=brief)
     return site.write(
         "group.html.jinja",
@@ -107,6 +110,7 @@ def write_comparison(
         results=result_table(summary).without("absent runs"),
         absent={one.label: one.absent_text for one in group.methods if one.absent_text},
         comparison=comparison_table(summary),
+        copies=copies,
         reasons=group.not_comparable,
         notes=notes_on_numbers(summary),
         ledger=ledger_rows(group),
@@ -128,6 +132,12 @@ def write_comparison(
         all_cases=len(summary.cases),
         files={name: site.link(path) for name, path in files.items()},
     )
+
+
+def _copies(comparison: Comparison) -> tuple[Table, str] | None:
+    """The gains with and without near copies and what they mean, where a test case has one."""
+    gains = comparison.copies
+    return (copy_table(gains, comparison.summary), copy_sentence(gains)) if gains else None
 
 
 def missing_commands(group: Group) -> list[tuple[str, str]]:

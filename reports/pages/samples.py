@@ -45,9 +45,9 @@ MEMORY_NOTES = (
     " sample's own, for real slices likewise. A ratio far below 1: samples lie nearer to the"
     " training set than real images do, because they copy it or lack detail.",
     "Copied: share of samples nearer to any training slice than 99 % of real training slices are to"
-    " one of another case. Beside it: the share of the part's real slices; where that is large, the"
-    " source itself holds near copies. Training samples lie near their own source by construction;"
-    " only held-out samples, and pairs, tell of memorisation.",
+    " one of another case. Beside it: the share of the part's real slices; where that is large,"
+    " real slices of different cases lie as near at this size. Training samples lie near their own"
+    " source by construction; only held-out samples, and pairs, tell of memorisation.",
     "Frechet distance: between the segmenter's deepest features on samples and on the part's real"
     " slices. It is ours, on features of the segmenter of this run, no FID: it compares within one"
     " segmenter only. Few images inflate it; the distance of held-out real slices to training"

@@ -164,9 +164,11 @@ def run_table(study: Study) -> list[dict[str, str]]:
     return rows
 
 
-def write_tables(summary: Summary, folder: Path, *, packed: bool = False) -> dict[str, Path]:
+def write_tables(
+    summary: Summary, folder: Path, *, packed: bool = False, further: str = ""
+) -> dict[str, Path]:
     """Writes the group's summary, case and run tables as CSV in full precision and the rounded
-    tables as Markdown.
+    tables as Markdown, with `further` Markdown after them.
 
     Returns {"summary", "cases", "runs", "markdown"} -> path, all inside `folder`, which is made if
     absent. packed: the case table, the one that grows with everything, is compressed (.csv.gz).
@@ -192,7 +194,8 @@ def write_tables(summary: Summary, folder: Path, *, packed: bool = False) -> dic
     write_frame(summary.cases, paths["cases"])
     write_frame(run_frame(group.records), paths["runs"])
     paths["markdown"] = folder / f"{group.slug}.md"
-    paths["markdown"].write_text(markdown(summary), encoding="utf-8")
+    text = markdown(summary) + (f"\n{further}\n" if further else "")
+    paths["markdown"].write_text(text, encoding="utf-8")
     return paths
 
 
