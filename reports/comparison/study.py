@@ -11,7 +11,6 @@ from functools import cached_property
 
 from benchmark.record.record import Record
 from reports.comparison.badges import Mark, Refused
-from reports.comparison.copy_gains import CopyGains, copy_gains
 from reports.comparison.groups import Group, make_groups
 from reports.comparison.inference import Inference, infer
 from reports.comparison.sample_numbers import AuditedSamples, audited_samples
@@ -39,11 +38,6 @@ class Comparison:
     def curves(self) -> list[Curve]:
         """The paper's method over one of its settings."""
         return curves(self.summary)
-
-    @cached_property
-    def copies(self) -> CopyGains | None:
-        """Gains with and without near copies of the test cases; None where none is known."""
-        return copy_gains(self.summary)
 
     @cached_property
     def samples(self) -> AuditedSamples | None:

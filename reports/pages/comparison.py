@@ -36,7 +36,7 @@ from reports.pages.board import counts
 from reports.pages.parts import audit_place, commit_text, figure_links, heading, machines
 from reports.pages.shared import generators, software, splits
 from reports.pages.site import Site
-from reports.tables.copies import copy_sentence, copy_table
+from reports.tables.copies import copy_gains, copy_sentence, copy_table
 from reports.tables.inference import (
     statistics_notes,
     variance_table,
@@ -90,7 +90,7 @@ def write_comparison(
     """
     group, summary = comparison.group, comparison.summary
     inference, shared = comparison.inference, {"dataset", "source", "protocol", "preset"}
-    copies = _copies(comparison)
+    copies = _copies(summary)
     further = f"{copies[1]}\n\n{copies[0].markdown()}" if copies else ""
     files = write_tables(summary, site.out / "tables", packed=large, further=further)
     figures = [] if brief and large else group_figures(summary, site.out / "figures", brief=brief)
@@ -134,10 +134,10 @@ def write_comparison(
     )
 
 
-def _copies(comparison: Comparison) -> tuple[Table, str] | None:
+def _copies(summary: Summary) -> tuple[Table, str] | None:
     """The gains with and without near copies and what they mean, where a test case has one."""
-    gains = comparison.copies
-    return (copy_table(gains, comparison.summary), copy_sentence(gains)) if gains else None
+    gains = copy_gains(summary)
+    return (copy_table(gains, summary), copy_sentence(gains)) if gains else None
 
 
 def missing_commands(group: Group) -> list[tuple[str, str]]:

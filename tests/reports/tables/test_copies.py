@@ -5,13 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from reports.comparison.copy_gains import copy_gains
 from reports.comparison.groups import make_groups
 from reports.comparison.study import Study
 from reports.comparison.summaries import summarise
 from reports.pages.build import build
 from reports.records.load import load_records
-from reports.tables.copies import copy_sentence, copy_table
+from reports.tables.copies import copy_gains, copy_sentence, copy_table
 from tests.support.made_records import make_record
 
 PUBLISHED = Path(__file__).resolve().parents[3] / "reports" / "published" / "cpu-128px" / "records"
@@ -88,9 +87,7 @@ def test_the_page_and_the_markdown_show_the_gains_beside_the_results(tmp_path):
     copies = (("c", "v"),)
     records = [made(name, copies, a=0.5, b=0.4, c=0.9) for name in ("none", "emitdiff")]
     build(Study(records), tmp_path)
-    (page,) = (tmp_path / "groups").glob("*.html")
-    (text,) = (tmp_path / "tables").glob("*.md")
-    for path in (page, text):
-        shown = path.read_text()
+    for place in ("groups/*.html", "tables/*.md"):
+        shown = "".join(path.read_text() for path in tmp_path.glob(place))
         assert "1 of the 3 test images have a near copy" in shown
         assert "1 with a near copy" in shown and "2 clean" in shown
