@@ -111,6 +111,22 @@ def check(name: str, size: int) -> None:
         )
 
 
+@functools.lru_cache
+def needs_company(name: str, size: int) -> bool:
+    """Whether the network cannot train on one slice alone: batch normalisation over maps of one
+    pixel has nothing to compare then."""
+    if not name.startswith(SMP_PREFIX):
+        return False
+    import torch
+
+    network = _build(name, size, seed=0).to("meta").train()
+    try:
+        network(torch.empty(1, IN_CHANNELS, size, size, device="meta"))
+    except ValueError as error:
+        return "more than 1 value per channel" in str(error)
+    return False
+
+
 def build(name: str, size: int, *, seed: int = 0) -> "nn.Module":
     """The network called `name` for size x size slices, on the CPU, in training mode.
 

@@ -26,6 +26,7 @@ from baselines.generators.places import Places
 from baselines.generators.settings import BaseSettings
 from baselines.generators.user_method import is_own, load_own
 from baselines.networks.architectures import check as check_architecture
+from baselines.networks.architectures import needs_company
 from baselines.transforms.catalogue import check_transform
 from benchmark.core.errors import InputError
 from benchmark.core.frozen import Frozen
@@ -110,6 +111,12 @@ def settle(request: Request, cache: Path | None = None) -> Settled:
             f" out."
         )
     check_architecture(request.architecture, numbers.size)
+    if numbers.batch_size < 3 and needs_company(request.architecture, numbers.size):
+        raise InputError(
+            f"architecture '{request.architecture}' needs batches of 2 slices or more at"
+            f" {numbers.size} px, for its batch normalisation; with --set batch_size=3 or more no"
+            f" last batch is left with one slice."
+        )
     return Settled(
         request,
         protocol,

@@ -81,7 +81,7 @@ def run(spec: FitSegmenterSpec, inputs: Inputs, out: Path, context: Context) -> 
     """weights.safetensors of the chosen checkpoint, and curve.csv."""
     from safetensors.torch import save_file
 
-    from baselines.networks.architectures import build
+    from baselines.networks.architectures import build, needs_company
     from benchmark.metrics.overlap import mean_batch_dice, mean_case_dice
     from benchmark.training.segmenter import fit, foreground_probability, make_fabric
     from datasets.slices.preparation import Prepared
@@ -120,6 +120,7 @@ def run(spec: FitSegmenterSpec, inputs: Inputs, out: Path, context: Context) -> 
         seed=spec.seed,
         report=context.report,
         checkpoint=context.checkpoint,
+        company=needs_company(spec.architecture, data.images.shape[-1]),
     )
     save_file(fitted.state, out / "weights.safetensors")
     with (out / "curve.csv").open("w", newline="", encoding="utf-8") as file:

@@ -17,6 +17,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from benchmark.core.errors import InputError
 from benchmark.core.identity import named_seed
 from benchmark.core.progress import Report, silent
 from benchmark.training import number_format
@@ -81,6 +82,21 @@ def learning_rate_factor(step: int, steps: int, schedule: str) -> float:
     return warm_up * 0.5 * (1 + math.cos(math.pi * step / steps))
 
 
+def batches(rows: Tensor, size: int, company: bool) -> list[Tensor]:
+    """`rows` in batches of `size`; with `company` the last two are of size - 1 and 2 where the last
+    one would be of 1. The number of steps is the same. Raises InputError for a single row."""
+    parts = list(rows.split(size))
+    if company and len(parts[-1]) == 1:
+        if len(rows) == 1:
+            raise InputError(
+                "the training holds one slice, and the batch normalisation of this architecture"
+                " needs two; choose another --architecture."
+            )
+        last = torch.cat(parts[-2:])
+        parts[-2:] = [last[:-2], last[-2:]]
+    return parts
+
+
 def fit(
     model: nn.Module,
     objective: Objective,
@@ -92,6 +108,7 @@ def fit(
     seed: int,
     report: Report = silent,
     checkpoint: Checkpoint | None = None,
+    company: bool = False,
 ) -> Fit:
     """Trains `model` on `items` items and returns the weights that `select` likes best (the last
     ones without it).
@@ -99,8 +116,8 @@ def fit(
     `select(model) -> score` is called after every `validate_every` epochs and after the last one;
     the first of equal scores wins. With `checkpoint` the whole state is saved between epochs from
     time to time, and a training that was killed goes on from there to the same result. Where memory
-    runs out, a batch goes through the network in parts (microbatch.py). Raises RuntimeError, naming
-    the step, when the loss is not finite.
+    runs out, a batch goes through the network in parts (microbatch.py). With `company` no batch is
+    of one slice: see `batches`. Raises RuntimeError, naming the step, when the loss is not finite.
     """
     adamw = torch.optim.AdamW(
         model.parameters(),
@@ -132,7 +149,7 @@ def fit(
         network.train()
         rows = torch.randperm(items, generator=order) if training.shuffle else torch.arange(items)
         losses = torch.zeros((), device=fabric.device)
-        for batch in rows.to(fabric.device).split(training.batch_size):
+        for batch in batches(rows.to(fabric.device), training.batch_size, company):
             factor = learning_rate_factor(result.steps, steps, training.lr_schedule)
             for group in optimiser.param_groups:
                 group["lr"] = training.learning_rate * factor

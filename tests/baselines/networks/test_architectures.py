@@ -9,7 +9,7 @@ import torch
 from monai.networks.nets import AttentionUnet
 
 from baselines.networks import architectures
-from baselines.networks.architectures import ARCHITECTURES, build, check, describe
+from baselines.networks.architectures import ARCHITECTURES, build, check, describe, needs_company
 from benchmark.core.errors import InputError
 
 SMP = "smp:unetplusplus:resnet34"
@@ -108,3 +108,17 @@ def test_check_accepts_what_build_builds():
     for name in (*ARCHITECTURES, "smp:pan:resnet34", "smp:unet:tu-resnet10t"):
         check(name, 128)
     check("unetr", 80)
+
+
+@pytest.mark.parametrize(
+    ("name", "company"),
+    [
+        ("unet", False),
+        ("resnet50-unet", False),
+        ("smp:unet:resnet18", False),
+        ("smp:deeplabv3plus:resnet18", True),
+        ("smp:upernet:resnet18", True),
+    ],
+)
+def test_which_networks_cannot_train_on_one_slice(name, company):
+    assert needs_company(name, 64) is company

@@ -231,3 +231,12 @@ def test_a_plan_of_another_version_is_refused_in_one_sentence():
             Node.from_json(data | other)
     with pytest.raises(InputError, match="'cook', which is unknown"):
         Node.from_json(data | {"stage": "cook"})
+
+
+def test_an_architecture_that_needs_two_slices_is_refused_with_batches_that_may_be_of_one():
+    asked = replace(SMOKE, architecture="smp:deeplabv3plus:resnet18")
+    assert settle(asked).preset.batch_size > 2
+    for size in (1, 2):
+        with pytest.raises(InputError, match="needs batches of 2 slices or more at 64 px"):
+            settle(replace(asked, sets=(f"batch_size={size}",)))
+    assert settle(replace(SMOKE, sets=("batch_size=1",))).preset.batch_size == 1

@@ -13,8 +13,10 @@ from baselines.objectives.objectives import (
     RealObjective,
     dice_ce,
 )
+from benchmark.core.errors import InputError
 from benchmark.training.budget import Training
 from benchmark.training.segmenter import (
+    batches,
     fit,
     foreground_probability,
     learning_rate_factor,
@@ -293,3 +295,27 @@ def test_bfloat16_is_another_number_format_and_close(slices, monkeypatch):
     assert train("native").curve == exact.curve
     assert half.curve[-1]["loss"] == pytest.approx(exact.curve[-1]["loss"], rel=0.05)
     assert all(value.dtype == torch.float32 for value in half.state.values())
+
+
+@pytest.mark.parametrize(
+    ("rows", "size", "company", "sizes"),
+    [
+        (9, 8, False, [8, 1]),
+        (9, 8, True, [7, 2]),
+        (10, 8, True, [8, 2]),
+        (16, 8, True, [8, 8]),
+        (4, 3, True, [2, 2]),
+        (17, 8, True, [8, 7, 2]),
+        (1, 8, False, [1]),
+    ],
+)
+def test_no_batch_of_one_where_a_network_cannot_train_on_it(rows, size, company, sizes):
+    order = torch.randperm(rows)
+    found = batches(order, size, company)
+    assert [len(part) for part in found] == sizes
+    assert torch.equal(torch.cat(found), order)
+
+
+def test_a_single_training_slice_is_refused_where_two_are_needed():
+    with pytest.raises(InputError, match="holds one slice.*needs two"):
+        batches(torch.arange(1), 8, True)
