@@ -166,7 +166,7 @@ def verify(
         from benchmark.commands.report import verify_report
 
         return verify_report(report, store, submissions or [])
-    from benchmark.commands.store import verify_store
+    from benchmark.commands.store_check import verify_store
 
     return verify_store(store)
 

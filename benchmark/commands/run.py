@@ -107,8 +107,9 @@ def _run_once(call: Call) -> ExitCode:
     nodes = unique_nodes(outstanding)
     if how.engine != "ray":  # there each machine gets them
         _bring_weights(outstanding, store, actions.force)
-    for plan in outstanding:
-        _write_plan(store, plan)
+    with store.noting():
+        for plan in outstanding:
+            _write_plan(store, plan)
     _forget(store, nodes, actions.force)
     print_reused(unique_nodes(job.plans), store, how)
     failures = _compute(outstanding, job, store, how, records)

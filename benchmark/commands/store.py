@@ -1,5 +1,6 @@
-"""What the commands about a store do: status, stage, verify, gc. cli.py parses; each function
-returns the exit code. Not here: computing runs (run.py), drawing (console.py)."""
+"""What the commands about a store do: status, stage, gc. cli.py parses; each function
+returns the exit code. Not here: computing runs (run.py), verify
+(store_check.py), drawing (console.py)."""
 
 import json
 from collections import Counter
@@ -11,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from benchmark.core.errors import ExitCode, InputError
-from benchmark.core.files import read_json
 from benchmark.core.texts import some
 from benchmark.spec.method import MethodSpec
 from benchmark.stages.catalogue import Node
 from benchmark.stages.execution import StageExecution
-from benchmark.store.garbage import remove, unneeded
-from benchmark.store.store import DamagedStage, Store
+from benchmark.store.garbage import remove, unknown, unneeded
+from benchmark.store.store import Store
 from benchmark.terminal.console import duration, err, out, print_table, size
 from benchmark.terminal.live import StageProgress
 
@@ -88,9 +88,11 @@ class _RunState:
 def print_status(store_folder: Path, everything: bool = False) -> ExitCode:
     """One row per run that was ever asked for; of a long list the failed and running ones, and a
     summary."""
-    store = Store(store_folder, write=False)
+    store = existing(store_folder)
     failures = store.notes.failures()
-    runs = [_run_state(store, run, failures) for run in store.notes.runs()]
+    notes = {run["key"]: run for run in (*store.notes.recorded(), *store.notes.runs())}
+    runs = [_run_state(store, run, failures) for run in notes.values() if _is_shown(run)]
+    _say_damaged(store.notes.damaged())
     if not runs:
         out.print(f"the store {store.root} holds no runs yet; start one with `python cli.py run`.")
         return ExitCode.DONE
@@ -112,6 +114,37 @@ def print_status(store_folder: Path, everything: bool = False) -> ExitCode:
         ", ".join(f"{counts[state]} {state}" for state in ("done", "running", "waiting", "failed"))
     )
     return ExitCode.DONE
+
+
+def existing(folder: Path) -> Store:
+    """The store, to be read. Raises InputError where there is none."""
+    try:
+        there = folder.is_dir()
+    except OSError as error:  # such as a name that is too long
+        raise InputError(f"there is no store {str(folder)[:100]} ({error.strerror}).") from error
+    if not there:
+        raise InputError(f"there is no store {folder}; give its folder by --store.")
+    return Store(folder, write=False)
+
+
+def _say_damaged(paths: Sequence[Path]) -> None:
+    for path in paths:
+        err.print(
+            f"damaged: {path.parent.name}/{path.name} is left out; the same `run` or `suite` writes"
+            " it again."
+        )
+
+
+def _is_shown(run: dict[str, Any]) -> bool:
+    """Whether its spec, which another program may have written, says what a row shows."""
+    spec = run.get("spec")
+    if not isinstance(spec, dict):
+        return False
+    parts = spec.get("source"), spec.get("method")
+    return {"dataset", "architecture", "fold", "seed"} <= spec.keys() and all(
+        isinstance(part, dict) and word in part
+        for part, word in zip(parts, ("title", "name"), strict=True)
+    )
 
 
 def _print_runs(runs: Sequence[_RunState], root: str) -> None:
@@ -167,14 +200,13 @@ def _state(store: Store, run: dict[str, Any], failures: dict[str, dict]) -> tupl
     one says)."""
     stages = run["stages"]
     total = len(stages)
-    record = _plain_record(store, run["key"])
+    record = store.notes.plain_record(run["key"])
     queued = [stage for stage in stages if stage["key"] in failures]
-    if record is not None and record["status"] == "done" and not queued:
-        return (
-            "done",
-            f"{total}/{total}, {duration(sum(stage['seconds'] for stage in record['stages']))}",
-            "",
-        )
+    if record is not None and record.get("status") == "done" and not queued:
+        seconds = sum(float(stage.get("seconds", 0)) for stage in record["stages"])
+        return "done", f"{total}/{total}, {duration(seconds)}", ""
+    if not stages and record is not None:  # a record alone
+        return "failed", "", str(record.get("error") or "")
     missing = [stage for stage in stages if not store.has(stage["stage"], stage["key"])]
     progress = f"{total - len(missing)}/{total}"
     for stage in missing:
@@ -198,73 +230,31 @@ def _short(stage: dict[str, str]) -> str:
 def _how_far(store: Store, key: str) -> str:
     """' 40/112, loss 0.801', as the running stage noted it last; '' before its first note."""
     found = store.notes.progress(key)
-    if found is None:
+    if found is None or not {"done", "total", "numbers"} <= found.keys():
         return ""
     numbers = "".join(f", {name} {value:.3f}" for name, value in found["numbers"].items())
     return f" {found['done']}/{found['total']}{numbers}"
 
 
-def _plain_record(store: Store, key: str) -> dict[str, Any] | None:
-    try:
-        return read_json(store.notes.record_path(key))
-    except (FileNotFoundError, ValueError):
-        return None
-
-
-def verify_store(store_folder: Path) -> ExitCode:
-    """Recomputes the checksums of all stages; damaged ones are removed and computed again by the
-    next run that needs them."""
-    store = Store(store_folder, write=False)
-    sound, damaged = 0, []
-    for stage, key in store.all_stages():
-        try:
-            store.check(stage, key)
-            sound += 1
-        except DamagedStage as error:
-            damaged.append(error)
-    wrong = _wrong_records(store)
-    for damage in damaged:
-        err.print(f"damaged: {damage}; the same `run` or `suite` computes it again.")
-    for line in wrong:
-        err.print(line)
-    if damaged:
-        store = Store(store_folder)
-        for damage in damaged:
-            store.requeue(damage)
-    out.print(f"{sound} stages sound, {len(damaged)} damaged, {len(wrong)} records in doubt")
-    return ExitCode.FAILED if damaged or wrong else ExitCode.DONE
-
-
-def _wrong_records(store: Store) -> list[str]:
-    """Records that cannot be read, or whose case rows are not those of their score stage."""
-    found = []
-    for run in store.notes.runs():
-        score = run["stages"][-1]
-        record = store.notes.record(run["key"])
-        if record is None and store.notes.record_path(run["key"]).exists():
-            found.append(
-                f"record {run['key'][:12]}: not readable; the same `run` or `suite` makes it again"
-                f" of its stages."
-            )
-        if record is None or record.status != "done" or not store.has("score", score["key"]):
-            continue
-        try:
-            rows = json.loads(
-                (store.folder("score", score["key"]) / "cases.json").read_text(encoding="utf-8")
-            )
-        except (ValueError, FileNotFoundError):
-            continue  # a damaged stage, which has been said
-        if rows != [row.model_dump(mode="json") for row in record.cases]:
-            found.append(
-                f"record {record.key[:12]}: its case rows differ from those of score"
-                f" {score['key'][:12]}."
-            )
-    return found
-
-
 def collect_garbage(store_folder: Path, delete: bool) -> ExitCode:
     """Lists what no run needs, with its size; removes it with `delete`."""
-    store = Store(store_folder)
+    store = existing(store_folder)
+    if delete:
+        store = Store(store_folder)
+        with store.noting():
+            return _collect(store, delete)
+    return _collect(store, delete)
+
+
+def _collect(store: Store, delete: bool) -> ExitCode:
+    _say_damaged(store.notes.damaged())
+    lost = unknown(store)
+    if lost and delete:
+        names = some([f"{path.parent.name}/{path.name}" for path in lost])
+        raise InputError(
+            f"nothing was removed: what the damaged {names} needs is not known; run the same `run`"
+            " or `suite` again, or delete the file first."
+        )
     items = unneeded(store)
     sums: dict[str, list[int]] = {}
     for item in items:

@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 PROBE_BYTES = 1 << 18
+# how safetensors and torch (in Rust and C++) and numpy tell a full disk
+_FULL_SIGNS = ("os error 28", "os error 122", "No space left on device", "Disk quota exceeded")
+_FULL_NUMBERS = (errno.ENOSPC, errno.EDQUOT)
 
 
 def write_json(path: Path, value: Any, durable: bool = True) -> None:
@@ -63,17 +66,23 @@ def is_full(error: BaseException, folder: Path) -> bool:
     """Whether `error` came of a full disk under `folder`.
 
     Libraries tell it in their own ways (numpy: an OSError without a number; safetensors: an error
-    of its own), so that a small write settles the question where the error does not.
+    of its own). Where the error does not tell, a small write settles the question; the half-written
+    files must still be there then, since they are what fills the disk.
     """
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return True
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno in _FULL_NUMBERS:
+            return True
+        if any(sign in str(cause) for sign in _FULL_SIGNS):
+            return True
+        cause = cause.__cause__
     try:
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(bytes(PROBE_BYTES))
             file.flush()
             os.fsync(file.fileno())
     except OSError as probed:
-        return probed.errno in (errno.ENOSPC, errno.EDQUOT)
+        return probed.errno in _FULL_NUMBERS
     return False
 
 

@@ -6,6 +6,7 @@ says goes to logs/<stage>-<key>.log. Not here: what to do about an outcome (sche
 """
 
 import contextlib
+import errno
 import os
 import platform
 import time
@@ -89,7 +90,8 @@ def _attempt(store: Store, stage: str, key: str, log: TextIO, work: Callable[[],
         message = str(error) if by_input else _reason(error)
         trace = traceback.format_exc()
         log.write(trace)
-        store.notes.write_failure(key, stage, message, final=not by_input)
+        again = by_input or short_of_memory(error)
+        store.notes.write_failure(key, stage, message, final=not again)
         return Outcome("failed", message, trace, by_input)
     log.write(
         f"done in {time.perf_counter() - start:.2f} s\n" if computed else "already in the store\n"
@@ -106,6 +108,18 @@ def _log(store: Store, stage: str, key: str, device: str) -> Iterator[TextIO]:
             f" process {os.getpid()}\n"
         )
         yield file
+
+
+def short_of_memory(error: BaseException | None) -> bool:
+    """Whether the machine had too little memory at that time, in the words of Python, of the system
+    or of torch."""
+    from benchmark.training.microbatch import is_out_of_memory
+
+    while error is not None:
+        if is_out_of_memory(error) or getattr(error, "errno", None) == errno.ENOMEM:
+            return True
+        error = error.__cause__
+    return False
 
 
 def _reason(error: Exception) -> str:

@@ -161,7 +161,7 @@ def _parsed(path: Path, data: bytes) -> tuple[int, dict[str, Any]]:
     it, where it is not a single field."""
     try:
         found = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DamagedRecord(
             f"{path} is not a readable record ({error}); delete it and run the same command again."
         ) from error

@@ -52,7 +52,7 @@ def assemble(plan: Plan, store: Store, notes: tuple[str, ...] = ()) -> Record:
         ),
         seeds=plan.run.seeds,
         stages=tuple(
-            _cost(
+            cost_of(
                 manifests[node.key],
                 store.folder(node.stage, node.key),
                 "audit" if node.key in plan.audit_only else "run",
@@ -64,6 +64,7 @@ def assemble(plan: Plan, store: Store, notes: tuple[str, ...] = ()) -> Record:
             *manifests[plan.nodes[0].key]["results"]["notes"],
             *_shortage_notes(manifests.values()),
             *_case_notes(rows),
+            *_code_notes(manifests.values()),
         ),
         substitutions=substitutions(plan.run),
         provenance=manifests[score.key]["provenance"],
@@ -103,7 +104,7 @@ def _samples(plan: Plan, store: Store) -> Samples | None:
     return read_audit(store.folder("audit", judged.key))
 
 
-def _cost(manifest: dict, folder: Path, purpose: Literal["run", "audit"]) -> StageCost:
+def cost_of(manifest: dict, folder: Path, purpose: Literal["run", "audit"]) -> StageCost:
     cost = manifest["cost"]
     return StageCost(
         stage=manifest["stage"],
@@ -139,6 +140,21 @@ def _shortage_notes(manifests: Iterable[dict]) -> tuple[str, ...]:
                 f" the loss of the whole batch ({batch})."
             )
     return tuple(notes)
+
+
+def _code_notes(manifests: Iterable[dict]) -> tuple[str, ...]:
+    """Whether the file of the user's own method was another one for some of the stages."""
+    codes = dict.fromkeys(
+        manifest["results"]["own_sha256"][:12]
+        for manifest in manifests
+        if manifest["results"].get("own_sha256")
+    )
+    if len(codes) < 2:
+        return ()
+    return (
+        f"The file of the own method was changed while the run was computed: its stages were made"
+        f" by {len(codes)} codes (sha256 {', '.join(codes)}).",
+    )
 
 
 def _case_notes(rows: list[dict]) -> tuple[str, ...]:

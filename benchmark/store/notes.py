@@ -22,6 +22,8 @@ from benchmark.core.errors import InputError
 from benchmark.core.files import is_full, read_json, write_json
 from benchmark.record.record import DamagedRecord, Record, load_record
 
+_LONGEST_KEY = 64
+
 
 class StoreUnusable(InputError):
     """The store's disk is full or read-only, so that no stage at all can go on."""
@@ -48,17 +50,41 @@ class Notes:
                 f"{what} in the store {self.root} with a key like '{prefix}'; `status` lists the"
                 " keys."
             )
-        return read_json(found[0])
+        plan = _read_or_none(found[0])
+        if plan is None:
+            raise InputError(
+                f"{found[0]} is damaged; run the same `run` or `suite` again, which writes it anew."
+            )
+        return plan
 
     def write_run(self, key: str, run: dict[str, Any]) -> None:
         """Notes a run that was asked for; an equal note is left as it is."""
         self._write(self.root / "runs" / f"{key}.json", run)
 
     def runs(self) -> list[dict[str, Any]]:
-        """All runs that were asked for; a file that cannot be read is left out and written again by
-        the next call."""
-        found = [_read_or_none(path) for path in sorted((self.root / "runs").glob("*.json"))]
-        return [run for run in found if run is not None]
+        """All runs that were asked for; a file that cannot be read is left out (see `damaged`) and
+        written again by the next call."""
+        return list(self._readable("runs").values())
+
+    def recorded(self) -> list[dict[str, Any]]:
+        """Key, spec and stages of all records, as plain data; one that cannot be read is left
+        out."""
+        return list(self._readable("records").values())
+
+    def damaged(self) -> list[Path]:
+        """Files of runs and records that cannot be read, or that hold something else."""
+        found = []
+        for folder in ("runs", "records"):
+            sound = self._readable(folder)
+            paths = sorted((self.root / folder).glob("*.json"))
+            found += [path for path in paths if path.stem not in sound]
+        return found
+
+    def _readable(self, folder: str) -> dict[str, dict[str, Any]]:
+        """What names a run and its stages, by the name of its file."""
+        paths = sorted((self.root / folder).glob("*.json"))
+        found = {path.stem: _read_or_none(path) for path in paths}
+        return {key: run for key, run in found.items() if run is not None and _is_run(run)}
 
     def write_failure(
         self, key: str, stage: str, error: str, final: bool, requeued: bool = False
@@ -74,7 +100,11 @@ class Notes:
         """The last failure of each stage that has not been computed since: key -> {stage, error,
         final}."""
         found = {path.stem: _read_or_none(path) for path in (self.root / "failures").glob("*.json")}
-        return {key: failure for key, failure in found.items() if failure is not None}
+        return {
+            key: failure
+            for key, failure in found.items()
+            if failure is not None and {"stage", "error"} <= failure.keys()
+        }
 
     def clear_failure(self, key: str) -> None:
         self._failure_path(key).unlink(missing_ok=True)
@@ -89,12 +119,17 @@ class Notes:
         """The record of a run; None if there is none, or if its file is damaged: its stages make it
         anew."""
         path = self.record_path(key)
-        if not path.exists():
+        if not path.is_file():
             return None
         try:
             return load_record(path)
         except DamagedRecord:
             return None
+
+    def plain_record(self, key: str) -> dict[str, Any] | None:
+        """The record of a run as plain data, which is quicker; None as above."""
+        found = _read_or_none(self.record_path(key))
+        return found if found is not None and _is_run(found) else None
 
     def partial(self, key: str) -> Path:
         """Where an unfinished training keeps its state."""
@@ -155,15 +190,39 @@ def explained(root: Path, purpose: str) -> Iterator[None]:
         raise
 
 
+def is_key(text: str) -> bool:
+    """Whether it is hexadecimal, and so safe in a file name."""
+    return 0 < len(text) <= _LONGEST_KEY and all(letter in "0123456789abcdef" for letter in text)
+
+
 def checked_key(key: str) -> str:
-    """A key that is safe in a file name: hexadecimal only. Raises InputError for any other."""
-    if not key or any(letter not in "0123456789abcdef" for letter in key):
-        raise InputError(f"'{key}' is not a key; keys are hexadecimal, `status` lists them.")
+    """Returns `key`. Raises InputError for what is none."""
+    if not is_key(key):
+        raise InputError(
+            f"'{key[:_LONGEST_KEY]}' is not a key; keys are hexadecimal, `status` lists them."
+        )
     return key
 
 
 def _read_or_none(path: Path) -> dict[str, Any] | None:
+    """The JSON object in a file; None if the file is absent or damaged."""
     try:
-        return read_json(path)
-    except (FileNotFoundError, ValueError):
+        found = read_json(path)
+    except (FileNotFoundError, IsADirectoryError, ValueError, RecursionError):
         return None
+    return found if isinstance(found, dict) else None
+
+
+def _is_run(value: dict[str, Any]) -> bool:
+    """Whether it names a run and its stages, as runs/ and records/ have them."""
+    stages = value.get("stages")
+    return (
+        is_key(str(value.get("key", "")))
+        and isinstance(stages, list)
+        and all(
+            isinstance(stage, dict)
+            and is_key(str(stage.get("key", "")))
+            and isinstance(stage.get("stage"), str)
+            for stage in stages
+        )
+    )

@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 
 from benchmark.core.files import file_entry, flush, flush_folder, read_json, write_json
 from benchmark.core.identity import digest
-from benchmark.store.notes import Notes, StoreUnusable, checked_key, explained
+from benchmark.store.notes import Notes, StoreUnusable, checked_key, explained, is_key
 
 MANIFEST = "manifest.json"
 FOLDERS = ("stages", "plan", "runs", "records", "failures", "locks", "tmp", "logs", "progress")
@@ -80,8 +80,10 @@ class Store:
         DamagedStage if it was changed."""
         try:
             manifest = read_json(self.folder(stage, key) / MANIFEST)
-        except ValueError as error:
+        except (ValueError, RecursionError, IsADirectoryError) as error:
             raise DamagedStage(stage, key, [f"{MANIFEST}: not readable"]) from error
+        if not isinstance(manifest, dict):
+            raise DamagedStage(stage, key, [f"{MANIFEST}: not readable"])
         seal = manifest.pop("seal", None)
         if seal != digest(manifest):
             raise DamagedStage(stage, key, [f"{MANIFEST}: content differs from its own checksum"])
@@ -127,10 +129,13 @@ class Store:
         # of an owner that died: the lock is ours now
         for leftover in (self.root / "tmp").glob(f"{stage}-{key}-*"):
             shutil.rmtree(leftover, ignore_errors=True)
-        with explained(self.root, f"for stage {stage}"):
+        purpose = f"for stage {stage}"
+        with explained(self.root, purpose):
             target.parent.mkdir(parents=True, exist_ok=True)
             folder = self._temporary(stage, key)
-            try:
+        try:
+            # inside `try`: whether the disk is full shows while the half-written files are there
+            with explained(self.root, purpose):
                 fields = work(folder)
                 files = {
                     str(p.relative_to(folder)): file_entry(p)
@@ -143,8 +148,8 @@ class Store:
                 self.remove(stage, key)  # left by a damaged manifest
                 folder.rename(target)
                 flush_folder(target.parent)
-            finally:
-                shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
         self.notes.clear_failure(key)
 
     def remove(self, stage: str, key: str) -> None:
@@ -163,6 +168,8 @@ class Store:
             files = self.manifest(stage, key)["files"]
         except DamagedStage as error:
             return error.found
+        except FileNotFoundError:
+            return [f"{MANIFEST}: missing"]
         found = []
         for name, entry in files.items():
             path = folder / name
@@ -196,6 +203,21 @@ class Store:
         """(stage, key) of everything computed."""
         for manifest in sorted((self.root / "stages").glob(f"*/*/{MANIFEST}")):
             yield manifest.parent.parent.name, manifest.parent.name
+
+    def without_manifest(self) -> Iterator[tuple[str, str]]:
+        """(stage, key) of folders that hold what was a stage once: they came whole, with a
+        manifest."""
+        for folder in sorted((self.root / "stages").glob("*/*/")):
+            stage, key = folder.parent.name, folder.name
+            if is_key(key) and not self.has(stage, key):
+                yield stage, key
+
+    @contextlib.contextmanager
+    def noting(self) -> Iterator[None]:
+        """Held while runs are noted and while what no run needs is removed, so that neither sees
+        half of the other."""
+        with explained(self.root, "for a lock"), FileLock(self.root / "locks" / "noting.lock"):
+            yield
 
     def _temporary(self, stage: str, key: str) -> Path:
         return Path(tempfile.mkdtemp(prefix=f"{stage}-{key}-", dir=self.root / "tmp"))

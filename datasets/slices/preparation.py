@@ -5,6 +5,7 @@ it.
 atomic folders (store), folds.
 """
 
+import errno
 import json
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -165,6 +166,8 @@ class Prepared:
                 for name in _STACKS
             ]
         except (OSError, ValueError) as error:
+            if getattr(error, "errno", None) == errno.ENOMEM:
+                raise
             raise InputError(
                 f"{folder} holds no prepared data ({error}); run the prepare stage again."
             ) from error

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from benchmark.commands.report import write_report
-from benchmark.commands.store import print_status, verify_store
+from benchmark.commands.store import print_status
+from benchmark.commands.store_check import verify_store
 from benchmark.engines import attempt, processes, ray_engine
 from benchmark.stages.catalogue import STAGES
 from benchmark.store.notes import StoreUnusable
