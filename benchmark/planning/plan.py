@@ -210,11 +210,12 @@ class _Planner:
         """fit-segmenter of a method, with its samples, and the audit that filters them."""
         protocol, preset, parts = self.run.protocol, self.run.preset, self.parts
         chosen_on = {"validation": parts.validation, "test": parts.test, "last": ()}
+        select_on = chosen_on[protocol.selection]
         spec = FitSegmenterSpec(
             architecture=self.run.architecture,
             train=parts.train,
-            select_on=chosen_on[protocol.selection],
-            selection_dice=protocol.selection_dice,
+            select_on=select_on,
+            selection_dice=protocol.selection_dice if select_on else "case",
             minimum_foreground=self.foreground,
             transform=self._transform(method),
             renormalise=protocol.renormalise,

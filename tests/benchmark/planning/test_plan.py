@@ -132,6 +132,13 @@ def test_a_switch_changes_the_stages_it_means_and_no_earlier_one(switch, first_c
         assert key(base, unchanged) == key(other, unchanged)
 
 
+def test_where_nothing_is_chosen_the_dice_that_would_choose_is_no_other_training():
+    base, other = (
+        plan("none", "selection=last", *more) for more in ((), ("selection_dice=batch",))
+    )
+    assert [n.key for n in base.nodes] == [n.key for n in other.nodes]
+
+
 @pytest.mark.parametrize("switch", ["hd95=max", "assd=mean", "aggregate=folds"])
 def test_switches_of_the_tables_recompute_nothing(switch):
     base, other = plan("emitdiff"), plan("emitdiff", switch)

@@ -122,3 +122,23 @@ def test_edited_rows_are_named(row, change, says):
     assert impossible(made, SPEC) == []
     told = impossible(made.model_copy(update=change), SPEC)
     assert any(says in text for text in told), told
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"dice": 0.5}, "dice 0.5 where 1 predicted, 400 true and 1 common voxels give"),
+        ({"precision": 0.5}, "precision 0.5 where 1 predicted"),
+        ({"precision": 0.0}, "recall 0.0025 where 1 predicted, 400 true and 0 common"),
+        ({"recall": 1.0}, "recall 1.0"),
+        ({"volume_difference": 0.0}, "volume_difference 0.0"),
+    ],
+)
+def test_a_miss_scored_at_the_centre_has_the_scores_of_one_voxel(change, says):
+    truth = np.zeros((6, 20, 20), np.uint8)
+    truth[1:5, 4:14, 5:15] = 1
+    made, spec = row_of(truth * 0, truth, "centre-pixel"), spec_of("centre-pixel", 2.0)
+    assert (made.precision, made.dice) == (1, 2 / 401)
+    assert impossible(made, spec) == []
+    told = impossible(made.model_copy(update=change), spec)
+    assert any(says in text for text in told), told
