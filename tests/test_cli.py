@@ -1,6 +1,7 @@
 """The command line as a user meets it: exit codes, one sentence for what is wrong, no traceback."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -141,6 +142,20 @@ def test_another_datasets_package_is_noticed(tmp_path):
         [sys.executable, "-c", code, "--help"], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 2 and "imports `datasets` from" in done.stderr
+
+
+def test_a_terminal_without_a_letter_shows_another(tmp_path):
+    mask = np.zeros((9, 9), np.uint8)
+    mask[3:6, 3:6] = 255
+    Image.fromarray(mask).save(tmp_path / "±.png")
+    done = subprocess.run(
+        [sys.executable, "cli.py", "crosswalk", *[tmp_path / "±.png"] * 2],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0 and "?.png against" in done.stdout, done.stderr
 
 
 @pytest.mark.parametrize("words", [PROSTATE, ("suite", "smoke", "--device", "cpu")])

@@ -78,21 +78,33 @@ class Header:
 
     @property
     def doubt(self) -> str:
-        """The end of a sentence where pixdim contradicts the affine, else ''."""
+        """The end of a sentence where pixdim or the qform contradicts the affine, else ''."""
         if np.allclose(self.pixdim_mm, self.spacing_mm, rtol=_ROUNDING, atol=0):
-            return ""
+            return self._doubt_of_qform()
         return (
             f"pixdim says {_sides(self.pixdim_mm)} and the affine, which is used, says"
             f" {_sides(self.spacing_mm)}"
         )
+
+    def _doubt_of_qform(self) -> str:
+        with readable(self.path, f"cannot read the qform of {self.path}"):
+            qform = self.image.header.get_qform(coded=True)[0]
+            sform = self.image.header.get_sform(coded=True)[0]
+        if qform is None or sform is None:
+            return ""
+        corners = np.diag([*self.shape, 1])
+        apart = np.linalg.norm(((qform - sform) @ corners)[:3], axis=0).max()
+        if apart <= OTHER_PIXELS * voxel_sizes(sform).min():
+            return ""
+        return "qform and sform put voxels at different places, and the sform is used"
 
 
 @dataclass(frozen=True)
 class Geometry:
     """What a header says, in display order: shape and spacing (z, y, x), the spacing's unit ("mm"
     or "voxel"), the file's affine (4, 4) and axis codes (assumed ones where none are recorded), the
-    channels (1 for 3D files), and `doubt`, the end of a sentence where pixdim contradicts the
-    affine."""
+    channels (1 for 3D files), and `doubt`, the end of a sentence where pixdim or the qform
+    contradicts the affine."""
 
     shape: tuple[int, int, int]
     spacing: tuple[float, float, float]

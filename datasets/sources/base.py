@@ -74,13 +74,11 @@ class Source(ABC):
         same: dict[str, list[CaseInfo]] = {}
         for info in self.cases():
             same.setdefault(digests[plain_text(images + info.files[0])], []).append(info)
-        for doubles in same.values():
-            if len({info.group for info in doubles}) > 1:
-                ids = some([info.id for info in doubles])
-                note = (
-                    f"{self.title}: {ids} are the same image; they may come into different folds."
-                )
-                self.notes += [note] * (note not in self.notes)
+        doubles = [infos for infos in same.values() if len({info.group for info in infos}) > 1]
+        if doubles:
+            listed = some([" = ".join(info.id for info in infos) for infos in doubles])
+            note = f"{self.title}: some images are the same file under several ids ({listed})."
+            self.notes += [note] * (note not in self.notes)
         return fingerprint_of(digests, settings)
 
     def info(self, case_id: str) -> CaseInfo:

@@ -98,6 +98,19 @@ def test_headers_out_of_the_standard_are_refused_in_one_sentence(tmp_path, flaw,
         assert str(refusal.value).endswith(".") and "\n" not in str(refusal.value)
 
 
+def test_a_qform_at_another_place_than_the_sform_is_noted(tmp_path):
+    image = nibabel.Nifti1Image(box(), RAS_MM)
+    turned = RAS_MM.copy()
+    turned[:2, :2] = RAS_MM[1::-1, 1::-1] * -1
+    for affine, noted in ((RAS_MM, False), (turned, True)):
+        image.set_qform(affine, 1)
+        image.set_sform(RAS_MM, 1)
+        nibabel.save(image, tmp_path / "a.nii")
+        geometry = nifti.read_geometry(tmp_path / "a.nii")
+        assert geometry.spacing == (3.0, 0.5, 0.5) and geometry.orientation == "RAS"
+        assert ("the sform is used" in geometry.doubt) == noted
+
+
 def test_a_temporal_unit_does_not_matter(tmp_path):
     path = write(tmp_path / "a.nii", box(), (UNITS, 64 + 2))
     assert nifti.read_geometry(path).spacing == (3.0, 0.5, 0.5)

@@ -139,6 +139,9 @@ def volumes(draw, folder: Path) -> Volume:
     unit, per = draw(st.sampled_from((("mm", 1.0), ("micron", 0.001), ("meter", 1000.0))))
     image = nibabel.Nifti1Image(stored, affine, dtype=stored.dtype)
     image.header.set_xyzt_units(unit)
+    by_qform = draw(st.booleans())  # whose sides are those of pixdim
+    image.set_qform(affine, int(by_qform))
+    image.set_sform(affine, int(not by_qform))
     if dtype not in ("rgb", "c8", "i8", "f8") and draw(st.booleans()):
         image.header.set_slope_inter(draw(st.sampled_from((1.0000001, 0.9999999, 1.0))), 0)
     kind = draw(st.sampled_from((".nii", ".nii.gz")))
@@ -149,8 +152,9 @@ def volumes(draw, folder: Path) -> Volume:
         pixdim = draw(st.sampled_from((None, (1, 1, 1), (0, 0, 0), (0.6, 0.6, 9))))
         if pixdim is not None:
             raw[80:92] = np.array(pixdim, "f4").tobytes()
+            sides = np.array(pixdim, float) if by_qform else sides
         path.write_bytes(raw)
-    refused = channels > 1 or dtype in ("c8", "rgb")
+    refused = channels > 1 or dtype in ("c8", "rgb") or 0 in sides
     return Volume(path, foreground, np.round(sides * per, 6), refused)
 
 

@@ -21,7 +21,7 @@ from datasets.files.masks import read_mask
 from datasets.sources.open import open_source
 from tests.datasets.fuzz.makers import damaged, pictures, volumes, yaml_texts
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "15"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "40"))
 CORPUS = sorted(path for path in (Path(__file__).parent / "corpus").iterdir() if path.is_file())
 # PIL tells of tags that it skips; the file is read or refused all the same.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")

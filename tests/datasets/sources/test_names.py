@@ -3,8 +3,10 @@ images under the name of published ones."""
 
 import json
 import os
+import re
 import shutil
 import unicodedata
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -138,6 +140,21 @@ def test_a_suffix_without_type_in_a_shared_folder(tmp_path):
     assert [case.files for case in source.cases()] == [("P1.png", "P1_mask.tif")]
 
 
+def test_the_example_of_the_readme_works_as_printed(tmp_path):
+    readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)
+    for name in ("P1_a", "P2_a"):
+        picture(tmp_path / "images" / f"{name}.png")
+        picture(tmp_path / "masks" / f"{name}_mask.png")
+    for text in (example, example.replace("_mask.png  #", "_mask  #")):
+        (tmp_path / "mine.yaml").write_text(text)
+        source = open_source(
+            "breast", str(tmp_path / "mine.yaml"), phantom_cases=1, phantom_size=64
+        )
+        assert [case.group for case in source.cases()] == ["P1", "P2"]
+        assert source.load("P1_a").mask.sum() == 12
+
+
 def test_images_in_subfolders_are_told(tmp_path):
     for name in ("P1", "P2"):
         picture(tmp_path / "images" / name / "a.png")
@@ -163,14 +180,12 @@ def test_doubles_are_noted_before_anything_runs(tmp_path):
     source = own(tmp_path, "group: ^(P.)\n")
     source.fingerprint()
     source.fingerprint()
-    notes = [note for note in source.notes if "same image" in note]
-    assert notes == [
-        "ours: P1_a, P1_b, P3_a are the same image; they may come into different folds."
-    ]
+    notes = [note for note in source.notes if "same file" in note]
+    assert notes == ["ours: some images are the same file under several ids (P1_a = P1_b = P3_a)."]
     shutil.copy(tmp_path / "images" / "P2_a.png", tmp_path / "images" / "P3_a.png")
     one_patient = own(tmp_path, "group: ^(P)\n")
     one_patient.fingerprint()
-    assert not any("same image" in note for note in one_patient.notes)
+    assert not any("same file" in note for note in one_patient.notes)
 
 
 # ---- dataset.json ----
