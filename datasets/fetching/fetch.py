@@ -49,6 +49,8 @@ def fetch(
             archive.address,
             folder.parent / Path(archive.address).name,
             md5=archive.md5,
+            # archives of images are no larger than what they hold
+            limit_bytes=archive.unpacked_limit_bytes,
             report=report,
         )
         _unpack_into(release, packed, archive, folder, report)

@@ -6,6 +6,7 @@ Left out: the archive's permissions, owners and times, and the files macOS adds 
 "__MACOSX").
 """
 
+import errno
 import gzip
 import lzma
 import stat
@@ -18,9 +19,11 @@ from typing import IO
 
 from benchmark.core.errors import InputError
 from benchmark.core.progress import Report, silent
-from benchmark.core.texts import one_line_of
+from benchmark.core.texts import one_line, one_line_of
 
 _CHUNK_BYTES = 1 << 20
+MOST_FILES = 50_000  # the largest published archive holds about 2,000
+_LONGEST_NAME = 200
 _READ_ERRORS = (
     tarfile.TarError,
     zipfile.BadZipFile,
@@ -29,6 +32,10 @@ _READ_ERRORS = (
     lzma.LZMAError,
     EOFError,
     NotImplementedError,
+    UnicodeError,  # a name that is not UTF-8
+    ValueError,  # a header that says nonsense
+    RecursionError,
+    OverflowError,
 )
 
 
@@ -41,16 +48,30 @@ def unpack(
     for whatever is refused, OSError where the disk is full; what was written by then stays in
     `out`, which the caller drops.
     """
-    written = 0
+    written = count = 0
     try:
         for name, stream in _tar_members(archive) if kind == "tar" else _zip_members(archive):
             target = _target(archive, name, out)
             if target is None:
                 continue
-            if target.exists():
-                raise _refused(archive, name, "appears twice")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with target.open("xb") as file:
+            count += 1
+            if count > MOST_FILES:
+                raise InputError(
+                    f"{archive.name} holds more than {MOST_FILES:,} files; it is not the published"
+                    f" archive."
+                )
+            try:
+                if target.exists():
+                    raise _refused(archive, name, "appears twice")
+                target.parent.mkdir(parents=True, exist_ok=True)
+                file = target.open("xb")
+            except (FileExistsError, NotADirectoryError) as error:
+                raise _refused(archive, name, "lies below another file") from error
+            except OSError as error:
+                if error.errno != errno.ENAMETOOLONG:
+                    raise
+                raise _refused(archive, name, "has too long a name") from error
+            with file:
                 while chunk := stream.read(_CHUNK_BYTES):
                     written += len(chunk)
                     if written > limit_bytes:
@@ -99,6 +120,7 @@ def _target(archive: Path, name: str, out: Path) -> Path | None:
     posix, windows = PurePosixPath(name), PureWindowsPath(name)
     if (
         not name
+        or "\0" in name
         or posix.is_absolute()
         or windows.drive
         or windows.root
@@ -111,6 +133,8 @@ def _target(archive: Path, name: str, out: Path) -> Path | None:
 
 
 def _refused(archive: Path, name: str, why: str) -> InputError:
+    shown = one_line(name)
+    shown = shown if len(shown) <= _LONGEST_NAME else f"{shown[:_LONGEST_NAME]}..."
     return InputError(
-        f"{archive.name} holds '{name}', which {why}; it is not the published archive."
+        f"{archive.name} holds '{shown}', which {why}; it is not the published archive."
     )

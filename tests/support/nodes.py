@@ -28,5 +28,7 @@ def predict_node(inputs: dict[str, str | list[str]]) -> Node:
 
 def score_node(number: int = 0, inputs: dict[str, str | list[str]] | None = None) -> Node:
     """A node that computes at once; another number, another key."""
-    spec = ScoreSpec(empty_mask="penalty", resize_z=False, nsd_tolerance=1.0 + number)
+    spec = ScoreSpec(
+        empty_mask="penalty", resize_z=False, truth="native", nsd_tolerance=1.0 + number
+    )
     return Node(spec, inputs or {})

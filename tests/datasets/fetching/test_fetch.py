@@ -10,7 +10,9 @@ import stat
 import tarfile
 import zipfile
 from pathlib import Path
+from unittest.mock import patch
 
+import httpx
 import numpy as np
 import pytest
 
@@ -118,6 +120,74 @@ def test_errors_of_the_server_and_of_the_network_are_one_sentence(tmp_path):
         download(f"http://127.0.0.1:{port}/a.tar", tmp_path / "a.tar")
 
 
+@pytest.mark.parametrize("left", ["", "{", "[]", "{}", "null", '{"etag": 1}', "\x00"])
+def test_a_damaged_note_beside_a_part_is_no_hindrance(tmp_path, left):
+    (tmp_path / "a.tar.part").write_bytes(BODY[:1000])
+    (tmp_path / "a.tar.part.json").write_text(left)
+    with serving({"/a.tar": BODY}) as server:
+        out = download(server.address + "a.tar", tmp_path / "a.tar", md5=md5(BODY))
+    assert out.read_bytes() == BODY
+
+
+def test_a_body_that_is_too_long_is_dropped(tmp_path):
+    with serving({"/a.tar": BODY}) as server:
+        with pytest.raises(InputError, match="sends more than the 1,000 bytes"):
+            download(server.address + "a.tar", tmp_path / "a.tar", limit_bytes=1000)
+        assert not [path for path in tmp_path.iterdir() if not path.name.startswith(".")]
+        whole = download(server.address + "a.tar", tmp_path / "a.tar", limit_bytes=len(BODY))
+    assert whole.read_bytes() == BODY
+
+
+def test_a_server_that_crawls_is_left_and_its_part_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr("datasets.fetching.download._PATIENCE_S", 0.0)
+    monkeypatch.setattr("datasets.fetching.download._SLOWEST", 10**15)
+    with serving({"/a.tar": BODY}) as server, pytest.raises(InputError, match="bytes a second"):
+        download(server.address + "a.tar", tmp_path / "a.tar")
+    assert (tmp_path / "a.tar.part").stat().st_size > 0
+
+
+def test_what_a_server_says_is_shown_on_one_line(tmp_path):
+    def answer(request):
+        reason = b"no \x1b[31m " + b"x" * 1000
+        return httpx.Response(503, extensions={"reason_phrase": reason})
+
+    client = httpx.Client(transport=httpx.MockTransport(answer))
+    with patch.object(httpx, "stream", client.stream), pytest.raises(InputError) as refusal:
+        download("http://a.example/a.tar", tmp_path / "a.tar")
+    assert "answers 503" in str(refusal.value) and str(refusal.value).isprintable()
+    assert len(str(refusal.value)) < 300
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "says"),
+    [
+        (206, {"Content-Range": "bytes 0-2/9"}, "a part of the file that was not asked for"),
+        (206, {}, "a part of the file that was not asked for"),
+    ],
+)
+def test_a_part_that_nobody_asked_for_is_not_the_whole(tmp_path, status, headers, says):
+    client = httpx.Client(
+        transport=httpx.MockTransport(lambda _: httpx.Response(status, headers=headers))
+    )
+    with patch.object(httpx, "stream", client.stream), pytest.raises(InputError, match=says):
+        download("http://a.example/a.tar", tmp_path / "a.tar")
+
+
+def test_a_redirect_to_an_open_address_is_not_followed(tmp_path):
+    def answer(request):
+        if request.url.scheme == "https":
+            return httpx.Response(302, headers={"Location": "http://a.example/b.tar"})
+        return httpx.Response(200, content=BODY)
+
+    client = httpx.Client(transport=httpx.MockTransport(answer))
+    with (
+        patch.object(httpx, "stream", client.stream),
+        pytest.raises(InputError, match="without encryption"),
+    ):
+        download("https://a.example/a.tar", tmp_path / "a.tar")
+    assert not (tmp_path / "a.tar.part").exists()
+
+
 def tar_of(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
@@ -145,6 +215,9 @@ def tar_member(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarf
         (tar_member("a/pipe", tarfile.FIFOTYPE), "is a link or a device"),
         (tar_member("a/device", tarfile.CHRTYPE), "is a link or a device"),
         (tar_member("good.txt"), "appears twice"),
+        (tar_member("good.txt/below"), "lies below another file"),
+        (tar_member("x" * 300), "has too long a name"),
+        (tar_member("../a\n\x1b[31mb"), r"holds '../a \[31mb'"),
     ],
 )
 def test_tar_members_that_do_harm_are_refused(tmp_path, member, message):
@@ -191,6 +264,24 @@ def test_damaged_archives_are_refused_and_macos_files_left_out(tmp_path):
     (tmp_path / "a.zip").write_bytes(b"PK nonsense")
     with pytest.raises(InputError, match="cannot unpack"):
         unpack(tmp_path / "a.zip", "zip", tmp_path / "in", limit_bytes=LIMIT)
+
+
+def test_odd_names_and_headers_are_one_sentence(tmp_path, monkeypatch):
+    archive = tmp_path / "a.zip"
+    with zipfile.ZipFile(archive, "w") as opened:
+        opened.writestr("\u00e4\u00e4.png", "x")
+    archive.write_bytes(archive.read_bytes().replace("\u00e4\u00e4".encode(), b"\xff\xfe\xff\xfe"))
+    with pytest.raises(InputError, match="cannot unpack|holds"):
+        unpack(archive, "zip", tmp_path / "zip", limit_bytes=LIMIT)
+    sparse = tar_member("a.txt")
+    sparse.pax_headers = {"GNU.sparse.major": "x", "GNU.sparse.map": "a,b"}
+    (tmp_path / "a.tar").write_bytes(tar_of((sparse, b"a")))
+    with pytest.raises(InputError, match="cannot unpack"):
+        unpack(tmp_path / "a.tar", "tar", tmp_path / "tar", limit_bytes=LIMIT)
+    monkeypatch.setattr("datasets.fetching.unpack.MOST_FILES", 2)
+    (tmp_path / "b.tar").write_bytes(tar_of(*((tar_member(f"{n}"), b"") for n in range(3))))
+    with pytest.raises(InputError, match="more than 2 files"):
+        unpack(tmp_path / "b.tar", "tar", tmp_path / "many", limit_bytes=LIMIT)
 
 
 @pytest.fixture
