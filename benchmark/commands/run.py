@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from baselines.generators.user_method import check_distinct, is_own, load_own
 from benchmark.commands.run_output import (
+    print_changed_code,
     print_left_out,
     print_records,
     print_reused,
@@ -112,6 +113,8 @@ def _run_once(call: Call) -> ExitCode:
             _write_plan(store, plan)
     _forget(store, nodes, actions.force)
     print_reused(unique_nodes(job.plans), store, how)
+    own = [load_own(one.method) for one in call.requests if is_own(one.method)]
+    print_changed_code(unique_nodes(job.plans), {one.spec.reference: one for one in own}, store)
     failures = _compute(outstanding, job, store, how, records)
     finished = [plan for plan in job.plans if plan.run.key in records]
     if actions.save_predictions is not None:

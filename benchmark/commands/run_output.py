@@ -3,17 +3,19 @@
 Not here: forecasts and tables in general (terminal/console.py), stages at work (terminal/live.py).
 """
 
+import contextlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING
 
+from baselines.generators.user_method import OwnClass
 from benchmark.planning.request import Opened
 from benchmark.record.record import Record
 from benchmark.results.repeats import not_deterministic, spread
 from benchmark.stages.catalogue import Node
 from benchmark.stages.execution import Execution
-from benchmark.store.store import Store
+from benchmark.store.store import DamagedStage, Store
 from benchmark.terminal.console import err, out, print_table
 
 if TYPE_CHECKING:
@@ -83,6 +85,25 @@ def print_reused(nodes: Sequence[Node], store: Store, how: Execution) -> None:
             f"note: finished stages that were computed without --deterministic are reused:"
             f" {kinds}; an empty --store starts anew."
         )
+
+
+def print_changed_code(nodes: Sequence[Node], own: Mapping[str, OwnClass], store: Store) -> None:
+    """Which finished stages were made by another state of a user's own method's file. own: by what
+    a spec calls it."""
+    changed: Counter[str] = Counter()
+    for node in nodes:
+        loaded = own.get(node.spec.method_class() or "")
+        if loaded is None or not store.has(node.stage, node.key):
+            continue
+        with contextlib.suppress(DamagedStage, FileNotFoundError):
+            made_by = store.manifest(node.stage, node.key)["results"].get("own_sha256")
+            changed[loaded.address] += made_by not in (None, loaded.sha256)
+    for address, count in changed.items():
+        if count:
+            out.print(
+                f"note: {count} finished stages were made before {address} was changed, and are"
+                " reused; give the class another version to compute them again."
+            )
 
 
 def print_records(records: list[Record]) -> None:

@@ -4,9 +4,12 @@ sentence, and the rest of the store as ever."""
 import errno
 import json
 import shutil
+import threading
+from types import SimpleNamespace
 
 import pytest
 
+from benchmark.commands.run_output import print_changed_code
 from benchmark.commands.store import collect_garbage, print_status
 from benchmark.commands.store_check import verify_store
 from benchmark.core.errors import InputError
@@ -15,6 +18,7 @@ from benchmark.engines.attempt import short_of_memory
 from benchmark.results.assembly import _code_notes
 from benchmark.store.notes import StoreUnusable
 from benchmark.store.store import Store
+from tests.support.nodes import score_node
 from tests.support.runs import run, tiny
 
 
@@ -173,3 +177,33 @@ def test_two_codes_of_one_run_are_noted():
     (note,) = _code_notes(codes)
     assert "made by 2 codes (sha256 aaaaaaaaaaaa, bbbbbbbbbbbb)" in note
     assert _code_notes(codes[:1]) == ()
+
+
+def test_garbage_is_not_collected_while_a_suite_notes_its_runs(store):
+    notes, done = Store(store), []
+    key, run_key = "ab" * 32, "cd" * 32
+    gc = threading.Thread(target=lambda: done.append(collect_garbage(store, delete=True)))
+    with notes.noting():
+        notes.notes.write_plan(key, {"stage": "score", "key": key})
+        gc.start()
+        gc.join(0.5)
+        assert not done
+        stages = [{"stage": "score", "key": key}]
+        notes.notes.write_run(run_key, {"key": run_key, "stages": stages})
+    gc.join(30)
+    assert done == [0] and notes.notes.find_plan(key)["key"] == key
+
+
+def test_stages_made_before_a_file_was_changed_are_told(tmp_path, capsys):
+    store, node = Store(tmp_path), score_node()
+    store.compute("score", node.key, lambda folder: {"results": {"own_sha256": "a" * 64}})
+    mine = SimpleNamespace(address="mine.py:Mine", sha256="b" * 64)
+    own = SimpleNamespace(
+        stage="score", key=node.key, spec=SimpleNamespace(method_class=lambda: "own:mine@1")
+    )
+    print_changed_code([own], {"own:mine@1": mine}, store)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "1 finished stages were made before mine.py:Mine was changed" in said
+    mine.sha256 = "a" * 64
+    print_changed_code([own], {"own:mine@1": mine}, store)
+    assert not capsys.readouterr().out
