@@ -195,7 +195,7 @@ def _against_none(
         "paired_seeds",
     )
     if base is None or label == base or not {base, label} <= set(dice.cells.labels):
-        return dict.fromkeys(names)
+        return dict.fromkeys(names) | {"paired_seeds": ""}
     mine, reference = same_runs(cases, label, base)
     found = dice.of(label, base)
     difference = found.interval()

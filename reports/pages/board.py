@@ -8,6 +8,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from benchmark.core.identity import canonical
 from benchmark.core.texts import one_line
@@ -26,6 +27,7 @@ from reports.tables.tables import difference_text
 
 # points: what the interval drawings of a board show at least on either side of 0
 _LEAST_REACH = 1.0
+_MANY_SEEDS = 3
 _CSS = {"better": "good", "worse": "bad"}
 
 
@@ -42,6 +44,7 @@ class Row:
     badges: tuple[str, ...]
     dice: str
     difference: str
+    seeds: str  # of the difference, where they are one or two
     interval: tuple[float, ...] | None  # points: low, mean, high
     verdict: str
     verdict_css: str
@@ -199,6 +202,7 @@ def _row(comparison: Comparison, label: str, marks: Mapping[str, Mark], usual: b
         badges=tuple(badges(keys, marks)),
         dice=measured_spread("dice", numbers, summary.unit),
         difference=difference,
+        seeds=_compared_seeds(numbers),
         interval=interval,
         verdict=verdict_words(verdict, inference.margin if inference else 0),
         detectable=detectable_text(tested) if tested and verdict else "",
@@ -219,6 +223,14 @@ def _row(comparison: Comparison, label: str, marks: Mapping[str, Mark], usual: b
             "seconds": seconds,
         },
     )
+
+
+def _compared_seeds(numbers: Mapping[str, Any]) -> str:
+    """'seed 0 only', 'seeds 0 and 1 only', or '' where at least three seeds are compared."""
+    seeds = (numbers["paired_seeds"] or "").split()
+    if not 0 < len(seeds) < _MANY_SEEDS:
+        return ""
+    return f"seed{'s' * (len(seeds) > 1)} {' and '.join(seeds)} only"
 
 
 def _by_dice(row: Row) -> float:

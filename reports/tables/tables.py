@@ -95,6 +95,7 @@ def comparison_table(summary: Summary) -> Table:
                 "method": label,
                 "Dice difference to none, points [95 % CI]": difference_text(row),
                 "paired cases": rounded(row["paired_cases"], 0),
+                "paired seeds": row["paired_seeds"] or ABSENT,
                 "gain, %": signed(row["gain_percent"], 1),
                 f"{paper}: gain, %": signed(row["paper_gain_percent"], 1),
                 "Dice, %": measured_spread("dice", row, summary.unit),
