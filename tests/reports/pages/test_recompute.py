@@ -56,9 +56,8 @@ def test_an_edited_number_of_a_csv_is_named_with_row_and_column(report):
     edit(path, value, "0.91")
     (told,) = recompute(report, Study(RECORDS)).differences
     assert (
-        told
-        == f"tables/{path.name}, row 3 ('emitdiff (from scratch)'), column 'dice_mean': '0.91' where the case"
-        f" rows give '{value}'."
+        told == f"tables/{path.name}, row 3 ('emitdiff (from scratch)'), column 'dice_mean': '0.91'"
+        f" where the case rows give '{value}'."
     )
 
 
