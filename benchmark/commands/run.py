@@ -151,7 +151,7 @@ def _planned(requests: Sequence[Request], store: Store) -> _Job:
                 settled.preset.size,
             )
             if identity not in sources:
-                sources[identity] = open_request(settled, cache)
+                sources[identity] = open_request(settled, cache, out.print)
             opened = sources[identity]
             location = location_of(settled, opened)
             for run in resolve(settled, opened):

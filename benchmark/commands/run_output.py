@@ -42,6 +42,12 @@ def print_sources(opened: Iterable[tuple[str, Opened]]) -> None:
         out.print(f"{dataset}: {spec.title}, {len(source.cases)} cases ({spec.licence})")
         for note in source.source.notes:
             out.print(f"  note: {note}")
+        if source.copies:
+            out.print(
+                f"  note: {sum(map(len, source.copies))} cases are near copies of others"
+                f" ({len(source.copies)} clusters; `data verify` lists them); the switch copies says"
+                f" whether a cluster stays together."
+            )
 
 
 def print_spread(records: Sequence[Record]) -> None:

@@ -4,6 +4,7 @@ Every problem found here is an InputError before anything is computed. Not here:
 says (settings.py).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,9 +32,12 @@ class Opened:
     copies: Clusters = ()
 
 
-def open_request(settled: Settled, cache: Path | None = None) -> Opened:
+def open_request(
+    settled: Settled, cache: Path | None = None, say: Callable[[str], object] = str
+) -> Opened:
     """Opens the request's source; `cache` is a file of known digests, beside which the near copies
-    of known sources are kept. Raises InputError for whatever is wrong with it."""
+    of known sources are kept; `say` is told of a search for them. Raises InputError for whatever is
+    wrong with it."""
     request, numbers = settled.request, settled.preset
     options = SourceOptions(request.busi_class, request.allow_incomplete, cache)
     source = open_source(
@@ -52,7 +56,7 @@ def open_request(settled: Settled, cache: Path | None = None) -> Opened:
         synthetic=source.kind == "phantom",
     )
     content = {"busi_class": str(request.busi_class)} if source.kind == "busi" else {}
-    copies = copies_of(source, cache.with_name("copies.json") if cache else None)
+    copies = copies_of(source, cache.with_name("copies.json") if cache else None, say)
     return Opened(source, spec, source.cases(), content, copies)
 
 

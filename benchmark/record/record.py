@@ -99,7 +99,7 @@ class Record(Frozen):
     spec: RunSpec
     cases: tuple[CaseRow, ...] = Field((), fail_fast=True)
     split: Split | None = None
-    copies: tuple[tuple[str, ...], ...] | None = Field(
+    copies: tuple[Annotated[tuple[str, ...], Field(min_length=2)], ...] | None = Field(
         None,
         description="clusters of cases of the source that are near copies of each other; null where"
         " nobody looked",

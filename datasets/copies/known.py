@@ -2,6 +2,7 @@
 fingerprint."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from benchmark.core.files import write_json
@@ -12,11 +13,11 @@ from datasets.sources.base import Source
 _VERSION = 1  # of the finder: another one looks again
 
 
-def copies_of(source: Source, cache: Path | None) -> Clusters:
+def copies_of(source: Source, cache: Path | None, say: Callable[[str], object] = str) -> Clusters:
     """The clusters of near copies among the source's cases, by case id; () where there are none.
 
     A phantom draws every case anew, so it is not searched. cache: a JSON file to keep what was
-    found in, or None. Reads all images the first time. Raises InputError for a damaged case.
+    found in, or None; say: is told when the search starts, which reads all images. Raises InputError for a damaged case.
     """
     if source.kind == "phantom":
         return ()
@@ -24,6 +25,7 @@ def copies_of(source: Source, cache: Path | None) -> Clusters:
     entry = known.get(fingerprint, {})
     if entry.get("version") != _VERSION:
         ids = [info.id for info in source.cases()]
+        say(f"{source.title}: looking for near copies among {len(ids)} cases, once")
         pairs = find_copies({case_id: case_views(source.load(case_id)) for case_id in ids})
         entry = {"version": _VERSION, "clusters": clusters_of(pairs, ids)}
         if cache is not None:

@@ -3,12 +3,16 @@ and nothing leaked. Not here: which cases there are (reference_data.py)."""
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 
 from benchmark.core.errors import InputError
 from benchmark.core.texts import some
 from benchmark.record.record import Record, Split
 from benchmark.record.splits import split_of
-from datasets.folds import split_hash, thinned
+from datasets.copies.known import copies_of
+from datasets.folds import Clusters, split_hash, thinned
+from datasets.sources.base import Source
+from datasets.tasks.catalogue import TASKS
 from reports.submission.reference_data import Known
 
 
@@ -65,13 +69,42 @@ def leaks(record: Record) -> Iterator[str]:
         )
 
 
+def wrong_copies(record: Record, known: Known) -> Iterator[str]:
+    """How the clusters of near copies differ from those of the images at hand, or lack what is
+    known of the release."""
+    if known.cases is None or record.copies is None:
+        return
+    mine = {case: cluster for cluster in record.copies for case in cluster}
+    if unknown := sorted(mine.keys() - {case.id for case in known.cases}):
+        yield f"{some(unknown)}: a near copy, though no case of the data set"
+    elif known.images is not None:
+        if set(record.copies) != set(_copies_here(known.images)):
+            yield "its near copies are not those of the images at hand"
+    elif record.spec.protocol.copies == "grouped":
+        release = TASKS.of_results(record.spec.dataset).release
+        there = {case.id for case in known.cases}
+        for cluster in release.copies if release else ():
+            listed = [case for case in cluster if case in there]
+            if len(listed) > 1 and not {*listed} <= {*mine.get(listed[0], ())}:
+                yield f"{some(listed)}: known near copies that it does not keep together"
+
+
+@cache
+def _copies_here(images: Source) -> Clusters:
+    return copies_of(images, None)
+
+
 def wrong_split(record: Record, known: Known) -> Iterator[str]:
-    """How the split differs from the one that protocol, fold and seed draw from the known cases."""
+    """How the split differs from the one that protocol, fold and seed draw from the known cases and
+    the record's near copies."""
     spec, split = record.spec, recorded(record)
     if known.cases is None:
         return
+    if told := list(wrong_copies(record, known)):
+        yield from told
+        return
     try:
-        drawn = split_of(spec, known.cases)
+        drawn = split_of(spec, known.cases, record.copies or ())
     except InputError as error:
         yield str(error)
         return

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from benchmark.core.errors import InputError
+from benchmark.record.splits import split_of
 from benchmark.spec.run import SourceSpec
 from datasets.folds import split_hash
 from datasets.sources.base import SourceOptions
@@ -147,6 +148,29 @@ def test_a_split_of_ones_own_choice_is_found_without_the_images():
     )
 
 
+def regrouped(record, copies):
+    """The record with folds that keep `copies` together, as its spec then says."""
+    protocol = record.spec.protocol.model_copy(update={"copies": "grouped"})
+    spec = record.spec.model_copy(update={"protocol": protocol})
+    drawn = split_of(spec, Library().known(record.spec, [record]).cases, copies)
+    parts = {name: getattr(drawn, name) for name in ("hash", "train", "validation", "test")}
+    split = record.split.model_copy(update=parts)
+    return record.model_copy(update={"spec": spec, "copies": copies, "split": split})
+
+
+def test_folds_that_keep_near_copies_together_are_drawn_again_with_the_records_clusters():
+    record = busi_records()[0]
+    known = Library().known(record.spec, [record])
+    whole = regrouped(record, record.copies)
+    assert whole.split.test != record.split.test and list(wrong_split(whole, known)) == []
+    (told,) = wrong_split(regrouped(record, record.copies[1:]), known)
+    assert "malignant (3)" in told and "known near copies that it does not keep together" in told
+    other = whole.model_copy(update={"copies": (*whole.copies, ("malignant (1)", "nobody"))})
+    (told,) = wrong_split(other, known)
+    assert told == "nobody: a near copy, though no case of the data set"
+    assert list(wrong_split(whole.model_copy(update={"split": record.split}), known))
+
+
 def test_a_case_left_out_of_all_folds_is_found():
     records = busi_records()
     dropped = records[0].split.train[0]
@@ -169,8 +193,12 @@ def test_images_at_hand_are_found_by_their_fingerprint(data_root):
     for record in records[:6]:
         known = library.known(record.spec, records)
         assert known.origin == "the images at hand" and list(wrong_split(record, known)) == []
+        invented = record.model_copy(update={"copies": (("malignant (1)", "malignant (2)"),)})
+        assert record.spec.dataset != "breast" or list(wrong_split(invented, known)) == [
+            "its near copies are not those of the images at hand"
+        ]
         row = record.cases[0]
         assert (
-            int(library.truth(known, record.spec.source.fingerprint, row.case).mask.sum())
+            int(library.truth(known.images, record.spec.source.fingerprint, row.case).mask.sum())
             == row.truth_voxels
         )
