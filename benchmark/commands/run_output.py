@@ -45,8 +45,8 @@ def print_sources(opened: Iterable[tuple[str, Opened]]) -> None:
         if source.copies:
             out.print(
                 f"  note: {sum(map(len, source.copies))} cases are near copies of others"
-                f" ({len(source.copies)} clusters; `data verify` lists them); the switch copies says"
-                f" whether a cluster stays together."
+                f" ({len(source.copies)} clusters; `data verify` lists them); the switch copies"
+                f" says whether a cluster stays together."
             )
 
 

@@ -17,7 +17,8 @@ def copies_of(source: Source, cache: Path | None, say: Callable[[str], object] =
     """The clusters of near copies among the source's cases, by case id; () where there are none.
 
     A phantom draws every case anew, so it is not searched. cache: a JSON file to keep what was
-    found in, or None; say: is told when the search starts, which reads all images. Raises InputError for a damaged case.
+    found in, or None; say: is told when the search starts, which reads all images. Raises
+    InputError for a damaged case.
     """
     if source.kind == "phantom":
         return ()
