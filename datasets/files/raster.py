@@ -20,6 +20,7 @@ SUFFIXES = (".png", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff")
 _FORMATS = ("PNG", "BMP", "JPEG", "MPO", "TIFF")
 _GREY_MODES = ("L", "I", "F", "I;16", "I;16B", "I;16L")
 _COLOUR_MODES = ("L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX")
+_STEP = "grey levels per stored level"  # kept in the info of an image
 # Labels of colours lie above all grey levels: this plus red, green and blue in a byte each.
 COLOUR = 1 << 24
 _PHOTOMETRIC, _SAMPLE_FORMAT = 262, 339  # TIFF tags
@@ -65,7 +66,8 @@ def read_labels(path: Path) -> np.ndarray:
     """
     image = _read(path)
     if image.mode == "1" or (image.mode in _GREY_MODES and not _is_transparent(image)):
-        return whole_numbers(np.asarray(image), path).astype(np.int32)[None]
+        levels = whole_numbers(np.asarray(image), path).astype(np.int32)
+        return levels[None] // image.info[_STEP]
     if image.mode not in _COLOUR_MODES:
         raise InputError(
             f"the mask {path} has colours of mode {image.mode}; store it as grey or RGB."
@@ -98,11 +100,15 @@ def _read(path: Path) -> Image.Image:
         with path.open("rb") as file, Image.open(file) as image:
             if problem := _ambiguity(image):
                 raise InputError(f"the image {path} {problem}.")
+            stored = _stored_as(image)
             unsigned = image.mode == "I" and _tiff_tag(image, _SAMPLE_FORMAT, 1) == 1
             image.load()
             if unsigned and np.asarray(image).min() < 0:  # PIL has no unsigned numbers of 32 bits
                 raise InputError(f"the image {path} holds numbers above 2147483647; scale it down.")
-            return ImageOps.exif_transpose(image)
+            turned = ImageOps.exif_transpose(image)
+            # PIL spreads the levels of 2 and 4 bits over 0 to 255.
+            turned.info[_STEP] = 85 if "L;2" in stored else 17 if "L;4" in stored else 1
+            return turned
 
 
 def _ambiguity(image: Image.Image) -> str | None:
@@ -112,10 +118,8 @@ def _ambiguity(image: Image.Image) -> str | None:
     pages = getattr(image, "n_frames", 1)
     if pages > 1 and image.format != "MPO":  # the first picture of a MPO is the photograph
         return f"holds {pages} pages; store one image per file"
-    # ";16" says how the file stores a sample; in BMP, 16 bits are those of all three colours.
-    deep = image.format != "BMP" and any(
-        ";16" in str(tile[3]) for tile in getattr(image, "tile", ())
-    )
+    # In BMP, 16 bits are those of all three colours.
+    deep = image.format != "BMP" and ";16" in _stored_as(image)
     if deep and not image.mode.startswith("I"):
         return (
             "has colours of 16 bits, of which only 8 would be read; store it as grey of 16 bits"
@@ -123,7 +127,14 @@ def _ambiguity(image: Image.Image) -> str | None:
         )
     if image.mode not in ("1", "L") and _tiff_tag(image, _PHOTOMETRIC, 1) == 0:
         return "stores white as 0; store it with black as 0"
+    if image.mode == "L" and _tiff_tag(image, _SAMPLE_FORMAT, 1) == 2:
+        return "holds signed numbers of 8 bits, which would be read as unsigned; store 16 bits"
     return None
+
+
+def _stored_as(image: Image.Image) -> str:
+    """How the file stores its samples, in PIL's words: "L;4" is grey of 4 bits."""
+    return " ".join(str(tile[3]) for tile in getattr(image, "tile", ()))
 
 
 def _tiff_tag(image: Image.Image, number: int, default: int) -> int | None:

@@ -1,5 +1,8 @@
 """2D images and masks are read as they are shown, whatever the way to store them, or refused."""
 
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
@@ -165,8 +168,32 @@ def test_other_kinds_under_the_name_of_an_image_are_refused(tmp_path):
     assert raster.read_grey(tmp_path / "b.png")[0][MASK].mean() > 245
 
 
+@pytest.mark.parametrize("bits", [2, 4])
+def test_labels_of_few_bits_are_the_numbers_of_the_file(tmp_path, bits):
+    levels = np.zeros((4, 8), np.uint8)
+    levels[1, 2:5], levels[2, 2:5] = 1, 2
+    packed = np.packbits(np.unpackbits(levels[..., None], axis=-1)[..., -bits:].reshape(4, -1), -1)
+    rows = b"".join(b"\0" + row.tobytes() for row in packed)
+    blocks = [
+        (b"IHDR", struct.pack(">IIBBBBB", 8, 4, bits, 0, 0, 0, 0)),
+        (b"IDAT", zlib.compress(rows)),
+        (b"IEND", b""),
+    ]
+    data = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in blocks
+    )
+    (tmp_path / "a.png").write_bytes(data)
+    assert np.array_equal(raster.read_labels(tmp_path / "a.png")[0], levels)
+    assert raster.read_grey(tmp_path / "a.png").max() == 2 * 255 // (2**bits - 1)
+
+
 def test_unusual_numbers_of_tiff(tmp_path):
     import tifffile
+
+    tifffile.imwrite(tmp_path / "signed.tif", -PLANE.astype(np.int8))
+    with pytest.raises(InputError, match="signed numbers of 8 bits"):
+        raster.read_grey(tmp_path / "signed.tif")
 
     tifffile.imwrite(tmp_path / "a.tif", np.full((8, 8), 3_000_000_000, np.uint32))
     with pytest.raises(InputError, match="above 2147483647"):
