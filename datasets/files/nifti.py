@@ -193,7 +193,8 @@ def _stored_axes(image: nibabel.Nifti1Image, affine: np.ndarray, path: Path) -> 
         difference = np.abs(affine - made_up)
         if difference[:, :3].max() < 1e-4 and difference[:2, 3].max() < 1e-3:
             return "RAS", False
-    return "".join(nibabel.aff2axcodes(affine)), True
+    placed = image.header["qform_code"] > 0 or image.header["sform_code"] > 0
+    return "".join(nibabel.aff2axcodes(affine)), bool(placed)
 
 
 def _read_volume_header(path: Path) -> Header:

@@ -111,6 +111,14 @@ def test_a_qform_at_another_place_than_the_sform_is_noted(tmp_path):
         assert ("the sform is used" in geometry.doubt) == noted
 
 
+def test_a_label_whose_header_places_nothing_follows_its_image(tmp_path):
+    stored = np.random.default_rng(0).integers(0, 2, SHAPE, dtype=np.uint8)
+    image = write(tmp_path / "image.nii", stored.astype(np.int16))
+    label = write(tmp_path / "label.nii", stored, (SFORM, 0), (QFORM, 0))
+    assert np.array_equal(nifti.read_labels(label, image), nifti.read_volume(image))
+    assert not nifti.read_geometry(label).orientation_recorded
+
+
 def test_a_temporal_unit_does_not_matter(tmp_path):
     path = write(tmp_path / "a.nii", box(), (UNITS, 64 + 2))
     assert nifti.read_geometry(path).spacing == (3.0, 0.5, 0.5)
