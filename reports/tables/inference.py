@@ -25,10 +25,10 @@ def verdict_words(verdict: str, margin: float) -> str:
 
 
 def detectable_text(row: Mapping[str, Any]) -> str:
-    """'from 1.4 points on', the smallest difference to none that could be shown; '' where there is
-    none."""
+    """'could show 1.4 points', the smallest difference to none that these runs would show in 80 % of
+    cases; '' where there is none."""
     value = row["none_detectable"]
-    return f"from {rounded(value, 1, 100)} points on" if value > 0 else ""
+    return f"could show {rounded(value, 1, 100)} points" if value > 0 else ""
 
 
 def verdict_table(inference: Inference) -> Table:
