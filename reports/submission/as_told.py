@@ -32,16 +32,16 @@ def impossible_costs(record: Record) -> Iterator[str]:
             len(pairs) > POINTS for pairs in stage.curve.values()
         ):
             yield f"its stage {stage.stage} has a curve that no training writes"
-    told = _count(record.provenance) + sum(_count(stage.results) for stage in record.stages)
+    told = values_in(record.provenance) + sum(values_in(stage.results) for stage in record.stages)
     if told > MAX_TOLD:
         yield f"its stages and its machine tell {told} values; at most {MAX_TOLD} are read"
 
 
-def _count(value: Any) -> int:
+def values_in(value: Any) -> int:
     """Numbers and texts in a value, however they are nested, and the lists that hold them."""
     if isinstance(value, dict):
-        return 1 + sum(map(_count, value.values()))
-    return 1 + sum(map(_count, value)) if isinstance(value, list) else 1
+        return 1 + sum(map(values_in, value.values()))
+    return 1 + sum(map(values_in, value)) if isinstance(value, list) else 1
 
 
 def impossible_repeats(record: Record) -> Iterator[str]:

@@ -21,10 +21,12 @@ from reports.submission.as_told import (
     impossible_budget,
     impossible_costs,
     impossible_repeats,
+    values_in,
 )
 
 MAX_FOLDS, MAX_RATIO = 100, 1_000
 MAX_CASE_NAME = 200
+MAX_SETTINGS = 200  # of a generator; the page compares those of all methods
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9:_.\-]{0,99}")
 _KEY = re.compile(r"[0-9a-f]{64}")
 
@@ -67,6 +69,9 @@ def _of_the_spec(record: Record) -> Iterator[str]:
     spec = record.spec
     if not spec.fold < spec.preset.n_folds <= MAX_FOLDS:
         yield f"fold {spec.fold} of {spec.preset.n_folds} folds"
+    if (settings := values_in(spec.method.generator)) > MAX_SETTINGS:
+        yield f"its generator has {settings} settings; at most {MAX_SETTINGS} are read"
+        return
     if spec.method.ratio > MAX_RATIO:
         yield f"it has {spec.method.ratio} variants per slice; at most {MAX_RATIO} are read"
     names = {

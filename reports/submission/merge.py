@@ -49,7 +49,7 @@ def merge(checked: Sequence[Checked], own: Sequence[Record]) -> Board:
                     added[place] += not reason
                     told[place] += [f"{title(record)} is left out: {reason}."] if reason else []
     refused = [
-        Refused(one_line(one.path.name), tuple(_first(reasons)))
+        Refused(one_line(one.path.name), one.reasons or tuple(_first(reasons)))
         for one, reasons in zip(checked, told, strict=True)
         if reasons
     ]

@@ -80,6 +80,17 @@ def test_repeats_are_bounded(edited, count):
     assert edited(put("repeats", to=[one] * 100)).valid
 
 
+@pytest.mark.parametrize("value", [0, [], {"a": []}])
+def test_settings_of_a_generator_are_bounded(edited, value):
+    """A user's own may have any, so that their keys cannot be told."""
+    more = {f"s{number}": value for number in range(900)}
+
+    def change(record):
+        record["spec"]["method"]["generator"] |= more
+
+    assert "settings; at most 200 are read" in edited(change, rekey=True).reasons[0]
+
+
 def test_curves_are_those_of_trainings(edited):
     pairs = [[n, 0.5] for n in range(60)]
     assert edited(put(*FIT, "curve", to={"loss": pairs, "dice": pairs})).valid
