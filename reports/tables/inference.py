@@ -14,7 +14,7 @@ from reports.comparison.format import (
 from reports.comparison.inference import Inference, Noise
 from reports.statistics.paired import ALPHA
 from reports.statistics.power import POWER
-from reports.statistics.verdicts import EQUAL, LEAST_SEEDS
+from reports.statistics.verdicts import EQUAL, FEW, LEAST_SEEDS
 from reports.tables.csv_files import write_frame
 from reports.tables.tables import Table
 
@@ -25,10 +25,11 @@ def verdict_words(verdict: str, margin: float) -> str:
 
 
 def detectable_text(row: Mapping[str, Any]) -> str:
-    """'could show 1.4 points', the smallest difference to none that these runs would show in 80 % of
-    cases; '' where there is none."""
+    """'could show 1.4 points', the smallest difference to none that these runs would show in 80 %
+    of repetitions; '' where there is none, or no verdict for want of runs."""
     value = row["none_detectable"]
-    return f"could show {rounded(value, 1, 100)} points" if value > 0 else ""
+    known = value > 0 and not row["none_verdict"].startswith(FEW)
+    return f"could show {rounded(value, 1, 100)} points" if known else ""
 
 
 def verdict_table(inference: Inference) -> Table:
@@ -116,8 +117,9 @@ def _design_sentence(inference: Inference) -> list[str]:
         return []
     one, three, many = (rounded(design.detectable(seeds), 1, 100) for seeds in (1, 3, None))
     text = (
-        f"One pair of average variance, for itself: 1 seed shows {one} points, 3 seeds {three},"
-        f" any number of seeds {many}, for then the {design.cases} cases are what limits it."
+        f"Two methods of average variance, as a single pair: 1 seed shows {one} points, 3 seeds"
+        f" {three}, any number of seeds {many}, for then the {design.cases} cases are what limits"
+        " it."
     )
     if not design.can_be_equal(margin):
         text += (
