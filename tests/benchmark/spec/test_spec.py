@@ -102,7 +102,7 @@ def test_methods_take_their_defaults_from_the_preset():
     assert resolve_method(declared("classic"), SMOKE).label == "classic deepstack"
     assert (
         resolve_method(declared("emitdiff"), SMOKE, transform="deepstack").label
-        == "emitdiff + deepstack"
+        == "emitdiff (from scratch) + deepstack"
     )
     assert resolve_method(declared("emitdiff"), SMOKE, ratio=0).ratio == 0
 
