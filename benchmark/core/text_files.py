@@ -19,30 +19,34 @@ _MARKS = {  # the longer marks first: that of UTF-16 begins that of UTF-32
 
 
 def read_text(path: Path) -> str:
-    """The text of a file in UTF-8, or in UTF-16 or UTF-32 with a byte order mark.
-
-    Raises FileNotFoundError, which the caller words, and InputError for a file that cannot be read
-    and for other encodings, which cannot be told from each other.
-    """
+    """The text of a file, `decoded`. Raises FileNotFoundError, which the caller words, and
+    InputError for a file that cannot be read."""
     try:
         data = path.read_bytes()
     except FileNotFoundError:
         raise
     except (OSError, ValueError) as error:
         raise InputError(f"cannot read {path} ({one_line_of(error)}); give a text file.") from error
+    return decoded(data, f"cannot read {path}")
+
+
+def decoded(data: bytes, what: str) -> str:
+    """The text of bytes in UTF-8, or in UTF-16 or UTF-32 with a byte order mark.
+
+    Raises InputError, which starts with `what`, for other encodings, which cannot be told from each
+    other.
+    """
     encoding = next((name for mark, name in _MARKS.items() if data.startswith(mark)), "utf-8-sig")
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise InputError(
-            f"cannot read {path}: line {line} is not {encoding.removesuffix('-sig').upper()}; save"
-            f" the file with the encoding UTF-8."
+            f"{what}: line {line} is not {encoding.removesuffix('-sig').upper()}; save the file"
+            f" with the encoding UTF-8."
         ) from error
     if "\0" in text:
-        raise InputError(
-            f"cannot read {path}: it is no text in UTF-8; save it with the encoding UTF-8."
-        )
+        raise InputError(f"{what}: it is no text in UTF-8; save it with the encoding UTF-8.")
     return text
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from benchmark.core.errors import InputError
+from benchmark.core.text_files import decoded
 from benchmark.core.texts import did_you_mean, one_line, one_line_of
 
 MOST_BYTES = 200_000
@@ -28,7 +29,7 @@ def read_yaml(path: Path, what: str) -> yaml.Node | None:
         text = file.read(MOST_BYTES + 1)
     if len(text) > MOST_BYTES:
         raise InputError(f"{what} is longer than {MOST_BYTES // 1000} kB; shorten it.")
-    return parse_yaml(text, what)
+    return parse_yaml(decoded(text, what), what)
 
 
 def parse_yaml(text: bytes | str, what: str) -> yaml.Node | None:

@@ -248,5 +248,5 @@ def test_a_long_suite_and_one_of_bytes_are_refused(tmp_path):
     with pytest.raises(InputError, match="longer than 200 kB"):
         load_suite(str(path))
     path.write_bytes(b"about: \xff\xfe\x00")
-    with pytest.raises(InputError, match="is not YAML"):
+    with pytest.raises(InputError, match="line 1 is not UTF-8"):
         load_suite(str(path))

@@ -210,6 +210,31 @@ def test_an_encoding_that_cannot_be_told_is_refused_by_line(tmp_path):
         msd(folder)
 
 
+@pytest.mark.parametrize(
+    ("encoding", "right"),
+    [
+        ("utf-8-sig", True),
+        ("utf-16", True),
+        ("utf-32", True),
+        ("cp1252", False),
+        ("utf-16-le", False),
+    ],
+)
+def test_yaml_in_other_encodings(tmp_path, encoding, right):
+    for folder in ("images", "masks"):
+        picture(tmp_path / folder / "a.png")
+    text = "dataset: breast\ntitle: Süd\nimages: images\nmasks: masks\n"
+    (tmp_path / "mine.yaml").write_bytes(text.encode(encoding))
+    if right:
+        opened = open_source(
+            "breast", str(tmp_path / "mine.yaml"), phantom_cases=1, phantom_size=64
+        )
+        assert opened.title == "Süd"
+        return
+    with pytest.raises(InputError, match="mine.yaml: .*save .* with the encoding UTF-8"):
+        open_source("breast", str(tmp_path / "mine.yaml"), phantom_cases=1, phantom_size=64)
+
+
 def test_names_of_windows_are_read(tmp_path):
     folder = msd_folder(tmp_path / "d", ("case_0", "case_1"), name="Ours")
     text = (folder / "dataset.json").read_text().replace("./imagesTr/", r"imagesTr\\")
