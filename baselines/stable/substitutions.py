@@ -25,7 +25,7 @@ def fine_tuned(run: RunSpec) -> list[Substitution]:
     return [
         *found,
         Substitution(
-            part="pre-training",
+            part="pre-training images" if settings["pretraining"] else "pre-training",
             paper=PAPERS_PRETRAINING,
             used=_pretraining(settings),
             why=WITHDRAWN,

@@ -1,36 +1,37 @@
-"""The paper's claims held against the records: reproduced, not reproduced, or not testable yet, and
-why.
+"""The paper's claims held against the records: one answer as printed, one for other images.
 
-Only runs that may be held against the paper's values (`paper_numbers.not_comparable`), whole and
-without defects, give a verdict; all other runs that bear on a claim are reported with their
-source, and never as reproduced. Not here: the rules (rules.py), the claims themselves
-(claims.yaml).
+As printed: whole, sound runs on the paper's images, preset `paper` and protocol `paper`, without a
+stand-in for something that the paper prints. Elsewhere: all other runs on real images. Either
+answer needs all folds and two seeds. Runs on synthetic images, and runs that somebody submitted and
+nobody recomputed, are listed and answer nothing. Not here: the rules (rules.py), which rows they
+look at (evidence.py), the claims themselves (claims.yaml).
 """
 
 import functools
 import inspect
 import itertools
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 
+from benchmark.core.texts import one_line
 from benchmark.spec.protocol import PROTOCOL_NAMES, nearest_protocol
-from reports.claims.rules import (
+from reports.claims.evidence import (
     BY_CURVE,
     BY_FAMILY,
     BY_ROW,
-    HOLDS,
     ON_SAMPLES,
-    OPEN,
-    label_of,
-    nearness_labels,
+    RULES,
+    Evidence,
 )
+from reports.claims.rules import FAILS, HOLDS, OPEN
+from reports.claims.rules import SMALLER as SMALLER_OUTCOME
 from reports.comparison.badges import unverified_owners
 from reports.comparison.groups import Group
-from reports.comparison.labels import changed_settings
+from reports.comparison.labels import changed_settings, protocol_label, source_label
 from reports.comparison.paper_numbers import (
     BASELINE,
     PAPER_ARCHITECTURE,
@@ -40,23 +41,30 @@ from reports.comparison.paper_numbers import (
 from reports.comparison.sample_numbers import absent_audits, fidelity_caveats
 from reports.comparison.setting_curves import Family, main_ours
 from reports.comparison.study import Comparison, Study
-from reports.comparison.summaries import Summary
+from reports.statistics.verdicts import FEW, LEAST_SEEDS
 
-REPRODUCED, NOT_REPRODUCED, NOT_TESTABLE = "reproduced", "not reproduced", "not testable yet"
+REPRODUCED, NOT_REPRODUCED = "reproduced", "not reproduced"
+SMALLER = "gain confirmed, smaller than printed"
+HOLDS_HERE, NOT_HERE = "holds here", "does not hold here"
+UNDECIDED, NOT_RUN = "undecided", "not run"
+AS_PRINTED = {HOLDS: REPRODUCED, SMALLER_OUTCOME: SMALLER, FAILS: NOT_REPRODUCED, OPEN: UNDECIDED}
+ELSEWHERE = {HOLDS: HOLDS_HERE, FAILS: NOT_HERE, OPEN: UNDECIDED}
 FILE = Path(__file__).parent / "claims.yaml"
+# Parts that nobody can have as the paper had them, because it does not print them: they are named,
+# and do not forbid an answer as printed.
+NOT_PRINTED = ("text", "pre-training images")
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One sentence of the paper. rule: a name in rules.py, or None where no record can tell; minor:
-    shown folded."""
+    """One sentence of the paper. rule: a name in evidence.py; minor: shown folded."""
 
     id: str
     where: str
     text: str
     needs: str
-    rule: str | None = None
-    dataset: str | None = None
+    rule: str
+    dataset: str
     method: str | None = None
     minor: bool = False
 
@@ -66,22 +74,43 @@ class Finding:
     """What the records of a group say, or of a family of groups (then `group` is the usual
     network's).
 
-    outcome: of the rule, HOLDS, FAILS or OPEN. caveats: why the outcome is no verdict on the paper;
-    () if it is one. methods: the rows that the outcome rests on, as (group, label).
+    Args:
+        state: the answer that it would give: of AS_PRINTED if it has no obstacles, else of
+            ELSEWHERE.
+        text: its numbers.
+        few: whether the runs are too few for a decision.
+        obstacles: why the runs are not those of the paper; () if nothing speaks against it.
+        unsound: why the runs answer nothing at all; () for sound ones.
+        methods: the rows that it rests on, as (group, label).
     """
 
     group: Group
-    outcome: str
+    state: str
     text: str
-    caveats: tuple[str, ...]
+    few: bool
+    obstacles: tuple[str, ...]
+    unsound: tuple[str, ...]
     methods: tuple[tuple[Group, str], ...] = ()
+
+    @property
+    def as_printed(self) -> bool:
+        return not self.obstacles
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One of the two answers to a claim: its state, and the numbers behind it or what is
+    lacking."""
+
+    state: str
+    text: str
 
 
 @dataclass(frozen=True)
 class Verdict:
     claim: Claim
-    verdict: str
-    reason: str
+    printed: Answer
+    elsewhere: Answer
     findings: tuple[Finding, ...]
 
 
@@ -93,79 +122,81 @@ def claims() -> tuple[Claim, ...]:
 
 
 def judge(study: Study) -> list[Verdict]:
-    """The verdict on every claim, in their order."""
+    """Both answers to every claim, in their order."""
     return [
-        _judged(claim, sorted(_marked_findings(claim, study), key=_finding_order))
-        for claim in claims()
+        _judged(claim, sorted(_findings(claim, study), key=_finding_order)) for claim in claims()
     ]
 
 
-def _marked_findings(claim: Claim, study: Study) -> Iterator[Finding]:
-    """The findings, those on runs that somebody submitted and nobody recomputed with a caveat that
-    says so: invented rows give no verdict on the paper."""
-    for found in _findings(claim, study):
-        records = [one for group, label in found.methods for one in group.by_label[label].records]
-        whose = unverified_owners((one.key for one in records), study.marks)
-        said = (f"rows as submitted by {whose}, not recomputed from masks",) if whose else ()
-        yield replace(found, caveats=(*found.caveats, *said))
+def tally(verdicts: Sequence[Verdict]) -> str:
+    """'As printed: 0 of 13 claims tested. Elsewhere: 2 holds here, 3 undecided, 8 not run.'"""
+    printed = Counter(one.printed.state for one in verdicts)
+    tested = len(verdicts) - printed[NOT_RUN]
+    words = f"As printed: {tested} of {len(verdicts)} claims tested"
+    if tested:
+        words += f" ({_counted(printed, [*AS_PRINTED.values()])})"
+    elsewhere = Counter(one.elsewhere.state for one in verdicts)
+    return f"{words}. Elsewhere: {_counted(elsewhere, [*ELSEWHERE.values(), NOT_RUN])}."
+
+
+def rule_text(claim: Claim) -> list[str]:
+    """The rule of a claim in words, one paragraph each."""
+    texts = [inspect.getdoc(rule) or "" for rule in RULES[claim.rule]]
+    parts = [part for text in texts for part in text.replace("`", "").split("\n\n")]
+    return [" ".join(part.split()) for part in parts]
+
+
+def _counted(counts: Counter[str], states: Sequence[str]) -> str:
+    return ", ".join(f"{counts[state]} {state}" for state in states if counts[state])
 
 
 def _crossed(entry: dict) -> Iterator[Claim]:
-    texts = {name: entry[name] for name in ("where", "needs")} | {"rule": entry.get("rule")}
-    for dataset, method in itertools.product(
-        entry.get("datasets", [None]), entry.get("methods", [None])
-    ):
+    for dataset, method in itertools.product(entry["datasets"], entry.get("methods", [None])):
         words = {"dataset": dataset, "method": method}
         if method is not None:
             before, after = (table2()[dataset, name, "dice"].mean for name in (BASELINE, method))
             gain = paper_gain_percent(dataset, method)
             words |= {"before": f"{before:.2f}", "after": f"{after:.2f}", "gain": f"{gain:+.2f}"}
-        name = "-".join(
-            word for word in (entry["id"], *(words[part] for part in ("dataset", "method"))) if word
-        )
+        name = "-".join(word for word in (entry["id"], dataset, method) if word)
         yield Claim(
             id=name.lower(),
+            where=entry["where"],
             text=entry["text"].format(**words),
+            needs=entry["needs"],
+            rule=entry["rule"],
             dataset=dataset,
             method=method,
             minor=entry.get("minor", False),
-            **texts,
         )
 
 
 def _judged(claim: Claim, findings: list[Finding]) -> Verdict:
-    """The first finding without a caveat decides, rigorous before paper before released; others are
-    named if unlike."""
-    counted = [finding for finding in findings if not finding.caveats]
-    decided = [finding for finding in counted if finding.outcome != OPEN]
-    if decided:
-        first = decided[0]
-        verdict = REPRODUCED if first.outcome == HOLDS else NOT_REPRODUCED
-        others = [one for one in decided[1:] if one.outcome != first.outcome]
-        differing = "".join(f" Otherwise under {_rules(one.group)}: {one.text}." for one in others)
-        return Verdict(
-            claim,
-            verdict,
-            f"Under {_rules(first.group)}: {first.text}.{differing}",
-            tuple(findings),
-        )
-    if counted:
-        reason = f"Undecided under {_rules(counted[0].group)}: {counted[0].text}."
-    elif findings:
-        reason = f"No comparable runs: {'; '.join(findings[0].caveats)}."
-    else:
-        reason = f"Needs {claim.needs}."
-    return Verdict(claim, NOT_TESTABLE, reason, tuple(findings))
+    sound = [one for one in findings if not one.unsound]
+    printed = _answer([one for one in sound if one.as_printed])
+    if printed is None:
+        lacking = f"Needs {claim.needs} on the paper's images, preset paper and protocol paper."
+        if sound:
+            lacking += f" Nearest runs here: {'; '.join(sound[0].obstacles)}."
+        printed = Answer(NOT_RUN, lacking)
+    elsewhere = _answer([one for one in sound if not one.as_printed])
+    if elsewhere is None:
+        unsound = next((one for one in findings if one.unsound), None)
+        why = f"{_where(unsound)}: {'; '.join(unsound.unsound)}." if unsound else ""
+        elsewhere = Answer(NOT_RUN, why or f"Needs {claim.needs}.")
+    return Verdict(claim, printed, elsewhere, tuple(findings))
 
 
-def rule_text(claim: Claim) -> str:
-    """The rule of a claim in words, a line per paragraph; '' where no record can tell yet."""
-    if claim.rule is None:
-        return ""
-    rules: dict[str, Any] = {**BY_ROW}
-    rules |= {name: rule for name, (_, rule) in (*BY_CURVE.items(), *BY_FAMILY.items())}
-    text = (inspect.getdoc(rules[claim.rule]) or "").replace("`", "")
-    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
+def _answer(findings: list[Finding]) -> Answer | None:
+    """Of the first of several findings; the others are counted, so that none is hidden."""
+    if not findings:
+        return None
+    first, *others = findings
+    text = f"{_where(first)}: {first.text}."
+    if others:
+        states = Counter(one.state for one in others)
+        more = _counted(states, list(states))
+        text += f" {len(others)} other comparison{'s' * (len(others) > 1)}: {more}."
+    return Answer(first.state, text)
 
 
 def _findings(claim: Claim, study: Study) -> Iterator[Finding]:
@@ -173,112 +204,151 @@ def _findings(claim: Claim, study: Study) -> Iterator[Finding]:
     mine = [one for one in study.comparisons if one.group.spec.dataset == claim.dataset]
     if claim.rule in BY_ROW:
         for one in mine:
-            yield from _row_findings(claim, one)
+            yield from _row_findings(claim, one, study)
     elif claim.rule in BY_CURVE:
         for one in mine:
-            yield from _curve_findings(claim.rule, one)
-    elif claim.rule in BY_FAMILY:
+            yield from _curve_findings(claim, one, study)
+    else:
         field, rule = BY_FAMILY[claim.rule]
         for family in study.families[field]:
             if family.spec.dataset == claim.dataset and (found := rule(family)):
-                yield _family_finding(family, *found)
+                yield _family_finding(family, found, study)
 
 
-def _row_findings(claim: Claim, one: Comparison) -> Iterator[Finding]:
-    found = BY_ROW[claim.rule or ""](one, claim.method or "")
+def _row_findings(claim: Claim, one: Comparison, study: Study) -> Iterator[Finding]:
+    rule, group = BY_ROW[claim.rule], one.group
+    found = rule(one, claim.method or "", False)
     if found:
-        labels = _row_labels(claim, one.summary)
-        caveats = _sample_caveats if claim.rule in ON_SAMPLES else _caveats
-        methods = _methods(one.group, labels)
-        yield Finding(one.group, *found, caveats(one.group, labels), methods)
+        on_samples = claim.rule in ON_SAMPLES
+        obstacles = (_sample_obstacles if on_samples else _obstacles)(group, found.labels)
+        if not obstacles:
+            found = rule(one, claim.method or "", True) or found
+        yield _finding(group, found, obstacles, _methods(group, found.labels), study)
 
 
-def _curve_findings(name: str, one: Comparison) -> Iterator[Finding]:
-    setting, rule = BY_CURVE[name]
+def _curve_findings(claim: Claim, one: Comparison, study: Study) -> Iterator[Finding]:
+    setting, rule = BY_CURVE[claim.rule]
     for curve in one.curves:
         if curve.setting == setting and (found := rule(curve)):
-            labels: set[str | None] = {point.label for point in curve.points}
-            caveats = (*_caveats(one.group, labels), *_off_preset(one.group))
-            yield Finding(one.group, *found, caveats, _methods(one.group, labels))
+            obstacles = [*_obstacles(one.group, found.labels), *_off_preset(one.group)]
+            yield _finding(one.group, found, obstacles, _methods(one.group, found.labels), study)
 
 
-def _family_finding(family: Family, outcome: str, text: str) -> Finding:
+def _family_finding(family: Family, found: Evidence, study: Study) -> Finding:
     groups = [member.summary.group for member in family.members]
     usual = next(one for one in groups if one.spec.architecture == PAPER_ARCHITECTURE)
-    labels = {one.id: _member_labels(one) for one in groups}
-    flaws = [flaw for one in groups for flaw in (*_flaws(one, labels[one.id]), *_off_preset(one))]
-    methods = [pair for one in groups for pair in _methods(one, labels[one.id])]
-    caveats = (*usual.not_comparable, *dict.fromkeys(flaws))
-    return Finding(usual, outcome, text, caveats, tuple(methods))
+    obstacles, methods = [*usual.not_comparable, *_other_protocol(usual)], []
+    for group in groups:
+        ours = main_ours(group)
+        labels = {group.none_label or "", ours.label if ours else ""}
+        obstacles += [*_flaws(group, labels), *_off_preset(group)]
+        methods += _methods(group, labels)
+    return _finding(usual, found, obstacles, methods, study)
 
 
-def _methods(group: Group, labels: set[str | None]) -> tuple[tuple[Group, str], ...]:
-    """The rows of a group called `labels`, in its order."""
-    return tuple((group, label) for label in group.by_label if label in labels)
+def _finding(
+    group: Group,
+    found: Evidence,
+    obstacles: Sequence[str],
+    methods: Sequence[tuple[Group, str]],
+    study: Study,
+) -> Finding:
+    """The finding with the outcome that its runs allow."""
+    few = found.folds < group.spec.preset.n_folds or found.seeds < LEAST_SEEDS
+    outcome = OPEN if few else found.outcome
+    folds, seeds = (_count(*pair) for pair in ((found.folds, "fold"), (found.seeds, "seed")))
+    text = f"{found.text}; {FEW} ({folds}, {seeds})" if few else found.text
+    keys = [one.key for where, label in methods for one in where.by_label[label].records]
+    whose = unverified_owners(keys, study.marks)
+    unsound = [sentence.rstrip(".") for where in _groups(methods) for sentence in where.defects]
+    if whose:
+        unsound.append(f"rows as submitted by {whose}, not recomputed from masks")
+    if group.spec.source.synthetic:
+        unsound.append("synthetic images answer nothing")
+    return Finding(
+        group,
+        (ELSEWHERE if obstacles else AS_PRINTED)[outcome],
+        one_line(text),
+        few,
+        tuple(dict.fromkeys(obstacles)),
+        tuple(dict.fromkeys(unsound)),
+        tuple(methods),
+    )
 
 
-def _row_labels(claim: Claim, summary: Summary) -> set[str | None]:
-    """The methods that a claim rests on: both generators of Table I, a row of Table II and none, or
-    the whole table."""
-    if claim.rule in ON_SAMPLES:
-        return set(nearness_labels(summary.group))
-    if claim.rule in ("gain", "smaller_sd"):
-        return {label_of(summary, claim.method or ""), summary.group.none_label}
-    return set(summary.labels)
+def _groups(methods: Sequence[tuple[Group, str]]) -> list[Group]:
+    return list({group.id: group for group, _ in methods}.values())
 
 
-def _caveats(group: Group, labels: set[str | None]) -> tuple[str, ...]:
-    return (*group.not_comparable, *_flaws(group, labels))
+def _methods(group: Group, labels: Sequence[str] | set[str] | frozenset[str]) -> list:
+    """The rows of a group called `labels`, in its order, as (group, label)."""
+    return [(group, label) for label in group.by_label if label in labels]
 
 
-def _sample_caveats(group: Group, labels: set[str | None]) -> tuple[str, ...]:
-    """What forbids a verdict on Table I: also edges and generators that are not the paper's, and
-    runs without an audit."""
+def _obstacles(group: Group, labels: frozenset[str]) -> list[str]:
+    """Why these rows are not what the paper ran; [] if nothing speaks against it."""
+    return [*group.not_comparable, *_other_protocol(group), *_flaws(group, labels)]
+
+
+def _sample_obstacles(group: Group, labels: frozenset[str]) -> list[str]:
+    """What forbids an answer on Table I: also edges that are not the paper's, and runs without an
+    audit."""
     methods = [runs for runs in group.methods if runs.label in labels]
     absent = [f"{runs.label}: {text}" for runs in methods if (text := absent_audits(runs))]
-    return (*fidelity_caveats(group, methods), *absent, *_defects(group))
+    flaws = _flaws(group, labels)
+    return [*fidelity_caveats(group, methods), *_other_protocol(group), *absent, *flaws]
 
 
-def _member_labels(group: Group) -> set[str | None]:
-    ours = main_ours(group)
-    return {group.none_label, ours.label if ours else None}
+def _other_protocol(group: Group) -> list[str]:
+    label = protocol_label(group.spec.protocol)
+    return [] if label == "paper" else [f"protocol is {label}, not paper"]
 
 
-def _off_preset(group: Group) -> tuple[str, ...]:
-    """What forbids a verdict where the paper's method has other settings than its preset's."""
+def _off_preset(group: Group) -> list[str]:
+    """Where the paper's method has other settings than its preset's."""
     ours = main_ours(group)
     changed = changed_settings(ours.method, group.spec.preset) if ours else {}
-    return (f"{ours.label}: not the preset's {', '.join(changed)}",) if ours and changed else ()
+    return [f"{ours.label}: not the preset's {', '.join(changed)}"] if ours and changed else []
 
 
-def _flaws(group: Group, labels: set[str | None]) -> tuple[str, ...]:
-    """What speaks against these rows: absent runs, generators with other settings, defects."""
+def _flaws(group: Group, labels: set[str] | frozenset[str]) -> list[str]:
+    """Absent runs, generators with other settings, and stand-ins for what the paper prints."""
     methods = [runs for runs in group.methods if runs.label in labels]
     absent = [f"{runs.label}: {text}" for runs in methods if (text := runs.absent_text)]
-    others = dict.fromkeys(runs.other_generator for runs in methods if runs.other_generator)
-    return (*absent, *others, *_defects(group))
-
-
-def _defects(group: Group) -> list[str]:
-    return [sentence.rstrip(".") for sentence in group.defects]
+    others = [runs.other_generator for runs in methods if runs.other_generator]
+    stand_ins = [
+        one_line(f"{entry.used} in place of the paper's {entry.part}, {entry.paper}")
+        for runs in methods
+        for record in runs.done
+        for entry in record.substitutions
+        if entry.part not in ("images", *NOT_PRINTED)  # images: see `not_comparable`
+    ]
+    return list(dict.fromkeys([*absent, *others, *stand_ins]))
 
 
 def _finding_order(finding: Finding) -> tuple:
-    """Verdicts first, then real images before synthetic ones, and the protocols in their fixed
-    order."""
+    """Sound findings first, those with enough runs, then `rigorous` before other protocols, large
+    images before small ones. The outcome has no say in it."""
     spec = finding.group.spec
     protocol, switches = nearest_protocol(spec.protocol)
     return (
-        bool(finding.caveats),
-        spec.source.synthetic,
+        bool(finding.unsound),
+        finding.few,
         PROTOCOL_NAMES.index(protocol),
         len(switches),
         spec.architecture != PAPER_ARCHITECTURE,
         -spec.training_share,
+        -spec.preset.size,
         finding.group.id,
     )
 
 
-def _rules(group: Group) -> str:
-    leaky = group.spec.protocol.selection == "test"
-    return group.rules + (", test cases choosing the checkpoint" if leaky else "")
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'s' * (number != 1)}"
+
+
+def _where(finding: Finding) -> str:
+    """The source and the rules of a finding: 'BUSI, real images, attention-unet, ...'."""
+    spec = finding.group.spec
+    leaky = ", test cases choosing the checkpoint" if spec.protocol.selection == "test" else ""
+    return f"{source_label(spec.source)}, {finding.group.rules}{leaky}"

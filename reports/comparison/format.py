@@ -24,13 +24,18 @@ def spread(
 
 
 def with_interval(
-    mean: float | None, low: float | None, high: float | None, scale: float = 100, unit: str = ""
+    mean: float | None,
+    low: float | None,
+    high: float | None,
+    scale: float = 100,
+    unit: str = "",
+    decimals: int = 1,
 ) -> str:
     """'+1.2 [+0.3, +2.1]': a difference with its interval, where it has one."""
-    text = signed(mean, 1, scale) + unit
+    text = signed(mean, decimals, scale) + unit
     if not (_is_there(mean) and _is_there(low)):
         return text
-    return f"{text} [{signed(low, 1, scale)}, {signed(high, 1, scale)}]"
+    return f"{text} [{signed(low, decimals, scale)}, {signed(high, decimals, scale)}]"
 
 
 def rounded(value: float | None, decimals: int, scale: float = 1) -> str:

@@ -1,37 +1,51 @@
-"""The pages of the paper's claims: one of all, and one per claim with the runs behind its verdict.
-Not here: the verdicts (reports/claims)."""
+"""The pages of the paper's claims: one of all, and one per claim with the runs behind its answers.
+Not here: the answers (reports/claims)."""
 
 from typing import Any
 
 from benchmark.core.texts import one_line
 from reports.claims.claims import (
+    HOLDS_HERE,
+    NOT_HERE,
     NOT_REPRODUCED,
-    NOT_TESTABLE,
+    NOT_RUN,
     REPRODUCED,
+    SMALLER,
+    UNDECIDED,
+    Answer,
     Verdict,
     judge,
     rule_text,
+    tally,
 )
 from reports.comparison.links import claim_page
 from reports.comparison.study import Study
 from reports.pages.site import Site
 from reports.tables.claims import finding_lines, write_claims
 
-MARK = {REPRODUCED: "good", NOT_REPRODUCED: "bad", NOT_TESTABLE: "open"}
+MARK = {
+    REPRODUCED: "good",
+    SMALLER: "good",
+    NOT_REPRODUCED: "bad",
+    HOLDS_HERE: "good",
+    NOT_HERE: "bad",
+    UNDECIDED: "open",
+    NOT_RUN: "open",
+}
 
 
-def write_claim_pages(site: Site, study: Study) -> dict[str, int]:
-    """Writes claims.html and claims/*.html; returns how many main claims have each verdict."""
+def write_claim_pages(site: Site, study: Study) -> str:
+    """Writes claims.html and claims/*.html; returns how many main claims have each answer, in
+    words."""
     verdicts = judge(study)
-    main = [_claim_line(one) for one in verdicts if not one.claim.minor]
-    counts = {name: sum(line["verdict"] == name for line in main) for name in MARK}
+    main = [one for one in verdicts if not one.claim.minor]
     files = write_claims(verdicts, site.out / "tables")
     site.write(
         "claims.html.jinja",
         "claims.html",
-        claims=main,
+        claims=[_claim_line(one) for one in main],
         minor=[_claim_line(one) for one in verdicts if one.claim.minor],
-        counts=counts,
+        tally=tally(main),
         files={name: site.link(path) for name, path in files.items()},
     )
     for verdict in verdicts:
@@ -42,8 +56,9 @@ def write_claim_pages(site: Site, study: Study) -> dict[str, int]:
             needs=verdict.claim.needs,
             rule=rule_text(verdict.claim),
             findings=finding_lines(verdict, study.marks),
+            mark=MARK,
         )
-    return counts
+    return tally(main)
 
 
 def _claim_line(verdict: Verdict) -> dict[str, Any]:
@@ -53,8 +68,11 @@ def _claim_line(verdict: Verdict) -> dict[str, Any]:
         "page": claim_page(claim.id),
         "text": one_line(claim.text),
         "where": claim.where,
-        "verdict": verdict.verdict,
-        "mark": MARK[verdict.verdict],
-        "reason": one_line(verdict.reason),
+        "printed": _answer_line(verdict.printed),
+        "elsewhere": _answer_line(verdict.elsewhere),
         "found": len(verdict.findings),
     }
+
+
+def _answer_line(answer: Answer) -> dict[str, str]:
+    return {"state": answer.state, "mark": MARK[answer.state], "text": one_line(answer.text)}

@@ -1,57 +1,49 @@
-"""Verdicts on the paper's claims as a table and files."""
+"""The answers to the paper's claims as a table and files."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmark.core.texts import one_line
-from reports.claims.claims import Finding, Verdict
+from reports.claims.claims import Finding, Verdict, tally
 from reports.comparison.badges import Mark, badges, owners
 from reports.comparison.labels import source_label
 from reports.comparison.links import run_page
 from reports.tables.csv_files import write_rows
 from reports.tables.tables import Table
 
-SHOWN_FINDINGS = 3
 SHOWN_METHODS = 40
 _COLUMNS = (
     "id",
     "where",
     "claim",
-    "verdict",
-    "reason",
+    "as_printed",
+    "as_printed_why",
+    "elsewhere",
+    "elsewhere_why",
     "source",
     "rules",
-    "outcome",
     "finding",
-    "caveats",
+    "finding_text",
+    "not_as_printed_because",
+    "answers_nothing_because",
 )
 
 
 def claim_table(verdicts: Sequence[Verdict]) -> Table:
-    """One row per claim: the verdict, why, and what the records at hand show on which source."""
+    """One row per claim: both answers, each with the numbers behind it or what is lacking."""
     rows = [
         {
             "claim": one_line(verdict.claim.text),
             "where": verdict.claim.where,
-            "verdict": verdict.verdict,
-            "why": one_line(verdict.reason),
-            "what the records show": "; ".join(shown_findings(verdict)) or "nothing yet",
+            "as printed": verdict.printed.state,
+            "why": one_line(verdict.printed.text),
+            "elsewhere": verdict.elsewhere.state,
+            "what other runs show": one_line(verdict.elsewhere.text),
         }
         for verdict in verdicts
     ]
     return Table.of(rows)
-
-
-def shown_findings(verdict: Verdict) -> list[str]:
-    """The first findings, each with its source and rules, and how many more there are."""
-    found = verdict.findings
-    lines = [
-        f"{_setting(finding)}: {finding.outcome}, {finding.text}"
-        for finding in found[:SHOWN_FINDINGS]
-    ]
-    more = len(found) - SHOWN_FINDINGS
-    return lines + ([f"{more} more in the claims CSV"] if more > 0 else [])
 
 
 def finding_lines(verdict: Verdict, marks: Mapping[str, Mark]) -> list[dict[str, Any]]:
@@ -80,9 +72,10 @@ def finding_lines(verdict: Verdict, marks: Mapping[str, Mark]) -> list[dict[str,
                 "synthetic": group.spec.source.synthetic,
                 "rules": group.rules,
                 "page": group.page,
-                "outcome": finding.outcome,
+                "state": finding.state,
                 "text": one_line(finding.text),
-                "caveats": [one_line(caveat) for caveat in finding.caveats],
+                "obstacles": [one_line(text) for text in finding.obstacles],
+                "unsound": [one_line(text) for text in finding.unsound],
                 "methods": runs,
                 "more": max(0, len(finding.methods) - SHOWN_METHODS),
             }
@@ -97,27 +90,26 @@ def write_claims(verdicts: Sequence[Verdict], folder: Path) -> dict[str, Path]:
     paths = {"csv": folder / "claims.csv", "markdown": folder / "claims.md"}
     rows: list[Sequence[str]] = [_COLUMNS]
     for verdict in verdicts:
-        claim = verdict.claim
-        head = (claim.id, claim.where, claim.text, verdict.verdict, verdict.reason)
+        claim, printed, elsewhere = verdict.claim, verdict.printed, verdict.elsewhere
+        head = (claim.id, claim.where, claim.text, printed.state, printed.text)
+        head += (elsewhere.state, elsewhere.text)
         for finding in verdict.findings or (None,):
-            rows.append([*head, *(_finding_cells(finding) if finding else [""] * 5)])
+            rows.append([*head, *(_finding_cells(finding) if finding else [""] * 6)])
     write_rows(rows, paths["csv"])
-    text = f"# The paper's claims\n\n{claim_table(verdicts).markdown()}\n"
+    main = [one for one in verdicts if not one.claim.minor]
+    text = f"# The paper's claims\n\nOf the main claims. {tally(main)}\n\n"
+    text += f"{claim_table(verdicts).markdown()}\n"
     paths["markdown"].write_text(text, encoding="utf-8")
     return paths
 
 
 def _finding_cells(finding: Finding) -> list[str]:
     group = finding.group
-    caveats = "; ".join(finding.caveats)
     return [
         source_label(group.spec.source),
         group.rules,
-        finding.outcome,
+        finding.state,
         finding.text,
-        one_line(caveats),
+        one_line("; ".join(finding.obstacles)),
+        one_line("; ".join(finding.unsound)),
     ]
-
-
-def _setting(finding: Finding) -> str:
-    return one_line(f"{source_label(finding.group.spec.source)}, {finding.group.rules}")
