@@ -11,7 +11,7 @@ import functools
 import inspect
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ import yaml
 
 from benchmark.core.texts import one_line
 from benchmark.spec.protocol import PROTOCOL_NAMES, nearest_protocol
+from datasets.tasks.catalogue import TASKS
 from reports.claims.evidence import (
     BY_CURVE,
     BY_FAMILY,
@@ -49,6 +50,7 @@ HOLDS_HERE, NOT_HERE = "holds here", "does not hold here"
 UNDECIDED, NOT_RUN = "undecided", "not run"
 AS_PRINTED = {HOLDS: REPRODUCED, SMALLER_OUTCOME: SMALLER, FAILS: NOT_REPRODUCED, OPEN: UNDECIDED}
 ELSEWHERE = {HOLDS: HOLDS_HERE, FAILS: NOT_HERE, OPEN: UNDECIDED}
+SHOWN = 3  # reasons in an answer; the page of the claim lists all
 FILE = Path(__file__).parent / "claims.yaml"
 # Parts that nobody can have as the paper had them, because it does not print them: they are named,
 # and do not forbid an answer as printed.
@@ -174,16 +176,26 @@ def _judged(claim: Claim, findings: list[Finding]) -> Verdict:
     sound = [one for one in findings if not one.unsound]
     printed = _answer([one for one in sound if one.as_printed])
     if printed is None:
-        lacking = f"Needs {claim.needs} on the paper's images, preset paper and protocol paper."
-        if sound:
-            lacking += f" Nearest runs here: {'; '.join(sound[0].obstacles)}."
-        printed = Answer(NOT_RUN, lacking)
+        printed = Answer(NOT_RUN, _lacking(claim, sound))
     elsewhere = _answer([one for one in sound if not one.as_printed])
     if elsewhere is None:
         unsound = next((one for one in findings if one.unsound), None)
         why = f"{_where(unsound)}: {'; '.join(unsound.unsound)}." if unsound else ""
         elsewhere = Answer(NOT_RUN, why or f"Needs {claim.needs}.")
     return Verdict(claim, printed, elsewhere, tuple(findings))
+
+
+def _lacking(claim: Claim, sound: list[Finding]) -> str:
+    """Why a claim has no answer as printed."""
+    papers = TASKS.of_results(claim.dataset).paper
+    if papers is None or papers.title is None:
+        return f"Nobody can run it: the paper does not name its {claim.dataset} images (Q30)."
+    text = f"Needs {claim.needs} on {papers.title}, preset paper and protocol paper."
+    if not sound:
+        return text
+    shown, more = sound[0].obstacles[:SHOWN], len(sound[0].obstacles) - SHOWN
+    rest = f"; and {more} more reason{'s' * (more > 1)}" if more > 0 else ""
+    return f"{text} Nearest runs here: {'; '.join(shown)}{rest}."
 
 
 def _answer(findings: list[Finding]) -> Answer | None:
@@ -216,13 +228,14 @@ def _findings(claim: Claim, study: Study) -> Iterator[Finding]:
 
 
 def _row_findings(claim: Claim, one: Comparison, study: Study) -> Iterator[Finding]:
-    rule, group = BY_ROW[claim.rule], one.group
-    found = rule(one, claim.method or "", False)
+    rule, group, name = BY_ROW[claim.rule], one.group, claim.method or ""
+    hindrances = _sample_obstacles if claim.rule in ON_SAMPLES else _row_obstacles
+    found, obstacles = rule(one, name, True), ["not the preset's settings"]
     if found:
-        on_samples = claim.rule in ON_SAMPLES
-        obstacles = (_sample_obstacles if on_samples else _obstacles)(group, found.labels)
-        if not obstacles:
-            found = rule(one, claim.method or "", True) or found
+        obstacles = hindrances(group, found.labels)
+    if obstacles and (found := rule(one, name, False)):
+        obstacles = hindrances(group, found.labels) or obstacles
+    if found:
         yield _finding(group, found, obstacles, _methods(group, found.labels), study)
 
 
@@ -280,7 +293,7 @@ def _groups(methods: Sequence[tuple[Group, str]]) -> list[Group]:
     return list({group.id: group for group, _ in methods}.values())
 
 
-def _methods(group: Group, labels: Sequence[str] | set[str] | frozenset[str]) -> list:
+def _methods(group: Group, labels: Collection[str]) -> list[tuple[Group, str]]:
     """The rows of a group called `labels`, in its order, as (group, label)."""
     return [(group, label) for label in group.by_label if label in labels]
 
@@ -288,6 +301,12 @@ def _methods(group: Group, labels: Sequence[str] | set[str] | frozenset[str]) ->
 def _obstacles(group: Group, labels: frozenset[str]) -> list[str]:
     """Why these rows are not what the paper ran; [] if nothing speaks against it."""
     return [*group.not_comparable, *_other_protocol(group), *_flaws(group, labels)]
+
+
+def _row_obstacles(group: Group, labels: frozenset[str]) -> list[str]:
+    ours = main_ours(group)
+    swept = _off_preset(group) if ours and ours.label in labels else []
+    return [*_obstacles(group, labels), *swept]
 
 
 def _sample_obstacles(group: Group, labels: frozenset[str]) -> list[str]:
@@ -311,7 +330,7 @@ def _off_preset(group: Group) -> list[str]:
     return [f"{ours.label}: not the preset's {', '.join(changed)}"] if ours and changed else []
 
 
-def _flaws(group: Group, labels: set[str] | frozenset[str]) -> list[str]:
+def _flaws(group: Group, labels: Collection[str]) -> list[str]:
     """Absent runs, generators with other settings, and stand-ins for what the paper prints."""
     methods = [runs for runs in group.methods if runs.label in labels]
     absent = [f"{runs.label}: {text}" for runs in methods if (text := runs.absent_text)]

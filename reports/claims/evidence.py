@@ -4,7 +4,7 @@ outcome of its rule. None where the rows that it needs were not run.
 Not here: the rules (rules.py), whether an outcome is a verdict (claims.py).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +14,9 @@ from reports.claims import rules
 from reports.claims.printed import PrintedGain, case_correlation, printed_gain
 from reports.comparison.format import p_equation, with_interval
 from reports.comparison.groups import Group
-from reports.comparison.paper_numbers import PAPERS_METHOD, PAPERS_RIVAL
+from reports.comparison.labels import generator_apart
 from reports.comparison.paper_files import DIFFBOOST
+from reports.comparison.paper_numbers import PAPERS_METHOD, PAPERS_RIVAL
 from reports.comparison.sample_numbers import ERRORS, FIDELITY, MEASURES, usual_runs
 from reports.comparison.setting_curves import Curve, Family, Point, main_ours
 from reports.comparison.study import Comparison
@@ -44,7 +45,7 @@ class Evidence:
 def gain(comparison: Comparison, name: str, as_printed: bool) -> Evidence | None:
     """A row's gain over `none`."""
     summary = comparison.summary
-    label, base = table_rows(summary).get(name), summary.none_label
+    label, base = table_rows(summary, as_printed).get(name), summary.none_label
     if label is None or base is None:
         return None
     values = [summary.dice.cells.of_method(one) for one in (label, base)]
@@ -66,26 +67,23 @@ def gain(comparison: Comparison, name: str, as_printed: bool) -> Evidence | None
 def best(comparison: Comparison, name: str, as_printed: bool) -> Evidence | None:
     """A row of Table II against the ten others; None unless all eleven are there."""
     summary = comparison.summary
-    rows = dict(table_rows(summary))
+    rows = table_rows(summary, as_printed)
     if len(rows) < SINGLE_TRANSFORMS + 3 or name not in rows:
         return None
     label = rows.pop(name)
     found = {other: summary.differences.of(label, other) for other in rows.values()}
     if not _known(*found.values()):
         return None
-    other, nearest = min(found.items(), key=lambda pair: pair[1].mean)
-    text = f"{label} minus {other}, the best of {len(found)} other rows: {_text(nearest)}"
     outcome = rules.best(list(found.values()))
+    text = _against_best(label, found, "other rows")
     return _evidence(outcome, text, {label, *found}, found.values())
 
 
-def no_better_than_single(
-    comparison: Comparison, name: str, as_printed: bool
-) -> Evidence | None:
+def no_better_than_single(comparison: Comparison, name: str, as_printed: bool) -> Evidence | None:
     """DeepStack against the single transforms; None where the protocol drops it, or a transform is
     missing."""
     summary = comparison.summary
-    rows = table_rows(summary)
+    rows = table_rows(summary, as_printed)
     singles = [label for row, label in rows.items() if row.startswith("Random")]
     dropped = summary.group.spec.protocol.deepstack == "dropped"
     if dropped or name not in rows or len(singles) < SINGLE_TRANSFORMS:
@@ -94,9 +92,8 @@ def no_better_than_single(
     found = {other: summary.differences.of(label, other) for other in singles}
     if not _known(*found.values()):
         return None
-    other, nearest = min(found.items(), key=lambda pair: pair[1].mean)
-    text = f"{label} minus {other}, the best of {len(found)} single transforms: {_text(nearest)}"
     outcome = rules.no_better(list(found.values()))
+    text = _against_best(label, found, "single transforms")
     return _evidence(outcome, text, {label, *found}, found.values())
 
 
@@ -104,7 +101,7 @@ def smaller_sd(comparison: Comparison, name: str, as_printed: bool) -> Evidence 
     """SD over cases against that of `none`, over the seeds that both ran: averaging over seeds
     shrinks an SD, so both must be averaged over as many."""
     summary = comparison.summary
-    label, base = table_rows(summary).get(name), summary.none_label
+    label, base = table_rows(summary, as_printed).get(name), summary.none_label
     if label is None or base is None:
         return None
     values = np.stack([summary.dice.cells.of_method(one) for one in (label, base)])
@@ -134,7 +131,9 @@ def nearer_images(comparison: Comparison, name: str, as_printed: bool) -> Eviden
         nearer.append(differences.of(theirs, ours) if metric in ERRORS else found)
     if not _known(*nearer):
         return None
-    text = f"{ours} minus {theirs} on {nearer[0].n} held-out cases: {', '.join(words)}"
+    text = (
+        f"{_short(ours)} minus {_short(theirs)} on {nearer[0].n} held-out cases: {', '.join(words)}"
+    )
     return _evidence(rules.nearer(nearer), text, pair, nearer)
 
 
@@ -166,9 +165,7 @@ def alpha_plateau(curve: Curve) -> Evidence | None:
         return None
     mean = {label: -weight for label, weight in _mean(inside).items()}
     found = {
-        point.value: curve.summary.differences.contrast(
-            mean | {point.label: 1 + mean[point.label]}
-        )
+        point.value: curve.summary.differences.contrast(mean | {point.label: 1 + mean[point.label]})
         for point in inside
     }
     region = _region(curve)
@@ -252,9 +249,15 @@ RULES: dict[str, tuple[Callable, ...]] = {
 }
 
 
-def table_rows(summary: Summary) -> dict[str, str]:
-    """The paper's names of the group's scored methods -> their labels here."""
-    rows = summary.group.paper_rows
+def table_rows(summary: Summary, as_printed: bool) -> dict[str, str]:
+    """The paper's names of the group's scored methods -> their labels here.
+
+    as_printed: the paper's method at its preset's settings; else at the settings that most runs
+    have.
+    """
+    rows, ours = dict(summary.group.paper_rows), main_ours(summary.group)
+    if ours and not as_printed:
+        rows[DIFFBOOST] = ours.label
     return {name: label for name, label in rows.items() if label in summary.labels}
 
 
@@ -265,10 +268,24 @@ def nearness_labels(group: Group) -> tuple[str, ...]:
     return tuple(runs.label for runs in found if runs)
 
 
-def _evidence(outcome: str, text: str, labels, found) -> Evidence:
-    found = list(found)
+def _evidence(
+    outcome: str, text: str, labels: Iterable[str], differences: Iterable[Difference]
+) -> Evidence:
+    found = list(differences)
     folds, seeds = min(one.folds for one in found), min(one.least_seeds for one in found)
     return Evidence(outcome, text, frozenset(labels), folds, seeds)
+
+
+def _against_best(label: str, found: dict[str, Difference], which: str) -> str:
+    """'emitdiff (from scratch) minus classic scale, the best of 10 other rows: +1.2 [...]'."""
+    other, nearest = min(found.items(), key=lambda pair: pair[1].mean)
+    head = f"{_short(label)} minus {_short(other)}, the best of {len(found)} {which}"
+    return f"{head}: {_text(nearest)}"
+
+
+def _short(label: str) -> str:
+    """The label without the generator's settings, which the page of the comparison names."""
+    return generator_apart(label)[0]
 
 
 def _known(*found: Difference) -> bool:

@@ -62,8 +62,8 @@ def best(rivals: Sequence[Difference]) -> str:
 def no_better(singles: Sequence[Difference]) -> str:
     """DeepStack minus each single transform.
 
-    Holds if one single transform is at most a point worse, at 5 % of error divided by their number. Fails
-    if DeepStack is better than every one of them.
+    Holds if DeepStack is less than a point better than one of them, at 5 % of error divided by
+    their number. Fails if DeepStack is better than every one of them.
     """
     if all(_ends(one)[0] > 0 for one in singles):
         return FAILS
@@ -83,8 +83,8 @@ def nearer(measures: Sequence[Difference]) -> str:
     """The five measures of Table I on samples made from held-out cases: how much nearer to the real
     images those of the paper's method are than its rival's.
 
-    Holds if all five say nearer; fails if one says farther, at 5 % of error divided by five. The size of
-    the printed differences is not asked for.
+    Holds if all five say nearer; fails if one says farther, at 5 % of error divided by five. The
+    size of the printed differences is not asked for.
     """
     if all(_ends(one)[0] > 0 for one in measures):
         return HOLDS
@@ -117,8 +117,8 @@ def flat(points: Sequence[Difference], region: float) -> str:
 def middle_is_best(sizes: Sequence[tuple[Difference, Difference]]) -> str:
     """Every middle patch size minus single pixels, and minus whole images.
 
-    Holds if one middle size is better than both, at 5 % of error divided by the number of sizes. Fails
-    if one of the two ends is better than every middle size, or equal to it within one point.
+    Holds if one middle size is better than both, at 5 % of error divided by the number of sizes.
+    Fails if one of the two ends is better than every middle size, or equal to it within one point.
     """
     share = ALPHA / len(sizes)
     if any(all(_ends(one, 1, share)[0] > 0 for one in pair) for pair in sizes):

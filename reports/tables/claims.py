@@ -91,8 +91,8 @@ def write_claims(verdicts: Sequence[Verdict], folder: Path) -> dict[str, Path]:
     rows: list[Sequence[str]] = [_COLUMNS]
     for verdict in verdicts:
         claim, printed, elsewhere = verdict.claim, verdict.printed, verdict.elsewhere
-        head = (claim.id, claim.where, claim.text, printed.state, printed.text)
-        head += (elsewhere.state, elsewhere.text)
+        answers = (printed.state, printed.text, elsewhere.state, elsewhere.text)
+        head = (claim.id, claim.where, claim.text, *answers)
         for finding in verdict.findings or (None,):
             rows.append([*head, *(_finding_cells(finding) if finding else [""] * 6)])
     write_rows(rows, paths["csv"])

@@ -274,10 +274,12 @@ def test_claims_statistics_and_the_papers_tables_have_their_pages(report):
     assert {"claim-gain-prostate-diffboost", "claim-row-spleen-randommirror"} <= {
         *found["claims.html"].values("id")
     }
-    assert "0 reproduced, 0 not reproduced, 19 not testable yet" in found["index.html"].words
+    tally = "As printed: 0 of 19 claims tested. Elsewhere: 19 not run."
+    assert tally in found["index.html"].words and tally in found["claims.html"].words
     claim = found["claims/gain-prostate-diffboost.html"].words
-    assert "source is phantom" in claim and "on phantom, synthetic images" in claim
-    assert "Holds if the interval excludes 0 on the printed side" in claim  # the rule
+    assert "As printed not run" in claim and "Elsewhere not run" in claim
+    assert "source is phantom" in claim and "synthetic images answer nothing" in claim
+    assert "Holds if the 95 % interval excludes 0 on the printed side" in claim  # the rule
     runs = [
         link
         for link in found["claims/gain-prostate-diffboost.html"].values("href")

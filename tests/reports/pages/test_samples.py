@@ -1,5 +1,5 @@
-"""Audits of synthetic images in the report: Table I, what the paper lacks, warnings, figures, and
-the claim on Pix2Pix."""
+"""Audits of synthetic images in the report: Table I, what the paper lacks, warnings and
+figures."""
 
 import csv
 
@@ -9,8 +9,6 @@ from PIL import Image
 from pydantic import ValidationError
 
 from benchmark.record.samples import AGREEMENT_BINS, DISTANCE_BINS, HELD_OUT, TRAINING
-from reports.claims.claims import NOT_REPRODUCED, NOT_TESTABLE, REPRODUCED, judge
-from reports.claims.rules import FAILS, HOLDS, OPEN
 from reports.comparison.sample_numbers import sample_warnings
 from reports.comparison.study import Study
 from reports.figures.samples import sample_figures
@@ -26,7 +24,7 @@ from reports.tables.samples import (
     memory_table,
 )
 from tests.reports.pages.test_pages import pages
-from tests.support.made_records import PHANTOM, with_generator
+from tests.support.made_records import PHANTOM
 from tests.support.sampled import audited_study, sample_row, with_filter, with_samples
 from tests.support.study import study_record
 
@@ -321,89 +319,6 @@ def test_histograms_of_all_runs_are_added(samples):
     assert len(counts) == AGREEMENT_BINS and counts.sum() == sum(
         20 * n // 20 * 20 for n in (11, 11, 10)
     )
-
-
-def verdict(records, name="fidelity-prostate"):
-    return {one.claim.id: one for one in judge(Study(records))}[name]
-
-
-@pytest.mark.parametrize(
-    ("worse", "spread", "expected", "outcome"),
-    [
-        (0.5, 0.02, REPRODUCED, HOLDS),
-        (-0.5, 0.02, NOT_REPRODUCED, FAILS),
-        (0.0, 0.3, NOT_TESTABLE, OPEN),
-    ],
-)
-def test_the_claim_on_pix2pix_is_paired_by_held_out_case(worse, spread, expected, outcome):
-    found = verdict(audited_study(worse, spread, **PAPER))
-    assert (found.verdict, found.findings[0].outcome) == (expected, outcome)
-    assert (
-        "emitdiff (from scratch) minus pix2pix on 32 held-out cases: MAE" in found.reason
-        and found.reason.count("[") == 5
-    )
-
-
-def test_one_measure_on_the_far_side_refutes():
-    records = audited_study(0.5, **PAPER)
-    for place, record in enumerate(records):
-        if record.spec.method.name == "emitdiff":
-            rows = [row.model_copy(update={"mae": row.mae + 0.2}) for row in record.samples.rows]
-            records[place] = with_samples(record, rows=rows)
-    assert verdict(records).verdict == NOT_REPRODUCED
-
-
-@pytest.mark.parametrize(
-    ("options", "reason"),
-    [
-        ({}, "preset is compact"),
-        ({"preset_name": "paper"}, "edges are scharr, not HED"),
-        ({**PAPER, "source": PHANTOM}, "source is phantom"),
-        ({**PAPER, "architecture": "unet"}, "architecture is unet"),
-    ],
-)
-def test_other_images_edges_or_presets_give_no_verdict(options, reason):
-    found = verdict(audited_study(0.5, **options))
-    assert (
-        found.verdict == NOT_TESTABLE
-        and reason in found.reason
-        and found.findings[0].outcome == HOLDS
-    )
-
-
-@pytest.mark.parametrize(("changes", "expected"), [({}, REPRODUCED), ({"steps": 7}, NOT_TESTABLE)])
-def test_a_generator_of_other_settings_gives_no_verdict(changes, expected):
-    records = audited_study(0.5, **PAPER)
-    for place, record in enumerate(records):
-        if record.spec.method.name == "pix2pix":
-            records[place] = with_generator(record, **changes)
-    found = verdict(records)
-    assert found.verdict == expected
-    assert ("pix2pix: generator with other steps than the preset's" in found.reason) == bool(
-        changes
-    )
-
-
-def test_breast_images_are_never_the_papers():
-    found = verdict(audited_study(0.5, dataset="breast", **PAPER), "fidelity-breast")
-    assert found.verdict == NOT_TESTABLE and "Q30" in found.reason
-
-
-def test_an_unaudited_or_missing_run_gives_no_verdict():
-    records = audited_study(0.5, **PAPER)
-    bare = [
-        one.model_copy(update={"samples": None})
-        if one.spec.method.name == "pix2pix" and one.spec.fold == 1
-        else one
-        for one in records
-    ]
-    assert (
-        "not audited: fold 1 seed 0" in verdict(bare).reason
-        and verdict(bare).verdict == NOT_TESTABLE
-    )
-    fewer = [one for one in records if (one.spec.method.name, one.spec.fold) != ("emitdiff", 0)]
-    assert "missing fold 0 seed 0" in verdict(fewer).reason
-    assert verdict([one for one in records if one.spec.method.name != "pix2pix"]).findings == ()
 
 
 def test_the_pages_show_the_audit_and_warn(tmp_path):
