@@ -18,7 +18,7 @@ from reports.comparison.labels import generator_apart
 from reports.comparison.paper_files import DIFFBOOST
 from reports.comparison.paper_numbers import PAPERS_METHOD, PAPERS_RIVAL
 from reports.comparison.sample_numbers import ERRORS, FIDELITY, MEASURES, usual_runs
-from reports.comparison.setting_curves import Curve, Family, Point, main_ours
+from reports.comparison.setting_curves import Curve, Family, main_ours
 from reports.comparison.study import Comparison
 from reports.comparison.summaries import Summary
 from reports.statistics.case_grid import Cells, seed_means
@@ -53,10 +53,10 @@ def gain(comparison: Comparison, name: str, as_printed: bool) -> Evidence | None
         summary.group.spec.dataset,
         name,
         correlation=case_correlation(*values),
-        training=summary.differences.paired_variance.value,
+        training=summary.dice.paired_variance.value,
         folds=summary.group.spec.preset.n_folds,
     )
-    found = summary.differences.of(label, base)
+    found = summary.dice.of(label, base)
     if printed is None or not printed.gain or not _known(found):
         return None
     rule = rules.gain_as_printed if as_printed else rules.gain_elsewhere
@@ -71,7 +71,7 @@ def best(comparison: Comparison, name: str, as_printed: bool) -> Evidence | None
     if len(rows) < SINGLE_TRANSFORMS + 3 or name not in rows:
         return None
     label = rows.pop(name)
-    found = {other: summary.differences.of(label, other) for other in rows.values()}
+    found = {other: summary.dice.of(label, other) for other in rows.values()}
     if not _known(*found.values()):
         return None
     outcome = rules.best(list(found.values()))
@@ -89,7 +89,7 @@ def no_better_than_single(comparison: Comparison, name: str, as_printed: bool) -
     if dropped or name not in rows or len(singles) < SINGLE_TRANSFORMS:
         return None
     label = rows[name]
-    found = {other: summary.differences.of(label, other) for other in singles}
+    found = {other: summary.dice.of(label, other) for other in singles}
     if not _known(*found.values()):
         return None
     outcome = rules.no_better(list(found.values()))
@@ -108,7 +108,7 @@ def smaller_sd(comparison: Comparison, name: str, as_printed: bool) -> Evidence 
     values[:, ~np.isfinite(values).all(0)] = np.nan
     pairs = np.stack([seed_means(one) for one in values])
     ratio, p_value = spread_ratio(*pairs[:, np.isfinite(pairs).all(0)])
-    found = summary.differences.of(label, base)
+    found = summary.dice.of(label, base)
     if not np.isfinite(p_value) or not found.paired:
         return None
     text = f"SD over cases {ratio:.2f} times that of none ({p_equation(p_value)})"
@@ -143,9 +143,10 @@ def ratio_plateau(curve: Curve) -> Evidence | None:
     above = [point for point in curve.points if point.value > 10]
     if zero is None or ten is None or len(above) < 2:
         return None
-    differences = curve.summary.differences
+    differences = curve.summary.dice
     rise = differences.of(ten.label, zero.label)
-    beyond = differences.contrast(_mean(above) | {ten.label: -1.0})
+    mean = {point.label: 1 / len(above) for point in above}
+    beyond = differences.contrast(mean | {ten.label: -1.0})
     region = _region(curve)
     if not _known(rise, beyond):
         return None
@@ -163,11 +164,7 @@ def alpha_plateau(curve: Curve) -> Evidence | None:
     inside = [point for point in curve.points if 0.2 <= point.value <= 0.8]
     if len(inside) < 3 or curve.at(0.2) is None or curve.at(0.8) is None:
         return None
-    mean = {label: -weight for label, weight in _mean(inside).items()}
-    found = {
-        point.value: curve.summary.differences.contrast(mean | {point.label: 1 + mean[point.label]})
-        for point in inside
-    }
+    found = {point.value: curve.from_mean_of(point, inside) for point in inside}
     region = _region(curve)
     if not _known(*found.values()):
         return None
@@ -175,7 +172,7 @@ def alpha_plateau(curve: Curve) -> Evidence | None:
     outcome = rules.flat(list(found.values()), region)
     text = f"alpha 0.2 to 0.8 against their mean: {words}"
     text += _region_text(region, list(found.values()))
-    return _evidence(outcome, text, set(mean), found.values())
+    return _evidence(outcome, text, {point.label for point in inside}, found.values())
 
 
 def middle_patch(curve: Curve) -> Evidence | None:
@@ -184,7 +181,7 @@ def middle_patch(curve: Curve) -> Evidence | None:
     middle = [point for point in curve.points if point not in (smallest, largest)]
     if smallest is None or largest is None or not middle:
         return None
-    differences = curve.summary.differences
+    differences = curve.summary.dice
     sizes = [
         (differences.of(one.label, smallest.label), differences.of(one.label, largest.label))
         for one in middle
@@ -212,7 +209,7 @@ def architectures(family: Family) -> Evidence | None:
         summary = members[name].summary
         ours = main_ours(summary.group)
         assert ours is not None and summary.none_label  # or it would be no member
-        gains[name] = summary.differences.of(ours.label, summary.none_label)
+        gains[name] = summary.dice.of(ours.label, summary.none_label)
     if not _known(*gains.values()):
         return None
     text = "; ".join(f"{name} {_text(found)}" for name, found in gains.items())
@@ -291,10 +288,6 @@ def _short(label: str) -> str:
 def _known(*found: Difference) -> bool:
     """Whether every difference has an error, so that an interval can be drawn."""
     return all(np.isfinite(one.error) for one in found)
-
-
-def _mean(points: Sequence[Point]) -> dict[str, float]:
-    return {point.label: 1 / len(points) for point in points}
 
 
 def _region(curve: Curve) -> float:

@@ -51,8 +51,8 @@ def gain_elsewhere(ours: Difference, printed: PrintedGain) -> str:
 def best(rivals: Sequence[Difference]) -> str:
     """A row of Table II minus each of the ten others.
 
-    Holds if it is better than every other row. Fails if one of them is better, its error divided by
-    their number.
+    Holds if it is better than every other row. Fails if one of them is better, at 5 % of error
+    divided by their number.
     """
     if all(_ends(one)[0] > 0 for one in rivals):
         return HOLDS

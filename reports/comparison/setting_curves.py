@@ -19,7 +19,7 @@ from reports.comparison.labels import plain_value
 from reports.comparison.paper_numbers import PAPERS_METHOD
 from reports.comparison.ranked_settings import main_methods
 from reports.comparison.summaries import Summary
-from reports.statistics.differences import Interval
+from reports.statistics.differences import Difference, Interval
 
 SETTINGS = ("ratio", "alpha", "patch_size")
 FIELDS = ("architecture", "training_share", "protocol")
@@ -52,15 +52,11 @@ class Curve:
     def at(self, value: float) -> Point | None:
         return next((point for point in self.points if point.value == value), None)
 
-    def difference(self, a: Point, b: Point, level: float = 0.95) -> Interval:
-        """Dice at a minus Dice at b."""
-        return self.summary.dice.interval(a.label, b.label, level)
-
-    def from_mean_of(self, point: Point, others: Sequence[Point], level: float) -> Interval:
+    def from_mean_of(self, point: Point, others: Sequence[Point]) -> Difference:
         """Dice at a point minus the mean Dice of several points, over the cases that all have."""
         weights = {other.label: -1 / len(others) for other in others}
         weights[point.label] = weights.get(point.label, 0.0) + 1
-        return self.summary.dice.contrast(weights).interval(level)
+        return self.summary.dice.contrast(weights)
 
 
 @dataclass(frozen=True)

@@ -227,6 +227,28 @@ def test_a_middle_patch_that_equals_an_end_is_not_best(sign):
     assert rules.middle_is_best([(at(sign * far, 0.5), at(9.0))]) == OPEN
 
 
+def exactly(mean):
+    """A difference without any error: its interval is a point, which may lie on a limit."""
+    return at(mean, 0.0)
+
+
+def test_a_limit_itself_is_not_beyond_the_limit():
+    assert rules.gain_as_printed(exactly(0.0), printed(6.0)) == FAILS
+    assert rules.gain_as_printed(exactly(6.0), printed(6.0)) == HOLDS
+    assert rules.gain_elsewhere(exactly(0.0), printed(1.0)) == OPEN
+    assert rules.gain_elsewhere(exactly(0.0), printed(2.0)) == FAILS
+    for rule, count in ((rules.best, 10), (rules.nearer, 5), (rules.all_gain, 5)):
+        assert rule([*[at(5.0)] * (count - 1), exactly(0.0)]) == OPEN
+    assert rules.no_better([exactly(0.0), at(5.0)]) == HOLDS
+    assert rules.no_better([at(0.5), exactly(1.0)]) == OPEN
+    assert rules.levels_off(exactly(0.0), exactly(0.0), 0.03) == OPEN
+    for sign in (1, -1):
+        assert rules.levels_off(at(5.0), exactly(sign * 3.0), 0.03) == OPEN
+        assert rules.flat([exactly(0.0), exactly(sign * 3.0)], 0.03) == OPEN
+    assert rules.middle_is_best([(exactly(0.0), at(9.0))]) == FAILS
+    assert not rules.reachable([exactly(5.0)], 0.0)
+
+
 def test_the_error_of_a_printed_gain_follows_from_its_sds_cases_and_trainings():
     alone = printed_gain("prostate", "DiffBoost")
     assert alone.gain == pytest.approx(0.061)

@@ -153,7 +153,7 @@ def test_of_a_methods_settings_the_one_with_most_runs_is_ranked_and_of_several_t
 def test_the_mean_of_points_is_taken_by_case(study):
     curve = next(curve for curve in curves(study.summary) if curve.setting == "alpha")
     inside = curve.points[1:-1]
-    left = [curve.from_mean_of(point, inside, 0.95).mean for point in inside]
+    left = [curve.from_mean_of(point, inside).mean for point in inside]
     assert sum(left) == pytest.approx(0, abs=1e-9)
 
 
