@@ -89,6 +89,9 @@ def test_the_printed_gain_has_an_error_of_its_own(sign):
 def test_few_degrees_of_freedom_widen_the_comparison_with_the_printed_gain():
     assert rules.gain_as_printed(at(4.4, 0.7, COUNTLESS), printed(6.0)) == SMALLER
     assert rules.gain_as_printed(at(4.4, 0.7, 4), printed(6.0)) == HOLDS
+    for degrees, outcome in ((1_000_000, SMALLER), (2, HOLDS)):
+        uncertain = PrintedGain(0.06, 0.014, degrees)
+        assert rules.gain_as_printed(at(3.0, 0.01), uncertain) == outcome
     assert rules.gain_as_printed(at(5.0, 0.0), printed(6.0)) == SMALLER
     assert rules.gain_as_printed(at(7.0, 0.0), printed(6.0)) == HOLDS
 
