@@ -6,6 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
+from benchmark.spec.protocol import differences, named_protocol
 from reports.comparison.inference import infer
 from reports.comparison.setting_curves import audit_family
 from reports.comparison.study import Study
@@ -70,7 +71,8 @@ def test_the_audit_shows_each_switch_and_scarcity_only_methods_that_all_shares_h
 ):
     (protocols,) = study.families["protocol"]
     alt = audit_figure(audit_family(protocols), tmp_path).alt
-    assert alt.count(":") == 1 + 17 and "selection = test: +" in alt and "released: +" in alt
+    steps = 2 + len(differences(named_protocol("released")))
+    assert alt.count(":") == 1 + steps and "selection = test: +" in alt and "released: +" in alt
     (shares,) = study.families["training_share"]
     drawing = scarcity_figure(shares, tmp_path)
     text = drawing.svg.read_text(encoding="utf-8")
