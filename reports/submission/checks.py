@@ -24,7 +24,14 @@ from reports.submission.masks import (
 from reports.submission.possible_rows import SLACK, impossible
 from reports.submission.reference_data import Sources
 from reports.submission.same_run import changed_methods, repeated, shared_facts, title
-from reports.submission.splits import can_be_drawn, leaks, wrong_cases, wrong_hash, wrong_split
+from reports.submission.splits import (
+    can_be_drawn,
+    leaks,
+    wrong_cases,
+    wrong_hash,
+    wrong_patients,
+    wrong_split,
+)
 
 MAX_WORK = 20_000_000  # microseconds that the masks of one file take, by masks.scoring_work
 
@@ -69,6 +76,8 @@ def _check_splits(records: Sequence[Record], sources: Sources, found: Findings) 
         except Refusal as refusal:
             found.refuse("split", f"{title(record)}: {refusal}")
             continue
+        for text in wrong_patients(record, known):
+            found.refuse("cases", f"{title(record)}: {text}.")
         if can_be_drawn(record, known):
             for text in wrong_split(record, known):
                 found.refuse("split", f"{title(record)}: {text}.")

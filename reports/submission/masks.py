@@ -21,7 +21,7 @@ from reports.submission.reference_data import Truth
 
 MAX_VOXELS = 1 << 28  # 512 x 512 x 1024
 ROW_WORK = 2_000  # microseconds of a row with small masks
-ROUNDING = 1e-9  # relative; sums of distances may end otherwise on another processor
+ROUNDING = 1e-12  # relative; sums of distances may end otherwise on another processor
 _PREFIX = b"\x93NUMPY\x01\x00"
 _HEADER = re.compile(
     rb"\{'descr': '\|u1', 'fortran_order': False, 'shape': \((\d{1,10}),\), \} *\n"

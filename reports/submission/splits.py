@@ -122,6 +122,14 @@ def wrong_split(record: Record, known: Known) -> Iterator[str]:
             yield f"fold {spec.fold} has other {part} cases than those drawn from {known.origin}"
 
 
+def wrong_patients(record: Record, known: Known) -> Iterator[str]:
+    """Rows that name another patient than the known cases do; cases of one patient count once."""
+    patients = {case.id: case.group for case in known.cases or ()}
+    for row in record.cases:
+        if row.case in patients and (row.patient or row.case) != patients[row.case]:
+            yield f"case {row.case} is not of the patient '{row.patient[:40]}'"
+
+
 def can_be_drawn(record: Record, known: Known) -> bool:
     """Whether the split follows from what is known: the unshuffled folds need the data set's own
     order."""

@@ -227,6 +227,13 @@ def test_one_run_twice_in_a_file_is_found_whatever_its_key(records, tmp_path, st
     assert any("is there more than once" in reason for reason in found.reasons)
 
 
+@pytest.mark.parametrize("patient", ["phantom_03", "x"])
+def test_patients_are_those_of_the_known_cases(edited, patient):
+    """Cases of one patient count once, so that nobody may choose them."""
+    (reason,) = edited(put("cases", 0, "patient", to=patient)).reasons
+    assert f"is not of the patient '{patient}'" in reason
+
+
 def test_averages_are_those_of_the_rows(stated):
     for name, value in (("dice", 0.5), ("hd95", 0.0), ("missed", 1), ("cases", 4)):
         (reason,) = stated(put("records", 0, "averages", name, to=value)).reasons
