@@ -1,10 +1,13 @@
 """Grid, addressable noise, samplers, training loop and edge dropout of the diffusion generators."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from baselines.generators.job import TrainingJob
 from baselines.generators.loop import seeded
 from baselines.scratch import diffusion
 from baselines.scratch.phrases import CHANGES, apply_changes, change_table
@@ -132,9 +135,8 @@ class Line(nn.Module):
 
 def fit_line(settings, loss=lambda line: (line.weight - 3).square().mean(), report=silent):
     line = seeded(Line, seed=0)
-    state = train_diffusion(
-        line, lambda rows, rng: loss(line), 10, settings, seed=0, device=CPU, report=report
-    )
+    job = TrainingJob(Path(), CPU, seed=0, report=report)
+    state = train_diffusion(line, lambda rows, rng: loss(line), 10, settings, job)
     return line, state
 
 

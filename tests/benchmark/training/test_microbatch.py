@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from baselines.generators.fit_folder import write_shortage
+from baselines.generators.job import TrainingJob
 from baselines.objectives.objectives import (
     JoinedPairs,
     MergedImages,
@@ -260,7 +261,8 @@ def test_a_diffusion_loss_in_parts_is_the_same(tmp_path, monkeypatch):
                 network, grids[rows], torch.ones(1), shares, settings, rng
             )
 
-        state = train_diffusion(network, loss, 9, settings, seed=7, device=torch.device("cpu"))
+        job = TrainingJob(tmp_path, torch.device("cpu"), seed=7)
+        state = train_diffusion(network, loss, 9, settings, job)
         weights.append((network.state_dict(), state.curve))
         write_shortage(tmp_path, state)
     assert close(weights[0][0], weights[1][0])
