@@ -95,7 +95,7 @@ def test_a_controlnet_of_hed_edges_is_never_shown_others():
     (bare,) = resolve(settle(replace(PAPER, sets=("generator.controlnet=",))), OPENED)
     ledger = {entry.part: entry for entry in substitutions(bare)}
     assert "Q18" in ledger["edge detector"].why and ledger["edge detector"].used == "scharr"
-    assert "a copy of the UNet's encoder" in ledger["pre-training"].used
+    assert "a copy of the UNet's encoder" in ledger["pre-training images"].used
     for preset in ("smoke", "compact"):
         assert settle(replace(PAPER, preset=preset)).preset.edge == "scharr"
     for method in ("none", "classic", "pix2pix", "unconditional"):
@@ -141,8 +141,8 @@ def test_only_the_paper_has_its_own_images_and_edges():
     ledger = {entry.part: entry for entry in substitutions(run)}
     assert "images" not in ledger
     assert "generator" not in ledger, "Stable Diffusion 1.5 itself"
-    assert "lllyasviel/sd-controlnet-hed at commit" in ledger["pre-training"].used
-    assert "Q33" in ledger["pre-training"].why
+    assert "lllyasviel/sd-controlnet-hed at commit" in ledger["pre-training images"].used
+    assert "Q33" in ledger["pre-training images"].why
     assert "edge detector" not in ledger
     (none,) = resolve(settle(replace(PAPER, method="none")), Opened(None, msd, [], {}))
     assert substitutions(none) == ()
@@ -233,7 +233,7 @@ def test_a_whole_run_with_pre_training_leaves_records_a_ledger_and_a_report(
     assert stages[0]["fit-generator"]["key"] != stages[1]["fit-generator"]["key"]
     ledger = {entry["part"]: entry["used"] for entry in found[0]["substitutions"]}
     assert ledger["generator"].startswith("a local folder (sha256:")
-    assert ledger["pre-training"].startswith("a folder of labelled images (sha256:")
+    assert ledger["pre-training images"].startswith("a folder of labelled images (sha256:")
     everything = [
         path
         for top in ("stages", "records", "runs")

@@ -16,6 +16,7 @@ from baselines.generators.settings import BaseSettings
 from benchmark.core.errors import InputError
 from benchmark.planning.options import Request
 from benchmark.planning.settings import fitting_sets, settle
+from benchmark.spec.protocol import Protocol
 
 REQUEST = Request(dataset="prostate", method="emitdiff", source="phantom")
 
@@ -32,7 +33,7 @@ def test_settings_fall_apart_into_training_and_sampling(kind):
     settings = settings_class(kind)()
     assert isinstance(settings, BaseSettings)
     assert "sampling" not in settings.training_spec()
-    switches = {"noise": "address", "text_mix": "plain"}
+    switches = Protocol().model_dump(mode="json")
     assert settings.sampling_from(settings.sampling_spec(switches)) is not None
     assert settings.sampling_from(settings.sampling.model_dump(mode="json")) == settings.sampling
 
