@@ -32,7 +32,6 @@ from benchmark.planning.suite import load_suite, requests, scaling_notes
 from benchmark.planning.weights import described_weights, fetch_weights
 from benchmark.record.record import Record
 from benchmark.results.record_writer import Settler, is_done
-from benchmark.results.repeats import note_repeats, repeat_folder
 from benchmark.stages.catalogue import STAGES, Node
 from benchmark.stages.execution import Execution, choose_device
 from benchmark.store.store import Store
@@ -85,11 +84,15 @@ def run_requests(call: Call) -> ExitCode:
     came of it. The code is that of the worst repeat."""
     store, times = call.actions.store, call.actions.repeat
     code = _run_once(call)
+    if times == 1:
+        return code
+    from benchmark.results.repeats import note_repeats, repeat_folder
+
     for number in range(2, times + 1):
         out.print(f"repeat {number} of {times}")
         again = replace(call.actions, store=repeat_folder(store, number))
         code = max(code, _run_once(replace(call, actions=again)))
-    if times > 1 and not call.actions.dry_run:
+    if not call.actions.dry_run:
         print_spread(note_repeats(store, times))
     return code
 

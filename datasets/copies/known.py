@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmark.core.files import write_json
-from datasets.copies.finder import case_views, clusters_of, find_copies
 from datasets.folds import Clusters
 from datasets.sources.base import Source
 
@@ -25,6 +24,9 @@ def copies_of(source: Source, cache: Path | None, say: Callable[[str], object] =
     fingerprint, known = source.fingerprint(), _read(cache)
     entry = known.get(fingerprint, {})
     if entry.get("version") != _VERSION:
+        # Only here: the finder imports scipy, and planning answers at once.
+        from datasets.copies.finder import case_views, clusters_of, find_copies
+
         ids = [info.id for info in source.cases()]
         say(f"{source.title}: looking for near copies among {len(ids)} cases, once")
         pairs = find_copies({case_id: case_views(source.load(case_id)) for case_id in ids})

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from scipy import ndimage
 
 from benchmark.core.errors import InputError
 from benchmark.core.registry import Registry, check_name
@@ -111,6 +110,8 @@ def canny(image: np.ndarray) -> np.ndarray:
 
 
 def _magnitude(image: np.ndarray, smoothing: np.ndarray) -> np.ndarray:
+    from scipy import ndimage
+
     smooth = ndimage.gaussian_filter(image.astype(np.float32) / 255, _SIGMA_PX)
     down, right = _gradient(smooth, smoothing)
     # A unit step, smoothed with sigma 1 px, has a central difference of about 0.34 at the step.
@@ -121,6 +122,8 @@ def _magnitude(image: np.ndarray, smoothing: np.ndarray) -> np.ndarray:
 def _gradient(image: np.ndarray, smoothing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Central differences (per pixel) along rows and columns, smoothed across; edges of the image
     count as flat."""
+    from scipy import ndimage
+
     return tuple(
         ndimage.correlate1d(
             ndimage.correlate1d(image, _DERIVATIVE, axis=axis), smoothing, axis=1 - axis
