@@ -95,7 +95,7 @@ def test_a_controlnet_of_hed_edges_is_never_shown_others():
     (bare,) = resolve(settle(replace(PAPER, sets=("generator.controlnet=",))), OPENED)
     ledger = {entry.part: entry for entry in substitutions(bare)}
     assert "Q18" in ledger["edge detector"].why and ledger["edge detector"].used == "scharr"
-    assert "a copy of the UNet's encoder" in ledger["pre-training images"].used
+    assert "a copy of the UNet's encoder" in ledger["pre-training"].used
     for preset in ("smoke", "compact"):
         assert settle(replace(PAPER, preset=preset)).preset.edge == "scharr"
     for method in ("none", "classic", "pix2pix", "unconditional"):
@@ -141,8 +141,8 @@ def test_only_the_paper_has_its_own_images_and_edges():
     ledger = {entry.part: entry for entry in substitutions(run)}
     assert "images" not in ledger
     assert "generator" not in ledger, "Stable Diffusion 1.5 itself"
-    assert "lllyasviel/sd-controlnet-hed at commit" in ledger["pre-training images"].used
-    assert "Q33" in ledger["pre-training images"].why
+    assert "lllyasviel/sd-controlnet-hed at commit" in ledger["pre-training"].used
+    assert "Q33" in ledger["pre-training"].why
     assert "edge detector" not in ledger
     (none,) = resolve(settle(replace(PAPER, method="none")), Opened(None, msd, [], {}))
     assert substitutions(none) == ()
