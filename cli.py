@@ -193,11 +193,20 @@ def report(
         str,
         _option("--figures", "all: SVG, PNG, PDF; page: SVG; auto: all below 200 records", "NAME"),
     ] = "auto",
+    numbers: Annotated[
+        list[Path] | None,
+        _option(
+            "--numbers",
+            "no report: write the marked numbers of this page again from the published records;"
+            " may be repeated",
+            "PAGE.md",
+        ),
+    ] = None,
 ) -> ExitCode:
     """Writes tables, figures and HTML pages from the records of a store."""
-    from benchmark.commands.report import write_report
+    from benchmark.commands.report import write_numbers, write_report
 
-    return write_report(store, out, figures)
+    return write_numbers(numbers) if numbers else write_report(store, out, figures)
 
 
 @command(app)

@@ -42,6 +42,19 @@ def write_report(store_folder: Path, folder: Path, figures: str = "auto") -> Exi
     return ExitCode.DONE
 
 
+def write_numbers(pages: Sequence[Path]) -> ExitCode:
+    """Writes the marked numbers of markdown pages again (reports/tables/marked_pages.py) and says
+    which changed."""
+    from reports.tables.marked_pages import fill_file
+    from reports.tables.named_numbers import NamedNumbers
+
+    numbers = NamedNumbers()
+    for page in pages:
+        changed = fill_file(page, numbers.text)
+        out.print(f"{page}: {', '.join(changed) + ' written again' if changed else 'all current'}")
+    return ExitCode.DONE
+
+
 def print_citation(
     store_folder: Path, numbers: bool, methods: Sequence[str], datasets: Sequence[str] = ()
 ) -> ExitCode:

@@ -75,8 +75,8 @@ class Protocol(Frozen):
     )
     deepstack: Literal["nnunet", "dropped"] = Field(
         "nnunet",
-        description="DeepStack as nnU-Net's stack (Q22), or not applied at all, as in the release"
-        " (Q2).",
+        description="DeepStack as nnU-Net v1's old default (Q22), or not applied at all, as in the"
+        " release (Q2).",
     )
     renormalise: bool = Field(
         False,

@@ -1,4 +1,4 @@
-"""DeepStack: nnU-Net's stack of 2D transforms, under the paper's name for it (Q22).
+"""DeepStack: the 2D transforms of nnU-Net v1's old default, under the paper's name for them (Q22).
 
 The geometry of an image is joined into one map and read once. An image that the draw leaves alone
 comes back bit for bit.
