@@ -12,10 +12,14 @@ from typing import Any
 
 from reports.comparison.inference import noise_floor
 from reports.comparison.study import Study
+from reports.deviations.effects import Effects, deviation_effects
+from reports.deviations.sentences import effect_rows, opening, sentence
 from reports.figures.by_setting import audit_figures
+from reports.figures.deviations import deviations_figure
 from reports.pages.parts import figure_links, heading
 from reports.pages.samples import samples_view
 from reports.pages.site import Site
+from reports.tables.csv_files import write_frame
 from reports.tables.inference import noise_sentences
 
 
@@ -40,13 +44,31 @@ def samples_block(site: Site, study: Study) -> Block | None:
 
 
 def quirks_block(site: Site, study: Study) -> Block | None:
-    """Which quirk of the release moves the gain by how much."""
+    """Which quirk of the release moves the gain by how much: a figure and a sentence for each
+    quirk, by method; then all protocols beside each other."""
     drawings = audit_figures(study, site.out / "figures")
     if not drawings:
         return None
-    view = {"figures": [figure_links(drawing, site) for drawing in drawings]}
+    effects = deviation_effects(study)
+    if effects:
+        write_frame(effect_rows(effects), site.out / "tables" / "deviations.csv")
+    view = {
+        "figures": [figure_links(drawing, site) for drawing in drawings],
+        "methods": [_effects_view(one, site) for one in effects],
+    }
     title = "Which quirk moves the gain, and by how much"
     return Block("quirks", title, "audit_quirks.html.jinja", view)
+
+
+def _effects_view(effects: Effects, site: Site) -> dict[str, Any]:
+    drawing = deviations_figure(effects, site.out / "figures")
+    group = effects.family.members[0].summary.group
+    return {
+        "title": f"{heading(group)}: {effects.label}",
+        "opening": opening(effects),
+        "sentences": [sentence(effects, effect) for effect in effects.all],
+        "figure": figure_links(drawing, site),
+    }
 
 
 def noise_block(site: Site, study: Study) -> Block | None:

@@ -138,7 +138,7 @@ def make_record(
                 if method == "emitdiff"
                 else []
             ),
-            _stage("fit-segmenter", 20.0),
+            _stage("fit-segmenter", 20.0, key=spec.key),
             _stage("score", 1.0),
         ),
         provenance={"git": {"commit": commit, "dirty": False}, "device": "test machine"},
@@ -162,10 +162,10 @@ def with_generator(record: Record, kind: str | None = None, **changes: Any) -> R
     return record.model_copy(update={"spec": spec.model_copy(update={"method": method})})
 
 
-def _stage(name: str, seconds: float) -> StageCost:
+def _stage(name: str, seconds: float, key: str = "2" * 64) -> StageCost:
     return StageCost(
         stage=name,
-        key="2" * 64,
+        key=key,
         version=1,
         seconds=seconds,
         peak_memory_mb=512.0,
