@@ -18,11 +18,19 @@ from benchmark.training.to_device import sent
 
 class Augmenter:
     """Applies a transform to batches; with `renormalise` (the protocol switch, Q3), every sample is
-    then stretched to [0, 1]: an image by its own range, a pair by the range of both."""
+    then stretched to [0, 1]: an image by its own range, a pair by the range of both.
 
-    def __init__(self, transform: Transform, *, renormalise: bool):
+    own: what the transform draws from, on the device of the images, so that nothing in a step
+    leaves it. None: a generator on the CPU that follows from the step's in each call, as on a CPU
+    and for a user's own transform.
+    """
+
+    def __init__(
+        self, transform: Transform, *, renormalise: bool, own: torch.Generator | None = None
+    ):
         self.transform = transform
         self.renormalise = renormalise
+        self.own = own
 
     def __call__(
         self, images: Tensor, masks: Tensor, rng: torch.Generator
@@ -30,8 +38,9 @@ class Augmenter:
         """images: float32 (B, 1, H, W) in [0, 1]; masks: uint8 or long (B, H, W), on the same
         device. Returns both in the same shapes and dtypes.
 
-        rng may be on any device. It advances alike whatever the transform: runs that differ only in
-        their transform share all other random decisions.
+        rng may be on any device. It advances alike whatever the transform (not at all where there
+        is a generator of its own): runs that differ only in their transform share all other random
+        decisions.
         """
         changed, labels = self._changed([images], masks, rng)
         return changed[0], labels
@@ -47,7 +56,7 @@ class Augmenter:
         self, stacks: Sequence[Tensor], masks: Tensor, rng: torch.Generator
     ) -> tuple[list[Tensor], Tensor]:
         first = stacks[0]
-        drawn = self.transform.draw(first, _own_generator(rng))
+        drawn = self.transform.draw(first, self.own or _own_generator(rng))
         drawn = {name: sent(values, first.device) for name, values in drawn.items()}
         # In float64 a shifted image is exact, and its normalisation is bit for bit that of the
         # image itself.
@@ -114,15 +123,21 @@ def stretch_to_full_range(images: Tensor) -> Tensor:
     return (images - low) / torch.where(span > 0, span, 1.0)
 
 
-def make_augmenter(transform: str | None, *, renormalise: bool = False) -> Augmenter:
+def make_augmenter(
+    transform: str | None, *, renormalise: bool = False, own: torch.Generator | None = None
+) -> Augmenter:
     """The Augmenter of a built-in transform ("deepstack", "deepstack@1"), of a user's own
-    ("own:NAME@VERSION"), or of none. Raises InputError for an unknown transform."""
+    ("own:NAME@VERSION"), or of none. Raises InputError for an unknown transform.
+
+    own: see Augmenter. A user's own transform is not given it: nobody has tested that it draws on
+    a GPU.
+    """
     if transform is None:
-        return Augmenter(Identity(), renormalise=renormalise)
+        return Augmenter(Identity(), renormalise=renormalise, own=own)
     if transform.startswith(OWN_PREFIX):
         return Augmenter(OwnTransform(transform), renormalise=renormalise)
     found = transform_class(transform.partition("@")[0])
-    return Augmenter(found(), renormalise=renormalise)
+    return Augmenter(found(), renormalise=renormalise, own=own)
 
 
 def sheet_samples(

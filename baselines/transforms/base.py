@@ -64,8 +64,11 @@ def chance(rng: torch.Generator, n: int, probability: float) -> Tensor:
 
 
 def normal_field(images: Tensor, rng: torch.Generator) -> Tensor:
-    """Standard normal float32 of the images' shape, drawn on their device from a seed that `rng`
-    gives: a field is far too large to be drawn on the CPU and copied in each step."""
+    """Standard normal float32 of the images' shape, drawn on their device: by `rng` if it lies on a
+    GPU, where a step waits for no number; else from a seed that `rng` gives, since a field is far
+    too large to be drawn on the CPU and copied in each step."""
+    if rng.device.type == "cuda":
+        return torch.randn(images.shape, generator=rng, device=images.device)
     seed = int(torch.randint(2**62, (), generator=rng, device=rng.device))
     own = torch.Generator(images.device).manual_seed(seed)
     return torch.randn(images.shape, generator=own, device=images.device)

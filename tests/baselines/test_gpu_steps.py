@@ -1,89 +1,51 @@
-"""Training steps on tensors that say they lie on a GPU (torch's fake tensors: shapes and devices
-without numbers).
+"""Training steps of every objective, transform and generator on tensors that say they lie on a GPU
+(tests/support/fake_gpu.py).
 
-Without a GPU this still shows two faults that only a GPU would: an operation that mixes devices
-raises, and one that makes the host wait for the GPU - a number read back, an ordinary copy to it -
-is found by `Waits`. Not shown: backward passes, kernels, speed.
+Without a GPU this still shows the faults that only a GPU would: an operation that mixes devices, a
+number read back, a tensor of the CPU made or copied, a shape that depends on values. Each of them
+makes a step wait, or keeps it from being recorded as one CUDA graph. Not shown: backward passes
+(fake tensors know none), kernels, speed.
 """
+
+import inspect
 
 import numpy as np
 import pytest
 import torch
-from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from baselines.generators.base import TrainingSlices
-from baselines.generators.catalogue import generator_class
+from baselines.generators.catalogue import generator_class, generators
 from baselines.generators.places import Places
 from baselines.networks.architectures import ARCHITECTURES, build
 from baselines.objectives import objectives
 from baselines.objectives.sample_filter import SampleFilter
+from baselines.pix2pix import training as pix2pix
+from baselines.pix2pix.networks import PatchDiscriminator, UNetGenerator
 from baselines.scratch import diffusion, slice_augmentation, style
 from baselines.scratch.emitdiff_network import EmitDiffNetwork
 from baselines.scratch.emitdiff_training import TrainingBatches
 from baselines.scratch.phrases import join_phrase
-from baselines.scratch.settings import GeneratorSettings
 from baselines.scratch.text_encoder import STYLE, Vocabulary
 from baselines.scratch.unconditional_network import PairNetwork
 from baselines.stable.batches import Drawn
 from baselines.stable.loss import LatentLoss
 from baselines.stable.parts import load_parts
-from baselines.transforms import augmenter
 from baselines.transforms.augmenter import Augmenter, make_augmenter
 from baselines.transforms.catalogue import transforms
-from baselines.transforms.single import noise
-from baselines.transforms.stacks import trivial_augment
 from benchmark.training.to_device import sent
 from datasets.prompts import AUGMENTATION_PHRASES
 from tests.support import tiny_stable
+from tests.support.fake_gpu import GPU, GpuGenerator, Leaves, Recorded, Waits, moved
 
-GPU = torch.device("cuda", 0)
 SIZE, SLICES, BATCH = 64, 20, 8
-
-
-class GpuGenerator(torch.Generator):
-    """A CPU generator that says it is a GPU's; fake tensors draw no numbers from it."""
-
-    device = property(lambda self: GPU)
-
-
-class Waits(TorchDispatchMode):
-    """Collects the operations for which the host would wait: blocking copies between devices. (A
-    number read back from a fake tensor raises.)"""
-
-    def __init__(self):
-        super().__init__()
-        self.found = []
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        result = func(*args, **(kwargs or {}))
-        given, made = (
-            [leaf for leaf in tree_leaves(tree) if isinstance(leaf, torch.Tensor)]
-            for tree in ((args, kwargs), result)
-        )
-        sources, targets = ({tensor.device for tensor in tensors} for tensors in (given, made))
-        copied = given and targets - sources and not (kwargs or {}).get("non_blocking")
-        # a number of the host may go along
-        if copied or len({tensor.device for tensor in given if tensor.dim()}) > 1:
-            self.found.append(str(func))
-        return result
+PROMPT = "MRI, prostate, whole gland"
 
 
 @pytest.fixture(scope="module")
 def gpu():
     """Inside, new tensors are fake."""
     patch = pytest.MonkeyPatch()
-    # its seed is made on the host
-    patch.setattr(augmenter, "_own_generator", lambda rng: torch.Generator())
-    # its seed is a number of the host, which fake tensors do not have
-    for module in (noise, trivial_augment):
-        patch.setattr(
-            module,
-            "normal_field",
-            lambda images, rng: torch.randn(images.shape, device=images.device),
-        )
     patch.setattr(
         diffusion, "signal_shares", lambda device: torch.empty(diffusion.TIMESTEPS, device=device)
     )
@@ -92,31 +54,24 @@ def gpu():
     style._jitter_on.cache_clear()
 
 
-def moved(network: nn.Module) -> nn.Module:
-    """The network with fake parameters and buffers on the GPU (fake tensors cannot be swapped in by
-    `Module.to`)."""
-    for module in network.modules():
-        for name, value in [*module._parameters.items()]:
-            module._parameters[name] = (
-                value if value is None else nn.Parameter(torch.empty(value.shape, device=GPU))
-            )
-        for name, value in [*module._buffers.items()]:
-            module._buffers[name] = (
-                value if value is None else torch.empty(value.shape, dtype=value.dtype, device=GPU)
-            )
-    return network
+# --- segmenters
 
 
 def zeros(*shape: int) -> torch.Tensor:
     return torch.zeros(shape, dtype=torch.uint8, device=GPU)
 
 
-def shown(augment: Augmenter | None = None) -> dict:
+def augment(transform: str | None, renormalise: bool = False) -> Augmenter:
+    """As the stage makes it on a GPU, with a generator of its own."""
+    return make_augmenter(transform, renormalise=renormalise, own=GpuGenerator())
+
+
+def shown(changed: Augmenter | None = None) -> dict:
     return {
         "images": zeros(SLICES, SIZE, SIZE),
         "masks": zeros(SLICES, SIZE, SIZE),
         "loss": objectives.dice_ce(False),
-        "augment": augment,
+        "augment": changed,
     }
 
 
@@ -135,12 +90,16 @@ def filtered() -> dict:
 
 
 OBJECTIVES = {
+    "real": lambda: objectives.RealObjective(**shown()),
     **{
-        f"real, {name}": lambda name=name: objectives.RealObjective(**shown(make_augmenter(name)))
-        for name in (None, *transforms())
+        f"real, {name}": lambda name=name: objectives.RealObjective(**shown(augment(name)))
+        for name in transforms()
     },
+    "real, Dice of the batch": lambda: objectives.RealObjective(
+        **shown() | {"loss": objectives.dice_ce(True, of_batch=True)}
+    ),
     "real, renormalised": lambda: objectives.RealObjective(
-        **shown(make_augmenter("deepstack", renormalise=True))
+        **shown(augment("deepstack", renormalise=True))
     ),
     "merged images": lambda: objectives.MergedImages(**shown(), **variants(patch_size=8)),
     "merged images, all variants": lambda: objectives.MergedImages(
@@ -148,7 +107,7 @@ OBJECTIVES = {
     ),
     "merged images, filtered": lambda: objectives.MergedImages(**filtered(), patch_size=8),
     "merged logits": lambda: objectives.MergedLogits(
-        **shown(make_augmenter("deepstack")), **variants(patch_size=8)
+        **shown(augment("deepstack")), **variants(patch_size=8)
     ),
     "joined pairs": lambda: objectives.JoinedPairs(
         **shown(), **variants(variant_masks=zeros(4, SLICES, SIZE, SIZE))
@@ -157,87 +116,97 @@ OBJECTIVES = {
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
-def test_a_step_of_the_segmenter_stays_on_the_gpu_and_waits_for_nothing(gpu, name):
+def test_a_step_of_the_segmenter_stays_on_the_gpu(gpu, name):
     network = build("unet", SIZE)
     with gpu:
-        objective, rows, waits = OBJECTIVES[name](), torch.arange(BATCH, device=GPU), Waits()
+        objective, rows = OBJECTIVES[name](), torch.arange(BATCH, device=GPU)
         moved(network)
-        with waits:
-            loss, _ = objective(network, rows, GpuGenerator())
-    assert (loss.device, waits.found) == (GPU, [])
+        with Recorded():
+            loss, presented = objective(network, rows, GpuGenerator())
+    assert loss.device == GPU and presented["real"] == BATCH
+
+
+def test_every_objective_has_a_step_above(gpu):
+    with gpu:
+        tried = {type(make()) for make in OBJECTIVES.values()}
+    assert tried == {one for one in descendants(objectives.SliceObjective) if not abstract(one)}
+
+
+def descendants(kind: type) -> set[type]:
+    return {kind}.union(*(descendants(one) for one in kind.__subclasses__()))
+
+
+def abstract(kind: type) -> bool:
+    return inspect.isabstract(kind) or kind.__call__ is objectives.SliceObjective.__call__
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_every_network_stays_on_the_gpu(gpu, architecture):
     network = build(architecture, SIZE)
     with gpu:
-        loss, _ = objectives.RealObjective(**shown())(
-            moved(network), torch.arange(BATCH, device=GPU), GpuGenerator()
-        )
+        objective, rows = objectives.RealObjective(**shown()), torch.arange(BATCH, device=GPU)
+        moved(network)
+        with Recorded():
+            loss, _ = objective(network, rows, GpuGenerator())
     assert loss.device == GPU
 
 
-MORE = {
-    "as it is": {},
-    "every change": {
-        "style": True,
-        "edge_warp": 0.04,
-        "edge_thinning": 0.3,
-        "rotation_degrees": 20.0,
-    },
-}
+# --- generators
+
+EVERY_CHANGE = {"style": True, "edge_warp": 0.04, "edge_thinning": 0.3, "rotation_degrees": 20.0}
 
 
-@pytest.mark.parametrize("preset", ["smoke", "compact"])
-@pytest.mark.parametrize("more", MORE)
-def test_a_step_of_the_generator_stays_on_the_gpu_and_waits_for_nothing(gpu, preset, more):
-    settings = GeneratorSettings(
-        **generator_class("emitdiff").numbers(preset, "rigorous", "") | MORE[more]
-    )
-    stack, prompt = np.zeros((SLICES, SIZE, SIZE), np.uint8), "MRI, prostate, whole gland"
-    data = TrainingSlices(
-        stack, stack, stack, [prompt] * SLICES, [f"case_{row}/z1" for row in range(SLICES)]
-    )
+def settings_of(kind: str, preset: str = "smoke", **more):
+    cls = generator_class(kind)
+    return cls.settings(**cls.numbers(preset, "rigorous", "") | more)
+
+
+def emitdiff(gpu, tmp_path, preset="smoke", **more):
+    settings = settings_of("emitdiff", preset, **more)
+    stack = np.zeros((SLICES, SIZE, SIZE), np.uint8)
+    ids = [f"case_{row}/z1" for row in range(SLICES)]
+    data = TrainingSlices(stack, stack, stack, [PROMPT] * SLICES, ids)
     vocabulary = Vocabulary.of(
-        [STYLE, *(join_phrase(prompt, phrase) for phrase in AUGMENTATION_PHRASES)]
+        [STYLE, *(join_phrase(PROMPT, phrase) for phrase in AUGMENTATION_PHRASES)]
     )
     network = EmitDiffNetwork(settings, SIZE, vocabulary, SLICES)
     with gpu:
-        batches, rows = (
-            TrainingBatches(moved(network), vocabulary, data, GPU),
-            torch.arange(BATCH, device=GPU),
-        )
-        batches.loss(rows, GpuGenerator())  # the first step may send what all steps use
-        waits = Waits()
-        with waits:
-            loss = batches.loss(rows, GpuGenerator())
-    assert (loss.device, waits.found) == (GPU, [])
+        batches = TrainingBatches(moved(network), vocabulary, data, GPU)
+    return lambda: batches.loss(torch.arange(BATCH, device=GPU), GpuGenerator())
 
 
-def test_a_step_of_the_unconditional_generator_stays_on_the_gpu_and_waits_for_nothing(gpu):
-    settings = GeneratorSettings(
-        **generator_class("unconditional").numbers("smoke", "rigorous", "")
-    )
+def unconditional(gpu, tmp_path):
+    settings = settings_of("unconditional")
     network = PairNetwork(settings, SIZE)
     with gpu:
         moved(network)
-        pairs, shares, rng = (
-            torch.zeros(BATCH, 2, SIZE, SIZE, device=GPU),
-            diffusion.signal_shares(GPU),
-            GpuGenerator(),
-        )
-        waits = Waits()
-        with waits:
-            grid = diffusion.to_grid(
-                slice_augmentation.random_geometry(pairs, settings, rng), settings.unshuffle
-            )
-            importance = diffusion.organ_importance(pairs[:, 1:], settings).repeat(1, 2, 1, 1)
-            loss = diffusion.denoising_loss(network, grid, importance, shares, settings, rng)
-    assert (loss.device, waits.found) == (GPU, [])
+        pairs, shares = torch.zeros(BATCH, 2, SIZE, SIZE, device=GPU), diffusion.signal_shares(GPU)
+
+    def step():
+        rng = GpuGenerator()
+        planes = slice_augmentation.random_geometry(pairs, settings, rng)
+        grid = diffusion.to_grid(planes, settings.unshuffle)
+        importance = diffusion.organ_importance(planes[:, 1:], settings).repeat(1, 2, 1, 1)
+        return diffusion.denoising_loss(network, grid, importance, shares, settings, rng)
+
+    return step
 
 
-@pytest.mark.parametrize("kept", [False, True])
-def test_a_step_of_stable_diffusion_stays_on_the_gpu_and_waits_for_nothing(gpu, tmp_path, kept):
+def pair_of_networks(gpu, tmp_path):
+    """Both losses of pix2pix; fake tensors know no backward pass."""
+    pair = object.__new__(pix2pix._Pair)  # its constructor moves real networks
+    pair.settings, pair.rng, pair.descent = settings_of("pix2pix"), GpuGenerator(), (None, None)
+    pair.generator, pair.discriminator = (
+        UNetGenerator(pair.settings, SIZE),
+        PatchDiscriminator(pair.settings),
+    )
+    with gpu:
+        moved(pair.generator), moved(pair.discriminator)
+        images, edges = torch.zeros(2, BATCH, 1, SIZE, SIZE, device=GPU)
+    return lambda: pair.step(images, edges)
+
+
+def stable(gpu, tmp_path, kept=False):
     tiny_stable.save_base(tmp_path)
     parts = load_parts(Places({"base": str(tmp_path)}))
     side, (numbers, batch) = tiny_stable.SIZE // parts.latent_factor, ((0, 1), 2)
@@ -253,14 +222,73 @@ def test_a_step_of_stable_diffusion_stays_on_the_gpu_and_waits_for_nothing(gpu, 
         loss.vae, loss.schedule, loss.latent = moved(parts.vae), parts.schedule, (4, side, side)
         loss.text = torch.empty(2, tiny_stable.LIMIT, tiny_stable.WIDTH, device=GPU)
         loss.kept = dict.fromkeys(numbers, torch.zeros(2, 4, side, side)) if kept else None
-        loss(moved(parts.denoiser), drawn)  # the first step may send what all steps use
-        waits = Waits()
-        with waits:
-            found = loss(parts.denoiser, drawn)
-    assert (found.shape, found.device, waits.found) == ((batch,), GPU, [])
+        moved(parts.denoiser)
+    return lambda: loss(parts.denoiser, drawn)
 
 
-def test_waits_are_found(gpu):
+STEPS = {
+    "emitdiff": emitdiff,
+    "emitdiff, compact": lambda *given: emitdiff(*given, "compact"),
+    "emitdiff, every change": lambda *given: emitdiff(*given, **EVERY_CHANGE),
+    "emitdiff, compact, every change": lambda *given: emitdiff(*given, "compact", **EVERY_CHANGE),
+    "unconditional": unconditional,
+    "pix2pix": pair_of_networks,
+}
+SENDING = {  # their steps send what they drew on the CPU, and wait for nothing
+    "stable-diffusion": stable,
+    "stable-diffusion, kept": lambda *given: stable(*given, kept=True),
+}
+
+
+@pytest.mark.parametrize("name", STEPS | SENDING)
+def test_a_step_of_a_generator_stays_on_the_gpu(gpu, tmp_path, monkeypatch, name):
+    monkeypatch.setattr(pix2pix, "_descend", lambda optimiser, loss: None)
+    step = (STEPS | SENDING)[name](gpu, tmp_path)
+    with gpu:
+        step()  # the first step may send what all steps use
+        with Recorded() if name in STEPS else Waits():
+            loss = step()
+    assert loss.device == GPU
+
+
+def test_every_generator_has_a_step_above():
+    assert {name.partition(",")[0] for name in STEPS | SENDING} == set(generators())
+
+
+# --- what the modes find
+
+
+def test_what_leaves_the_gpu_is_found(gpu):
+    with gpu:
+        there, here = torch.zeros(4, device=GPU), torch.zeros(4)
+        for leaving in (
+            lambda: here.to(GPU, non_blocking=True),
+            lambda: torch.zeros(4),
+            lambda: there[here.long()],
+            lambda: there.copy_(here),
+            lambda: there.cpu(),
+            lambda: torch.randn(4, generator=GpuGenerator().manual_seed(0), device=GPU),
+        ):
+            with pytest.raises(Leaves), Recorded():
+                leaving()
+        for depending in (
+            lambda: float(there.sum()),
+            lambda: bool(there.any()),
+            lambda: there.tolist(),
+            lambda: there[there > 0],
+            lambda: there.nonzero(),
+            lambda: there.unique(),
+            lambda: there.repeat_interleave(there.long()),
+        ):
+            with pytest.raises(Exception, match="aten|data-dependent|item"), Recorded():
+                depending()
+        with pytest.raises(RuntimeError, match="devices"):
+            there + here
+        with Recorded():
+            assert torch.where(there > 0, 2 * there + 1, 0.5).device == GPU
+
+
+def test_what_waits_is_found(gpu):
     with gpu:
         there, here = torch.zeros(4, device=GPU), torch.zeros(4)
         for copy in (
@@ -269,15 +297,7 @@ def test_waits_are_found(gpu):
             lambda: there.copy_(here),
             lambda: there.cpu(),
         ):
-            waits = Waits()
-            with waits:
+            with pytest.raises(Leaves, match="waits"), Waits():
                 copy()
-            assert waits.found
-        waits = Waits()
-        with waits:
+        with Waits():
             assert sent(here, GPU).device == GPU
-        assert not waits.found
-        with pytest.raises(RuntimeError, match="devices"):
-            there + here
-        with pytest.raises(Exception, match="_local_scalar_dense"):
-            float(there.sum())

@@ -323,3 +323,13 @@ def test_sheet_samples():
     assert np.array_equal(augmenter.sheet_samples(*arguments, seed=1)[0], new)
     assert not np.array_equal(augmenter.sheet_samples(*arguments, seed=2)[0], new)
     assert set(augmenter.sheet_samples("noise", *arguments[1:], seed=1)[2][0]) == {"noise_sd"}
+
+
+def test_a_generator_of_its_own_leaves_the_steps_alone():
+    images, masks = batch()
+    step, own = generator(4), generator(5)
+    first = make_augmenter("rotate", own=own)(images, masks, step)
+    assert torch.equal(step.get_state(), generator(4).get_state())
+    drawn = Rotate().draw(images, generator(5))
+    assert torch.equal(first[0], Rotate().apply(images, masks, drawn)[0])
+    assert not torch.equal(first[0], make_augmenter("rotate", own=own)(images, masks, step)[0])
