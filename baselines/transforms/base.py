@@ -10,6 +10,7 @@ handle one image at a time.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import ClassVar
 
 import torch
@@ -77,3 +78,21 @@ def normal_field(images: Tensor, rng: torch.Generator) -> Tensor:
 def per_image(values: Tensor) -> Tensor:
     """(B,) -> (B, 1, 1, 1), to meet (B, 1, H, W)."""
     return values[:, None, None, None]
+
+
+def on_chosen(
+    images: Tensor, chosen: Tensor, change: Callable[..., Tensor], *drawn: Tensor
+) -> Tensor:
+    """change(images, *drawn) where `chosen` (B,) is true, the images themselves elsewhere.
+
+    A CPU computes the chosen images alone, and is the faster for it; a device that must not be
+    asked which they are computes all. `change` treats each image by itself.
+    """
+    if images.device.type != "cpu":
+        return torch.where(per_image(chosen), change(images, *drawn), images)
+    rows = chosen.nonzero()[:, 0]
+    if not len(rows):
+        return images
+    changed = images.clone()
+    changed[rows] = change(images[rows], *(values[rows] for values in drawn))
+    return changed

@@ -48,7 +48,7 @@ def resample(
             z-scoring). Masks are 0 there.
         moved: bool (B,); the other images and masks come back bit for bit.
     """
-    grid = _positions(images, matrix, offset_px)
+    grid = positions(images, matrix, offset_px)
     level = images.mean(dim=(2, 3), keepdim=True) if outside == "mean" else 0.0
     padding = "zeros" if outside == "mean" else "border"
     read = functional.grid_sample(images - level, grid, padding_mode=padding, align_corners=False)
@@ -65,7 +65,7 @@ def resample(
     )
 
 
-def _positions(images: Tensor, matrix: Tensor, offset_px: Tensor | None) -> Tensor:
+def positions(images: Tensor, matrix: Tensor, offset_px: Tensor | None) -> Tensor:
     """(B, H, W, 2): where each pixel is read, as grid_sample counts: -1 and 1 are the borders."""
     height, width = images.shape[2:]
     x = torch.arange(width, device=images.device, dtype=images.dtype) - (width - 1) / 2
