@@ -57,6 +57,8 @@ $(VENV)/installed: requirements.lock
 	  { echo "error: $(PYTHON) is older than 3.11; name a newer one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@printf '#!/bin/sh\nAUGBENCH_COMMAND=augbench exec "%s" "%s" "$$@"\n' \
+	  "$(CURDIR)/$(BIN)/python" "$(CURDIR)/cli.py" > $(BIN)/augbench && chmod +x $(BIN)/augbench
 	@touch $@
 
 # torch and torchvision are pinned as a pair that imports together; a GPU machine may bring its own torch >= 2.6.

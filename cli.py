@@ -9,20 +9,39 @@ import importlib.util
 import io
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import typer
+try:
+    import typer
 
-from benchmark.core.errors import ExitCode, InputError
-from benchmark.planning.options import Actions, Request, RunOptions, SourceChoice
-from benchmark.stages.execution import Execution, StageExecution
-from benchmark.terminal.typer_options import Changes, Given, with_options
+    from benchmark.commands.leaderboard_words import leaderboard_app
+    from benchmark.core.errors import ExitCode, InputError
+    from benchmark.planning.options import Actions, Request, RunOptions, SourceChoice
+    from benchmark.stages.execution import Execution, StageExecution
+    from benchmark.terminal.arguments import (
+        DATA,
+        STORE,
+        DataRoot,
+        Dataset,
+        Datasets,
+        RecordStores,
+        Rows,
+        Store,
+        command,
+        option,
+    )
+    from benchmark.terminal.typer_options import Changes, Given
+except ModuleNotFoundError as missing:
+    print(
+        f"error: the package {missing.name} is not installed for {sys.executable}; run `make"
+        " install`, then start the program as `.venv/bin/python cli.py`.",
+        file=sys.stderr,
+    )
+    sys.exit(2)
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     help="Does diffusion-based augmentation (EMIT-Diff) make medical image segmentation better"
     " than cheaper augmentation?",
@@ -32,69 +51,40 @@ data_app = typer.Typer(
     no_args_is_help=True, help="Sources of images: list, fetch, verify, preview."
 )
 app.add_typer(data_app, name="data")
-board_app = typer.Typer(
-    no_args_is_help=True, help="Results of several people on one page: submit, validate, build."
-)
-app.add_typer(board_app, name="leaderboard")
+app.add_typer(leaderboard_app, name="leaderboard")
 
 
-def _option(flag: str, help: str, metavar: str = "", least: int | None = None) -> Any:
-    """An option that one command has, or a few; those of `run` are fields of dataclasses."""
-    return typer.Option(flag, help=help, metavar=metavar, min=least)
-
-
-Store = Annotated[Path, _option("--store", "folder of all results", "FOLDER")]
-Stores = Annotated[
-    list[Path] | None,
-    _option("--store", "also the records of this store; may be repeated", "FOLDER"),
-]
-Dataset = Annotated[str, typer.Argument(help="a data set; see `data list`")]
-DataRoot = Annotated[Path, _option("--data-root", "folder of published data", "FOLDER")]
-DataRoots = Annotated[
-    list[Path] | None,
-    _option("--data-root", "folder of published data; may be repeated", "FOLDER"),
-]
-Described = Annotated[
-    list[Path] | None,
-    _option(
-        "--source",
-        "describes images of your own, if they are here; may be repeated",
-        "FILE.yaml",
-    ),
-]
-Rows = Annotated[
-    list[str] | None,
-    _option("--method", "only this row, as the report names it; may be repeated", "NAME"),
-]
-Datasets = Annotated[
-    list[str] | None,
-    _option("--dataset", "only this data set; may be repeated", "NAME"),
-]
-Submissions = Annotated[
-    list[Path], typer.Argument(help="submissions, or folders of them", metavar="FILE")
-]
-STORE = Path("store")
-DATA = Path("data")
+RUN_EXAMPLES = """\b
+python cli.py run --dataset breast --method none --data-root data
+python cli.py run --dataset breast --method emitdiff --data-root data --limit 9"""
 
 # OpenMP threads that spin long at barriers make torch tens of times slower as soon as another
 # process wants the core, and those that do not spin at all make small networks half as fast on an
 # idle machine; this is short of both.
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
-Command = Callable[..., ExitCode]
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from benchmark.core.provenance import version_text
+
+        print(version_text())
+        raise typer.Exit(ExitCode.DONE)
 
 
-def command(group: typer.Typer, name: str | None = None) -> Callable[[Command], Command]:
-    """Makes a function a command of the group: see with_options."""
+@app.callback()
+def program(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Show version and commit."
+        ),
+    ] = False,
+) -> None:
+    """What holds for every command."""
 
-    def add(function: Command) -> Command:
-        group.command(name)(with_options(function))
-        return function
 
-    return add
-
-
-@command(app)
+@command(app, examples=RUN_EXAMPLES)
 def run(options: Given[Request], how: Execution, actions: Actions) -> ExitCode:
     """Runs one method on one data set, for all folds or some, and for one or more seeds."""
     from benchmark.commands.run import Call, default_preset, run_requests
@@ -111,7 +101,7 @@ def suite(
     actions: Actions,
     dataset: Annotated[
         str | None,
-        _option("--dataset", "only these data sets, with commas between their names", "LIST"),
+        option("--dataset", "only these data sets, with commas between their names", "LIST"),
     ] = None,
 ) -> ExitCode:
     """Runs a named grid of runs; options given here win over those of the suite."""
@@ -123,7 +113,7 @@ def suite(
 @command(app)
 def status(
     store: Store = STORE,
-    everything: Annotated[bool, _option("--all", "list every run, however many")] = False,
+    everything: Annotated[bool, option("--all", "list every run, however many")] = False,
 ) -> ExitCode:
     """Shows which runs are done, running, waiting or failed, and why."""
     from benchmark.commands.store import print_status
@@ -138,9 +128,9 @@ def stage(
     ],
     how: StageExecution,
     store: Store = STORE,
-    as_json: Annotated[bool, _option("--json", "print how each ended as one line of JSON")] = False,
+    as_json: Annotated[bool, option("--json", "print how each ended as one line of JSON")] = False,
     no_wait: Annotated[
-        bool, _option("--no-wait", "do not wait for another process that computes it")
+        bool, option("--no-wait", "do not wait for another process that computes it")
     ] = False,
 ) -> ExitCode:
     """Computes single stages of a plan, as every engine does."""
@@ -154,11 +144,11 @@ def verify(
     store: Store = STORE,
     report: Annotated[
         Path | None,
-        _option("--report", "compute the tables of this report again, instead", "FOLDER"),
+        option("--report", "compute the tables of this report again, instead", "FOLDER"),
     ] = None,
     submissions: Annotated[
         list[Path] | None,
-        _option("--submission", "a file that the report was built with; may be repeated", "FILE"),
+        option("--submission", "a file that the report was built with; may be repeated", "FILE"),
     ] = None,
 ) -> ExitCode:
     """Checks the files and records of a store, or the tables of a report against the records."""
@@ -174,7 +164,7 @@ def verify(
 @command(app)
 def gc(
     store: Store = STORE,
-    delete: Annotated[bool, _option("--delete", "remove it; without, it is only listed")] = False,
+    delete: Annotated[bool, option("--delete", "remove it; without, it is only listed")] = False,
 ) -> ExitCode:
     """Lists what lies in the store and no run needs, with its size."""
     from benchmark.commands.store import collect_garbage
@@ -187,11 +177,11 @@ def report(
     store: Store = STORE,
     out: Annotated[
         Path,
-        _option("--out", "folder of the page, tables and figures", "FOLDER"),
+        option("--out", "folder of the page, tables and figures", "FOLDER"),
     ] = Path("report"),
     figures: Annotated[
         str,
-        _option("--figures", "all: SVG, PNG, PDF; page: SVG; auto: all below 200 records", "NAME"),
+        option("--figures", "all: SVG, PNG, PDF; page: SVG; auto: all below 200 records", "NAME"),
     ] = "auto",
     numbers: Annotated[
         list[Path] | None,
@@ -213,7 +203,7 @@ def report(
 def cite(
     store: Store = STORE,
     numbers: Annotated[
-        bool, _option("--numbers", "a LaTeX table of the results, with record keys")
+        bool, option("--numbers", "a LaTeX table of the results, with record keys")
     ] = False,
     methods: Rows = None,
     datasets: Datasets = None,
@@ -226,12 +216,12 @@ def cite(
 
 @command(app)
 def power(
-    store: Annotated[Path, _option("--store", "a store, or a folder of records", "FOLDER")] = STORE,
+    store: Annotated[Path, option("--store", "a store, or a folder of records", "FOLDER")] = STORE,
     difference: Annotated[
-        float | None, _option("--difference", "count the seeds it needs; Dice points", "POINTS")
+        float | None, option("--difference", "count the seeds it needs; Dice points", "POINTS")
     ] = None,
     pairs: Annotated[
-        int, _option("--pairs", "correct for so many pairs of methods", "N", least=1)
+        int, option("--pairs", "correct for so many pairs of methods", "N", least=1)
     ] = 1,
     datasets: Datasets = None,
 ) -> ExitCode:
@@ -242,10 +232,49 @@ def power(
 
 
 @command(app)
+def compare(
+    a: Annotated[str, typer.Argument(help="a row, as the report names it, or a method")],
+    b: Annotated[str, typer.Argument(help="what it is compared with")],
+    store: RecordStores = None,
+    datasets: Datasets = None,
+) -> ExitCode:
+    """Prints the paired difference of two methods, its interval, verdict and power."""
+    from benchmark.commands.compare import print_comparison
+
+    return print_comparison(a, b, store or [STORE], datasets or [])
+
+
+@command(app)
+def show(
+    key: Annotated[str, typer.Argument(help="key of a run, or its first letters", metavar="KEY")],
+    store: RecordStores = None,
+) -> ExitCode:
+    """Shows one run: what it is, its result, worst cases, cost and provenance."""
+    from benchmark.commands.compare import print_run
+
+    return print_run(key, store or [STORE])
+
+
+@command(app, "list")
+def list_names(
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="methods, transforms, architectures, suites, settings or datasets", metavar="WHAT"
+        ),
+    ],
+) -> ExitCode:
+    """Lists the words that options take, with what each means."""
+    from benchmark.commands.names import print_names
+
+    return print_names(what)
+
+
+@command(app)
 def crosswalk(
     prediction: Annotated[Path, typer.Argument(help="mask, NIfTI or PNG")],
     truth: Annotated[Path, typer.Argument(help="mask, NIfTI or PNG")],
-    as_json: Annotated[bool, _option("--json", "JSON instead of a table")] = False,
+    as_json: Annotated[bool, option("--json", "JSON instead of a table")] = False,
 ) -> ExitCode:
     """Computes all metric definitions for one pair of masks."""
     from benchmark.commands.doctor import print_crosswalk
@@ -265,7 +294,7 @@ def doctor(store: Store = STORE) -> ExitCode:
 def data_list(
     data_root: Annotated[
         Path | None,
-        _option("--data-root", "folder of published data", "FOLDER"),
+        option("--data-root", "folder of published data", "FOLDER"),
     ] = None,
 ) -> ExitCode:
     """Lists data sets with source, size, licence and whether they are here."""
@@ -294,69 +323,24 @@ def data_verify(dataset: Dataset, data_root: DataRoot = DATA) -> ExitCode:
 def data_preview(
     dataset: Dataset,
     images: SourceChoice,
-    out: Annotated[Path, _option("--out", "PNG file to write", "FILE")] = Path("preview.png"),
-    count: Annotated[int, _option("--count", "how many cases", "N")] = 12,
+    out: Annotated[Path, option("--out", "PNG file to write", "FILE")] = Path("preview.png"),
+    count: Annotated[int, option("--count", "how many cases", "N")] = 12,
     edges: Annotated[
-        bool, _option("--edges", "what each edge detector finds, instead of masks")
+        bool, option("--edges", "what each edge detector finds, instead of masks")
     ] = False,
     edge_weights: Annotated[
         str | None,
-        _option("--edge-weights", "HED: folder, file or hub id", "PLACE"),
+        option("--edge-weights", "HED: folder, file or hub id", "PLACE"),
     ] = None,
     size: Annotated[
         int | None,
-        _option("--size", "with --edges: side of a slice, in pixels", "PIXELS", least=16),
+        option("--size", "with --edges: side of a slice, in pixels", "PIXELS", least=16),
     ] = None,
 ) -> ExitCode:
     """Draws a contact sheet of images with mask contours, or of the edge detectors."""
     from benchmark.commands.data import preview_data
 
     return preview_data(dataset, images, out, count, edges, edge_weights, size)
-
-
-@command(board_app, "submit")
-def board_submit(
-    out: Annotated[Path, _option("--out", "file to write, such as mine.zip", "FILE")],
-    store: Store = STORE,
-    owner: Annotated[str, _option("--owner", "the name that the page shows", "NAME")] = "",
-    note: Annotated[str, _option("--note", "one sentence for the page of each run", "TEXT")] = "",
-    methods: Rows = None,
-    datasets: Datasets = None,
-    with_masks: Annotated[
-        bool, _option("--with-masks", "also the predicted masks: rows can be verified")
-    ] = False,
-) -> ExitCode:
-    """Packs finished runs into one file for somebody else's leaderboard."""
-    from benchmark.commands.leaderboard import submit
-
-    return submit(store, out, owner, note, methods or [], datasets or [], with_masks)
-
-
-@command(board_app, "validate")
-def board_validate(
-    files: Submissions,
-    data_root: DataRoots = None,
-    source: Described = None,
-    store: Stores = None,
-) -> ExitCode:
-    """Checks submissions without trusting anything in them."""
-    from benchmark.commands.leaderboard import validate_files
-
-    return validate_files(files, data_root or [], source or [], store or [])
-
-
-@command(board_app, "build")
-def board_build(
-    files: Submissions,
-    out: Annotated[Path, _option("--out", "folder of the page", "FOLDER")] = Path("leaderboard"),
-    store: Stores = None,
-    data_root: DataRoots = None,
-    source: Described = None,
-) -> ExitCode:
-    """Builds a page of your records and all valid submissions; says why others are refused."""
-    from benchmark.commands.leaderboard import build_board
-
-    return build_board(files, out, store or [], data_root or [], source or [])
 
 
 def _check_datasets_is_ours() -> None:
@@ -379,7 +363,7 @@ def main() -> None:
             stream.reconfigure(errors="replace")
     try:
         _check_datasets_is_ours()
-        app()
+        app(prog_name=os.environ.get("AUGBENCH_COMMAND"))  # as .venv/bin/augbench calls itself
     except InputError as error:
         if debug:
             raise

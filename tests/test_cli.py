@@ -295,7 +295,8 @@ def test_run_status_stage_verify_and_report(call, tmp_path):
     tiny = (*PROSTATE, "--architecture", "unet", "--fold", "0", *TINY_SETS, "--store", "s")
     code, out, err = call(*tiny, "--save-predictions", "masks")
     assert code == 0, err
-    assert "emitdiff" in out and "not comparable" in out
+    assert "emitdiff" in out and "nothing to compare with yet: python cli.py run" in out
+    assert "paper" not in out and "Next: python cli.py report --store s" in out
     assert len(list((tmp_path / "masks").glob("*/*.nii.gz"))) == 2
     record = json.loads(next((tmp_path / "s" / "records").glob("*.json")).read_text())
     code, out, _ = call("status", "--store", "s")

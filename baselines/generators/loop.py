@@ -134,6 +134,7 @@ def train(
     if checkpoint is not None:
         state.restore(checkpoint)
     saved = state.step
+    report(state.step, steps)
     losses: list[Tensor] = []
     while state.step < steps:
         rate = learning_rate(state.step)

@@ -95,7 +95,7 @@ def preview_data(
         images.data_root,
         phantom_cases=numbers.phantom_cases,
         phantom_size=numbers.size,
-        options=SourceOptions(images.busi_class, images.allow_incomplete),
+        options=SourceOptions(images.busi_class, images.allow_incomplete, limit=images.limit),
     )
     for note in opened.notes:
         out.print(f"note: {note}")

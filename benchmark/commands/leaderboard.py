@@ -174,6 +174,7 @@ def _chosen(
         if not datasets or comparison.group.spec.dataset in datasets
         for runs in comparison.group.methods
         for record in runs.done
+        if not record.spec.source.limit
     ]
     known = dict.fromkeys(sorted({label for labels, _ in rows for label in labels}))
     if not rows:

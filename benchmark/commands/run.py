@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from baselines.generators.user_method import check_distinct, is_own, load_own
+from benchmark.commands.run_end import print_beside_none, print_next, with_none
 from benchmark.commands.run_output import (
     print_changed_code,
     print_left_out,
@@ -123,8 +124,14 @@ def _run_once(call: Call) -> ExitCode:
     if actions.save_predictions is not None:
         _save_predictions(finished, records, store, job.opened, actions.save_predictions)
     shown, absent = [records[plan.run.key] for plan in finished], len(job.plans) - len(finished)
-    print_records(shown)
+    alone = len(call.requests) == 1
+    beside = with_none(shown, store) if alone else shown
+    print_records(beside)
     print_left_out(absent, failures)
+    if alone:
+        print_beside_none(beside, call.requests[0], actions.store)
+    if any(record.status == "done" for record in shown):
+        print_next(actions.store)
     return _exit_code(shown, absent, failures)
 
 
@@ -150,6 +157,7 @@ def _planned(requests: Sequence[Request], store: Store) -> _Job:
                 request.data_root,
                 request.busi_class,
                 request.allow_incomplete,
+                request.limit,
                 settled.preset.phantom_cases,
                 settled.preset.size,
             )

@@ -46,7 +46,16 @@ def verify_store(store_folder: Path) -> ExitCode:
         store = Store(store_folder)
         for damage in damaged:
             store.requeue(damage)
-    out.print(f"{sound} stages sound, {len(damaged)} damaged, {len(wrong)} records in doubt")
+    records = len(_record_files(store))
+    out.print(
+        f"{records} records read, {sound} stages sound, {len(damaged)} damaged,"
+        f" {len(wrong)} records in doubt"
+    )
+    if records and not (sound or damaged):
+        out.print(
+            "note: no stage of these records is here, so they were checked against themselves"
+            " alone."
+        )
     return ExitCode.FAILED if damaged or wrong else ExitCode.DONE
 
 

@@ -1,6 +1,6 @@
 """Options of the command line as data: a field of a dataclass with its help, panel and limits.
 
-    ratio: int | None = option(None, "synthetic variants per real slice", IMAGES, least=0)
+    ratio: int | None = option(None, "synthetic variants per real slice", METHOD, least=0)
 
 The field is all there is to write: name, type and default are those of the field. Not here: how
 typer is told (terminal/typer_options.py).

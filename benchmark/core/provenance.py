@@ -8,6 +8,7 @@ import resource
 import subprocess
 import sys
 import time
+import tomllib
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,16 @@ def git_state() -> dict[str, Any]:
 
     changes = git("status", "--porcelain", "--untracked-files=no")
     return {"commit": git("rev-parse", "HEAD"), "dirty": None if changes is None else bool(changes)}
+
+
+def version_text() -> str:
+    """'augbench 0.1.0, commit 1d5fed3a2b (with changes)'."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    git = git_state()
+    commit = f"commit {git['commit'][:10]}" if git["commit"] else "no git checkout"
+    return (
+        f"{project['name']} {project['version']}, {commit}{' (with changes)' * bool(git['dirty'])}"
+    )
 
 
 @functools.cache

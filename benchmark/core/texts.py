@@ -4,6 +4,8 @@ known word. Not here: numbers as readers see them (reports/comparison/format.py)
 import difflib
 from collections.abc import Collection, Iterable
 
+QUICK_LOOK = "a quick look"  # in the title of a source that --limit cut short
+
 
 def one_line(text: str) -> str:
     """`text` without line breaks and other control characters, so that no value can start a line of
@@ -36,3 +38,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     lowered = {name.lower(): name for name in known}
     near = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.5)
     return f" (did you mean '{lowered[near[0]]}'?)" if near else ""
+
+
+def nearest(word: str, known: Iterable[str], count: int = 5) -> list[str]:
+    """The known words nearest to `word`, the nearest first; at most `count`."""
+    return difflib.get_close_matches(word, list(known), n=count, cutoff=0.0)

@@ -12,9 +12,13 @@ from typing import Literal
 from benchmark.core.errors import InputError
 from benchmark.core.options import option
 
-WHAT = "What is run"
-IMAGES = "Images"
-DONE = "What is done"
+# The panels of `--help`, in this order; ENGINE is in stages/execution.py.
+WHAT = "What"
+METHOD = "Method"
+DATA = "Data"
+RULES = "Rules"
+OUTPUT = "Output"
+LEAST_LIMIT = 6  # cases of a quick look: two for each fold of every preset
 
 
 def numbers_list(text: str, flag: str) -> tuple[int, ...]:
@@ -40,18 +44,19 @@ class SourceChoice:
 
     source: str = option(
         "auto",
-        "auto, phantom (made here), msd, busi or FILE.yaml",
-        IMAGES,
+        "auto (default), phantom, msd, busi, YAML",
+        DATA,
         metavar="NAME",
     )
     data_root: Path | None = option(
-        None, "folder of the published data set, or the folder around it", IMAGES, metavar="FOLDER"
+        None, "folder of the data, or the one around it", DATA, metavar="FOLDER"
     )
     busi_class: Literal["malignant", "benign", "both", "normal"] = option(
-        "malignant", "of BUSI: malignant, benign, both or normal", IMAGES, metavar="CLASS"
+        "malignant", "malignant (default), benign, both, normal", DATA, metavar="CLASS"
     )
-    allow_incomplete: bool = option(
-        False, "use the cases that are there if some are missing", IMAGES
+    allow_incomplete: bool = option(False, "go on with the cases that are there", DATA)
+    limit: int | None = option(
+        None, "a quick look at N cases: no result", DATA, metavar="N", least=LEAST_LIMIT
     )
 
 
@@ -60,15 +65,13 @@ class RunOptions(SourceChoice):
     """What may be said of all runs of a suite at once. None: the preset or the method says it."""
 
     transform: str | None = option(
-        None, "a classic transform, alone or with a method; see `doctor`", WHAT, metavar="NAME"
+        None, "classic transform, alone or with a method", WHAT, metavar="NAME"
     )
     architecture: str = option(
-        "attention-unet", "attention-unet, unet, ...; see `doctor`", WHAT, metavar="NAME"
-    )
-    ratio: int | None = option(None, "synthetic variants per real slice", WHAT, metavar="N")
-    alpha: float | None = option(None, "share of real patches, 0 to 1", WHAT, metavar="SHARE")
-    patch_size: int | None = option(
-        None, "side of a merging patch, in pixels", WHAT, metavar="PIXELS"
+        "attention-unet",
+        "attention-unet (default), unet, resunet, ...",
+        WHAT,
+        metavar="NAME",
     )
     folds: tuple[int, ...] | None = option(
         None,
@@ -82,24 +85,28 @@ class RunOptions(SourceChoice):
     seeds: tuple[int, ...] = option(
         (0,), "a list such as 3,4", WHAT, metavar="LIST", default_text="0", parse=_seeds
     )
-    training_share: float = option(
-        1.0, "share of the training cases in use, 0 to 1", WHAT, metavar="SHARE"
-    )
-    protocol: str = option(
-        "rigorous", "the rules: rigorous, paper or released", WHAT, metavar="NAME"
-    )
     # the command line's default depends on the device: `default_preset`
     preset: str = option(
         "smoke",
-        "how big: smoke, compact or paper",
+        "smoke, compact (default with a GPU) or paper",
         WHAT,
         metavar="NAME",
-        default_text="compact with a GPU, else smoke",
+    )
+    ratio: int | None = option(None, "synthetic variants per real slice", METHOD, metavar="N")
+    alpha: float | None = option(None, "share of real patches, 0 to 1", METHOD, metavar="SHARE")
+    patch_size: int | None = option(
+        None, "side of a merging patch, in pixels", METHOD, metavar="PIXELS"
+    )
+    training_share: float = option(
+        1.0, "training cases in use, 1 (default) = all", DATA, metavar="SHARE"
+    )
+    protocol: str = option(
+        "rigorous", "rigorous (default), paper or released", RULES, metavar="NAME"
     )
     sets: tuple[str, ...] = option(
         (),
-        "a rule or a number, as in epochs=40; may be repeated",
-        WHAT,
+        "a rule or a number; see `list settings`",
+        RULES,
         flag="--set",
         metavar="NAME=VALUE",
     )
@@ -110,10 +117,8 @@ class Request(RunOptions):
     """One `run` call: one method on one data set, for some folds and seeds. origin: the place in a
     file that asks for it, for messages; "" for the command line."""
 
-    dataset: str = option(MISSING, "a data set; see `data list`", WHAT, metavar="NAME")
-    method: str = option(
-        MISSING, "none, classic, a generator or FILE.py:Class; see `doctor`", WHAT, metavar="NAME"
-    )
+    dataset: str = option(MISSING, "see `list datasets`", WHAT, metavar="NAME")
+    method: str = option(MISSING, "FILE.py:Class or `list methods`", WHAT, metavar="NAME")
     origin: str = field(default="", compare=False)
 
 
@@ -121,14 +126,12 @@ class Request(RunOptions):
 class Actions:
     """What a call does with its runs."""
 
-    store: Path = option(Path("store"), "folder of all results", DONE, metavar="FOLDER")
-    dry_run: bool = option(False, "print runs, stages and a forecast; compute nothing", DONE)
+    store: Path = option(Path("store"), "folder of all results", OUTPUT, metavar="FOLDER")
+    dry_run: bool = option(False, "print runs, stages and a forecast alone", OUTPUT)
     force: tuple[str, ...] = option(
-        (), "compute the stages of this name again; may be repeated", DONE, metavar="STAGE"
+        (), "compute the stages of this name again", OUTPUT, metavar="STAGE"
     )
-    repeat: int = option(
-        1, "compute everything N times and show how far it differs", DONE, metavar="N", least=1
-    )
+    repeat: int = option(1, "do all so often and compare (default 1)", OUTPUT, metavar="N", least=1)
     save_predictions: Path | None = option(
-        None, "also write the predicted masks here, as NIfTI or PNG", DONE, metavar="FOLDER"
+        None, "write predicted masks too, NIfTI or PNG", OUTPUT, metavar="FOLDER"
     )

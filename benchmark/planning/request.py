@@ -39,7 +39,7 @@ def open_request(
     of known sources are kept; `say` is told of a search for them. Raises InputError for whatever is
     wrong with it."""
     request, numbers = settled.request, settled.preset
-    options = SourceOptions(request.busi_class, request.allow_incomplete, cache)
+    options = SourceOptions(request.busi_class, request.allow_incomplete, cache, request.limit)
     source = open_source(
         request.dataset,
         request.source,
@@ -56,6 +56,8 @@ def open_request(
         synthetic=source.kind == "phantom",
     )
     content = {"busi_class": str(request.busi_class)} if source.kind == "busi" else {}
+    if request.limit is not None:
+        content |= {"limit": str(request.limit)}
     copies = copies_of(source, cache.with_name("copies.json") if cache else None, say)
     return Opened(source, spec, source.cases(), content, copies)
 

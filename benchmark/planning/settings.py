@@ -31,10 +31,10 @@ from baselines.transforms.catalogue import check_transform
 from benchmark.core.errors import InputError
 from benchmark.core.frozen import Frozen
 from benchmark.core.registry import check_name
-from benchmark.core.texts import did_you_mean
+from benchmark.core.texts import did_you_mean, nearest
 from benchmark.core.yaml_text import parse_yaml, value_of
 from benchmark.planning.options import Request
-from benchmark.spec.method import MethodSpec, resolve_method
+from benchmark.spec.method import NONE, MethodSpec, resolve_method
 from benchmark.spec.presets import Preset, preset
 from benchmark.spec.protocol import Protocol, check_contradictions, named_protocol, nearest_protocol
 from datasets.slices.edges import check_detector
@@ -180,14 +180,24 @@ def _given(request: Request) -> _Given:
         elif name.startswith("generator."):
             given.generator.append((name.removeprefix("generator.").split("."), value))
         else:
-            numbers = [number for number in Preset.model_fields if number != "name"]
-            known = [*SAMPLE_RULES, *Protocol.model_fields, *numbers]
-            known += [f"generator.{field}" for field in _generator_fields(request.method)]
+            known = setting_names(request.method)
             raise InputError(
-                f"--set {text}: unknown switch '{name}'{did_you_mean(name, known)}; known:"
-                f" {', '.join(known)}."
+                f"--set {text}: unknown setting '{name}'{did_you_mean(name, known)}; the nearest:"
+                f" {', '.join(nearest(name, known))}. `python cli.py list settings` prints all."
             )
     return given
+
+
+def setting_names(method: str | None = None) -> list[str]:
+    """All names that `--set` takes with a method; None: with any."""
+    numbers = [number for number in Preset.model_fields if number != "name"]
+    fields = _generator_fields(method) if method else _generator_fields(NONE.name)
+    return [
+        *SAMPLE_RULES,
+        *Protocol.model_fields,
+        *numbers,
+        *(f"generator.{field}" for field in fields),
+    ]
 
 
 def _protocol(request: Request, switches: Mapping[str, Any]) -> Protocol:

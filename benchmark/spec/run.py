@@ -4,6 +4,7 @@ A `RunSpec` holds every setting that changes a number, with defaults written out
 are equal exactly if their keys are. Not here: the protocol's switches and the presets.
 """
 
+import re
 from typing import Literal
 
 from pydantic import Field
@@ -11,6 +12,7 @@ from pydantic import Field
 from benchmark.core.frozen import Frozen
 from benchmark.core.identity import digest, named_seed
 from benchmark.core.registry import LONGEST_NAME, PLAIN_NAME
+from benchmark.core.texts import QUICK_LOOK
 from benchmark.spec.method import NOT_IN_KEYS, MethodSpec
 from benchmark.spec.presets import Preset
 from benchmark.spec.protocol import Protocol
@@ -28,6 +30,13 @@ class SourceSpec(Frozen):
         pattern="^[0-9a-f]{64}$", description="sha256 of the content, whatever folder it lies in"
     )
     synthetic: bool = Field(description="true for phantoms: images that no scanner made")
+
+    @property
+    def limit(self) -> int | None:
+        """The cases of a quick look (--limit), of which nothing is a result; None for the whole
+        source."""
+        found = re.search(rf": {QUICK_LOOK} at (\d+) of ", self.title)
+        return int(found[1]) if found else None
 
 
 class RunSpec(Frozen):

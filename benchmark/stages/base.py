@@ -27,16 +27,22 @@ class StageSpec(Frozen):
     """All that decides the result of a stage beside its inputs; part of its key.
 
     stage: its name; version: raised when a change of code changes the stage's result, and part of
-    the key as well; reads: fields of Location that the stage needs.
+    the key as well; counts: what its progress counts; reads: fields of Location that the stage
+    needs.
     """
 
     stage: ClassVar[str]
     version: ClassVar[int]
+    counts: ClassVar[str] = "steps"
     reads: ClassVar[frozenset[str]] = frozenset()
 
     def describe(self) -> str:
         """What is done, in a few words for the terminal."""
         return ""
+
+    def work(self) -> int | None:
+        """How many of what it counts are to be done, where the spec alone says it."""
+        return None
 
     def cost_kind(self) -> list[Any]:
         """What decides the cost, beside the size of the slices, as JSON values."""

@@ -9,7 +9,7 @@ from benchmark.core.options import option, words_of
 from benchmark.core.registry import check_name
 from benchmark.training.curve_loggers import LOGGERS
 
-HOW = "How it is computed"
+ENGINE = "Engine"
 DEVICES = ("auto", "cpu", "cuda")
 
 
@@ -17,10 +17,10 @@ DEVICES = ("auto", "cpu", "cuda")
 class StageExecution:
     """How one stage is computed. deterministic: see determinism.py; logger: curve_loggers.py."""
 
-    device: str = option("auto", "auto (a GPU if there is one), cpu or cuda", HOW, metavar="NAME")
-    deterministic: bool = option(False, "the same bits every time; slower on a GPU", HOW)
+    device: str = option("auto", "auto (default), cpu or cuda", ENGINE, metavar="NAME")
+    deterministic: bool = option(False, "the same bits every time; slower on GPUs", ENGINE)
     logger: str = option(
-        "tensorboard", "curves of trainings: tensorboard, csv or none", HOW, metavar="NAME"
+        "tensorboard", "tensorboard, csv, wandb, mlflow or none", ENGINE, metavar="NAME"
     )
 
     def __post_init__(self) -> None:
@@ -40,19 +40,17 @@ class StageExecution:
 class Execution(StageExecution):
     """How all stages of a call are computed."""
 
-    engine: str = option("inline", "inline, processes (one per GPU) or ray", HOW, metavar="NAME")
+    engine: str = option("inline", "inline (default), processes or ray", ENGINE, metavar="NAME")
     workers: int | None = option(
-        None, "stages at once; if not given, one per GPU, or 1 on a CPU", HOW, metavar="N", least=1
+        None, "stages at once; else 1 per GPU, 1 on CPUs", ENGINE, metavar="N", least=1
     )
     address: str | None = option(
-        None, "of a Ray cluster, or auto; if not given, this machine", HOW, metavar="HOST"
+        None, "a Ray cluster, or auto; else this machine", ENGINE, metavar="HOST"
     )
     max_failures: int | None = option(
-        None, "start nothing new after N failed stages", HOW, metavar="N", least=1
+        None, "stop after N failed stages", ENGINE, metavar="N", least=1
     )
-    retry_failed: bool = option(
-        False, "also try stages that failed for good in an earlier call", HOW
-    )
+    retry_failed: bool = option(False, "try stages again that failed for good", ENGINE)
 
     def __post_init__(self) -> None:
         super().__post_init__()

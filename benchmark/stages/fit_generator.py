@@ -25,6 +25,10 @@ class FitGeneratorSpec(StageSpec):
     def describe(self) -> str:
         return f"{self.generator}, {len(self.cases)} cases"
 
+    def work(self) -> int | None:
+        steps = self.settings.get("steps")
+        return steps if isinstance(steps, int) else None
+
     def method_class(self) -> str:
         return self.generator
 

@@ -16,12 +16,16 @@ class PredictSpec(StageSpec):
 
     stage: ClassVar[str] = "predict"
     version: ClassVar[int] = 1
+    counts: ClassVar[str] = "cases"
 
     cases: tuple[str, ...]
     minimum_foreground: int | None
 
     def describe(self) -> str:
         return f"{len(self.cases)} cases"
+
+    def work(self) -> int:
+        return len(self.cases)
 
 
 def run(spec: PredictSpec, inputs: Inputs, out: Path, context: Context) -> dict[str, Any]:

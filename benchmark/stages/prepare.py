@@ -14,6 +14,7 @@ class PrepareSpec(StageSpec):
 
     stage: ClassVar[str] = "prepare"
     version: ClassVar[int] = 2
+    counts: ClassVar[str] = "cases"
     reads: ClassVar[frozenset[str]] = frozenset({"source", "edge_weights"})
 
     dataset: str
@@ -42,6 +43,8 @@ def run(spec: PrepareSpec, inputs: Inputs, out: Path, context: Context) -> dict[
     where = context.location.source
     assert where is not None, "a plan says where its source lies"
     options: dict[str, Any] = {**spec.options, "allow_incomplete": where.allow_incomplete}
+    if "limit" in options:
+        options["limit"] = int(options["limit"])
     source = open_source(
         spec.dataset,
         where.source,

@@ -81,6 +81,7 @@ def sample_block(
     images = np.empty((count, *shape[1:]), np.uint8)
     masks = np.empty_like(images)
     done = _restore(checkpoint, images, masks)
+    report(done, count)
     while done < count:
         end = min(done + AT_ONCE, count)
         conditions, variants = block.part(done, end)

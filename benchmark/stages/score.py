@@ -13,6 +13,7 @@ class ScoreSpec(StageSpec):
 
     stage: ClassVar[str] = "score"
     version: ClassVar[int] = 2
+    counts: ClassVar[str] = "cases"
 
     empty_mask: str
     resize_z: bool

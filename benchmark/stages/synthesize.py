@@ -29,6 +29,7 @@ class SynthesizeSpec(StageSpec):
 
     stage: ClassVar[str] = "synthesize"
     version: ClassVar[int] = 3
+    counts: ClassVar[str] = "images"
     reads: ClassVar[frozenset[str]] = frozenset({"places"})
 
     generator: str

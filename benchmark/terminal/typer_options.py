@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 
 import typer
+from rich.markup import escape
+from typer.core import TyperCommand
 
 from benchmark.core.errors import ExitCode
 from benchmark.core.options import Option, options_of
@@ -34,6 +36,17 @@ class Given(Generic[T]):
 
 class Changes(Given[T]):
     """As Given, where something else than the fields gives the defaults: `--help` shows none."""
+
+
+class PanelCommand(TyperCommand):
+    """A command whose `--help` stands in the last panel of its options, not in one of its own."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        found = super().get_help_option(ctx)
+        panels = [panel for one in self.params if (panel := getattr(one, "rich_help_panel", None))]
+        if found is not None and panels:
+            vars(found)["rich_help_panel"] = panels[-1]
+        return found
 
 
 def with_options(command: Callable[..., ExitCode]) -> Callable[..., None]:
@@ -93,13 +106,14 @@ def _parameter(
         default = inspect.Parameter.empty
     elif said.default_text or many:
         default = said.default_text or None
+    named = "(default" in said.help
     declared = typer.Option(
         said.flag,
-        help=said.help,
+        help=escape(said.help if shown else said.help.replace(" (default)", "")),
         rich_help_panel=said.panel,
         metavar="" if plain is bool else said.metavar or None,
         min=said.least,
-        show_default=shown and plain is not bool,
+        show_default=shown and plain is not bool and not named,
     )
     return inspect.Parameter(
         name, _BY_NAME, default=default, annotation=Annotated[plain | None, declared]

@@ -136,6 +136,7 @@ def fit(
     state = _State(model, adamw, drawn, result, micro)
     if checkpoint is not None:
         state.restore(checkpoint)
+    report(result.steps, steps)
     best = max((row["dice"] for row in result.curve if "dice" in row), default=-math.inf)
     dice = next((row["dice"] for row in reversed(result.curve) if "dice" in row), float("nan"))
 

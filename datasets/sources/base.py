@@ -1,5 +1,6 @@
 """What a source of images is, and the sentences for data that is not found."""
 
+import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -22,12 +23,13 @@ BUSI_CLASSES = ("malignant", "benign", BOTH, "normal")
 
 @dataclass(frozen=True)
 class SourceOptions:
-    """Choices that open a source: the BUSI subset, whether missing cases are tolerated, and where
-    file digests are cached (a JSON file, or None)."""
+    """Choices that open a source: the BUSI subset, whether missing cases are tolerated, where file
+    digests are cached (a JSON file, or None), and of how many cases a quick look is asked for."""
 
     busi_class: str = BUSI_CLASSES[0]
     allow_incomplete: bool = False
     fingerprint_cache: Path | None = None
+    limit: int | None = None
 
 
 class Source(ABC):
@@ -159,13 +161,24 @@ def fetch_command(task: Task, data_root: Path | None = None) -> str:
     )
 
 
-def not_found(task: Task, data_root: Path, alternative: str) -> InputError:
+def not_found(
+    task: Task, data_root: Path, alternative: str, reader: type[PublishedSource]
+) -> InputError:
     """The error of a data root that holds neither the published folder nor `alternative`: says what
-    was found."""
+    was found, and which folders in it hold images of the task."""
     folder = task.published.folder
+    usable = [str(place) for place in usable_below(task, data_root, reader)]
+    if usable:
+        return InputError(
+            f"{data_root} holds {task.name} images one level down; use --data-root"
+            f" {' or '.join(usable)}."
+        )
     deeper = one_level_down(folder, data_root)
     if deeper is not None:
-        return InputError(f"{data_root} holds {folder} one level down; use --data-root {deeper}.")
+        return InputError(
+            f"{data_root} holds {folder} one level down, but not all of its files are there; use"
+            f" --data-root {deeper} to see what is missing."
+        )
     entries = sorted(path.name for path in data_root.iterdir())
     return InputError(
         f"{data_root} holds neither {folder} nor {alternative} (found:"
@@ -173,6 +186,17 @@ def not_found(task: Task, data_root: Path, alternative: str) -> InputError:
         f" --data-root the folder that holds {folder}, or download it with"
         f" {fetch_command(task, data_root)}."
     )
+
+
+def usable_below(task: Task, data_root: Path, reader: type[PublishedSource]) -> Iterator[Path]:
+    """The folders in `data_root` that could be the data root of a task, since every file of theirs
+    is there."""
+    for place in sorted(path for path in data_root.iterdir() if path.is_dir()):
+        if reader.find_folder(task.published, place) is None:
+            continue
+        with contextlib.suppress(InputError):
+            reader.open_at(task, place, SourceOptions())
+            yield place
 
 
 def own_title(name: str) -> str:

@@ -169,7 +169,7 @@ class BusiSource(PublishedSource):
     def open_at(cls, task: Task, data_root: Path, options: SourceOptions) -> Self:
         folder = cls.find_folder(task.published, data_root)
         if folder is None:
-            raise not_found(task, data_root, f"the class folders {', '.join(CLASSES)}")
+            raise not_found(task, data_root, f"the class folders {', '.join(CLASSES)}", cls)
         return cls(task, folder, options)
 
     @classmethod

@@ -237,7 +237,7 @@ class MsdSource(PublishedSource):
     def open_at(cls, task: Task, data_root: Path, options: SourceOptions) -> Self:
         folder = cls.find_folder(task.published, data_root)
         if folder is None:
-            raise not_found(task, data_root, "a dataset.json")
+            raise not_found(task, data_root, "a dataset.json", cls)
         return cls(task, folder, options)
 
     @classmethod

@@ -1,7 +1,7 @@
 """Where a task's images come from: opens the source that the user names.
 
-`auto` takes the real images where they lie under the data root and the phantom otherwise, and
-always says which. Not here: the readers themselves (msd, busi, folder, phantom), download
+`auto` takes the real images under the data root, which must be there; without a data root it takes
+the phantom, and says so. Not here: the readers themselves (msd, busi, folder, phantom), download
 (fetching/).
 """
 
@@ -16,9 +16,9 @@ from datasets.sources.base import (
     Source,
     SourceOptions,
     fetch_command,
-    one_level_down,
 )
 from datasets.sources.folder_yaml import is_yaml, read_folder_spec
+from datasets.sources.limited import LimitedSource
 from datasets.tasks.catalogue import TASKS
 from datasets.tasks.task import Release, Task
 
@@ -60,8 +60,21 @@ def open_source(
 
     data_root: the folder that holds the published folder, or that folder. phantom_cases and
     phantom_size (px) only matter for the phantom. Raises InputError for unknown names, a missing or
-    wrongly laid out folder and missing files.
+    wrongly laid out folder and missing files. With a limit in `options` it is a quick look at so
+    many of its cases (limited.py).
     """
+    whole = _open_whole(dataset, source, data_root, phantom_cases, phantom_size, options)
+    return whole if options.limit is None else LimitedSource(whole, options.limit)
+
+
+def _open_whole(
+    dataset: str,
+    source: str,
+    data_root: Path | None,
+    phantom_cases: int,
+    phantom_size: int,
+    options: SourceOptions,
+) -> Source:
     task = task_of(dataset, source)
     check_name("busi class", options.busi_class, BUSI_CLASSES)
     if is_yaml(source):
@@ -74,11 +87,15 @@ def open_source(
         return _phantom(task, phantom_cases, phantom_size)
     release = task.release
     if source == "auto":
-        if data_root is not None and release is not None:
-            reader = reader_of(release)
-            if reader.find_folder(release, data_root) is not None:
-                return reader.open_at(task, data_root, options)
-        return _fallback(task, data_root, phantom_cases, phantom_size)
+        if data_root is None:
+            return _stand_in(task, phantom_cases, phantom_size)
+        if release is None:
+            raise InputError(
+                f"no images of {dataset} are published, so --data-root {data_root} cannot hold"
+                f" them; leave it out for the phantom, or describe images of your own by --source"
+                f" FILE.yaml."
+            )
+        return reader_of(release).open_at(task, data_root, options)
     if release is None or source != release.source:
         real = f"{release.source}, " if release else ""
         raise InputError(
@@ -121,19 +138,12 @@ def _phantom(task: Task, cases: int, size: int) -> Source:
     return PhantomSource(task, cases=cases, size=size)
 
 
-def _fallback(task: Task, data_root: Path | None, cases: int, size: int) -> Source:
+def _stand_in(task: Task, cases: int, size: int) -> Source:
     source = _phantom(task, cases, size)
-    if task.release is None:
-        source.notes.append(
-            f"The built-in phantom stands in for {task.name}, of which no images are published."
-        )
-        return source
-    remedy = f"{fetch_command(task, data_root)} downloads the real data"
-    why = "no --data-root is given"
-    if data_root is not None:
-        why = f"{data_root} holds no {task.name} data"
-        deeper = one_level_down(task.release.folder, data_root)
-        if deeper is not None:
-            remedy = f"the real data lies one level down, use --data-root {deeper}"
-    source.notes.append(f"The built-in phantom stands in for {task.name}: {why}; {remedy}.")
+    why = "no --data-root is given; " + (
+        f"{fetch_command(task)} downloads the real data"
+        if task.release
+        else "no images of it are published"
+    )
+    source.notes.append(f"The built-in phantom stands in for {task.name}: {why}.")
     return source

@@ -278,6 +278,8 @@ def _finding(
         unsound.append(f"rows as submitted by {whose}, not recomputed from masks")
     if group.spec.source.synthetic:
         unsound.append("synthetic images answer nothing")
+    if group.spec.source.limit:
+        unsound.append("a quick look at some of the cases answers nothing")
     return Finding(
         group,
         (ELSEWHERE if obstacles else AS_PRINTED)[outcome],

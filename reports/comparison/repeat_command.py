@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
+from benchmark.core.texts import QUICK_LOOK
 from benchmark.spec.method import MethodSpec
 from benchmark.spec.protocol import nearest_protocol
 from benchmark.spec.run import LOCAL, RunSpec, SourceSpec
@@ -60,12 +61,14 @@ def _numbers(values: Sequence[int]) -> str:
 
 
 def _source_words(source: SourceSpec) -> list[str]:
+    limit = [] if source.limit is None else ["--limit", str(source.limit)]
     if source.kind == "phantom":
-        return ["--source", "phantom"]
+        return ["--source", "phantom", *limit]
     if source.kind == "folder":
-        return ["--source", "FILE.yaml"]
-    words = ["--source", source.kind, "--data-root", "DIR"]
-    if source.kind == "busi" and (subset := busi_class_of(source.title)) not in (None, "malignant"):
+        return ["--source", "FILE.yaml", *limit]
+    words = ["--source", source.kind, "--data-root", "DIR", *limit]
+    whole_title = source.title.partition(f": {QUICK_LOOK} ")[0]
+    if source.kind == "busi" and (subset := busi_class_of(whole_title)) not in (None, "malignant"):
         words += ["--busi-class", subset]
     return words
 

@@ -1,5 +1,7 @@
 """Choosing a source: real data where they lie, the phantom otherwise and never in silence."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -33,17 +35,42 @@ def test_auto_takes_the_real_data_from_either_level(root):
     assert opened("breast", "auto", root / "Dataset_BUSI_with_GT").kind == "busi"
 
 
-def test_auto_says_that_the_phantom_stands_in(root):
-    source = opened("spleen", "auto", root)
-    assert source.kind == "phantom"
+def test_without_a_data_root_the_phantom_stands_in_and_says_so(root):
+    source = opened("breast")
     (note,) = source.notes
-    assert (
-        f"{root} holds no spleen data; `python cli.py data fetch spleen --data-root {root}`" in note
-    )
-    (note,) = opened("breast").notes
+    assert source.kind == "phantom"
     assert "no --data-root is given; `python cli.py data fetch breast --data-root DIR`" in note
-    (note,) = opened("prostate", "auto", root.parent).notes
-    assert f"one level down, use --data-root {root}" in note
+
+
+def test_a_data_root_without_the_data_is_never_replaced_by_the_phantom(root):
+    with pytest.raises(InputError, match="holds neither Task09_Spleen nor"):
+        opened("spleen", "auto", root)
+    with pytest.raises(InputError, match=f"one level down; use --data-root {root}"):
+        opened("prostate", "auto", root.parent)
+
+
+def test_a_folder_whose_files_are_missing_is_not_recommended(root):
+    whole = root.parent / "whole"
+    shutil.copytree(root / "Task05_Prostate", whole / "Task05_Prostate")
+    (root / "Task05_Prostate" / "imagesTr" / "prostate_02.nii.gz").unlink()
+    with pytest.raises(InputError, match=rf"use --data-root {whole}\."):
+        opened("prostate", "auto", root.parent)
+    shutil.rmtree(whole)
+    with pytest.raises(InputError, match=f"not all of its files .* --data-root {root} to see"):
+        opened("prostate", "auto", root.parent)
+
+
+def test_a_quick_look_has_a_title_a_fingerprint_and_a_note_of_its_own(root):
+    whole = opened("prostate", "msd", root)
+    some = opened("prostate", "msd", root, limit=2)
+    assert [case.id for case in some.cases()] == [whole.cases()[0].id, whole.cases()[-1].id]
+    assert some.title == f"{whole.title}: a quick look at 2 of 3 cases"
+    assert some.fingerprint() != whole.fingerprint()
+    assert any("no result" in note for note in some.notes)
+    with pytest.raises(InputError, match="has 3 cases; give fewer"):
+        opened("prostate", "msd", root, limit=3)
+    with pytest.raises(InputError, match="holds no case"):
+        some.load(whole.cases()[1].id)
 
 
 def test_a_phantom_that_was_asked_for_needs_no_note(root):

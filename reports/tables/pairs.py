@@ -1,0 +1,141 @@
+"""Two methods beside each other, in every comparison that has both: the paired difference with its
+interval, the verdict, and what such runs could show. The arithmetic is in statistics/differences.py
+and comparison/inference.py, as for the pages."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+
+import pandas as pd
+
+from benchmark.core.errors import InputError
+from benchmark.core.texts import some
+from benchmark.record.record import Record
+from reports.comparison.format import p_text, rounded, with_interval
+from reports.comparison.groups import Group, MethodRuns
+from reports.comparison.labels import source_label
+from reports.comparison.ranked_settings import main_methods
+from reports.comparison.study import Comparison, Study
+from reports.statistics.paired import ALPHA
+from reports.statistics.verdicts import Verdicts
+from reports.tables.inference import verdict_words
+from reports.tables.tables import Table
+
+SWEPT = "no verdict: a setting beside the ranked one"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """a minus b in mean Dice, in points of 100, on the cases, folds and seeds that both ran.
+
+    Args:
+        dataset, source, rules: of the comparison.
+        a, b: labels of the methods.
+        cases, seeds: that are compared.
+        difference, low, high: the mean and its 95 % interval over cases and trainings.
+        p, p_holm: of no difference; corrected for all pairs of the comparison, nan without enough
+            runs.
+        detectable: the smallest true difference that these runs show in 80 % of repetitions, after
+            the same correction.
+        verdict: of a beside b; a test needs all folds and two seeds.
+    """
+
+    dataset: str
+    source: str
+    rules: str
+    a: str
+    b: str
+    cases: int
+    seeds: str
+    difference: float
+    low: float
+    high: float
+    p: float
+    p_holm: float
+    detectable: float
+    verdict: str
+
+
+def paired(records: Iterable[Record], a: str, b: str) -> pd.DataFrame:
+    """One row per pair of rows called `a` and `b`: the fields of Pair.
+
+    a, b: labels as the report has them, or a method alone, which is then each of its ranked
+    settings. Raises InputError where no comparison has both.
+    """
+    return pd.DataFrame([asdict(pair) for pair in pairs(Study(list(records)), a, b)])
+
+
+def pairs(study: Study, a: str, b: str) -> list[Pair]:
+    """As `paired`, of a study."""
+    found = [pair for one in study.comparisons for pair in _of_comparison(one, a, b)]
+    if not found:
+        known = {runs.label for one in study.comparisons for runs in one.group.methods if runs.done}
+        raise InputError(
+            f"no comparison of these records has finished runs of both '{a}' and '{b}'; there are:"
+            f" {some(sorted(known), 12) or 'none'}."
+        )
+    return found
+
+
+def pair_table(found: Iterable[Pair]) -> Table:
+    """The pairs for readers."""
+    return Table.of(
+        [
+            {
+                "a": pair.a,
+                "b": pair.b,
+                "a - b, points [95 % CI]": with_interval(pair.difference, pair.low, pair.high, 1),
+                "verdict on a": pair.verdict,
+                "p (Holm)": p_text(pair.p_holm),
+                "could show": rounded(pair.detectable, 1),
+                "cases": str(pair.cases),
+                "seeds": pair.seeds,
+            }
+            for pair in found
+        ]
+    )
+
+
+def _of_comparison(comparison: Comparison, a: str, b: str) -> Iterator[Pair]:
+    group, summary = comparison.group, comparison.summary
+    wanted = [(one, other) for one in _called(group, a) for other in _called(group, b)]
+    for one, other in wanted:
+        if one == other or not {one, other} <= set(summary.labels):
+            continue
+        found = summary.dice.of(one, other)
+        if not found.n:
+            continue
+        ends = found.interval().scaled(100)
+        inference = comparison.inference
+        verdicts = inference.verdicts if inference else Verdicts(summary.dice, (one, other), 1)
+        ranked = {one, other} <= set(verdicts.labels)
+        yield Pair(
+            dataset=group.spec.dataset,
+            source=source_label(group.spec.source),
+            rules=group.rules,
+            a=one,
+            b=other,
+            cases=found.n,
+            seeds=" ".join(map(str, found.seeds)),
+            difference=ends.mean,
+            low=ends.low,
+            high=ends.high,
+            p=found.p,
+            p_holm=verdicts.p_holm.get((one, other), float("nan")),
+            detectable=100 * found.detectable(ALPHA / max(verdicts.tests, 1)),
+            verdict=verdict_words(verdicts.words(one, other), verdicts.margin) if ranked else SWEPT,
+        )
+
+
+def _called(group: Group, name: str) -> list[str]:
+    """Labels of the rows that a reader means by a name: the row of that label, else the ranked
+    settings of the method, or the classic transform of that name."""
+    if name in group.by_label:
+        return [name]
+    return [runs.label for runs in main_methods(group) if _is_called(runs, name)]
+
+
+def _is_called(runs: MethodRuns, name: str) -> bool:
+    method = runs.method
+    if method.name == "classic" and name in ("classic", method.transform):
+        return True
+    return name in runs.names or (name == method.name and method.transform is None)
