@@ -185,7 +185,7 @@ def report(
     ] = "auto",
     numbers: Annotated[
         list[Path] | None,
-        _option(
+        option(
             "--numbers",
             "no report: write the marked numbers of this page again from the published records;"
             " may be repeated",
