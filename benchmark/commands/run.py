@@ -101,8 +101,10 @@ def run_requests(call: Call) -> ExitCode:
 def _run_once(call: Call) -> ExitCode:
     _check_names(call)
     actions, how, store = call.actions, call.how, Store(call.actions.store)
+    if call.title:
+        out.print(call.title)
     job = _planned(call.requests, store)
-    _print_job(call.title, job)
+    _print_job(job)
     records = {} if actions.force else _finished(job.plans, store)
     if actions.dry_run:
         return _dry_run(job, store, len(records), how.workers or 1)
@@ -165,13 +167,24 @@ def _planned(requests: Sequence[Request], store: Store) -> _Job:
                 sources[identity] = open_request(settled, cache, out.print)
             opened = sources[identity]
             location = location_of(settled, opened)
-            for run in resolve(settled, opened):
-                if run.key not in plans:
-                    plans[run.key] = plan_run(
-                        run, opened.cases, opened.options, location, opened.copies
-                    )
-                    by_run[run.key] = opened
+            with _said_of_what(request.dataset, opened):
+                for run in resolve(settled, opened):
+                    if run.key not in plans:
+                        plans[run.key] = plan_run(
+                            run, opened.cases, opened.options, location, opened.copies
+                        )
+                        by_run[run.key] = opened
     return _Job(list(plans.values()), by_run)
+
+
+@contextmanager
+def _said_of_what(dataset: str, opened: Opened) -> Iterator[None]:
+    """Prints the images and the notes on how they were read before what is wrong with a plan."""
+    try:
+        yield
+    except InputError:
+        print_sources([(dataset, opened)])
+        raise
 
 
 @contextmanager
@@ -185,9 +198,7 @@ def _said_where(origin: str) -> Iterator[None]:
         raise InputError(f"{origin}: {error}") from error
 
 
-def _print_job(title: str, job: _Job) -> None:
-    if title:
-        out.print(title)
+def _print_job(job: _Job) -> None:
     opened = [(plan.run.dataset, job.opened[plan.run.key]) for plan in job.plans]
     print_sources({id(source): (dataset, source) for dataset, source in opened}.values())
     for line in described_weights(job.plans):

@@ -62,7 +62,10 @@ def verify(dataset: str, data_root: Path, report: Report = silent) -> list[Findi
         findings += _about_masks(source, empty)
         count = len(source.cases())
         findings.append(
-            Finding("ok", f"{source.title}: {count - broken} of {count} cases read without error.")
+            Finding(
+                "error" if broken else "ok",
+                f"{source.title}: {count - broken} of {count} cases read without error.",
+            )
         )
     findings += [Finding("warning", text) for text in _doubles(sources)]
     findings += [Finding("warning", text) for text in _near_copies(sources, find_copies(views))]

@@ -1,6 +1,8 @@
 """What `run` and `suite` keep of their sources: each run its own, at a place that any process
 finds."""
 
+import shutil
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -58,3 +60,12 @@ def test_a_worker_finds_a_source_named_by_a_relative_path(two, monkeypatch):
     settled = settle(tiny("none", dataset="breast", source="A/mine.yaml"))
     place = location_of(settled, open_request(settled)).source
     assert place.source == str(two / "A" / "mine.yaml")
+
+
+def test_notes_on_the_images_are_said_before_what_is_wrong_with_a_plan(two, call):
+    for number in range(1, 4):
+        shutil.copy(two / "A" / "images" / "p0_1.png", two / "A" / "images" / f"p{number}_1.png")
+    words = ("run", "--dataset", "breast", "--method", "none", "--source", "A/mine.yaml")
+    code, shown, said = call(*words, "--preset", "smoke", "--device", "cpu", "--store", "store")
+    assert code == 2 and "with near copies kept together, A has fewer groups of cases" in said
+    assert "breast: A, 4 cases" in shown and "no spacing_mm is given" in shown
