@@ -10,7 +10,7 @@ from torch import Tensor
 
 from baselines.generators.catalogue import own_class
 from baselines.transforms.base import Drawn, Transform
-from baselines.transforms.catalogue import transform_class
+from baselines.transforms.catalogue import make_transform
 from benchmark.core.errors import InputError
 from benchmark.spec.method import OWN_PREFIX
 from benchmark.training.to_device import sent
@@ -136,8 +136,7 @@ def make_augmenter(
         return Augmenter(Identity(), renormalise=renormalise, own=own)
     if transform.startswith(OWN_PREFIX):
         return Augmenter(OwnTransform(transform), renormalise=renormalise)
-    found = transform_class(transform.partition("@")[0])
-    return Augmenter(found(), renormalise=renormalise, own=own)
+    return Augmenter(make_transform(transform), renormalise=renormalise, own=own)
 
 
 def sheet_samples(

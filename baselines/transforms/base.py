@@ -28,6 +28,8 @@ class Transform(ABC):
 
     name: ClassVar[str]
     version: ClassVar[int]
+    # it mixes images by patches, and is made with their side (patch_size) and share (alpha)
+    on_patches: ClassVar[bool] = False
 
     @abstractmethod
     def draw(self, images: Tensor, rng: torch.Generator) -> Drawn:
@@ -89,7 +91,8 @@ def on_chosen(
     asked which they are computes all. `change` treats each image by itself.
     """
     if images.device.type != "cpu":
-        return torch.where(per_image(chosen), change(images, *drawn), images)
+        each = chosen.unflatten(0, (len(chosen), *[1] * (images.dim() - 1)))
+        return torch.where(each, change(images, *drawn), images)
     rows = chosen.nonzero()[:, 0]
     if not len(rows):
         return images

@@ -274,7 +274,7 @@ class _Planner:
         dropped = method.transform == "deepstack" and self.run.protocol.deepstack == "dropped"
         if dropped or method.transform is None:
             return None
-        return transform_reference(method.transform)
+        return transform_reference(method.transform, method.patch_size, method.alpha)
 
     def _synthetic(self, method: MethodSpec) -> Synthetic:
         protocol = self.run.protocol

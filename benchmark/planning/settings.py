@@ -27,7 +27,7 @@ from baselines.generators.settings import BaseSettings
 from baselines.generators.user_method import is_own, load_own
 from baselines.networks.architectures import check as check_architecture
 from baselines.networks.architectures import needs_company
-from baselines.transforms.catalogue import check_transform
+from baselines.transforms.catalogue import check_transform, on_patches
 from benchmark.core.errors import InputError
 from benchmark.core.frozen import Frozen
 from benchmark.core.registry import check_name
@@ -257,6 +257,7 @@ def _chosen(request: Request, method: MethodSpec, numbers: Preset) -> MethodSpec
         ratio=request.ratio,
         alpha=request.alpha,
         patch_size=request.patch_size,
+        on_patches=request.transform is not None and on_patches(request.transform),
     )
 
 

@@ -52,7 +52,11 @@ class MethodSpec(Frozen):
     )
     ratio: int = Field(0, ge=0, description="synthetic variants per real slice, n")
     alpha: float | None = Field(
-        None, ge=0, le=1, description="share of real patches (of real loss: pairs)"
+        None,
+        ge=0,
+        le=1,
+        description="share of real patches (of real loss: pairs; of an image's own patches: a"
+        " transform that mixes patches)",
     )
     patch_size: int | None = Field(None, ge=1, description="side of a merging patch, pixels")
     generator: dict[str, Any] | None = Field(
@@ -127,20 +131,34 @@ def resolve_method(
     ratio: int | None = None,
     alpha: float | None = None,
     patch_size: int | None = None,
+    on_patches: bool = False,
 ) -> MethodSpec:
     """What a user gave put into a method that has no settings yet, defaults from the preset.
 
+    on_patches: the transform mixes images by patches, and has alpha and patch size of its own.
     Raises InputError for what cannot be.
     """
     name = method.name
     if not method.generates:
-        for option, value in (("--ratio", ratio), ("--alpha", alpha), ("--patch-size", patch_size)):
-            if value is not None:
+        options = {"--ratio": ratio, "--alpha": alpha, "--patch-size": patch_size}
+        for option, value in options.items():
+            if value is not None and (option == "--ratio" or not on_patches):
                 raise InputError(
                     f"{option} belongs to methods that generate samples, not to '{name}'; leave it"
                     f" out."
                 )
-        return method.model_copy(update={"transform": _transform(method, transform)})
+        given: dict[str, Any] = {"transform": _transform(method, transform)}
+        if on_patches:
+            given["alpha"] = preset.alpha if alpha is None else alpha
+            given["patch_size"] = preset.patch_size if patch_size is None else patch_size
+            check_alpha(given["alpha"])
+            check_patch(given["patch_size"], preset.size)
+        return method.model_copy(update=given)
+    if on_patches and method.joins_pairs:
+        raise InputError(
+            f"--transform {transform} shares its patches with random patch merging, and the samples"
+            f" of {name} join whole; choose another transform."
+        )
     ratio = preset.ratio if ratio is None else ratio
     alpha = preset.alpha if alpha is None else alpha
     if ratio < 0:

@@ -74,6 +74,8 @@ def changed_settings(method: MethodSpec, preset: Preset) -> dict[str, Any]:
     usual: tuple[Any, ...] = (0, None, None)
     if method.generates:
         usual = (preset.ratio, preset.alpha, None if method.joins_pairs else preset.patch_size)
+    elif method.patch_size is not None:  # a transform that mixes patches
+        usual = (0, preset.alpha, preset.patch_size)
     given = {
         "n": (method.ratio, usual[0]),
         "alpha": (method.alpha, usual[1]),

@@ -77,8 +77,8 @@ def _method_words(method: MethodSpec) -> list[str]:
     words = ["--transform", method.transform] if method.transform else []
     if method.generates:
         words += ["--ratio", str(method.ratio)]
-        words += ["--alpha", plain_value(method.alpha)] if method.alpha is not None else []
-        words += ["--patch-size", str(method.patch_size)] if method.patch_size is not None else []
+    words += ["--alpha", plain_value(method.alpha)] if method.alpha is not None else []
+    words += ["--patch-size", str(method.patch_size)] if method.patch_size is not None else []
     return words
 
 

@@ -85,15 +85,17 @@ def _of_the_spec(record: Record) -> Iterator[str]:
     if (nearest := _nearest_preset(spec.preset)) != spec.preset.name:
         yield f"its preset is called {spec.preset.name[:40]} and has the numbers of {nearest}"
     method = spec.method
-    merged = method.generates and not method.joins_pairs
+    on_patches = not method.generates and method.patch_size is not None
+    merged = on_patches or (method.generates and not method.joins_pairs)
     try:
         made = resolve_method(
             MethodSpec.model_validate(method.model_dump(include=OF_CLASS)),
             spec.preset,
             transform=method.transform,
             ratio=method.ratio if method.generates else None,
-            alpha=method.alpha if method.generates else None,
+            alpha=method.alpha if method.generates or on_patches else None,
             patch_size=method.patch_size if merged else None,
+            on_patches=on_patches,
         )
     except (InputError, ValidationError) as error:
         yield f"its method cannot be: {error}"

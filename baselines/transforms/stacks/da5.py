@@ -25,13 +25,13 @@ from baselines.transforms.nnunet.intensity import (
     with_noise,
 )
 from baselines.transforms.nnunet.low_resolution import at_low_resolution
-from baselines.transforms.nnunet.scores import flags, from_scores, to_scores
 from baselines.transforms.nnunet.spatial import (
     mirrored,
     moved,
     quarter_turned,
     widest_angle_deg,
 )
+from baselines.transforms.scores import flags, from_scores, to_scores
 
 CHANNEL = 0.5  # of most parts: the chance that a channel of a chosen sample is changed
 

@@ -25,8 +25,8 @@ from baselines.transforms.nnunet.intensity import (
     with_noise,
 )
 from baselines.transforms.nnunet.low_resolution import at_low_resolution
-from baselines.transforms.nnunet.scores import flags, from_scores, to_scores
 from baselines.transforms.nnunet.spatial import mirrored, moved, widest_angle_deg
+from baselines.transforms.scores import flags, from_scores, to_scores
 from baselines.transforms.single.contrast import adjust_contrast
 
 

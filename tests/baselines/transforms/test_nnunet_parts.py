@@ -26,7 +26,7 @@ from torch import Tensor
 from baselines.transforms.base import on_chosen
 from baselines.transforms.nnunet import filters, intensity, local, spatial
 from baselines.transforms.nnunet.low_resolution import at_low_resolution
-from baselines.transforms.nnunet.scores import to_scores
+from baselines.transforms.scores import to_scores
 from baselines.transforms.single.contrast import adjust_contrast
 from tests.support import nnunet_stacks
 from tests.support.augment_data import batch, generator

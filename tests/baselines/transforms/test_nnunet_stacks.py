@@ -11,7 +11,7 @@ from torch import Tensor
 from baselines.transforms.base import around_one
 from baselines.transforms.catalogue import transform_class
 from baselines.transforms.nnunet import local
-from baselines.transforms.nnunet.scores import flags, to_scores
+from baselines.transforms.scores import flags, to_scores
 from tests.support import nnunet_stacks
 from tests.support.augment_data import batch, generator
 

@@ -36,8 +36,17 @@ from baselines.transforms.stacks.trivial_augment import OPERATIONS
 from benchmark.core.errors import InputError
 from tests.support.augment_data import SIZE, batch, drawn_many, generator
 
-SPATIAL = ("mirror", "rotate", "scale", "deepstack", "trivial-augment", "nnunet-v2", "da5")
-UNBOUNDED = ("brightness", "noise", "deepstack", "trivial-augment", "nnunet-v2", "da5")
+SPATIAL = (
+    "mirror",
+    "rotate",
+    "scale",
+    "deepstack",
+    "trivial-augment",
+    "nnunet-v2",
+    "da5",
+    "copypaste",
+)
+UNBOUNDED = ("brightness", "noise", "deepstack", "trivial-augment", "nnunet-v2", "da5", "gin")
 
 
 TRANSFORMS = tuple(transforms())
@@ -120,7 +129,8 @@ def test_every_transform_advances_the_generator_alike(name):
     assert not torch.equal(ours.get_state(), generator(5).get_state())
 
 
-@pytest.mark.parametrize("name", TRANSFORMS)
+# GIN may turn grey values round: test_mixing.py compares it with its definition
+@pytest.mark.parametrize("name", [name for name in TRANSFORMS if name != "gin"])
 def test_image_and_label_stay_together(name):
     _, masks = batch(64)
     # Grey value 0.8 inside the label, 0.2 outside.
