@@ -43,6 +43,7 @@ FLOORS = {
     "benchmark/stages": 4,
     "datasets/fetching": 4,
     "reports/comparison": 4,
+    "reports/board": 5,
     "baselines/transforms/nnunet": 5,
     "baselines/transforms/mixing": 5,
     "baselines/transforms/stacks": 6,

@@ -7,6 +7,7 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from benchmark.metrics.definitions import METRICS
+from reports.statistics.verdicts import EQUAL, FEW
 
 ABSENT = "–"
 
@@ -62,6 +63,30 @@ def measured_spread(name: str, row: Mapping[str, Any], unit: str | None) -> str:
     return spread(row[f"{name}_mean"], row[f"{name}_sd"], metric.decimals(unit), metric.scale)
 
 
+def difference_text(row: Mapping[str, Any]) -> str:
+    """The difference to none in points, with its interval, of a row of a summary."""
+    ends = row["dice_difference_low"], row["dice_difference_high"]
+    return with_interval(row["dice_difference"], *ends)
+
+
+def points_text(margin: float) -> str:
+    """'1 point', '2 points'; margin: a fraction of 1."""
+    return f"{100 * margin:g} point{'s' * (margin > 0.01)}"
+
+
+def verdict_words(verdict: str, margin: float) -> str:
+    """A verdict as readers see it, with the margin where it needs one; margin: a fraction of 1."""
+    return f"equal within {points_text(margin)}" if verdict == EQUAL else verdict or ABSENT
+
+
+def detectable_text(row: Mapping[str, Any]) -> str:
+    """'could show 1.4 points', the smallest difference to none that these runs would show in 80 %
+    of repetitions; '' where there is none, or no verdict for want of runs."""
+    value = row["none_detectable"]
+    known = value > 0 and not row["none_verdict"].startswith(FEW)
+    return f"could show {rounded(value, 1, 100)} points" if known else ""
+
+
 def rank_range(low: float, high: float) -> str:
     """'2–4', '2' where both ends are one rank, or a dash where there is none."""
     if math.isnan(low):
@@ -79,6 +104,20 @@ def p_text(p_value: float) -> str:
 def p_equation(p_value: float) -> str:
     """'p = 0.031' or 'p < 0.001'."""
     return f"p {p_text(p_value)}" if p_value < 0.001 else f"p = {p_text(p_value)}"
+
+
+def clock(seconds: float) -> str:
+    """A time as readers compare it: '45 s', '67 min', '5.2 h'."""
+    if seconds < 119.5:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5970 else f"{seconds / 3600:.1f} h"
+
+
+def factor_text(factor: float | None) -> str:
+    """'15×', '1.1×' below 10, '' where there is none."""
+    if factor is None:
+        return ""
+    return f"{factor:.0f}×" if factor >= 9.95 else f"{factor:.1f}×"
 
 
 def case_remark(missed: bool, empty_truth: bool) -> str:

@@ -20,11 +20,14 @@ from benchmark.spec.run import RunSpec
 from datasets.tasks.catalogue import TASKS, order
 from reports.comparison.defects import find_defects
 from reports.comparison.labels import (
+    ShortLabel,
     changed_generator,
     method_labels,
     method_order,
     preset_label,
     protocol_label,
+    shared_settings,
+    short_labels,
     source_label,
 )
 from reports.comparison.paper_numbers import not_comparable, paper_method
@@ -119,6 +122,11 @@ class Group:
         return f"{self.spec.dataset}, {source_label(self.spec.source)}, {self.rules}"
 
     @property
+    def heading(self) -> str:
+        """'Prostate MRI, MSD Task05_Prostate'."""
+        return f"{TASKS.of_results(self.spec.dataset).title}, {one_line(self.spec.source.title)}"
+
+    @property
     def rules(self) -> str:
         """'attention-unet, protocol rigorous, preset smoke': how the runs were made."""
         return ", ".join(self.rule_by_field.values())
@@ -166,6 +174,17 @@ class Group:
     def by_label(self) -> dict[str, MethodRuns]:
         """The methods by their labels, in the order of the table."""
         return {runs.label: runs for runs in self.methods}
+
+    @cached_property
+    def short(self) -> dict[str, ShortLabel]:
+        """The short labels of the methods by their labels."""
+        labels = short_labels([runs.method for runs in self.methods])
+        return {runs.label: label for runs, label in zip(self.methods, labels, strict=True)}
+
+    @cached_property
+    def shared_settings(self) -> list[str]:
+        """What the short labels leave out, one sentence per method."""
+        return shared_settings([runs.method for runs in self.methods], self.spec.preset)
 
     @property
     def none_label(self) -> str | None:

@@ -3,7 +3,9 @@ their fixed order. Not here: the numbers."""
 
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from benchmark.core.identity import canonical, digest, flat
@@ -17,6 +19,7 @@ from reports.comparison.paper_files import transform_rows
 _APART = re.compile(r"(.+?) \((?:(?!generator )(.+?), )?(generator .+)\)")
 _SPEED = ("sampling.compile",)
 MOST_SETTINGS = 5  # of a generator, that a label names
+MOST_SHORT = 2  # the same of a short label
 
 
 def plain_value(value: Any) -> str:
@@ -163,3 +166,112 @@ def _generator_marks(method: MethodSpec, methods: Sequence[MethodSpec]) -> dict[
     rarest = sorted(shown, key=shared_by)[: MOST_SETTINGS - 1]
     number = {f"{len(shown) - len(rarest)} more": digest(method.generator)[:6]}
     return {name: shown[name] for name in rarest} | number
+
+
+@dataclass(frozen=True)
+class ShortLabel:
+    """A method as a narrow column names it: 'emitdiff + deepstack' and 'n = 4'."""
+
+    name: str
+    settings: str = ""
+
+    @property
+    def text(self) -> str:
+        """'emitdiff + deepstack, n = 4'."""
+        return f"{self.name}, {self.settings}" if self.settings else self.name
+
+
+def short_labels(methods: Sequence[MethodSpec]) -> list[ShortLabel]:
+    """One short label per method, distinct within a table.
+
+    n always stands in it; any other setting only where it is not the one that most methods of the
+    same name have. What is left out stands once, in `shared_settings`.
+    """
+    labels = []
+    for method in methods:
+        alike = _alike(method, methods)
+        usual = _usual(alike)
+        own = {name: value for name, value in _of_run(method).items() if name in usual}
+        shown = [
+            f"{name} = {plain_value(value)}"
+            for name, value in own.items()
+            if name == "n" or value != usual[name]
+        ]
+        generator = [
+            f"{name} = {plain_value(value)}"
+            for name, value in generator_settings(method).items()
+            if value != usual.get(name)
+        ]
+        more = [f"{len(generator) - MOST_SHORT} more"] if len(generator) > MOST_SHORT else []
+        forms = {other.look.form for other in alike}
+        name = method.plain_label if len(forms) == 1 else method.label
+        text = ", ".join([*shown, *generator[:MOST_SHORT], *more])
+        labels.append(ShortLabel(one_line(name), one_line(text)))
+    return _numbered(labels)
+
+
+def shared_settings(methods: Sequence[MethodSpec], preset: Preset) -> list[str]:
+    """What `short_labels` leaves out, one sentence per name: 'emitdiff: from scratch; alpha = 0.6;
+    generator with channels = [64, 96] in place of the preset's.'"""
+    sentences = []
+    for name in dict.fromkeys(method.name for method in methods if method.generates):
+        alike = [method for method in methods if method.name == name]
+        usual = _usual(alike)
+        forms = {method.look.form for method in alike}
+        parts = [*(form for form in forms if form and len(forms) == 1)]
+        parts += [
+            f"{word} = {plain_value(usual[word])}"
+            for word in ("alpha", "patch")
+            if usual.get(word) is not None
+        ]
+        changed = {
+            word: usual[word]
+            for method in alike
+            for word, value in changed_generator(method).items()
+            if word in usual and value == usual[word]
+        }
+        if changed:
+            words = ", ".join(f"{word} = {plain_value(value)}" for word, value in changed.items())
+            parts.append(f"generator with {words} in place of the preset's")
+        if parts:
+            sentences.append(one_line(f"{name}: {'; '.join(parts)}."))
+    return sentences
+
+
+def _alike(method: MethodSpec, methods: Sequence[MethodSpec]) -> list[MethodSpec]:
+    return [other for other in methods if other.name == method.name]
+
+
+def _of_run(method: MethodSpec) -> dict[str, Any]:
+    """The settings that a run gives to a method that generates samples; {} for others."""
+    if not method.generates:
+        return {}
+    return {
+        "n": method.ratio,
+        "alpha": method.alpha,
+        "patch": method.patch_size,
+        "least agreement": method.minimum_agreement,
+    }
+
+
+def _usual(alike: Sequence[MethodSpec]) -> dict[str, Any]:
+    """The value that most of some methods have, of every setting."""
+    every = [_of_run(method) | generator_settings(method) for method in alike]
+    found = {}
+    for name in dict.fromkeys(name for one in every for name in one):
+        counts = Counter(canonical(one.get(name)) for one in every)
+        most = counts.most_common(1)[0][0]
+        found[name] = next(one.get(name) for one in every if canonical(one.get(name)) == most)
+    return found
+
+
+def _numbered(labels: list[ShortLabel]) -> list[ShortLabel]:
+    """Labels that are alike with a number, so that each names one row."""
+    counts, seen = Counter(labels), Counter[ShortLabel]()
+    found = []
+    for label in labels:
+        seen[label] += 1
+        mark = f"no. {seen[label]}" if counts[label] > 1 else ""
+        text = ", ".join(filter(None, (label.settings, mark)))
+        found.append(ShortLabel(label.name, text))
+    return found

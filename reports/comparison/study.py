@@ -16,6 +16,7 @@ from reports.comparison.inference import Inference, infer
 from reports.comparison.sample_numbers import AuditedSamples, audited_samples
 from reports.comparison.setting_curves import FIELDS, Curve, Family, curves, families
 from reports.comparison.summaries import Summary, summarise
+from reports.records.times import RunTime, run_times
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +34,12 @@ class Comparison:
     def inference(self) -> Inference | None:
         """Tests, ties, ranks and verdicts; None where fewer than two methods are scored."""
         return infer(self.summary)
+
+    @cached_property
+    def times(self) -> dict[str, RunTime]:
+        """Time per run of each method, by its label; factors are over `none`."""
+        rows = {runs.label: runs.done for runs in self.group.methods}
+        return run_times(rows, self.group.none_label)
 
     @cached_property
     def curves(self) -> list[Curve]:

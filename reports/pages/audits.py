@@ -16,7 +16,7 @@ from reports.deviations.effects import Effects, deviation_effects
 from reports.deviations.sentences import effect_rows, opening, sentence
 from reports.figures.by_setting import audit_figures
 from reports.figures.deviations import deviations_figure
-from reports.pages.parts import figure_links, heading
+from reports.pages.parts import figure_links
 from reports.pages.samples import samples_view
 from reports.pages.site import Site
 from reports.tables.csv_files import write_frame
@@ -64,7 +64,7 @@ def _effects_view(effects: Effects, site: Site) -> dict[str, Any]:
     drawing = deviations_figure(effects, site.out / "figures")
     group = effects.family.members[0].summary.group
     return {
-        "title": f"{heading(group)}: {effects.label}",
+        "title": f"{group.heading}: {effects.label}",
         "opening": opening(effects),
         "sentences": [sentence(effects, effect) for effect in effects.all],
         "figure": figure_links(drawing, site),
@@ -77,7 +77,7 @@ def noise_block(site: Site, study: Study) -> Block | None:
     for one in study.comparisons:
         noise = noise_floor(one.summary)
         if noise:
-            title = f"{heading(one.group)}: {one.group.rules}"
+            title = f"{one.group.heading}: {one.group.rules}"
             lines = noise_sentences(noise)
             found.append({"title": title, "page": one.group.page, "lines": lines})
     if not found:

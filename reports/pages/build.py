@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.core.texts import one_line
+from reports.board.first_screen import first_screen
+from reports.board.leaderboard import Section, board_section, boards
 from reports.comparison.study import Comparison, Study
 from reports.figures.drawing import KINDS, only
 from reports.figures.panels import Panel
 from reports.pages.audits import write_audit_page
-from reports.pages.board import Section, board_section, boards
 from reports.pages.claims import write_claim_pages
 from reports.pages.comparison import write_comparison
 from reports.pages.paper import write_paper_page
@@ -96,6 +97,7 @@ def build(
     return site.write(
         "index.html.jinja",
         "index.html",
+        first=first_screen(study),
         boards=boards([one.group for one in study.comparisons], sections),
         claims=found[0],
         problems=[one_line(problem) for problem in study.problems],

@@ -1,7 +1,7 @@
 """The page of one comparison: its tables, statistics, figures, pictures, splits and runs.
 
 The files it links (tables, figures) are written on the way. Not here: the page of a run (run.py),
-the leaderboard's row of it (board.py), any arithmetic.
+the leaderboard's row of it (reports/board), any arithmetic.
 """
 
 import shutil
@@ -17,6 +17,7 @@ from benchmark.core.identity import canonical
 from benchmark.core.texts import one_line
 from benchmark.record.record import Record
 from benchmark.spec.protocol import Protocol, differences
+from reports.board.leaderboard import counts
 from reports.comparison.badges import Mark, badges, owners
 from reports.comparison.caveats import notes_on_numbers, warnings
 from reports.comparison.format import rounded
@@ -32,8 +33,7 @@ from reports.figures.by_method import group_figures
 from reports.figures.drawing import DPI
 from reports.figures.panels import Panel
 from reports.figures.ranks import rank_figures
-from reports.pages.board import counts
-from reports.pages.parts import audit_place, commit_text, figure_links, heading, machines
+from reports.pages.parts import audit_place, commit_text, figure_links, machines
 from reports.pages.shared import generators, software, splits
 from reports.pages.site import Site
 from reports.tables.copies import copy_gains, copy_sentence, copy_table
@@ -98,7 +98,7 @@ def write_comparison(
         "group.html.jinja",
         group.page,
         group=group,
-        heading=heading(group),
+        heading=group.heading,
         facts=_facts(summary),
         switches=_switches(group.spec.protocol),
         numbers={

@@ -1,17 +1,11 @@
-"""What several pages show: figures, the heading of a comparison, short facts of a record."""
+"""What several pages show: figures, short facts of a record."""
 
 from benchmark.core.texts import one_line
 from benchmark.record.record import Record
-from datasets.tasks.catalogue import TASKS
 from reports.comparison.groups import Group
 from reports.figures.drawing import KINDS, Drawing
 from reports.pages.site import Site
 from reports.records.load import commit_of
-
-
-def heading(group: Group) -> str:
-    """'Prostate MRI, MSD Task05_Prostate'."""
-    return f"{TASKS.of_results(group.spec.dataset).title}, {one_line(group.spec.source.title)}"
 
 
 def audit_place(group: Group) -> str:

@@ -25,7 +25,7 @@ from reports.comparison.links import run_page
 from reports.comparison.repeat_command import repeat_command
 from reports.comparison.study import Study
 from reports.comparison.summaries import headline_columns
-from reports.pages.parts import audit_place, commit_text, heading, machines
+from reports.pages.parts import audit_place, commit_text, machines
 from reports.pages.samples import run_samples
 from reports.pages.shared import generator_id, software_id, split_id
 from reports.pages.site import Site
@@ -57,7 +57,7 @@ def _write_run(site: Site, study: Study, group: Group, label: str, record: Recor
         record=record,
         key=one_line(record.key),
         error=one_line(record.error or "no reason recorded"),
-        heading=heading(group),
+        heading=group.heading,
         group=group,
         owner=one_line(mark.owner),
         badges=badges([record.key], study.marks),

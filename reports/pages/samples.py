@@ -22,7 +22,7 @@ from reports.comparison.sample_numbers import (
 )
 from reports.comparison.study import Study
 from reports.figures.samples import sample_figures, short_label
-from reports.pages.parts import figure_links, heading
+from reports.pages.parts import figure_links
 from reports.pages.site import Site
 from reports.tables.csv_files import write_frame
 from reports.tables.samples import label_table, memory_table
@@ -125,7 +125,7 @@ def _group_view(site: Site, samples: AuditedSamples) -> dict[str, Any]:
                 warnings.setdefault(text, []).append((run_page(one.key), name))
     tables = {"labels": label_table(samples), "memory": memory_table(samples)}
     return {
-        "title": heading(group),
+        "title": group.heading,
         "slug": group.slug,
         "rules": group.rules,
         "page": group.page,

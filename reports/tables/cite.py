@@ -14,14 +14,13 @@ from benchmark.core.errors import InputError
 from benchmark.metrics.definitions import METRICS
 from benchmark.record.record import Record
 from datasets.tasks.catalogue import TASKS
-from reports.comparison.format import measured_spread, spread
+from reports.comparison.format import difference_text, measured_spread, spread
 from reports.comparison.groups import MethodRuns
 from reports.comparison.labels import source_label
 from reports.comparison.study import Study
 from reports.comparison.summaries import Summary
 from reports.records.load import commit_of
 from reports.tables.latex import latex_table, latex_text
-from reports.tables.tables import difference_text
 
 CITATION = Path(__file__).resolve().parents[2] / "CITATION.cff"
 SHOWN_KEY, SHOWN_COMMIT = 8, 10

@@ -1,35 +1,23 @@
 """Statistics of a group as tables and sentences. The numbers are those of inference.py."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from reports.comparison.format import (
     ABSENT,
     p_text,
+    points_text,
     rank_range,
     rounded,
+    verdict_words,
     with_interval,
 )
 from reports.comparison.inference import Inference, Noise
 from reports.statistics.paired import ALPHA
 from reports.statistics.power import POWER
-from reports.statistics.verdicts import EQUAL, FEW, LEAST_SEEDS
+from reports.statistics.verdicts import LEAST_SEEDS
 from reports.tables.csv_files import write_frame
 from reports.tables.tables import Table
-
-
-def verdict_words(verdict: str, margin: float) -> str:
-    """A verdict as readers see it, with the margin where it needs one; margin: a fraction of 1."""
-    return f"equal within {_points(margin)}" if verdict == EQUAL else verdict or ABSENT
-
-
-def detectable_text(row: Mapping[str, Any]) -> str:
-    """'could show 1.4 points', the smallest difference to none that these runs would show in 80 %
-    of repetitions; '' where there is none, or no verdict for want of runs."""
-    value = row["none_detectable"]
-    known = value > 0 and not row["none_verdict"].startswith(FEW)
-    return f"could show {rounded(value, 1, 100)} points" if known else ""
 
 
 def verdict_table(inference: Inference) -> Table:
@@ -94,7 +82,7 @@ def statistics_notes(inference: Inference) -> list[str]:
         f"Smallest detectable: the true difference that these runs show in {100 * POWER:g} % of"
         f" repetitions, corrected for {max(tests, 1)} pairs. A smaller difference that is not told"
         " apart is no sign that there is none.",
-        f"Equal: the 90 % interval lies within {_points(margin)} of 0."
+        f"Equal: the 90 % interval lies within {points_text(margin)} of 0."
         + (
             f" For {out} of {tests} pairs that is out of reach: the interval is wider than that."
             if out
@@ -124,13 +112,9 @@ def _design_sentence(inference: Inference) -> list[str]:
     if not design.can_be_equal(margin):
         text += (
             f" With {design.cases} cases no number of seeds can show that two such methods are"
-            f" equal within {_points(margin)}."
+            f" equal within {points_text(margin)}."
         )
     return [text]
-
-
-def _points(margin: float) -> str:
-    return f"{100 * margin:g} point{'s' * (margin > 0.01)}"
 
 
 def noise_sentences(noises: Sequence[Noise]) -> list[str]:

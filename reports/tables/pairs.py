@@ -10,14 +10,13 @@ import pandas as pd
 from benchmark.core.errors import InputError
 from benchmark.core.texts import some
 from benchmark.record.record import Record
-from reports.comparison.format import p_text, rounded, with_interval
+from reports.comparison.format import p_text, rounded, verdict_words, with_interval
 from reports.comparison.groups import Group, MethodRuns
 from reports.comparison.labels import source_label
 from reports.comparison.ranked_settings import main_methods
 from reports.comparison.study import Comparison, Study
 from reports.statistics.paired import ALPHA
 from reports.statistics.verdicts import Verdicts
-from reports.tables.inference import verdict_words
 from reports.tables.tables import Table
 
 SWEPT = "no verdict: a setting beside the ranked one"

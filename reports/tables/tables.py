@@ -13,12 +13,12 @@ from reports.comparison.caveats import notes_on_numbers
 from reports.comparison.format import (
     ABSENT,
     case_remark,
+    difference_text,
     measured,
     measured_spread,
     rounded,
     signed,
     spread,
-    with_interval,
 )
 from reports.comparison.groups import Group
 from reports.comparison.labels import source_label
@@ -226,12 +226,6 @@ def _case_value(name: str, row: Mapping[str, Any], summary: Summary) -> str:
     text = measured(name, row[name], summary.unit)
     with_unit = METRICS[name].kind == "distance" and summary.unit is None
     return f"{text} {row['unit']}" if with_unit else text
-
-
-def difference_text(row: Mapping[str, Any]) -> str:
-    """The difference to none in points, with its interval, of a row of a summary."""
-    ends = row["dice_difference_low"], row["dice_difference_high"]
-    return with_interval(row["dice_difference"], *ends)
 
 
 def markdown_text(text: str) -> str:

@@ -7,6 +7,7 @@
   dark.addEventListener("change", follow);
 
   const PAGE = 100;
+  const counted = (rows) => (rows ? `${rows} row${rows === 1 ? "" : "s"} shown` : "no row shown");
 
   /* One table: its box scrolls no more, DataTables' own cell does, and can be reached by keyboard. */
   function enhance(table) {
@@ -33,7 +34,8 @@
         bottomStart: board || long ? "info" : null,
         bottomEnd: long ? "paging" : null,
       },
-      language: { search: "find", info: "_TOTAL_ rows shown", infoFiltered: "of _MAX_", infoEmpty: "no row fits", emptyTable: "empty" },
+      language: { search: "find", emptyTable: "empty", zeroRecords: "No row fits what was chosen above." },
+      infoCallback: (settings, start, end, all, fitting) => (fitting === all ? counted(all) : `${counted(fitting)} of ${all}`),
     });
     box.classList.add("enhanced");
     box.removeAttribute("tabindex");
@@ -60,7 +62,9 @@
       const held = api.row(index).node().dataset;
       return ["comparison", "family", "setting", "state"].every((name) => !chosen[name].value || held[name] === chosen[name].value);
     });
+    const ofFirst = [...board.querySelectorAll("[data-figure], [data-foot]")]; /* they tell of the comparison that is opened */
     const draw = () => {
+      for (const one of ofFirst) one.hidden = chosen.comparison.value !== board.dataset.shown;
       api.columns(places).visible(!chosen.comparison.value, false); /* inside one comparison they are all the same */
       api.search(chosen.text.value).draw();
     };

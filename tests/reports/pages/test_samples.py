@@ -23,8 +23,8 @@ from reports.tables.samples import (
     label_table,
     memory_table,
 )
-from tests.reports.pages.test_pages import pages
 from tests.support.made_records import PHANTOM
+from tests.support.page_reader import pages
 from tests.support.sampled import audited_study, sample_row, with_filter, with_samples
 from tests.support.study import study_record
 
