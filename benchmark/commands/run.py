@@ -36,7 +36,8 @@ from benchmark.results.record_writer import Settler, is_done
 from benchmark.stages.catalogue import STAGES, Node
 from benchmark.stages.execution import Execution, choose_device
 from benchmark.store.store import Store
-from benchmark.terminal.console import out, print_forecast
+from benchmark.terminal.console import out
+from benchmark.terminal.forecast_tables import print_forecast
 from benchmark.terminal.live import StageProgress
 from benchmark.terminal.time_left import TimeLeft
 
@@ -76,8 +77,11 @@ def run_suite(
         changes = changes | {"preset": default_preset(how.device)}
     asked = requests(chosen, changes, tuple(datasets))
     notes = scaling_notes(chosen, changes)
-    title = "\n  note: ".join([f"suite {chosen.name}: {chosen.about}", *notes])
-    return run_requests(Call(asked, actions, how, title))
+    title = [f"suite {chosen.name}: {chosen.about}", *(f"note: {note}" for note in notes)]
+    if actions.dry_run:
+        told = {"hardware": chosen.hardware, "expected": chosen.expected}
+        title += [f"{name}: {text}" for name, text in told.items() if text]
+    return run_requests(Call(asked, actions, how, "\n  ".join(title)))
 
 
 def run_requests(call: Call) -> ExitCode:

@@ -3,7 +3,7 @@ them.
 
 Stages are alike if they do the same work on the same number of pixels: same stage, size, generator
 settings, network and epochs. Times and memory are kept apart by machine. A kind that was never
-measured is said to be unknown; it is not guessed.
+measured in the store is told by the published records, apart from these (reference.py).
 """
 
 from collections import Counter, defaultdict
@@ -14,6 +14,7 @@ from statistics import fmean
 from benchmark.core.errors import InputError
 from benchmark.core.identity import canonical
 from benchmark.planning.plan import Plan, unique_nodes
+from benchmark.planning.reference import Share, published
 from benchmark.stages.catalogue import Node
 from benchmark.stages.prepare import PrepareSpec
 from benchmark.store.store import DamagedStage, Store
@@ -55,6 +56,15 @@ class Forecast:
 
 
 @dataclass(frozen=True)
+class Outlook:
+    """rows: one per stage name, in the order of the graph; published: what the stages of kinds that
+    the store never measured cost elsewhere (reference.py), by machine and stage name."""
+
+    rows: list[Forecast]
+    published: dict[str, dict[str, Share]]
+
+
+@dataclass(frozen=True)
 class KindCost:
     """Mean cost of one kind of stage: of one such stage by machine, and its bytes on disk."""
 
@@ -62,8 +72,8 @@ class KindCost:
     disk_bytes: float
 
 
-def forecast(plans: Sequence[Plan], store: Store) -> list[Forecast]:
-    """One row per stage name, in the order of the graph."""
+def forecast(plans: Sequence[Plan], store: Store) -> Outlook:
+    """What the outstanding stages of `plans` will cost."""
     uses = Counter(key for plan in plans for key in {node.key for node in plan.nodes})
     nodes = unique_nodes(plans)
     kinds = kinds_of(nodes)
@@ -72,7 +82,11 @@ def forecast(plans: Sequence[Plan], store: Store) -> list[Forecast]:
     rows: dict[str, list[str]] = defaultdict(list)
     for node in nodes:
         rows[node.stage].append(node.key)
-    return [_row(stage, keys, kinds, uses, there, costs) for stage, keys in rows.items()]
+    unknown = [node for node in nodes if node.key not in there and kinds[node.key] not in costs]
+    return Outlook(
+        [_row(stage, keys, kinds, uses, there, costs) for stage, keys in rows.items()],
+        published(plans, unknown, kinds),
+    )
 
 
 def _row(

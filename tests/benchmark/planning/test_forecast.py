@@ -37,7 +37,7 @@ def finish(
 
 
 def rows(plans, store):
-    return {row.stage: row for row in forecast(plans, store)}
+    return {row.stage: row for row in forecast(plans, store).rows}
 
 
 def test_shared_stages_are_counted_and_what_they_spare(store):
@@ -97,7 +97,7 @@ def test_a_dry_run_shows_what_is_shared_before_and_after_a_part(store, capsys):
         return capsys.readouterr().out
 
     before = dry()
-    assert "3 runs, 0 of them done" in before and "Forecast: unknown" in before
+    assert "3 runs, 0 of them done" in before and "Forecast from published runs" in before
     assert "Shared: 3 stages serve more than one run; that saves 4 computations." in before
     assert compute(store.root, *RATIOS[:2]) == 0
     capsys.readouterr()
