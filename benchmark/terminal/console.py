@@ -46,9 +46,11 @@ def size(count: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """'0.02 s', '48 s', '12 min', '3.5 h'."""
+    """'0.02 s', '48 s', '12 min', '3.5 h', '12 days'."""
     if 0 < seconds < 1:
         return f"{seconds:.1g} s"
     if seconds < 90:
         return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 4 * 86400 else f"{seconds / 86400:.0f} days"
