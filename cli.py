@@ -311,6 +311,18 @@ def data_fetch(dataset: Dataset, data_root: DataRoot = DATA) -> ExitCode:
     return fetch_data(dataset, data_root)
 
 
+@command(data_app, "prepare")
+def data_prepare(
+    name: Annotated[str, typer.Argument(help="a challenge's images; see `data list`")],
+    challenge: Annotated[Path, option("--from", "folder with its own files", "FOLDER")],
+    out: Annotated[Path, option("--out", "folder to write, a data root", "FOLDER")],
+) -> ExitCode:
+    """Brings a challenge's own files into the layout that the published records used."""
+    from benchmark.commands.data import prepare_data
+
+    return prepare_data(name, challenge, out)
+
+
 @command(data_app, "verify")
 def data_verify(dataset: Dataset, data_root: DataRoot = DATA) -> ExitCode:
     """Opens every file of a data set and lists what is wrong."""

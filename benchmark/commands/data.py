@@ -6,6 +6,7 @@ from pathlib import Path
 from rich.progress import (
     BarColumn,
     DownloadColumn,
+    MofNCompleteColumn,
     Progress,
     TextColumn,
     TimeRemainingColumn,
@@ -13,6 +14,7 @@ from rich.progress import (
 )
 
 from benchmark.core.errors import ExitCode, InputError
+from benchmark.core.registry import check_name
 from benchmark.planning.options import SourceChoice
 from benchmark.spec.presets import preset
 from benchmark.terminal.console import out, print_table
@@ -21,6 +23,7 @@ from benchmark.terminal.console import out, print_table
 def list_data(data_root: Path | None) -> ExitCode:
     """All datasets: what they are, their licence, and whether they are here."""
     from datasets.fetching.catalogue import catalogue
+    from datasets.tasks.catalogue import TASKS
 
     rows = catalogue(data_root)
     columns = ("dataset", "source", "title", "cases>", "size", "licence", "here")
@@ -28,6 +31,11 @@ def list_data(data_root: Path | None) -> ExitCode:
     for row in rows:
         if row["source"] != "phantom":
             out.print(f"{row['title']}: {row['address']}\n  {row['citation']}")
+    for images in TASKS.others().values():
+        out.print(
+            f"{images.title}: {images.address}, {images.licence};"
+            f" `python cli.py data prepare {images.name} --from FOLDER --out DIR`"
+        )
     return ExitCode.DONE
 
 
@@ -52,6 +60,26 @@ def fetch_data(dataset: str, data_root: Path) -> ExitCode:
             lambda done, total, **_: bars.update(task, completed=done, total=total or None),
         )
     out.print(f"{dataset}: {folder}")
+    return ExitCode.DONE
+
+
+def prepare_data(name: str, challenge: Path, folder: Path) -> ExitCode:
+    """Resamples a challenge's files into a data root."""
+    from datasets.fetching.metaimage import prepare
+    from datasets.tasks.catalogue import TASKS
+
+    known = TASKS.others()
+    images = known[check_name("challenge's images", name, known)]
+    bars = Progress(TextColumn(f"prepare {name}"), BarColumn(24), MofNCompleteColumn(), console=out)
+    with bars:
+        task = bars.add_task("", total=len(images.cases))
+        prepare(images, challenge, folder, lambda done, *_, **__: bars.update(task, completed=done))
+    out.print(f"{name}: {len(images.cases)} cases in {folder}")
+    task_name = next(one.name for one in TASKS.values() if images in one.others)
+    out.print(
+        f"Next: python cli.py run --dataset {task_name} --method none --data-root {folder}",
+        soft_wrap=True,
+    )
     return ExitCode.DONE
 
 

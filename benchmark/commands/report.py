@@ -35,10 +35,20 @@ def write_report(store_folder: Path, folder: Path, figures: str = "auto") -> Exi
             f" then report."
         )
     study = Study(loaded.records, loaded.problems)
-    page = build(study, folder, panels(store, study, folder), figures=figures)
+    out.print(
+        f"1 of 3: {len(loaded.records)} records read; pictures of samples and predictions ..."
+    )
+    pictures = panels(store, study, folder)
+    out.print(
+        f"2 of 3: {sum(map(len, pictures.values()))} pictures; tables, figures and pages of"
+        f" {len(study.comparisons)} comparisons and {len(loaded.records)} runs ..."
+    )
+    page = build(study, folder, pictures, figures=figures)
     for problem in loaded.problems:
         err.print(f"left out: {problem}")
-    out.print(f"report: {page}")
+    out.print("3 of 3: written")
+    out.print(f"report: {page}", soft_wrap=True)
+    out.print(f"Next: open {page} in a browser", soft_wrap=True)
     return ExitCode.DONE
 
 

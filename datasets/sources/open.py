@@ -140,10 +140,8 @@ def _phantom(task: Task, cases: int, size: int) -> Source:
 
 def _stand_in(task: Task, cases: int, size: int) -> Source:
     source = _phantom(task, cases, size)
-    why = "no --data-root is given; " + (
-        f"{fetch_command(task)} downloads the real data"
-        if task.release
-        else "no images of it are published"
-    )
-    source.notes.append(f"The built-in phantom stands in for {task.name}: {why}.")
+    why = ", of which no images are published"
+    if task.release is not None:
+        why = f": no --data-root is given; {fetch_command(task)} downloads the real data"
+    source.notes.append(f"The built-in phantom stands in for {task.name}{why}.")
     return source

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import datasets.tasks
 from benchmark.core.registry import check_name
-from datasets.tasks.task import Task, user_task
+from datasets.tasks.task import OtherImages, Task, user_task
 
 
 class Tasks(Mapping[str, Task]):
@@ -38,11 +38,15 @@ class Tasks(Mapping[str, Task]):
 
     def is_release_title(self, title: str) -> bool:
         """Whether a title is that of published images, whole or in part ("BUSI (malignant)")."""
-        bare = re.split(r" \(|,", title.casefold())[0].strip()
+        bare = re.split(r" \(|,|: ", title.casefold())[0].strip()
         return any(
             task.release is not None and bare == task.release.title.casefold()
             for task in self.values()
         )
+
+    def others(self) -> dict[str, OtherImages]:
+        """The images of no release that `data prepare` knows, by name."""
+        return {images.name: images for task in self.values() for images in task.others}
 
     def of_results(self, name: str) -> Task:
         """The task that results of this name belong to: a built-in one, or a user's own, of which

@@ -6,7 +6,21 @@ The MD5 sums of the archives are those that MONAI's DecathlonDataset publishes.
 from datasets.tasks.task import Archive, Release
 
 _BIBTEX = r"""@article{msd2022,
-  author  = {Antonelli, Michela and others},
+  author  = {Antonelli, Michela and Reinke, Annika and Bakas, Spyridon and Farahani, Keyvan and
+             Kopp-Schneider, Annette and Landman, Bennett A. and Litjens, Geert and Menze,
+             Bjoern and Ronneberger, Olaf and Summers, Ronald M. and van Ginneken, Bram and
+             Bilello, Michel and Bilic, Patrick and Christ, Patrick F. and Do, Richard K. G.
+             and Gollub, Marc J. and Heckers, Stephan H. and Huisman, Henkjan and Jarnagin,
+             William R. and McHugo, Maureen K. and Napel, Sandy and Golia Pernicka, Jennifer S.
+             and Rhode, Kawal and Tobon-Gomez, Catalina and Vorontsov, Eugene and Meakin, James
+             A. and Ourselin, Sebastien and Wiesenfarth, Manuel and Arbel{\'a}ez, Pablo and
+             Bae, Byeonguk and Chen, Sihong and Daza, Laura and Feng, Jianjiang and He, Baochun
+             and Isensee, Fabian and Ji, Yuanfeng and Jia, Fucang and Kim, Ildoo and Maier-
+             Hein, Klaus and Merhof, Dorit and Pai, Akshay and Park, Beomhee and Perslev,
+             Mathias and Rezaiifar, Ramin and Rippel, Oliver and Sarasua, Ignacio and Shen, Wei
+             and Son, Jaemin and Wachinger, Christian and Wang, Liansheng and Wang, Yan and
+             Xia, Yingda and Xu, Daguang and Xu, Zhanwei and Zheng, Yefeng and Simpson, Amber
+             L. and Maier-Hein, Lena and Cardoso, M. Jorge},
   title   = {The Medical Segmentation Decathlon},
   journal = {Nature Communications},
   volume  = {13},

@@ -1,6 +1,7 @@
 """The whole prostate on T2-weighted MRI: task 5 of the Medical Segmentation Decathlon."""
 
 from datasets.tasks.decathlon import decathlon
+from datasets.tasks.promise12 import PROMISE12
 from datasets.tasks.task import PaperImages, Task
 
 _NUMBERS = (
@@ -20,6 +21,7 @@ TASK = Task(
         size="0.2 GB",
         unpacked_limit_bytes=2_000_000_000,
     ),
+    others=(PROMISE12,),
     paper=PaperImages("MSD Task05_Prostate", title="MSD Task05_Prostate"),
     phantom="datasets.phantoms.prostate",
     place=1,

@@ -4,6 +4,7 @@ Nothing heavy is imported, so that whoever needs a name or a title gets it at on
 Not here: the data sets themselves (one file of this folder each), reading images (sources).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -53,6 +54,30 @@ class Release:
 
 
 @dataclass(frozen=True)
+class OtherImages:
+    """Published images of a task that are no release of this program, but that records may be made
+    from, in a layout that one of its readers knows.
+
+    Args:
+        name: what `data prepare` calls them; title: of their source in records.
+        address: where they are asked for; licence: in words; bibtex: for `cite`.
+        cases: id of a case -> name of its file there, without its ending.
+        shape: (x, y, z) of the grid that every case is brought to.
+        modality, label: for dataset.json.
+    """
+
+    name: str
+    title: str
+    address: str
+    licence: str
+    bibtex: str
+    cases: Mapping[str, str]
+    shape: tuple[int, int, int]
+    modality: str
+    label: str
+
+
+@dataclass(frozen=True)
 class PaperImages:
     """The images that the paper has for a task, in words. title: the source of ours that is the
     same images, None where the paper does not say which they are; unknown_because: then why."""
@@ -73,6 +98,7 @@ class Task:
             Hounsfield units.
         unit: of the distances that the paper prints for it.
         release: its published images, None where there are none to fetch.
+        others: other published images that records of it are made from.
         paper: the paper's images, None for a data set that the paper does not have.
         phantom: the module of its phantom, None where it has none. The module holds VERSION and
             `case(index, seed, size)` (see datasets/phantoms), and `stratum(index, seed)` where
@@ -87,6 +113,7 @@ class Task:
     words: tuple[str, str, str]
     unit: Literal["mm", "px"] = "mm"
     release: Release | None = None
+    others: tuple[OtherImages, ...] = ()
     paper: PaperImages | None = None
     phantom: str | None = None
     released_epochs: int | None = None

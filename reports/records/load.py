@@ -6,9 +6,10 @@ Not here: which records may stand in one table (groups.py).
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import pandas as pd
@@ -31,6 +32,42 @@ class Loaded:
 
     records: list[Record]
     problems: list[str]
+
+
+class Records(Sequence[Record]):
+    """Records as a sequence, with the tables that are made of them.
+
+    problems: one sentence per file that could not be read.
+    """
+
+    def __init__(self, loaded: Loaded):
+        self._records, self.problems = loaded.records, loaded.problems
+
+    @overload
+    def __getitem__(self, place: int) -> Record: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Record]: ...
+    def __getitem__(self, place: int | slice) -> Record | Sequence[Record]:
+        return self._records[place]
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    @cached_property
+    def cases(self) -> pd.DataFrame:
+        """One row per test case of each finished run: see `case_frame`."""
+        return case_frame(self._records)
+
+    @cached_property
+    def runs(self) -> pd.DataFrame:
+        """One row per run: see `run_frame`."""
+        return run_frame(self._records)
+
+
+def read(*places: str | Path) -> Records:
+    """The records of stores, folders of record files or single files. Raises InputError for a
+    place that does not exist."""
+    return Records(load_records(map(Path, places), small=True))
 
 
 def load_records(folders: Iterable[Path], small: bool = False) -> Loaded:

@@ -26,7 +26,8 @@ CITATION = Path(__file__).resolve().parents[2] / "CITATION.cff"
 SHOWN_KEY, SHOWN_COMMIT = 8, 10
 
 PAPER = r"""@article{diffboost2025,
-  author  = {Zhang, Zheyuan and others},
+  author  = {Zhang, Zheyuan and Yao, Lanhong and Wang, Bin and Jha, Debesh and Durak, Gorkem and
+             Keles, Elif and Medetalibeyoglu, Alpay and Bagci, Ulas},
   title   = {{DiffBoost}: Enhancing Medical Image Segmentation via Text-Guided Diffusion Model},
   journal = {IEEE Transactions on Medical Imaging},
   volume  = {44},
@@ -44,17 +45,33 @@ def bibtex(records: Sequence[Record], commit: str | None = None) -> str:
 
     A user's own images have no entry: a comment names them. Phantoms need none.
     """
-    used = {(record.spec.source.kind, record.spec.dataset) for record in records}
-    releases = [(kind, TASKS.of_results(dataset).release) for kind, dataset in sorted(used)]
-    data = [release.bibtex for kind, release in releases if release and release.source == kind]
-    entries = [PAPER, software(commit), *dict.fromkeys(data)]
-    own = sorted(
-        {record.spec.source.title for record in records if record.spec.source.kind == "folder"}
-    )
+    used = {
+        (record.spec.dataset, record.spec.source.title)
+        for record in records
+        if not record.spec.source.synthetic
+    }
+    found = [(title, bibtex_of(dataset, title)) for dataset, title in sorted(used)]
+    entries = [PAPER, software(commit), *dict.fromkeys(entry for _, entry in found if entry)]
     entries += [
-        f"% cite the source of these images yourself: {' '.join(title.split())}" for title in own
+        f"% cite the source of these images yourself: {' '.join(title.split())}"
+        for title, entry in sorted(found, key=lambda pair: pair[0])
+        if entry is None
     ]
     return "\n\n".join(entries) + "\n"
+
+
+def bibtex_of(dataset: str, title: str) -> str | None:
+    """The entry of the published images that a source of this title is, whole or in part; None for
+    a user's own."""
+    task = TASKS.of_results(dataset)
+    for images in task.others:
+        if title == images.title or title.startswith(f"{images.title}: "):
+            return images.bibtex
+    release = task.release
+    if release is None or title.endswith("(own cases)"):
+        return None
+    begins = title[: len(release.title)] == release.title
+    return release.bibtex if begins and title[len(release.title) :][:1] in ("", " ", ":") else None
 
 
 def software(commit: str | None = None) -> str:
@@ -66,6 +83,7 @@ def software(commit: str | None = None) -> str:
         "title": f"{{{{{latex_text(facts['title'])}}}}}",
         "version": f"{{{latex_text(str(facts['version']))}}}",
         "year": f"{{{str(facts['date-released'])[:4]}}}",
+        "url": f"{{{facts['repository-code']}}}" if "repository-code" in facts else None,
         "note": f"{{Commit {latex_text(commit)}}}" if commit else None,
     }
     body = "".join(f"  {name:<7} = {value},\n" for name, value in lines.items() if value)

@@ -25,15 +25,26 @@ def test_the_paper_the_software_and_the_data_in_use_are_cited():
     assert entries(bibtex([])) == ["diffboost2025", "augbench"]
     assert entries(bibtex([make_record("none", source=PHANTOM)])) == ["diffboost2025", "augbench"]
     assert entries(bibtex(RECORDS)) == ["diffboost2025", "augbench", "msd2022"]
-    busi = make_record(
-        "none", dataset="breast", source=MSD_PROSTATE.model_copy(update={"kind": "busi"})
-    )
+    images = MSD_PROSTATE.model_copy(update={"kind": "busi", "title": "BUSI (malignant)"})
+    busi = make_record("none", dataset="breast", source=images)
     assert entries(bibtex([busi, *RECORDS])) == ["diffboost2025", "augbench", "busi2020", "msd2022"]
     own = PHANTOM.model_copy(
         update={"kind": "folder", "title": "ours\n@article{x,", "synthetic": False}
     )
     text = bibtex([make_record("none", source=own)])
     assert entries(text) == ["diffboost2025", "augbench"] and "% cite the source" in text
+
+
+def test_images_of_a_challenge_are_cited_by_its_paper_and_not_by_that_of_the_release():
+    source = MSD_PROSTATE.model_copy(update={"title": "PROMISE12 (resampled to 128x128x32)"})
+    text = bibtex([make_record(source=source)])
+    assert entries(text) == ["diffboost2025", "augbench", "promise12"]
+    assert "Litjens, Geert and Toth, Robert" in text and " and others" not in text
+    own = MSD_PROSTATE.model_copy(update={"title": "MSD Task05_Prostate (own cases)"})
+    text = bibtex([make_record(source=own)])
+    assert entries(text) == ["diffboost2025", "augbench"] and "cite the source of these" in text
+    part = MSD_PROSTATE.model_copy(update={"title": "MSD Task05_Prostate (6 of 32 cases)"})
+    assert entries(bibtex([make_record(source=part)]))[-1] == "msd2022"
 
 
 def test_braces_balance_and_the_commit_is_named():
