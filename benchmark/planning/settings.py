@@ -35,10 +35,10 @@ from benchmark.core.texts import did_you_mean, nearest
 from benchmark.core.yaml_text import parse_yaml, value_of
 from benchmark.planning.options import Request
 from benchmark.spec.method import NONE, MethodSpec, resolve_method
-from benchmark.spec.presets import Preset, preset
+from benchmark.spec.presets import WITHOUT_HED, Preset, preset
 from benchmark.spec.protocol import Protocol, check_contradictions, named_protocol, nearest_protocol
-from datasets.slices.edges import check_detector
-from datasets.slices.hed import find_weights, weights_identity
+from datasets.slices.edges import HED, check_detector
+from datasets.slices.hed import fetched_weights, find_weights, weights_identity
 from datasets.sources.open import task_of
 
 # of --set, beside switches, numbers and the generator's settings
@@ -79,7 +79,6 @@ def settle(request: Request, cache: Path | None = None) -> Settled:
     """Settles a request; `cache` is a file of known digests. Raises InputError."""
     given = _given(request)
     protocol = _protocol(request, given.switches)
-    numbers, edge_weights = _preset(request, given.numbers)
     if not 0 < request.training_share <= 1:
         raise InputError(
             f"--training-share {request.training_share:g} is outside (0, 1]; it is a share of"
@@ -91,6 +90,7 @@ def settle(request: Request, cache: Path | None = None) -> Settled:
         check_name("method", request.method, method_names())
     values = _generator_values(request, given.generator)
     bare = own.spec if own else declared(request.method, values.pop("kind", None))
+    numbers, edge_weights = _preset(request, given.numbers, bare)
     settings = None
     if bare.generates:
         settings = _validated(settings_class(bare.reference), values, "--set generator.")
@@ -213,15 +213,24 @@ def _protocol(request: Request, switches: Mapping[str, Any]) -> Protocol:
     return protocol
 
 
-def _preset(request: Request, given: Mapping[str, Any]) -> tuple[Preset, Path | None]:
+def _preset(
+    request: Request, given: Mapping[str, Any], method: MethodSpec
+) -> tuple[Preset, Path | None]:
     """The preset with the given numbers, and the file of the edge detector's weights, if it has
-    any."""
-    values = preset(request.preset).model_dump() | dict(given)
+    any: the one that is named, else the fetched one."""
+    values = preset(request.preset).model_dump()
+    if not (method.generates and generator_class(method.reference).sees_edges):
+        values["edge"] = WITHOUT_HED
+    values |= dict(given)
     file, weights = values["edge_weights"], None
     if file is not None:
+        check_detector(str(values["edge"]), str(file))
         weights = find_weights(str(file))
+    elif values["edge"] == HED:
+        weights = fetched_weights()
+    if weights is not None:
         values["edge_weights"] = weights_identity(weights)
-    check_detector(str(values["edge"]), file)
+    check_detector(str(values["edge"]), values["edge_weights"])
     return _validated(Preset, values, "--set"), weights
 
 

@@ -1,8 +1,8 @@
 """Edge maps that condition a generator: detected edges of the image plus the boundary of the mask
 (Q18).
 
-The paper detects edges with HED, a network whose weights are not shipped here (hed.py); `scharr`
-is the built-in substitute, and every spec names its detector. Not here: the HED network.
+The paper detects edges with HED, a network whose weights `data fetch hed` gets (hed.py); `scharr`
+needs none, and every spec names its detector. Not here: the HED network.
 """
 
 from collections.abc import Callable
@@ -41,9 +41,8 @@ def check_detector(name: str, weights: str | None) -> None:
     check_name("edge detector", name, DETECTORS)
     if (name == HED) and weights is None:
         raise InputError(
-            "edge=hed needs weights, which are not shipped; add --set edge_weights=FOLDER (that"
-            " holds ControlNetHED.pth),"
-            " or --set edge_weights=lllyasviel/Annotators to download them."
+            "edge=hed needs weights, which are not shipped; get them by `python cli.py data fetch"
+            " hed`, or name a folder that holds ControlNetHED.pth by --set edge_weights=FOLDER."
         )
     if name != HED and weights is not None:
         raise InputError(

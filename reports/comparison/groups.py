@@ -2,7 +2,9 @@
 
 Two runs share a table only if dataset, source (title and fingerprint), protocol switches, preset
 numbers, architecture and training share all agree; so phantom and real images, or two protocols,
-never mix. A run that is absent stays visible as missing. Not here: any mean (summaries.py).
+never mix. The edge detector is no part of these rules: it belongs to the method whose generator
+reads the edges, so that one table may hold emitdiff with Scharr's edges and with HED's. A run that
+is absent stays visible as missing. Not here: any mean (summaries.py).
 """
 
 from collections import defaultdict
@@ -12,9 +14,11 @@ from functools import cached_property
 from typing import Any
 
 from benchmark.core.identity import canonical, digest
+from benchmark.core.published_weights import HED
 from benchmark.core.texts import one_line, some
 from benchmark.record.record import Record
 from benchmark.spec.method import MethodSpec
+from benchmark.spec.presets import PRESETS
 from benchmark.spec.protocol import PROTOCOL_NAMES, nearest_protocol
 from benchmark.spec.run import RunSpec
 from datasets.tasks.catalogue import TASKS, order
@@ -33,6 +37,7 @@ from reports.comparison.labels import (
 from reports.comparison.paper_numbers import not_comparable, paper_method
 
 NAMED_SETTINGS = 4
+EDGE_NUMBERS = ("edge", "edge_weights")  # of a preset
 
 
 @dataclass(frozen=True)
@@ -216,10 +221,30 @@ class Group:
 
 
 def shared_parts(spec: RunSpec) -> dict[str, Any]:
-    """What must agree between runs of one table. Names of presets and words of a licence do not
-    count."""
+    """What must agree between runs of one table. Names of presets, words of a licence and edge
+    detectors do not count."""
     parts = {"dataset", "source", "architecture", "training_share", "protocol", "preset"}
-    return spec.model_dump(include=parts, exclude={"preset": {"name"}, "source": {"licence"}})
+    return spec.model_dump(
+        include=parts, exclude={"preset": {"name", *EDGE_NUMBERS}, "source": {"licence"}}
+    )
+
+
+def row_method(spec: RunSpec) -> MethodSpec:
+    """The method as a table tells it from others: a generator's edges are one of its settings."""
+    method, numbers = spec.method, spec.preset
+    if method.generator is None:
+        return method
+    edge, usual = numbers.edge, PRESETS.get(numbers.name)
+    if numbers.edge_weights not in (None, HED.identity):
+        edge = f"{edge}, {numbers.edge_weights[:19]}"
+    other = usual is not None and numbers.edge != usual.edge and not method.joins_pairs
+    changed = {"edge": edge} if other else {}
+    return method.model_copy(
+        update={
+            "generator": method.generator | {"edge": edge},
+            "changed": method.changed | changed,
+        }
+    )
 
 
 def group_id(spec: RunSpec) -> str:
@@ -241,10 +266,10 @@ def _group(name: str, records: list[Record]) -> Group:
     seeds = tuple(sorted({record.spec.seed for record in kept}))
     by_method: dict[str, list[Record]] = defaultdict(list)
     for record in kept:
-        by_method[record.spec.method.identity].append(record)
-    rows = sorted(by_method.values(), key=lambda row: method_order(row[0].spec.method))
+        by_method[row_method(record.spec).identity].append(record)
+    rows = sorted(by_method.values(), key=lambda row: method_order(row_method(row[0].spec)))
     spec = rows[0][0].spec
-    labels = method_labels([row[0].spec.method for row in rows], spec.preset)
+    labels = method_labels([row_method(row[0].spec) for row in rows], spec.preset)
     methods = tuple(
         _method_runs(row, label, seeds) for row, label in zip(rows, labels, strict=True)
     )
@@ -259,7 +284,7 @@ def _one_per_cell(records: list[Record]) -> tuple[list[Record], tuple[str, ...]]
     for record in sorted(
         records, key=lambda record: (record.status != "done", record.samples is None)
     ):
-        cell = (record.spec.method.identity, record.spec.fold, record.spec.seed)
+        cell = (row_method(record.spec).identity, record.spec.fold, record.spec.seed)
         kept = cells.setdefault(cell, record)
         if record.status == "done" and record.cases != kept.cases:
             contradicting.append(record.key)
@@ -269,17 +294,17 @@ def _one_per_cell(records: list[Record]) -> tuple[list[Record], tuple[str, ...]]
 def _method_runs(records: list[Record], label: str, seeds: tuple[int, ...]) -> MethodRuns:
     records = sorted(records, key=lambda record: (record.spec.seed, record.spec.fold))
     there = {(record.spec.fold, record.spec.seed) for record in records}
-    spec = records[0].spec
+    spec, method = records[0].spec, row_method(records[0].spec)
     wanted = [(fold, seed) for seed in seeds for fold in range(spec.preset.n_folds)]
     return MethodRuns(
-        method=spec.method,
+        method=method,
         label=label,
         done=tuple(record for record in records if record.status == "done"),
         failed=tuple(record for record in records if record.status == "failed"),
         missing=tuple(cell for cell in wanted if cell not in there),
         expected=len(wanted),
         n_folds=spec.preset.n_folds,
-        changed_generator=tuple(changed_generator(spec.method)),
+        changed_generator=tuple(changed_generator(method)),
     )
 
 

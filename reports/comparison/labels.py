@@ -115,7 +115,9 @@ def preset_label(preset: Preset) -> str:
     """'compact', or 'compact (epochs = 40)'; an unknown preset keeps its own name."""
     if preset.name not in PRESETS:
         return one_line(preset.name)
-    return _with(*preset_base(preset))
+    name, numbers = preset_base(preset)
+    # of the edges, labels of methods tell
+    return _with(name, {key: value for key, value in numbers.items() if "edge" not in key})
 
 
 def source_label(source: SourceSpec) -> str:

@@ -101,10 +101,9 @@ def not_comparable(spec: RunSpec, split: Split | None) -> tuple[str, ...]:
 
 
 def _changed_numbers(preset: Preset) -> list[str]:
-    """Numbers that are not the named preset's. HED edges are the paper's own, though the preset
-    does without (Q18)."""
-    papers = ("edge", "edge_weights") if preset.edge == "hed" else ()
-    return [name for name in preset_base(preset)[1] if name not in papers]
+    """Numbers that are not the named preset's. Edges that are not the paper's stand in the ledger
+    of the runs that read them (Q18)."""
+    return [name for name in preset_base(preset)[1] if "edge" not in name]
 
 
 def _other_images(spec: RunSpec, split: Split | None) -> list[str]:

@@ -187,10 +187,18 @@ def absent_audits(runs: MethodRuns) -> str:
 def fidelity_caveats(group: Group, methods: Iterable[MethodRuns]) -> tuple[str, ...]:
     """Why fidelity of these methods may not be held against Table I; () if nothing speaks against
     it."""
-    found = list(group.not_comparable)
-    if group.spec.preset.edge != "hed":
-        found.append(f"edges are {one_line(group.spec.preset.edge)}, not HED")
-    return (*found, *filter(None, dict.fromkeys(runs.other_generator for runs in methods)))
+    methods = list(methods)
+    edges = dict.fromkeys(
+        record.spec.preset.edge
+        for runs in methods
+        for record in runs.records
+        if not runs.method.joins_pairs
+    )
+    return (
+        *group.not_comparable,
+        *(f"edges are {one_line(edge)}, not HED" for edge in edges if edge != "hed"),
+        *filter(None, dict.fromkeys(runs.other_generator for runs in methods)),
+    )
 
 
 def usual_runs(group: Group, name: str) -> MethodRuns | None:

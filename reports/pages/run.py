@@ -19,7 +19,7 @@ from benchmark.record.record import Record, StageCost
 from reports.comparison.badges import Mark, badges
 from reports.comparison.defects import leaked_cases
 from reports.comparison.format import case_remark, measured, rounded, spread
-from reports.comparison.groups import Group
+from reports.comparison.groups import Group, row_method
 from reports.comparison.labels import plain_value
 from reports.comparison.links import run_page
 from reports.comparison.repeat_command import repeat_command
@@ -67,7 +67,7 @@ def _write_run(site: Site, study: Study, group: Group, label: str, record: Recor
         headings=[METRICS[name].heading(unit_of(record.cases)) for name in CASE_TABLE_METRICS],
         curves=[curve for stage in record.stages for curve in stage_curves(stage)],
         settings=_settings(record),
-        generator=generator_id(spec.method),
+        generator=generator_id(row_method(spec)),
         split=_split(record),
         stages=_stages(record),
         samples=run_samples(record),

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from benchmark.record.record import Record
-from reports.comparison.groups import group_id
+from reports.comparison.groups import group_id, row_method
 
 MAX_COMPARISONS = 40  # of one file; each takes most of a second of the page
 MAX_METHODS = 100  # of one comparison, all settings counted
@@ -23,7 +23,7 @@ class Extent:
         """Lets a record in; or why its comparison would be too large, as a part of a sentence."""
         spec = record.spec
         group = group_id(spec)
-        methods = self._methods[group] | {spec.method.identity}
+        methods = self._methods[group] | {row_method(spec).identity}
         seeds = self._seeds[group] | {spec.seed}
         places = len(methods) * len(seeds) * spec.preset.n_folds
         if len(methods) > MAX_METHODS or places > MAX_PLACES:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from benchmark.core.identity import digest
 from benchmark.core.texts import one_line
 from benchmark.record.record import Record
-from reports.comparison.groups import group_id
+from reports.comparison.groups import group_id, row_method
 
 
 def title(record: Record) -> str:
@@ -21,7 +21,7 @@ def cell(record: Record) -> tuple:
     """What a table has one place for: comparison, method, fold, seed. Whether samples were audited
     does not count."""
     spec = record.spec
-    return group_id(spec), spec.method.identity, spec.fold, spec.seed
+    return group_id(spec), row_method(spec).identity, spec.fold, spec.seed
 
 
 def repeated(records: Iterable[Record]) -> Iterator[str]:

@@ -5,12 +5,16 @@ The weights are random (no published ones here): what is tested is the path of a
 network and out again.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
+from benchmark.core import published_weights
 from benchmark.core.errors import InputError
+from benchmark.core.published_weights import HED
 from benchmark.planning.options import Request
 from benchmark.planning.plan import plan_run
 from benchmark.planning.request import location_of, open_request, resolve
@@ -110,7 +114,7 @@ def test_a_run_detects_with_the_weights(folder, tmp_path):
 @pytest.mark.parametrize(
     ("sets", "message"),
     [
-        (("edge=hed",), "edge=hed needs weights.*edge_weights=FOLDER"),
+        (("edge=hed",), "edge=hed needs the weights of HED.*data fetch hed.*edge_weights=FOLDER"),
         (("edge=hedd",), "unknown edge detector 'hedd' .did you mean 'hed'"),
         (("edge_weights=FOLDER",), "edge_weights are for edge=hed, not for edge=scharr"),
         (("edge=hed", "edge_weights=EMPTY"), f"holds no {WEIGHTS_FILE}"),
@@ -124,6 +128,21 @@ def test_wrong_settings_are_named(sets, message, folder, tmp_path):
         sets = tuple(text.replace(f"={word}", f"={place}") for text in sets)
     with pytest.raises(InputError, match=message):
         settle(request(*sets))
+
+
+def test_fetched_weights_are_found_and_their_place_is_no_part_of_the_run(
+    folder, weights_here, monkeypatch
+):
+    torn = replace(HED, sha256=weights_identity(folder / WEIGHTS_FILE).removeprefix("sha256:"))
+    monkeypatch.setattr(published_weights, "HED", torn)
+    weights_here.mkdir()
+    (weights_here / HED.file).write_bytes((folder / WEIGHTS_FILE).read_bytes())
+    settled = settle(request("edge=hed"))
+    assert settled.edge_weights == weights_here / HED.file
+    assert settled.preset.edge_weights == torn.identity
+    named = settle(request("edge=hed", f"edge_weights={torn.identity}"))
+    assert named.preset == settled.preset, "a record's own command finds them by their checksum"
+    assert str(weights_here) not in settled.preset.model_dump_json()
 
 
 def test_an_unreachable_hub_names_the_id_and_the_local_option(monkeypatch, tmp_path):

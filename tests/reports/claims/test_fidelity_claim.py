@@ -45,7 +45,7 @@ def test_one_measure_on_the_far_side_refutes():
     ("options", "reason"),
     [
         ({"preset_name": "compact", "numbers": {}}, "preset is compact"),
-        ({"numbers": {}}, "edges are scharr, not HED"),
+        ({"numbers": {"edge": "scharr"}}, "edges are scharr, not HED"),
         ({"source": PHANTOM}, "source is phantom"),
         ({"architecture": "unet"}, "architecture is unet"),
         ({"protocol": "rigorous"}, "protocol is rigorous, not paper"),

@@ -2,6 +2,8 @@
 
 import pytest
 
+from benchmark.core.published_weights import HED
+from benchmark.spec.method import MethodSpec
 from benchmark.spec.protocol import Protocol
 from reports.comparison.groups import group_id, make_groups
 from tests.support.made_records import MSD_PROSTATE, PHANTOM, make_record, one_group, table2_records
@@ -121,3 +123,30 @@ def test_the_same_record_twice_counts_once_and_a_contradicting_one_is_reported()
 def test_file_names_are_plain_whatever_the_spec_says():
     (group,) = make_groups([make_record(architecture="../../etc/<b>", numbers={"name": "a b"})])
     assert set(group.slug) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
+
+
+def test_one_table_holds_a_generator_with_two_kinds_of_edges():
+    made = MethodSpec(
+        name="emitdiff",
+        kind="emitdiff",
+        joins="patches",
+        ratio=2,
+        alpha=0.6,
+        patch_size=16,
+        generator={"steps": 4},
+    )
+    plain = make_record(made)
+    hed = make_record(made, numbers={"edge": "hed", "edge_weights": HED.identity})
+    other = make_record(made, numbers={"edge": "hed", "edge_weights": "sha256:" + "5" * 64})
+    (group,) = make_groups([make_record("none"), plain, hed, other])
+    assert list(group.by_label) == [
+        "none",
+        "emitdiff (generator edge = hed)",
+        "emitdiff (generator edge = hed, sha256:555555555555)",
+        "emitdiff (generator edge = scharr)",
+    ]
+    assert not group.contradicting and group.rules.endswith("preset smoke")
+    (group,) = make_groups([make_record("none"), plain])
+    assert list(group.by_label) == ["none", "emitdiff"], "usual edges are not named"
+    (runs,) = make_groups([hed])[0].methods
+    assert runs.changed_generator == ("edge",), "the preset's are Scharr's"
