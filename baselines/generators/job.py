@@ -21,6 +21,7 @@ class TrainingJob:
     out: the folder that the training fills.
     checkpoint: the state is saved there from time to time, and a training that was killed goes on
         from there to the same weights; None: it is not saved.
+    graphs: on a GPU, steps are recorded as CUDA graphs where the generator can.
     """
 
     out: Path
@@ -29,3 +30,4 @@ class TrainingJob:
     places: Places = Places()
     report: Report = silent
     checkpoint: Checkpoint | None = None
+    graphs: bool = True

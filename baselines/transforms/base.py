@@ -70,11 +70,15 @@ def normal_field(images: Tensor, rng: torch.Generator) -> Tensor:
     """Standard normal float32 of the images' shape, drawn on their device: by `rng` if it lies on a
     GPU, where a step waits for no number; else from a seed that `rng` gives, since a field is far
     too large to be drawn on the CPU and copied in each step."""
-    if rng.device.type == "cuda":
+    if on_gpu(rng):
         return torch.randn(images.shape, generator=rng, device=images.device)
     seed = int(torch.randint(2**62, (), generator=rng, device=rng.device))
     own = torch.Generator(images.device).manual_seed(seed)
     return torch.randn(images.shape, generator=own, device=images.device)
+
+
+def on_gpu(rng: torch.Generator) -> bool:
+    return rng.device.type == "cuda"
 
 
 def per_image(values: Tensor) -> Tensor:

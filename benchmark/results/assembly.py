@@ -63,6 +63,7 @@ def assemble(plan: Plan, store: Store, notes: tuple[str, ...] = ()) -> Record:
             *notes,
             *manifests[plan.nodes[0].key]["results"]["notes"],
             *_shortage_notes(manifests.values()),
+            *_graph_notes(manifests.values()),
             *_case_notes(rows),
             *_code_notes(manifests.values()),
         ),
@@ -140,6 +141,16 @@ def _shortage_notes(manifests: Iterable[dict]) -> tuple[str, ...]:
                 f" the loss of the whole batch ({batch})."
             )
     return tuple(notes)
+
+
+def _graph_notes(manifests: Iterable[dict]) -> tuple[str, ...]:
+    """Which trainings could not be recorded as CUDA graphs, as they should have been."""
+    return tuple(
+        f"The training step of {manifest['stage']} could not be recorded as one CUDA graph"
+        f" ({told['reason']}); its kernels were launched one by one."
+        for manifest in manifests
+        if (told := manifest["results"].get("graphs")) and told["how"] == "fallen back"
+    )
 
 
 def _code_notes(manifests: Iterable[dict]) -> tuple[str, ...]:

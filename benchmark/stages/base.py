@@ -110,13 +110,15 @@ class Location(Frozen):
 class Context:
     """What a stage may use besides its spec and inputs; nothing here may change a result.
 
-    `checkpoint` is where an unfinished training or sampling keeps its state.
+    `checkpoint` is where an unfinished training or sampling keeps its state. graphs: on a GPU,
+    steps are recorded as CUDA graphs (benchmark/training/graphs.py).
     """
 
     device: str = "cpu"
     report: Report = silent
     location: Location = Location()
     checkpoint: Checkpoint | None = None
+    graphs: bool = True
 
 
 AGREEMENT_FILE = "agreement.npy"  # of stage audit, read by the filter of fit-segmenter

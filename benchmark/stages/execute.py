@@ -50,7 +50,7 @@ def execute(
                 deterministic(how.deterministic),
                 _curves(store, node, how, report, checkpoint) as told,
             ):
-                context = Context(how.device, told, location, checkpoint)
+                context = Context(how.device, told, location, checkpoint, not how.no_graphs)
                 with Meter(how.device) as meter:
                     results = STAGES[node.stage].run(node.spec, inputs, out, context) | own
                 cost = meter.cost()

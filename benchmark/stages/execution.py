@@ -15,12 +15,16 @@ DEVICES = ("auto", "cpu", "cuda")
 
 @dataclass(frozen=True)
 class StageExecution:
-    """How one stage is computed. deterministic: see determinism.py; logger: curve_loggers.py."""
+    """How one stage is computed. deterministic: see determinism.py; logger: curve_loggers.py;
+    no_graphs: graphs.py, all in benchmark/training/."""
 
     device: str = option("auto", "auto (default), cpu or cuda", ENGINE, metavar="NAME")
     deterministic: bool = option(False, "the same bits every time; slower on GPUs", ENGINE)
     logger: str = option(
         "tensorboard", "tensorboard, csv, wandb, mlflow or none", ENGINE, metavar="NAME"
+    )
+    no_graphs: bool = option(
+        False, "on a GPU, launch the kernels of a step one by one, not as one CUDA graph", HOW
     )
 
     def __post_init__(self) -> None:

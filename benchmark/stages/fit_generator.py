@@ -68,6 +68,7 @@ def run(spec: FitGeneratorSpec, inputs: Inputs, out: Path, context: Context) -> 
         replace(context.location.places, pretrained=inputs.get("pretrain")),
         context.report,
         context.checkpoint,
+        context.graphs,
     )
     settings = settings_of_generator(spec.generator, spec.settings)
     generator_class(spec.generator).fit(slices, settings, job)

@@ -9,6 +9,7 @@ import numpy as np
 from benchmark.core.errors import InputError
 from benchmark.core.frozen import Frozen
 from benchmark.core.identity import named_seed
+from benchmark.spec.method import OWN_PREFIX
 from benchmark.stages.base import AGREEMENT_FILE, Context, Inputs, StageSpec
 from benchmark.stages.leaks import refuse_leaks
 from benchmark.training.budget import Training
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
     from baselines.objectives.objectives import SliceObjective
     from datasets.slices.preparation import Prepared
+
+
+_UNTESTED = "a transform of your own is not recorded"
 
 
 class Synthetic(Frozen):
@@ -96,7 +100,10 @@ def run(spec: FitSegmenterSpec, inputs: Inputs, out: Path, context: Context) -> 
         )
     if spec.synthetic is not None:
         refuse_leaks(inputs["synthesize"], spec.synthetic.unseen)
-    objective, counts = _objective(spec, data, rows, inputs, fabric.device)
+    generators = _generators(spec, fabric.device)
+    objective, counts = _objective(
+        spec, data, rows, inputs, fabric.device, generators.get("augment")
+    )
     held_out = data.rows(spec.select_on, spec.minimum_foreground)
 
     def select(model) -> float:
@@ -121,6 +128,9 @@ def run(spec: FitSegmenterSpec, inputs: Inputs, out: Path, context: Context) -> 
         report=context.report,
         checkpoint=context.checkpoint,
         company=needs_company(spec.architecture, data.images.shape[-1]),
+        generators=generators,
+        graphs=context.graphs,
+        obstacle=_UNTESTED if (spec.transform or "").startswith(OWN_PREFIX) else "",
     )
     save_file(fitted.state, out / "weights.safetensors")
     with (out / "curve.csv").open("w", newline="", encoding="utf-8") as file:
@@ -135,7 +145,19 @@ def run(spec: FitSegmenterSpec, inputs: Inputs, out: Path, context: Context) -> 
         **counts,
         "precision": fabric.strategy.precision.precision,
         **fitted.shortage,
+        **fitted.graphs,
     }
+
+
+def _generators(spec: FitSegmenterSpec, device: "torch.device") -> dict[str, "torch.Generator"]:
+    """What steps draw from beside the generator that they are given. On a CPU nothing: there the
+    augmenter follows from that one."""
+    import torch
+
+    if device.type == "cpu":
+        return {}
+    seed = named_seed(spec.seed, "segmenter", "augment")
+    return {"augment": torch.Generator(device).manual_seed(seed)}
 
 
 def _objective(
@@ -144,9 +166,10 @@ def _objective(
     rows: np.ndarray,
     inputs: Inputs,
     device: "torch.device",
+    own: "torch.Generator | None",
 ) -> tuple["SliceObjective", dict[str, int]]:
     """What a training step shows to the network, with all its images on the device; and what a
-    filter of the samples dropped."""
+    filter of the samples dropped. own: what a transform draws from, see Augmenter."""
     import torch
 
     from baselines.objectives import objectives
@@ -156,7 +179,7 @@ def _objective(
 
     augment = None
     if spec.transform is not None or spec.renormalise:
-        augment = make_augmenter(spec.transform, renormalise=spec.renormalise)
+        augment = make_augmenter(spec.transform, renormalise=spec.renormalise, own=own)
     images = torch.from_numpy(data.images[rows]).to(device)
     masks = torch.from_numpy(data.masks[rows]).to(device)
     shown: dict[str, Any] = {

@@ -35,6 +35,7 @@ def run(spec: PredictSpec, inputs: Inputs, out: Path, context: Context) -> dict[
 
     from baselines.networks.architectures import build
     from benchmark.training.segmenter import foreground_probability, make_fabric
+    from benchmark.training.to_device import on_device
     from datasets.slices.preparation import Prepared
 
     data = Prepared(inputs["prepare"])
@@ -42,7 +43,7 @@ def run(spec: PredictSpec, inputs: Inputs, out: Path, context: Context) -> dict[
     fabric = make_fabric(context.device, trained.precision)
     model = build(trained.architecture, data.images.shape[-1], seed=0)
     model.load_state_dict(load_file(inputs["fit-segmenter"] / "weights.safetensors"))
-    model = fabric.setup_module(model)
+    model = fabric.setup_module(on_device(model, fabric.device))
     (out / "predictions").mkdir()
     index = []
     for number, case in enumerate(spec.cases):

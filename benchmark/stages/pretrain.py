@@ -53,6 +53,7 @@ def run(spec: PretrainSpec, inputs: Inputs, out: Path, context: Context) -> dict
         context.location.places,
         context.report,
         context.checkpoint,
+        context.graphs,
     )
     count = generator_class(spec.generator).pretrain(
         settings, job, size=spec.size, edge=(spec.edge, edge_weights, context.device)

@@ -7,9 +7,10 @@ precision. Not here: augmentation, merging, native geometry, metrics of record.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,12 +24,14 @@ from benchmark.core.progress import Report, silent
 from benchmark.training import number_format
 from benchmark.training.budget import Training
 from benchmark.training.checkpoint import Checkpoint, below, optimiser_tensors, restore_optimiser
+from benchmark.training.graphs import Graphs, make_graphs, recordable, set_learning_rate
 from benchmark.training.microbatch import MicroBatches, halving
+from benchmark.training.static_step import Presented, StaticStep
+from benchmark.training.to_device import on_device, sent
 
 WARM_UP_STEPS = 20
-
-
-Presented = dict[str, int]  # images that a step showed: {"real": 8, "synthetic": 8}
+_PIXELS_ON_GPU = 2**23  # of one pass of a prediction: 512 slices of 128 px, 56 of 384 px
+_SHORTAGE = "memory was too small for whole batches"
 
 
 class Objective(Protocol):
@@ -42,8 +45,9 @@ class Objective(Protocol):
 
 @dataclass
 class Fit:
-    """A finished training: the selected weights, one curve row per epoch, what was presented, and
-    what was lowered where memory ran out (MicroBatches.shortage)."""
+    """A finished training: the selected weights, one curve row per epoch, what was presented, what
+    was lowered where memory ran out (MicroBatches.shortage), and how its steps were run
+    (Graphs.told)."""
 
     state: dict[str, Tensor]
     epoch: int
@@ -51,6 +55,7 @@ class Fit:
     steps: int = 0
     presented: dict[str, int] = field(default_factory=lambda: {"real": 0, "synthetic": 0})
     shortage: dict[str, Any] = field(default_factory=dict)
+    graphs: dict[str, Any] = field(default_factory=dict)
 
 
 def make_fabric(device: str, precision: str = "auto") -> Fabric:
@@ -109,6 +114,9 @@ def fit(
     report: Report = silent,
     checkpoint: Checkpoint | None = None,
     company: bool = False,
+    generators: Mapping[str, torch.Generator] = MappingProxyType({}),
+    graphs: bool = True,
+    obstacle: str = "",
 ) -> Fit:
     """Trains `model` on `items` items and returns the weights that `select` likes best (the last
     ones without it).
@@ -118,12 +126,17 @@ def fit(
     time to time, and a training that was killed goes on from there to the same result. Where memory
     runs out, a batch goes through the network in parts (microbatch.py). With `company` no batch is
     of one slice: see `batches`. Raises RuntimeError, naming the step, when the loss is not finite.
+
+    Args:
+        generators: what the objective draws from beside the generator that it is given.
+        graphs: on a GPU each step is one CUDA graph (graphs.py), unless there is an `obstacle`.
     """
+    on_device(model, fabric.device)
     adamw = torch.optim.AdamW(
         model.parameters(),
-        lr=training.learning_rate,
         weight_decay=training.weight_decay,
         fused=True,  # faster, also on a CPU (docs/measurements.md)
+        **recordable(fabric.device, training.learning_rate),
     )
     network, optimiser = fabric.setup(model, adamw)
     order = torch.Generator().manual_seed(named_seed(seed, "segmenter", "order"))
@@ -131,38 +144,38 @@ def fit(
     steps_per_epoch = math.ceil(items / training.batch_size)
     steps = steps_per_epoch * training.epochs
     result = Fit(state={}, epoch=0)
-    drawn = {"order": order, "step": rng, "global": _global_generator(fabric.device)}
-    micro = MicroBatches(model, [rng, drawn["global"]], training.batch_size)
-    state = _State(model, adamw, drawn, result, micro)
+    drawn = {"step": rng, "global": _global_generator(fabric.device), **generators}
+    micro = MicroBatches(model, [*drawn.values()], training.batch_size)
+    state = _State(model, adamw, {"order": order, **drawn}, result, micro)
     if checkpoint is not None:
         state.restore(checkpoint)
     report(result.steps, steps)
     best = max((row["dice"] for row in result.curve if "dice" in row), default=-math.inf)
     dice = next((row["dice"] for row in reversed(result.curve) if "dice" in row), float("nan"))
-
-    def step(batch: Tensor) -> tuple[Tensor, Presented]:
-        optimiser.zero_grad(set_to_none=True)
-        loss, presented = objective(network, batch, rng)
-        fabric.backward(loss)
-        return loss.detach(), presented
+    total = torch.zeros((), device=fabric.device)
+    work = partial(StaticStep, objective, network, optimiser, fabric, rng, total)
+    recorded = make_graphs(
+        fabric.device,
+        [rng, *generators.values()],
+        wanted=graphs,
+        obstacle=_SHORTAGE if micro.state else obstacle,
+    )
+    run = _Steps(work, micro, recorded)
 
     for epoch in range(len(result.curve) + 1, training.epochs + 1):
         network.train()
         rows = torch.randperm(items, generator=order) if training.shuffle else torch.arange(items)
-        losses = torch.zeros((), device=fabric.device)
+        total.zero_()
         for batch in batches(rows.to(fabric.device), training.batch_size, company):
             factor = learning_rate_factor(result.steps, steps, training.lr_schedule)
-            for group in optimiser.param_groups:
-                group["lr"] = training.learning_rate * factor
-            loss, presented = micro.run(partial(step, batch), result.steps)
-            optimiser.step()
-            losses += loss
+            set_learning_rate(adamw, training.learning_rate * factor)
+            step = run(batch, result.steps)
             result.steps += 1
-            for kind, count in presented.items():
+            for kind, count in step.presented.items():
                 result.presented[kind] += count
             if fabric.device.type == "cpu":  # on a GPU, reading the loss here would stall the queue
-                report(result.steps, steps, loss=float(loss), dice=dice)
-        mean_loss = float(losses) / steps_per_epoch
+                report(result.steps, steps, loss=float(step.loss), dice=dice)
+        mean_loss = float(total) / steps_per_epoch
         if not math.isfinite(mean_loss):
             raise RuntimeError(
                 f"the segmenter's loss is not finite in epoch {epoch}, by step {result.steps}"
@@ -179,8 +192,34 @@ def fit(
         report(result.steps, steps, loss=mean_loss, dice=dice)
         if checkpoint is not None and not last and checkpoint.due():
             state.save(checkpoint)
-    result.shortage = micro.shortage
+    result.shortage, result.graphs = micro.shortage, run.graphs.told
     return result
+
+
+class _Steps:
+    """The steps of a training, one of each size of batch; each is recorded by itself."""
+
+    def __init__(self, make: Callable[[int], StaticStep], micro: MicroBatches, graphs: Graphs):
+        self._make, self._micro, self.graphs = make, micro, graphs
+        self._of_size: dict[int, tuple[StaticStep, Callable[[], None]]] = {}
+        self._number = 0
+
+    def __call__(self, items: Tensor, number: int) -> StaticStep:
+        """Makes the step of this number, counted from 0, on the items int64 (B,)."""
+        if len(items) not in self._of_size:
+            made = self._make(len(items))
+            self._of_size[len(items)] = made, self.graphs.step(made, partial(self._plain, made))
+        step, call = self._of_size[len(items)]
+        step.items.copy_(items)
+        self._number = number
+        call()
+        return step
+
+    def _plain(self, step: StaticStep) -> None:
+        self._micro.run(step.gradients, self._number)
+        step.update()
+        if self._micro.state:
+            self.graphs.stop(_SHORTAGE)
 
 
 @dataclass(frozen=True)
@@ -236,25 +275,31 @@ def _global_generator(device: torch.device) -> torch.Generator:
 
 @torch.inference_mode()
 def foreground_probability(
-    model: nn.Module, images: np.ndarray, fabric: Fabric, batch_size: int = 32
+    model: nn.Module, images: np.ndarray, fabric: Fabric, batch_size: int | None = None
 ) -> np.ndarray:
     """Probability of the foreground: images uint8 (N, S, S) -> float32 (N, S, S) in [0, 1].
 
-    Fewer than `batch_size` at once where memory runs out.
+    `batch_size` at once, if it is given, and fewer where memory runs out. A GPU is waited for once,
+    at the end.
     """
     model.eval()
-    out = np.empty(images.shape, np.float32)
+    out = torch.empty(images.shape, device=fabric.device)
 
     def fill(at_once: int) -> None:
         for start in range(0, len(images), at_once):
             part = slice(start, start + at_once)
-            batch = torch.from_numpy(np.ascontiguousarray(images[part])).to(fabric.device)
+            batch = sent(torch.from_numpy(np.ascontiguousarray(images[part])), fabric.device)
             with fabric.autocast():
                 logits = model(to_network(batch[:, None]))
-            out[part] = logits.float().softmax(1)[:, 1].cpu().numpy()
+            out[part] = logits.float().softmax(1)[:, 1]
 
-    halving(batch_size, fill)
-    return out
+    halving(batch_size or _slices_at_once(fabric.device, images.shape[-1]), fill)
+    return out.cpu().numpy()
+
+
+def _slices_at_once(device: torch.device, size: int) -> int:
+    """Slices of `size` pixels in one pass of a prediction."""
+    return 32 if device.type == "cpu" else max(32, _PIXELS_ON_GPU // size**2)
 
 
 def to_network(images: Tensor) -> Tensor:

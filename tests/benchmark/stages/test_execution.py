@@ -13,6 +13,7 @@ from benchmark.commands.run_output import print_reused
 from benchmark.commands.store import collect_garbage, run_stages
 from benchmark.core.errors import InputError
 from benchmark.record.record import Repeat
+from benchmark.stages.base import Location
 from benchmark.stages.catalogue import STAGES
 from benchmark.stages.execute import execute
 from benchmark.stages.execution import Execution
@@ -85,10 +86,24 @@ def test_an_execution_crosses_a_command_line():
         "--logger",
         "csv",
     ]
+    assert Execution("cpu", no_graphs=True).words()[-1] == "--no-graphs"
     with pytest.raises(
         InputError, match="unknown logger 'tensorbord' \\(did you mean 'tensorboard'"
     ):
         Execution("cpu", logger="tensorbord")
+
+
+@pytest.mark.parametrize("no_graphs", [False, True])
+def test_a_stage_is_told_whether_its_steps_may_be_graphs(tmp_path, monkeypatch, no_graphs):
+    store, node, told = Store(tmp_path), score_node(), []
+    score = STAGES["score"]
+    monkeypatch.setitem(
+        STAGES, "score", replace(score, run=lambda *given: told.append(given[-1].graphs) or {})
+    )
+    monkeypatch.setattr("benchmark.stages.execute._input_folders", lambda *given: [])
+    store.notes.write_plan(node.key, node.as_json() | {"location": Location().model_dump()})
+    assert execute(store, node.key, Execution("cpu", no_graphs=no_graphs, logger="none"))
+    assert told == [not no_graphs]
 
 
 def test_reused_stages_that_were_not_deterministic_are_said(tmp_path, capsys):
