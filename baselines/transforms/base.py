@@ -77,8 +77,9 @@ def normal_field(images: Tensor, rng: torch.Generator) -> Tensor:
     return torch.randn(images.shape, generator=own, device=images.device)
 
 
-def on_gpu(rng: torch.Generator) -> bool:
-    return rng.device.type == "cuda"
+def on_gpu(what: Tensor | torch.Generator) -> bool:
+    """Whether it must not be asked for its values: what asks, waits for the GPU."""
+    return what.device.type != "cpu"
 
 
 def per_image(values: Tensor) -> Tensor:
@@ -94,7 +95,7 @@ def on_chosen(
     A CPU computes the chosen images alone, and is the faster for it; a device that must not be
     asked which they are computes all. `change` treats each image by itself.
     """
-    if images.device.type != "cpu":
+    if on_gpu(images):
         each = chosen.unflatten(0, (len(chosen), *[1] * (images.dim() - 1)))
         return torch.where(each, change(images, *drawn), images)
     rows = chosen.nonzero()[:, 0]

@@ -23,9 +23,7 @@ class StageExecution:
     logger: str = option(
         "tensorboard", "tensorboard, csv, wandb, mlflow or none", ENGINE, metavar="NAME"
     )
-    no_graphs: bool = option(
-        False, "on a GPU, launch the kernels of a step one by one, not as one CUDA graph", HOW
-    )
+    no_graphs: bool = option(False, "no CUDA graphs of training steps", ENGINE)
 
     def __post_init__(self) -> None:
         check_name("device", self.device, DEVICES)
