@@ -7,6 +7,8 @@ methods differ in nothing but what is added to it:
     MergedImages      patches mixed at the image: l(C(m x_0 + (1 - m) x_i), y)   (paper Alg. 1)
     MergedLogits      the same mask applied to the logits of two forward passes (the release, Q6)
     JoinedPairs       whole synthetic (image, mask) pairs beside the real ones
+    SyntheticAlone    synthetic pairs in the place of the real slices
+    Pretrained        synthetic pairs in the first epochs, real slices in the others
 A classic augmenter, where there is one, sees the batch after merging.
 """
 
@@ -209,3 +211,38 @@ class JoinedPairs(Synthetic):
         real = self.loss(logits[:count], labels[:count])
         synthetic = self.loss(logits[count:], labels[count:])
         return self.alpha * real + (1 - self.alpha) * synthetic, {"real": count, "synthetic": count}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SyntheticAlone(Synthetic):
+    """Synthetic pairs in the place of the real slices, of which none is shown. variant_masks: uint8
+    (n, N, S, S)."""
+
+    variant_masks: Variants
+
+    def __call__(
+        self, model: nn.Module, items: Tensor, rng: torch.Generator
+    ) -> tuple[Tensor, Presented]:
+        rows, variant = self.pair(items, rng)
+        masks = self.variant_masks[variant, rows]
+        images, labels = self.batch(unit(self.variants[variant, rows]), masks, rng)
+        return self.loss(model(images), labels), {"synthetic": len(items)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pretrained(SliceObjective):
+    """Synthetic pairs in the first epochs, then the real slices: one training with one optimiser
+    and one schedule, of as many steps as any other. synthetic_epochs: how many are the first."""
+
+    first: SyntheticAlone
+    then: RealObjective
+    synthetic_epochs: int
+
+    def of_epoch(self, epoch: int) -> SliceObjective:
+        """What the steps of an epoch, counted from 1, show."""
+        return self.first if epoch <= self.synthetic_epochs else self.then
+
+    def __call__(
+        self, model: nn.Module, items: Tensor, rng: torch.Generator
+    ) -> tuple[Tensor, Presented]:
+        raise TypeError("its steps are those of `of_epoch`")

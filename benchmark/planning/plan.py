@@ -183,7 +183,7 @@ class _Planner:
     def audit(self, generator: Node, samples: list[Node]) -> list[Node]:
         """Samples from the test cases' edges with the plain prompt and no other case's style; the
         segmenter of method `none`; and the audit, last."""
-        run, paired = self.run, self.run.method.joins_pairs
+        run, paired = self.run, self.run.method.brings_masks
         held_out: list[Node] = []
         if not paired:  # pairs are made from no slice, so that none of them is held out
             sampling = self._settings.held_out_sampling(self._sampling())
@@ -278,8 +278,9 @@ class _Planner:
 
     def _synthetic(self, method: MethodSpec) -> Synthetic:
         protocol = self.run.protocol
+        ways = {"merge": protocol.merge, "pairs": "join"}
         return Synthetic(
-            merge="join" if method.joins_pairs else protocol.merge,
+            merge=ways.get(method.joining or "", method.joining),
             patch_size=method.patch_size,
             alpha=method.alpha,
             pairing=protocol.pairing,

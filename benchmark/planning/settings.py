@@ -42,7 +42,7 @@ from datasets.slices.hed import fetched_weights, find_weights, weights_identity
 from datasets.sources.open import task_of
 
 # of --set, beside switches, numbers and the generator's settings
-SAMPLE_RULES = ("audit", "filter")
+SAMPLE_RULES = ("audit", "filter", "joins")
 M = TypeVar("M", bound=Frozen)
 
 
@@ -96,7 +96,7 @@ def settle(request: Request, cache: Path | None = None) -> Settled:
         settings = _validated(settings_class(bare.reference), values, "--set generator.")
         settings.check_size(numbers.size)
         settings.check_edge(numbers.edge)
-    method, places = _chosen(request, bare, numbers), Places()
+    method, places = _chosen(request, bare, numbers, given.rules.get("joins")), Places()
     if settings is not None:
         settings, places = settings.pinned(cache)
         method = method.model_copy(
@@ -105,11 +105,13 @@ def settle(request: Request, cache: Path | None = None) -> Settled:
         nearest, _ = nearest_protocol(protocol)
         changed = changed_settings(method, numbers.name, nearest, request.dataset)
         method = method.model_copy(update={"changed": changed})
-    elif minimum is not None:
-        raise InputError(
-            f"--set filter drops synthetic samples, and method '{method.name}' has none; leave it"
-            f" out."
-        )
+    for rule, what in (("filter", "drops"), ("joins", "is a way to join")):
+        if given.rules.get(rule) not in (None, "none") and settings is None:
+            raise InputError(
+                f"--set {rule} {what} synthetic samples, and method '{method.name}' has none; leave"
+                f" it out."
+            )
+    _check_joining(method, protocol)
     check_architecture(request.architecture, numbers.size)
     if numbers.batch_size < 3 and needs_company(request.architecture, numbers.size):
         raise InputError(
@@ -136,7 +138,7 @@ def fitting_sets(request: Request) -> Request:
 
     def fits(text: str) -> bool:
         name = text.partition("=")[0].strip()
-        if name == "filter":
+        if name in ("filter", "joins"):
             return bool(own)
         path = name.removeprefix("generator.").split(".")
         if path == ["kind"]:
@@ -255,7 +257,23 @@ def _sample_rules(given: Mapping[str, Any]) -> tuple[bool, float | None]:
     return audit, minimum
 
 
-def _chosen(request: Request, method: MethodSpec, numbers: Preset) -> MethodSpec:
+def _check_joining(method: MethodSpec, protocol: Protocol) -> None:
+    """Raises InputError for rules that cannot hold together with how samples join."""
+    if method.joining not in ("pretrain", "only"):
+        return
+    if method.minimum_agreement is not None:
+        raise InputError(
+            f"--set filter shows the real image of a slice that keeps no sample, which"
+            f" joins={method.joining} must not; leave one of them out."
+        )
+    if method.joining == "pretrain" and protocol.pairing == "all":
+        raise InputError(
+            "--set joins=pretrain parts the epochs into synthetic and real ones, which pairing=all"
+            " would make of different lengths; leave one of them out."
+        )
+
+
+def _chosen(request: Request, method: MethodSpec, numbers: Preset, joins: str | None) -> MethodSpec:
     """The method with what the request says of it."""
     if request.transform is not None:
         check_transform(request.transform)
@@ -267,6 +285,7 @@ def _chosen(request: Request, method: MethodSpec, numbers: Preset) -> MethodSpec
         alpha=request.alpha,
         patch_size=request.patch_size,
         on_patches=request.transform is not None and on_patches(request.transform),
+        joins=None if joins is None else str(joins),
     )
 
 

@@ -15,7 +15,7 @@ from benchmark.core.identity import canonical
 from benchmark.planning.plan import plan_split
 from benchmark.planning.substitutions import substitutions
 from benchmark.record.record import Record
-from benchmark.spec.method import OF_CLASS, MethodSpec
+from benchmark.spec.method import MethodSpec
 from benchmark.spec.protocol import nearest_protocol
 from benchmark.spec.run import RunSpec
 from benchmark.stages.synthesize import blocks
@@ -55,7 +55,7 @@ def _check_method(spec: RunSpec) -> None:
     if method.own:
         return  # only its file could tell
     known = declared(method.name, method.kind)
-    if known.model_dump(include=OF_CLASS) != method.model_dump(include=OF_CLASS):
+    if known.of_class != method.of_class:
         raise InputError(f"its method {method.name} is not the one that this program has")
     if not method.generates:
         return

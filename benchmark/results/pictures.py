@@ -61,10 +61,9 @@ def panels(store: Store, study: Study, out: Path) -> dict[str, list[Panel]]:
 
 
 def _generators(group: Group, joins: str) -> list[str]:
-    """Names of the group's methods whose samples join the training this way."""
-    return list(
-        dict.fromkeys(runs.method.name for runs in group.methods if runs.method.joins == joins)
-    )
+    """Names of the group's methods whose samples are made to join the training this way."""
+    names = (runs.method.name for runs in group.methods if runs.method.of_class["joins"] == joins)
+    return list(dict.fromkeys(names))
 
 
 def _split(record: Record) -> Split:

@@ -12,6 +12,16 @@ from benchmark.spec.presets import Preset
 OWN_PREFIX = "own:"
 NOT_IN_KEYS = {"changed", "look"}
 OF_CLASS = {"name", "version", "own", "kind", "joins", "look"}  # fields that the class gives
+JOINING = ("merge", "pairs", "pretrain", "only")  # ways in which samples join a training
+Joins = Literal[
+    "patches",
+    "patches/pairs",
+    "patches/pretrain",
+    "patches/only",
+    "pairs",
+    "pairs/pretrain",
+    "pairs/only",
+]
 
 
 class Look(Frozen):
@@ -42,10 +52,12 @@ class MethodSpec(Frozen):
     kind: str | None = Field(
         None, description="name of the generator that it trains; None: it trains none"
     )
-    joins: Literal["patches", "pairs"] | None = Field(
+    joins: Joins | None = Field(
         None,
         description="samples keep the mask of their slice and are merged with it by patches; or"
-        " bring masks of their own and stand beside the real slices; None: no samples",
+        " bring masks of their own and stand beside the real slices; behind a stroke, the way that"
+        " the user chose instead: as pairs beside the real slices, in the first epochs alone, or"
+        " without real slices; None: no samples",
     )
     transform: str | None = Field(
         None, description="classic transform, alone or on top of a generative method"
@@ -55,8 +67,8 @@ class MethodSpec(Frozen):
         None,
         ge=0,
         le=1,
-        description="share of real patches (of real loss: pairs; of an image's own patches: a"
-        " transform that mixes patches)",
+        description="share of real patches (of real loss: pairs; of the epochs that are real:"
+        " pretrain; of an image's own patches: a transform that mixes patches)",
     )
     patch_size: int | None = Field(None, ge=1, description="side of a merging patch, pixels")
     generator: dict[str, Any] | None = Field(
@@ -91,9 +103,29 @@ class MethodSpec(Frozen):
         return self.kind is not None
 
     @property
-    def joins_pairs(self) -> bool:
+    def brings_masks(self) -> bool:
         """Whether samples bring masks of their own."""
-        return self.joins == "pairs"
+        return self.joins is not None and self.joins.startswith("pairs")
+
+    @property
+    def joining(self) -> str | None:
+        """How samples join the training, one of JOINING; None without samples."""
+        if self.joins is None:
+            return None
+        made_for, _, chosen = self.joins.partition("/")
+        return chosen or {"patches": "merge", "pairs": "pairs"}[made_for]
+
+    @property
+    def of_class(self) -> dict[str, Any]:
+        """The fields that the class gives, as it gives them."""
+        fields = self.model_dump(include=OF_CLASS)
+        return fields | {"joins": self.joins.partition("/")[0] if self.joins else None}
+
+    def synthetic_epochs(self, epochs: int) -> int:
+        """Of `epochs`, the first ones that show synthetic slices alone."""
+        if self.joining == "pretrain":
+            return pretraining_epochs(self.alpha or 0.0, epochs)
+        return epochs if self.joining == "only" else 0
 
     @property
     def reference(self) -> str:
@@ -118,6 +150,12 @@ class MethodSpec(Frozen):
         return f"{name} + {self.transform}" if self.transform else name
 
 
+def pretraining_epochs(alpha: float, epochs: int) -> int:
+    """Of `epochs`, the first ones that show synthetic slices alone where the share alpha of them is
+    real."""
+    return epochs - round(alpha * epochs)
+
+
 NONE_NAME, CLASSIC_NAME = "none", "classic"
 NONE = MethodSpec(name=NONE_NAME, look=Look(order=0, colour="#8c8c8c", marker="s"))
 CLASSIC = MethodSpec(name=CLASSIC_NAME, look=Look(order=10, colour="#56b4e9", marker="o"))
@@ -132,11 +170,12 @@ def resolve_method(
     alpha: float | None = None,
     patch_size: int | None = None,
     on_patches: bool = False,
+    joins: str | None = None,
 ) -> MethodSpec:
     """What a user gave put into a method that has no settings yet, defaults from the preset.
 
     on_patches: the transform mixes images by patches, and has alpha and patch size of its own.
-    Raises InputError for what cannot be.
+    joins: one of JOINING. Raises InputError for what cannot be.
     """
     name = method.name
     if not method.generates:
@@ -154,10 +193,16 @@ def resolve_method(
             check_alpha(given["alpha"])
             check_patch(given["patch_size"], preset.size)
         return method.model_copy(update=given)
-    if on_patches and method.joins_pairs:
+    method = _joined(method, joins)
+    whole = method.joining != "merge"
+    if on_patches and whole:
         raise InputError(
             f"--transform {transform} shares its patches with random patch merging, and the samples"
             f" of {name} join whole; choose another transform."
+        )
+    if method.joining == "only" and alpha is not None:
+        raise InputError(
+            "--alpha is the share of the real, and with joins=only nothing is real; leave it out."
         )
     ratio = preset.ratio if ratio is None else ratio
     alpha = preset.alpha if alpha is None else alpha
@@ -167,16 +212,32 @@ def resolve_method(
             f" slice."
         )
     check_alpha(alpha)
-    if method.joins_pairs and patch_size is not None:
+    if whole and patch_size is not None:
         raise InputError(
             f"--patch-size is for samples that are merged by patch: those of {name} join whole;"
             f" leave it out."
         )
-    if not method.joins_pairs:
+    if not whole:
         patch_size = preset.patch_size if patch_size is None else patch_size
         check_patch(patch_size, preset.size)
     given = {"transform": transform, "ratio": ratio, "alpha": alpha, "patch_size": patch_size}
+    if method.joining == "only":
+        given["alpha"] = None
     return method.model_copy(update=given)
+
+
+def _joined(method: MethodSpec, joins: str | None) -> MethodSpec:
+    """The method whose samples join as the user says, if he says it. Raises InputError."""
+    if joins is None or joins == method.joining:
+        return method
+    if joins not in JOINING:
+        raise InputError(f"--set joins={joins}: give one of {', '.join(JOINING)}.")
+    if joins == "merge":
+        raise InputError(
+            f"--set joins=merge merges samples with the slice whose mask they keep: those of"
+            f" {method.name} bring masks of their own; leave it out."
+        )
+    return method.model_copy(update={"joins": f"{method.joins}/{joins}"})
 
 
 def _transform(method: MethodSpec, transform: str | None) -> str | None:

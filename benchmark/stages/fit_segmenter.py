@@ -9,7 +9,7 @@ import numpy as np
 from benchmark.core.errors import InputError
 from benchmark.core.frozen import Frozen
 from benchmark.core.identity import named_seed
-from benchmark.spec.method import OWN_PREFIX
+from benchmark.spec.method import OWN_PREFIX, pretraining_epochs
 from benchmark.stages.base import AGREEMENT_FILE, Context, Inputs, StageSpec
 from benchmark.stages.leaks import refuse_leaks
 from benchmark.training.budget import Training
@@ -27,12 +27,13 @@ _UNTESTED = "a transform of your own is not recorded"
 class Synthetic(Frozen):
     """How samples join the real slices.
 
-    merge: "join" puts pairs beside them; patch_size: of a merge by patch, pixels; alpha: share of
-    the real; pairing: switch of the protocol; minimum_agreement: samples below it are dropped;
+    merge: "join" puts pairs beside them, "pretrain" shows them in the first epochs, the real slices
+    in the others, "only" shows no real slice; patch_size: of a merge by patch, pixels; alpha: share
+    of the real; pairing: switch of the protocol; minimum_agreement: samples below it are dropped;
     unseen: the run's test cases, which no generator of the samples may have been trained on.
     """
 
-    merge: Literal["join", "image", "logits"]
+    merge: Literal["join", "image", "logits", "pretrain", "only"]
     patch_size: int | None
     alpha: float | None
     pairing: str
@@ -208,5 +209,16 @@ def _objective(
     counts = chosen.counts if chosen else {}
     if synthetic.merge == "join":
         return objectives.JoinedPairs(**shown, variant_masks=stack("masks.npy", masks)), counts
+    if synthetic.merge in ("pretrain", "only"):
+        alone = {name: shown[name] for name in ("images", "masks", "loss", "augment", "variants")}
+        alone |= {"all_variants": shown["all_variants"], "variant_masks": stack("masks.npy", masks)}
+        first = objectives.SyntheticAlone(**alone)
+        if synthetic.merge == "only":
+            return first, counts
+        real = {name: shown[name] for name in ("images", "masks", "loss", "augment")}
+        then = objectives.RealObjective(**real)
+        epochs = pretraining_epochs(synthetic.alpha or 0.0, spec.training.epochs)
+        phases = objectives.Pretrained(**real, first=first, then=then, synthetic_epochs=epochs)
+        return phases, counts
     kind = objectives.MergedImages if synthetic.merge == "image" else objectives.MergedLogits
     return kind(**shown | {"patch_size": synthetic.patch_size}), counts

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -41,6 +41,14 @@ class Objective(Protocol):
     def __call__(
         self, model: nn.Module, items: Tensor, rng: torch.Generator
     ) -> tuple[Tensor, Presented]: ...
+
+
+@runtime_checkable
+class Phases(Protocol):
+    """Objectives that follow each other in one training."""
+
+    def of_epoch(self, epoch: int) -> Objective:
+        """What the steps of an epoch, counted from 1, are."""
 
 
 @dataclass
@@ -104,7 +112,7 @@ def batches(rows: Tensor, size: int, company: bool) -> list[Tensor]:
 
 def fit(
     model: nn.Module,
-    objective: Objective,
+    objective: Objective | Phases,
     items: int,
     training: Training,
     *,
@@ -153,17 +161,21 @@ def fit(
     best = max((row["dice"] for row in result.curve if "dice" in row), default=-math.inf)
     dice = next((row["dice"] for row in reversed(result.curve) if "dice" in row), float("nan"))
     total = torch.zeros((), device=fabric.device)
-    work = partial(StaticStep, objective, network, optimiser, fabric, rng, total)
+
+    def make(shown: Objective, batch: int) -> StaticStep:
+        return StaticStep(shown, network, optimiser, fabric, rng, total, batch)
+
     recorded = make_graphs(
         fabric.device,
         [rng, *generators.values()],
         wanted=graphs,
         obstacle=_SHORTAGE if micro.state else obstacle,
     )
-    run = _Steps(work, micro, recorded)
+    run = _Steps(make, micro, recorded)
 
     for epoch in range(len(result.curve) + 1, training.epochs + 1):
         network.train()
+        run.show(objective.of_epoch(epoch) if isinstance(objective, Phases) else objective)
         rows = torch.randperm(items, generator=order) if training.shuffle else torch.arange(items)
         total.zero_()
         for batch in batches(rows.to(fabric.device), training.batch_size, company):
@@ -199,15 +211,28 @@ def fit(
 class _Steps:
     """The steps of a training, one of each size of batch; each is recorded by itself."""
 
-    def __init__(self, make: Callable[[int], StaticStep], micro: MicroBatches, graphs: Graphs):
+    def __init__(
+        self,
+        make: Callable[[Objective, int], StaticStep],
+        micro: MicroBatches,
+        graphs: Graphs,
+    ):
         self._make, self._micro, self.graphs = make, micro, graphs
+        self._shown: Objective | None = None
         self._of_size: dict[int, tuple[StaticStep, Callable[[], None]]] = {}
         self._number = 0
+
+    def show(self, objective: Objective) -> None:
+        """From now on steps are those of `objective`; those of another one are forgotten."""
+        if objective is not self._shown:
+            self._shown = objective
+            self._of_size.clear()
 
     def __call__(self, items: Tensor, number: int) -> StaticStep:
         """Makes the step of this number, counted from 0, on the items int64 (B,)."""
         if len(items) not in self._of_size:
-            made = self._make(len(items))
+            assert self._shown is not None  # `show` comes first
+            made = self._make(self._shown, len(items))
             self._of_size[len(items)] = made, self.graphs.step(made, partial(self._plain, made))
         step, call = self._of_size[len(items)]
         step.items.copy_(items)

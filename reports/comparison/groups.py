@@ -237,7 +237,7 @@ def row_method(spec: RunSpec) -> MethodSpec:
     edge, usual = numbers.edge, PRESETS.get(numbers.name)
     if numbers.edge_weights not in (None, HED.identity):
         edge = f"{edge}, {numbers.edge_weights[:19]}"
-    other = usual is not None and numbers.edge != usual.edge and not method.joins_pairs
+    other = usual is not None and numbers.edge != usual.edge and not method.brings_masks
     changed = {"edge": edge} if other else {}
     return method.model_copy(
         update={

@@ -72,11 +72,12 @@ def generator_apart(label: str) -> tuple[str, str]:
 
 
 def changed_settings(method: MethodSpec, preset: Preset) -> dict[str, Any]:
-    """Ratio (n), alpha and patch size that are not the preset's, and the least label agreement
-    where samples are filtered by it."""
+    """Ratio (n), alpha and patch size that are not the preset's, the least label agreement where
+    samples are filtered by it, and how they join where that is not their generator's way."""
     usual: tuple[Any, ...] = (0, None, None)
     if method.generates:
-        usual = (preset.ratio, preset.alpha, None if method.joins_pairs else preset.patch_size)
+        alpha = None if method.joining == "only" else preset.alpha
+        usual = (preset.ratio, alpha, preset.patch_size if method.joining == "merge" else None)
     elif method.patch_size is not None:  # a transform that mixes patches
         usual = (0, preset.alpha, preset.patch_size)
     given = {
@@ -84,6 +85,7 @@ def changed_settings(method: MethodSpec, preset: Preset) -> dict[str, Any]:
         "alpha": (method.alpha, usual[1]),
         "patch": (method.patch_size, usual[2]),
         "least agreement": (method.minimum_agreement, None),
+        "joins": (method.joining if "/" in (method.joins or "") else None, None),
     }
     return {name: value for name, (value, default) in given.items() if value != default}
 

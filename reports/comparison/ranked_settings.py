@@ -9,13 +9,14 @@ from reports.comparison.labels import changed_settings
 
 
 def main_methods(group: Group) -> list[MethodRuns]:
-    """One setting of ratio, alpha, patch size and filter for each class, transform and generator,
+    """One setting of ratio, alpha, patch size and filter for each class, transform, generator and
+    way of joining,
     in the group's order: the one with most runs done, and of several the one nearest to the
     preset's."""
     alike: dict[str, list[MethodRuns]] = defaultdict(list)
     for runs in group.methods:
         method = runs.method
-        one = [method.name, method.reference, method.transform, method.generator]
+        one = [method.name, method.reference, method.transform, method.generator, method.joins]
         alike[canonical(one)].append(runs)
     preset = group.spec.preset
 

@@ -50,6 +50,8 @@ def repeat_command(
     }
     if spec.method.minimum_agreement is not None:
         sets["filter"] = f"agreement:{spec.method.minimum_agreement:g}"
+    if "/" in (spec.method.joins or ""):
+        sets["joins"] = spec.method.joining
     sets |= {"audit": True} if spec.audit else {}
     for name, value in sets.items():
         words += ["--set", f"{name}={plain_value(value)}"]

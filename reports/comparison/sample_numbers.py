@@ -192,7 +192,7 @@ def fidelity_caveats(group: Group, methods: Iterable[MethodRuns]) -> tuple[str, 
         record.spec.preset.edge
         for runs in methods
         for record in runs.records
-        if not runs.method.joins_pairs
+        if not runs.method.brings_masks
     )
     return (
         *group.not_comparable,

@@ -77,10 +77,13 @@ def impossible_budget(record: Record, budget: Budget, split: Split) -> Iterator[
     samples = spec.method.ratio if spec.method.generates else 0
     items = slices * (samples if samples and spec.protocol.pairing == "all" else 1)
     shown = items * spec.preset.epochs
+    real, synthetic = shown, shown if samples else 0
+    if samples and (alone := spec.method.synthetic_epochs(spec.preset.epochs)):
+        real, synthetic = shown - items * alone, items * alone
     expected = Budget(
         optimiser_steps=math.ceil(items / spec.preset.batch_size) * spec.preset.epochs,
-        real_presentations=shown,
-        synthetic_presentations=shown if samples else 0,
+        real_presentations=real,
+        synthetic_presentations=synthetic,
     )
     if budget != expected:
         yield (
@@ -112,7 +115,7 @@ def impossible_audit(record: Record, split: Split) -> Iterator[str]:
     judges = {one.key for one in record.stages if one.stage == "fit-segmenter"}
     if samples.segmenter not in judges:
         yield "the segmenter that judged its samples is none of its stages"
-    if (samples.variants, samples.paired) != (method.ratio, method.joins_pairs) or (
+    if (samples.variants, samples.paired) != (method.ratio, method.brings_masks) or (
         samples.generator not in (method.reference, method.kind)
     ):
         yield "its audit is of samples of another method"

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from benchmark.core.errors import InputError
 from benchmark.core.identity import flat
 from benchmark.record.record import Record, Split
-from benchmark.spec.method import OF_CLASS, MethodSpec, resolve_method
+from benchmark.spec.method import MethodSpec, resolve_method
 from benchmark.spec.presets import PRESETS, Preset
 from reports.submission.as_told import (
     impossible_audit,
@@ -86,14 +86,15 @@ def _of_the_spec(record: Record) -> Iterator[str]:
         yield f"its preset is called {spec.preset.name[:40]} and has the numbers of {nearest}"
     method = spec.method
     on_patches = not method.generates and method.patch_size is not None
-    merged = on_patches or (method.generates and not method.joins_pairs)
+    merged = on_patches or method.joining == "merge"
     try:
         made = resolve_method(
-            MethodSpec.model_validate(method.model_dump(include=OF_CLASS)),
+            MethodSpec.model_validate(method.of_class),
             spec.preset,
             transform=method.transform,
             ratio=method.ratio if method.generates else None,
             alpha=method.alpha if method.generates or on_patches else None,
+            joins=method.joining,
             patch_size=method.patch_size if merged else None,
             on_patches=on_patches,
         )

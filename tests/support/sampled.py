@@ -62,7 +62,7 @@ def with_samples(
 ) -> Record:
     """The record with an audit: `worse` off the paper's EMIT-Diff, `spread` from case to case,
     equal for all generators."""
-    paired = record.spec.method.joins_pairs
+    paired = record.spec.method.brings_masks
     if rows is None:
         cases = [(case, TRAINING) for case in TRAINING_CASES]
         cases += [] if paired else [(case, HELD_OUT) for case in record.split.test]
