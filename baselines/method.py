@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from baselines.generators.base import Conditions, Generator, TrainingSlices
 from baselines.generators.fit_folder import training_ids
 from baselines.generators.job import TrainingJob
+from baselines.generators.mask_sampler import MaskSampling
 from baselines.generators.places import Places
 from baselines.generators.settings import BaseSettings as Settings
 from benchmark.core.frozen import Frozen as Sampling
@@ -25,6 +26,7 @@ __all__ = [
     "Conditions",
     "Generator",
     "Look",
+    "MaskSampling",
     "Places",
     "Sampling",
     "Settings",

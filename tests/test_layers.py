@@ -39,6 +39,7 @@ FLOORS = {
     "baselines/transforms/single": 4,
     "baselines": 4,  # method.py, the names for users' files
     "baselines/pix2pix": 4,
+    "baselines/seg_guided": 4,
     "baselines/stable": 4,
     "benchmark/stages": 4,
     "datasets/fetching": 4,
@@ -76,6 +77,7 @@ MAY_IMPORT_TORCH = (
     "baselines/generators",
     "baselines/scratch",
     "baselines/pix2pix",
+    "baselines/seg_guided",
     "baselines/stable",
     "baselines/transforms",
     "baselines/transforms/single",
@@ -204,6 +206,7 @@ def test_only_the_terminal_and_commands_print(module):
         "baselines.scratch.emitdiff",
         "baselines.scratch.unconditional",
         "baselines.pix2pix.generator",
+        "baselines.seg_guided.generator",
         "baselines.stable.generator",
         "benchmark.stages.execute",
     ],

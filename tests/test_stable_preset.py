@@ -101,7 +101,7 @@ def test_a_controlnet_of_hed_edges_is_never_shown_others():
     assert "a copy of the UNet's encoder" in ledger["pre-training"].used
     for preset in ("smoke", "compact"):
         assert settle(replace(PAPER, preset=preset)).preset.edge == "scharr"
-    for method in ("none", "classic", "unconditional"):
+    for method in ("none", "classic", "unconditional", "seg-guided"):
         assert settle(replace(PAPER, method=method)).preset.edge == "scharr", "it sees no edges"
     with pytest.raises(InputError, match="data fetch hed"):
         settle(replace(PAPER, method="pix2pix"))

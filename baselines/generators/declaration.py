@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from baselines.generators.mask_sampler import MaskSampling
 from baselines.generators.settings import BaseSettings
 from benchmark.core.errors import InputError
 from benchmark.spec.method import MethodSpec
@@ -22,7 +23,7 @@ def declared_method(cls: type, where: str, *, own: bool = False) -> MethodSpec:
     joins = getattr(cls, "joins", None)
     if joins not in _JOINS:
         raise InputError(f"{where}: `joins` must be 'patches' or 'pairs', not {joins!r}.")
-    _check_settings(cls, where)
+    _check_settings(cls, where, joins)
     return method_of(cls, where, kind=getattr(cls, "name", None), joins=joins, own=own)
 
 
@@ -46,14 +47,19 @@ def check_whole(cls: type, where: str) -> None:
         raise InputError(f"{where}: the class lacks {lacking}.")
 
 
-def _check_settings(cls: type, where: str) -> None:
+def _check_settings(cls: type, where: str, joins: str) -> None:
     settings = getattr(cls, "settings", None)
     if not (inspect.isclass(settings) and issubclass(settings, BaseSettings)):
         raise InputError(f"{where}: `settings` must be a subclass of baselines.method.Settings.")
     try:
-        settings.model_validate({})
+        made = settings.model_validate({})
     except ValidationError as error:
         fields = ", ".join(".".join(map(str, one["loc"])) for one in error.errors())
         raise InputError(
             f"{where}: every field of its settings needs a valid default, which {fields} lacks."
         ) from None
+    if isinstance(made.sampling, MaskSampling) and joins != "pairs":
+        raise InputError(
+            f"{where}: samples that are made from chosen masks bring these as their labels; `joins`"
+            f" must be 'pairs'."
+        )

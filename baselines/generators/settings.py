@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, Field, model_validator
 
+from baselines.generators.mask_sampler import MaskSampling
 from baselines.generators.places import Places
 from benchmark.core.frozen import Frozen
 from datasets.prompts import AUGMENTATION_PHRASES
@@ -24,6 +25,11 @@ class BaseSettings(Frozen):
 
     def check_size(self, size: int) -> None:
         """Raises InputError when slices of `size` pixels do not fit the network."""
+
+    def check_cases(self, cases: Sequence[str]) -> None:
+        """Raises InputError when samples cannot be made of these training cases alone."""
+        if isinstance(self.sampling, MaskSampling):
+            self.sampling.check_cases(cases)
 
     def check_edge(self, edge: str) -> None:
         """Raises InputError when the weights that training starts from know no edges of detector

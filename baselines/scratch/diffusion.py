@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 
 from baselines.scratch.box_mean import near
-from baselines.scratch.settings import GeneratorSettings, SamplingSettings
+from baselines.scratch.settings import GeneratorSettings, SolverSettings
 from benchmark.training import number_format
 
 TIMESTEPS = 1000
@@ -120,10 +120,18 @@ def starting_noise(
 # --- schedule and loss
 
 
-def signal_shares(device: torch.device) -> torch.Tensor:
-    """Cumulative signal power float32 (TIMESTEPS,) of the cosine schedule, as the samplers of
-    diffusers compute it."""
-    return make_sampler(SamplingSettings(), "sample").alphas_cumprod.float().to(device)
+def signal_shares(device: torch.device, schedule: str = "cosine") -> torch.Tensor:
+    """Cumulative signal power float32 (TIMESTEPS,) of a schedule, as the samplers of diffusers
+    compute it."""
+    sampler = make_sampler(SolverSettings(), "sample", schedule)
+    return sampler.alphas_cumprod.float().to(device)
+
+
+def even_places(batch: int, rng: torch.Generator, device: torch.device) -> torch.Tensor:
+    """float32 (B,) in [0, 1), evenly apart from a random start: which makes the loss of a small
+    batch far less noisy than independent ones."""
+    start = torch.rand(1, generator=rng, device=device)
+    return (start + torch.arange(batch, device=device) / batch) % 1
 
 
 def denoising_loss(
@@ -139,15 +147,10 @@ def denoising_loss(
     that of its differences between neighbouring pixels, which has the same minimum.
 
     `denoise(noisy, timesteps)` predicts the sample x, or the velocity v = a noise - s x, from x_t =
-    a x + s noise. The timesteps of a batch are spread evenly, which makes the loss of a small batch
-    far less noisy, and `noise_focus` moves them towards high noise, where the condition decides the
-    structure.
+    a x + s noise. The timesteps of a batch are spread evenly, and `noise_focus` moves them towards
+    high noise, where the condition decides the structure.
     """
-    batch = grid.shape[0]
-    place = (
-        torch.rand(1, generator=rng, device=grid.device)
-        + torch.arange(batch, device=grid.device) / batch
-    ) % 1
+    place = even_places(len(grid), rng, grid.device)
     timesteps = (
         ((1 - (1 - place) ** settings.noise_focus) * TIMESTEPS).long().clamp_max(TIMESTEPS - 1)
     )
@@ -179,19 +182,18 @@ def denoising_loss(
 # --- sampling
 
 
-def make_sampler(settings: SamplingSettings, prediction: str):
-    """A fresh scheduler of diffusers with its timesteps set, cosine schedule; it keeps state, so
-    one per batch.
+def make_sampler(settings: SolverSettings, prediction: str, schedule: str = "cosine"):
+    """A fresh scheduler of diffusers with its timesteps set; it keeps state, so one per batch.
 
-    `prediction` is what the network predicts: "sample" or "velocity". The timesteps are on the CPU,
-    where the scheduler looks up its coefficients: with timesteps on a GPU each look waits for all
-    that the GPU has to do.
+    `prediction` is what the network predicts: "sample", "velocity" or "noise"; `schedule`: how the
+    noise grows, "cosine" or "linear". The timesteps are on the CPU, where the scheduler looks up
+    its coefficients: with timesteps on a GPU each look waits for all that the GPU has to do.
     """
     from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, UniPCMultistepScheduler
 
-    kind = {"sample": "sample", "velocity": "v_prediction"}[prediction]
+    kind = {"sample": "sample", "velocity": "v_prediction", "noise": "epsilon"}[prediction]
     common = {
-        "beta_schedule": "squaredcos_cap_v2",
+        "beta_schedule": {"cosine": "squaredcos_cap_v2", "linear": "linear"}[schedule],
         "prediction_type": kind,
         "timestep_spacing": "trailing",
     }
@@ -207,7 +209,11 @@ def make_sampler(settings: SamplingSettings, prediction: str):
 
 @torch.inference_mode()
 def sample_grid(
-    denoise: Denoise, noise: torch.Tensor, prediction: str, settings: SamplingSettings
+    denoise: Denoise,
+    noise: torch.Tensor,
+    prediction: str,
+    settings: SolverSettings,
+    schedule: str = "cosine",
 ) -> torch.Tensor:
     """Grid of samples from starting noise, both (B, C, H, W); no noise is added on the way (eta 0,
     Q12).
@@ -216,7 +222,7 @@ def sample_grid(
     matrix products. The network runs in the native format of the device (number_format.py), the
     solver in float32.
     """
-    sampler = make_sampler(settings, prediction)
+    sampler = make_sampler(settings, prediction, schedule)
     grid = noise * sampler.init_noise_sigma * settings.noise_scale
     for timestep, shown in zip(sampler.timesteps, sampler.timesteps.to(noise.device), strict=True):
         with number_format.autocast(noise.device):

@@ -14,21 +14,29 @@ from benchmark.core.frozen import Frozen
 LARGEST_WARP = 0.06  # of the side: farther, and what lies beside the mask boundary would fold
 
 
-class SamplingSettings(Frozen):
-    """How a fitted generator is sampled; no part of the training depends on these."""
+class SolverSettings(Frozen):
+    """How any fitted diffusion network is sampled; no part of the training depends on these."""
 
     sampler: Literal["ddim", "dpm-solver++", "unipc"] = "dpm-solver++"
     steps: int = Field(
         6, ge=1, le=1000, description="denoising steps of the sampler (Q12: DDIM, 20)"
     )
+    noise: Literal["address", "shared"] = Field(
+        "address", description="noise per slice, or per variant only (Q26)"
+    )
+    noise_scale: float = Field(
+        1.0, ge=0, le=1, description="SD of the starting noise; below 1: smoother, more alike"
+    )
+
+
+class SamplingSettings(SolverSettings):
+    """How emitdiff and unconditional are sampled."""
+
     guidance_scale: float = Field(
         1.5, ge=1, description="classifier-free guidance; 1 = none (Q12: 9)"
     )
     text_mix: Literal["plain", "weighted"] = Field(
         "plain", description="embedding of the prompt, or the mix of Q12"
-    )
-    noise: Literal["address", "shared"] = Field(
-        "address", description="noise per slice, or per variant only (Q26)"
     )
     # What makes the variants of a slice differ; the mask boundary always stays
     # (slice_augmentation.py, style.py).
@@ -49,23 +57,12 @@ class SamplingSettings(Frozen):
         description="intensity and texture of the slice itself, of a training slice of another"
         " case, or left open",
     )
-    noise_scale: float = Field(
-        1.0, ge=0, le=1, description="SD of the starting noise; below 1: smoother, more alike"
-    )
 
 
-class GeneratorSettings(GeometrySettings):
-    """All numbers of a generator trained from scratch. The defaults fit 64 px slices and two CPU
-    cores."""
+class DiffusionSettings(GeometrySettings):
+    """Network and training of any diffusion model from scratch. The defaults fit 64 px slices and
+    two CPU cores."""
 
-    control: Literal["net", "input"] = Field(
-        "net",
-        description="edges through a ControlNet (III-C), or beside the noisy image: about half the"
-        " cost",
-    )
-    mask_shown: bool = Field(
-        False, description="show the network the mask, and not its boundary alone (Q18)"
-    )
     # Network: working grid = size / unshuffle; each further entry of `channels` halves it once
     # more.
     unshuffle: int = Field(
@@ -81,7 +78,6 @@ class GeneratorSettings(GeometrySettings):
     norm_groups: int = Field(
         8, ge=1, description="groups of the group norm; divides every entry of channels"
     )
-    text_width: int = Field(32, ge=4, description="channels of the text embedding")
     # Optimisation.
     steps: int = Field(600, ge=1, description="optimiser steps")
     batch: int = Field(8, ge=1, description="slices per step")
@@ -94,6 +90,40 @@ class GeneratorSettings(GeometrySettings):
     ema_decay: float = Field(
         0.98, ge=0, lt=1, description="decay per step of the averaged weights that are kept"
     )
+
+    @model_validator(mode="after")
+    def _network_fits(self) -> DiffusionSettings:
+        if any(width % self.norm_groups or width % self.heads for width in self.channels):
+            raise ValueError(
+                f"channels {self.channels} must be multiples of norm_groups and of heads"
+            )
+        return self
+
+    def check_size(self, size: int) -> None:
+        """Raises InputError when slices of `size` pixels do not divide into the network's grid."""
+        unit = self.unshuffle * 2 ** (len(self.channels) - 1)
+        if size % unit:
+            raise InputError(
+                f"slices of {size} pixels do not fit this generator, whose grid needs a multiple"
+                f" of {unit}"
+                f" (unshuffle {self.unshuffle}, {len(self.channels)} resolutions); choose another"
+                f" size."
+            )
+
+
+class GeneratorSettings(DiffusionSettings):
+    """All numbers of emitdiff and unconditional."""
+
+    control: Literal["net", "input"] = Field(
+        "net",
+        description="edges through a ControlNet (III-C), or beside the noisy image: about half the"
+        " cost",
+    )
+    mask_shown: bool = Field(
+        False, description="show the network the mask, and not its boundary alone (Q18)"
+    )
+    text_width: int = Field(32, ge=4, description="channels of the text embedding")
+    # The loss.
     prediction: Literal["sample", "velocity"] = Field(
         "sample", description="what the network predicts"
     )
@@ -152,11 +182,7 @@ class GeneratorSettings(GeometrySettings):
     protocol_switches: ClassVar[tuple[str, ...]] = ("noise", "text_mix")
 
     @model_validator(mode="after")
-    def _network_fits(self) -> GeneratorSettings:
-        if any(width % self.norm_groups or width % self.heads for width in self.channels):
-            raise ValueError(
-                f"channels {self.channels} must be multiples of norm_groups and of heads"
-            )
+    def _style_is_told(self) -> GeneratorSettings:
         if self.sampling.style == "other" and not self.style:
             raise ValueError(
                 "sampling.style=other needs a generator told of styles; set style=true, or"
@@ -172,14 +198,3 @@ class GeneratorSettings(GeometrySettings):
 
     def variant_phrases(self) -> tuple[str, ...]:
         return trained_phrases(self.phrases)  # others would be unknown words to the generator
-
-    def check_size(self, size: int) -> None:
-        """Raises InputError when slices of `size` pixels do not divide into the network's grid."""
-        unit = self.unshuffle * 2 ** (len(self.channels) - 1)
-        if size % unit:
-            raise InputError(
-                f"slices of {size} pixels do not fit this generator, whose grid needs a multiple"
-                f" of {unit}"
-                f" (unshuffle {self.unshuffle}, {len(self.channels)} resolutions); choose another"
-                f" size."
-            )

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from baselines.generators.job import TrainingJob
 from baselines.generators.loop import TrainingState, averaged, train
-from baselines.scratch.settings import GeneratorSettings
+from baselines.scratch.settings import DiffusionSettings
 from benchmark.training import number_format
 from benchmark.training.microbatch import MicroBatches
 
@@ -18,7 +18,7 @@ from benchmark.training.microbatch import MicroBatches
 Loss = Callable[[Tensor, torch.Generator], Tensor]
 
 
-def learning_rate(step: int, settings: GeneratorSettings) -> float:
+def learning_rate(step: int, settings: DiffusionSettings) -> float:
     """Linear warm-up, then half a cosine down to nearly zero; `step` counts from 0."""
     warm_up = max(1, round(settings.warmup_share * settings.steps))
     if step < warm_up:
@@ -31,7 +31,7 @@ def train_diffusion(
     network: nn.Module,
     loss_of: Loss,
     slices: int,
-    settings: GeneratorSettings,
+    settings: DiffusionSettings,
     job: TrainingJob,
 ) -> TrainingState:
     """Trains `network`, which is on `job.device`, on `slices` training slices; afterwards it

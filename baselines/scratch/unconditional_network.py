@@ -14,28 +14,29 @@ from baselines.generators.base import TrainingSlices
 from baselines.generators.job import TrainingJob
 from baselines.generators.loop import seeded
 from baselines.scratch import diffusion
-from baselines.scratch.settings import GeneratorSettings, SamplingSettings
+from baselines.scratch.settings import DiffusionSettings, GeneratorSettings, SamplingSettings
 from baselines.scratch.slice_augmentation import random_geometry
 from baselines.scratch.training import train_diffusion
 from benchmark.training.to_device import on_device
 
 
-class PairNetwork(nn.Module):
-    """UNet over the planes of image and mask: noisy grid + timestep -> prediction like the grid."""
+class GridUNet(nn.Module):
+    """UNet over the grid of some planes, told where each cell lies: noisy grid + timestep ->
+    prediction like the grid."""
 
     positions: torch.Tensor
 
-    def __init__(self, settings: GeneratorSettings, size: int):
+    def __init__(self, settings: DiffusionSettings, size: int, made: int, shown: int = 0):
+        """made: planes of the noisy grid; shown: planes that lie beside it (`forward`)."""
         super().__init__()
-        self.settings = settings
-        planes, levels = 2 * settings.unshuffle**2, len(settings.channels)
+        levels = len(settings.channels)
         lowest = settings.attention == "lowest"
         positions = diffusion.position_planes(size // settings.unshuffle)
         self.register_buffer("positions", positions, persistent=False)
         self.unet = UNet2DModel(
             sample_size=size // settings.unshuffle,
-            in_channels=planes + positions.shape[1],
-            out_channels=planes,
+            in_channels=(made + shown) * settings.unshuffle**2 + positions.shape[1],
+            out_channels=made * settings.unshuffle**2,
             down_block_types=("DownBlock2D",) * (levels - 1)
             + ("AttnDownBlock2D" if lowest else "DownBlock2D",),
             up_block_types=("AttnUpBlock2D" if lowest else "UpBlock2D",)
@@ -46,10 +47,19 @@ class PairNetwork(nn.Module):
             norm_num_groups=settings.norm_groups,
         )
 
-    def forward(self, grid: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
-        """grid (B, planes, H, W), timesteps (B,) -> prediction like grid."""
-        placed = torch.cat([grid, self.positions.expand(len(grid), -1, -1, -1)], dim=1)
+    def forward(
+        self, grid: torch.Tensor, timesteps: torch.Tensor, *shown: torch.Tensor
+    ) -> torch.Tensor:
+        """grid (B, planes, H, W), timesteps (B,), grids that are shown -> prediction like grid."""
+        placed = torch.cat([grid, *shown, self.positions.expand(len(grid), -1, -1, -1)], dim=1)
         return self.unet(placed, timesteps, return_dict=False)[0]
+
+
+class PairNetwork(GridUNet):
+    """UNet over the planes of image and mask."""
+
+    def __init__(self, settings: GeneratorSettings, size: int):
+        super().__init__(settings, size, made=2)
 
 
 def fit(name: str, data: TrainingSlices, settings: GeneratorSettings, job: TrainingJob) -> None:

@@ -167,6 +167,7 @@ class _Planner:
 
     def samples(self, generator: Node) -> list[Node]:
         """The run's variants of its training slices, block by block."""
+        self._settings.check_cases(self.parts.train)
         phrases = self._settings.variant_phrases() or ("",)
         sampling = self._sampling()
         return [

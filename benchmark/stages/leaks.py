@@ -1,6 +1,7 @@
-"""No generator may have seen a case that the run is tested on: checked from the ids that travel
-with every sample."""
+"""No generator may have seen a case that the run is tested on, and no sample may show its mask:
+checked from the ids that travel with every sample."""
 
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -8,6 +9,8 @@ from baselines.generators.base import case_of
 from baselines.generators.fit_folder import IDS_FILE, training_ids
 from benchmark.core.errors import InputError
 from benchmark.core.texts import some
+
+SOURCES_FILE = "mask_sources.json"  # [variant][slice] -> id of the slice that the mask comes from
 
 
 def seen_cases(synthesized: Path) -> list[str]:
@@ -22,7 +25,8 @@ def seen_cases(synthesized: Path) -> list[str]:
 
 
 def refuse_leaks(synthesized: Iterable[Path], test: Sequence[str]) -> None:
-    """Raises InputError if a generator of these samples was trained on a test case."""
+    """Raises InputError if a generator of these samples was trained on a test case, or if a mask
+    was taken from one."""
     for folder in synthesized:
         leaked = sorted(set(seen_cases(folder)) & set(test))
         if leaked:
@@ -32,3 +36,19 @@ def refuse_leaks(synthesized: Iterable[Path], test: Sequence[str]) -> None:
                 " train a segmenter that is tested on them; train the generator on this fold's"
                 " training cases."
             )
+        lent = sorted(mask_cases(folder) & set(test))
+        if lent:
+            raise InputError(
+                f"masks of {len(lent)} of the test cases ({some(lent)}) were given to samples in"
+                f" {folder}, so these may not train a segmenter that is tested on them; add"
+                " --force synthesize."
+            )
+
+
+def mask_cases(synthesized: Path) -> set[str]:
+    """Cases whose masks the samples were made from; empty where each has that of its own slice."""
+    path = synthesized / SOURCES_FILE
+    if not path.is_file():
+        return set()
+    found = json.loads(path.read_text(encoding="utf-8"))
+    return {case_of(one) for variant in found for one in variant}

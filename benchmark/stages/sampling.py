@@ -3,15 +3,19 @@ samples that it had kept.
 
 That is possible because a sample depends on its address alone. A batch takes samples in the order
 of the block - all slices of one variant, then those of the next - and so may hold slices of two
-variants. Not here: how a generator samples.
+variants. Where the sampling settings choose masks (mask_sampler.py), each sample is made from the
+mask chosen for it. Not here: how a generator samples.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from baselines.generators.base import Conditions, Generator
+from baselines.generators.base import Conditions, Generator, case_of
+from baselines.generators.mask_sampler import Donors, MaskSampling, choose_masks
+from baselines.scratch.diffusion import all_addressed
 from baselines.scratch.phrases import join_phrase
 from benchmark.core.frozen import Frozen
 from benchmark.core.progress import Report, silent
@@ -25,11 +29,17 @@ CPU_PIXELS = 16 * 128**2  # that go through a network at once on a CPU: more lea
 @dataclass(frozen=True)
 class Block:
     """Variants `first`, `first` + 1, ... of N slices, as many as there are `phrases`; a phrase ends
-    all prompts of its variant. Sample number m is of slice m % N."""
+    all prompts of its variant. Sample number m is of slice m % N.
+
+    masks: which masks the samples are made from; None: those of their slices. key: the
+    generator's, a part of each sample's address.
+    """
 
     slices: Conditions
     first: int
     phrases: Sequence[str]
+    masks: MaskSampling | None = None
+    key: str = ""
 
     def __len__(self) -> int:
         return len(self.phrases) * len(self.slices.ids)
@@ -38,16 +48,42 @@ class Block:
         """What samples number start to stop - 1 are made from, and the variant of each."""
         places = [divmod(number, len(self.slices.ids)) for number in range(start, stop)]
         rows = [row for _, row in places]
+        variants = [self.first + variant for variant, _ in places]
         conditions = Conditions(
             [self.slices.ids[row] for row in rows],
-            self.slices.masks[rows],
+            self._chosen(rows, variants)[0],
             self.slices.edges[rows],
             [
                 join_phrase(self.slices.prompts[row], self.phrases[variant])
                 for variant, row in places
             ],
         )
-        return conditions, [self.first + variant for variant, _ in places]
+        return conditions, variants
+
+    def sources(self) -> list[list[str]]:
+        """The slice that each sample's mask comes from, for each variant and slice."""
+        every = range(len(self.slices.ids))
+        return [
+            [
+                self.slices.ids[row]
+                for row in self._chosen(every, [self.first + number] * len(every))[1]
+            ]
+            for number in range(len(self.phrases))
+        ]
+
+    def _chosen(
+        self, rows: Sequence[int], variants: Sequence[int]
+    ) -> tuple[np.ndarray, Sequence[int]]:
+        """Masks of samples of these slices and variants, and the slices that they come from."""
+        if self.masks is None:
+            return self.slices.masks[list(rows)], rows
+        ids = [self.slices.ids[row] for row in rows]
+        draws = all_addressed(self.key, ids, variants, "mask")
+        return choose_masks(rows, self._donors, self.masks, draws)
+
+    @cached_property
+    def _donors(self) -> Donors:
+        return Donors(self.slices.masks, [case_of(one) for one in self.slices.ids])
 
     def prompts(self) -> list[str]:
         """All prompts of the block, each once."""

@@ -6,13 +6,16 @@ variants of a block, and no variant is made that no run asked for. Only a last b
 short serves its own ratio alone.
 """
 
+import json
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
 from baselines.generators.fit_folder import training_ids, write_training_ids
+from baselines.generators.mask_sampler import MaskSampling
 from benchmark.stages.base import Context, Inputs, StageSpec
+from benchmark.stages.leaks import SOURCES_FILE
 
 BLOCK = 5  # variants: a generator is loaded once for so many
 
@@ -52,7 +55,8 @@ class SynthesizeSpec(StageSpec):
 
 
 def run(spec: SynthesizeSpec, inputs: Inputs, out: Path, context: Context) -> dict[str, Any]:
-    """images.npy and masks.npy, uint8 (V, N, S, S): V variants of N slices, in slice order."""
+    """images.npy and masks.npy, uint8 (V, N, S, S): V variants of N slices, in slice order; and
+    SOURCES_FILE where masks are chosen: the slice that each comes from."""
     import torch
 
     from baselines.generators.base import Conditions
@@ -68,12 +72,14 @@ def run(spec: SynthesizeSpec, inputs: Inputs, out: Path, context: Context) -> di
     slices = Conditions(
         data.slice_ids(rows), data.masks[rows], data.edges[rows], data.prompts(rows)
     )
-    block = Block(slices, spec.first, spec.phrases)
+    sampling = settings_class(spec.generator).sampling_from(spec.sampling)
+    masks_of = sampling if isinstance(sampling, MaskSampling) else None
+    block = Block(slices, spec.first, spec.phrases, masks_of, folder.name)
     images, masks = sample_block(
         generator,
         block,
         key=folder.name,
-        sampling=settings_class(spec.generator).sampling_from(spec.sampling),
+        sampling=sampling,
         report=context.report,
         checkpoint=context.checkpoint,
         at_once=batch_size(data.size, context.device),
@@ -81,6 +87,8 @@ def run(spec: SynthesizeSpec, inputs: Inputs, out: Path, context: Context) -> di
     np.save(out / "images.npy", images)
     np.save(out / "masks.npy", masks)
     write_training_ids(out, training_ids(folder))
+    if masks_of is not None:
+        (out / SOURCES_FILE).write_text(json.dumps(block.sources()), encoding="utf-8")
     return {
         "images": images.shape[0] * images.shape[1],
         "unknown_words": generator.unknown_words(block.prompts()),

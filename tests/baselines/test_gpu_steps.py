@@ -27,7 +27,8 @@ from baselines.scratch.emitdiff_network import EmitDiffNetwork
 from baselines.scratch.emitdiff_training import TrainingBatches
 from baselines.scratch.phrases import join_phrase
 from baselines.scratch.text_encoder import STYLE, Vocabulary
-from baselines.scratch.unconditional_network import PairNetwork
+from baselines.scratch.unconditional_network import GridUNet, PairNetwork
+from baselines.seg_guided.training import TrainingBatches as SegGuidedBatches
 from baselines.stable.batches import Drawn
 from baselines.stable.loss import LatentLoss
 from baselines.stable.parts import load_parts
@@ -47,7 +48,9 @@ def gpu():
     """Inside, new tensors are fake."""
     patch = pytest.MonkeyPatch()
     patch.setattr(
-        diffusion, "signal_shares", lambda device: torch.empty(diffusion.TIMESTEPS, device=device)
+        diffusion,
+        "signal_shares",
+        lambda device, schedule="cosine": torch.empty(diffusion.TIMESTEPS, device=device),
     )
     yield FakeTensorMode(allow_non_fake_inputs=True)
     patch.undo()
@@ -194,6 +197,16 @@ def unconditional(gpu, tmp_path):
     return step
 
 
+def seg_guided(gpu, tmp_path, **more):
+    settings = settings_of("seg-guided", "compact", **more)
+    stack = np.zeros((SLICES, SIZE, SIZE), np.uint8)
+    data = TrainingSlices(stack, stack, stack, [""] * SLICES, [f"c{n}/z1" for n in range(SLICES)])
+    network = GridUNet(settings, SIZE, made=1, shown=1)
+    with gpu:
+        batches = SegGuidedBatches(moved(network), settings, data, GPU)
+    return lambda: batches.loss(torch.arange(BATCH, device=GPU), GpuGenerator())
+
+
 def pair_of_networks(gpu, tmp_path):
     """Both losses of pix2pix; fake tensors know no backward pass."""
     pair = object.__new__(pix2pix._Pair)  # its constructor moves real networks
@@ -234,6 +247,10 @@ STEPS = {
     "emitdiff, every change": lambda *given: emitdiff(*given, **EVERY_CHANGE),
     "emitdiff, compact, every change": lambda *given: emitdiff(*given, "compact", **EVERY_CHANGE),
     "unconditional": unconditional,
+    "seg-guided": seg_guided,
+    "seg-guided, noise, adaptive": lambda *given: seg_guided(
+        *given, objective="noise", loss_weight="adaptive"
+    ),
     "pix2pix": pair_of_networks,
 }
 SENDING = {  # their steps send what they drew on the CPU, and wait for nothing

@@ -1,0 +1,65 @@
+"""Sampling seg-guided: the noise of each address, solved under its mask. Not here: which mask that
+is (generators/mask_sampler.py)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from baselines.generators.base import Conditions
+from baselines.generators.fit_folder import read_config, read_weights
+from baselines.scratch import diffusion
+from baselines.seg_guided.loss import condition_grid
+from baselines.seg_guided.settings import SegGuidedSampling, SegGuidedSettings
+from baselines.seg_guided.training import network_of
+from benchmark.training import number_format
+
+
+class SegGuidedSampler:
+    """A fitted network."""
+
+    def __init__(self, folder: Path, device: torch.device):
+        self.settings, config = read_config(folder, SegGuidedSettings)
+        network = network_of(self.settings, config["size"])
+        self.network, self.device = read_weights(folder, network, device), device
+
+    @torch.inference_mode()
+    def images(
+        self,
+        conditions: Conditions,
+        variants: Sequence[int],
+        key: str,
+        sampling: SegGuidedSampling,
+    ) -> np.ndarray:
+        """uint8 (B,S,S): one image for each of the conditions."""
+        settings = self.settings
+        masks = torch.from_numpy(np.array(conditions.masks[:, None], np.float32, order="C"))
+        condition = condition_grid(masks.to(self.device), settings)
+        noise = diffusion.starting_noise(
+            key, conditions.ids, variants, tuple(condition.shape[1:]), sampling.noise, self.device
+        )
+
+        def predict(grid: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
+            return self.network(grid, timesteps, condition)
+
+        if settings.objective == "flow":
+            grid = euler(predict, noise * sampling.noise_scale, sampling.steps)
+        else:
+            grid = diffusion.sample_grid(predict, noise, "noise", sampling, settings.schedule)
+        return diffusion.to_uint8(diffusion.from_grid(grid, settings.unshuffle))[:, 0]
+
+
+@torch.inference_mode()
+def euler(flow: diffusion.Denoise, noise: torch.Tensor, steps: int) -> torch.Tensor:
+    """The grid (B,C,H,W) at time 0 from the noise at time 1, in equal steps against the flow.
+
+    The network runs in the native format of the device, the steps in float32.
+    """
+    times = torch.linspace(1, 0, steps + 1, device=noise.device)[:-1] * diffusion.TIMESTEPS
+    grid = noise
+    for time in times:
+        with number_format.autocast(noise.device):
+            predicted = flow(grid, time.expand(len(grid)))
+        grid = grid - predicted.float() / steps
+    return grid
