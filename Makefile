@@ -5,6 +5,7 @@
 # make smoke  the smoke suite and its report alone, into a store of its own (the benchmark of CI)
 # make bench  the quick benchmarks: speed ratios against plain code, compared with the committed ones (about 2 minutes)
 # make bench-gpu  on a GPU: all that could be chosen, trained and sampled in another way, beside it, at 128 and 384 px
+# make site   the docs with the board of the published records inside: site/index.html, which opens from disk
 # make lock   pins again what pyproject.toml asks for
 
 PYTHON ?= python3
@@ -21,7 +22,11 @@ CORES ?= $(shell env -u OMP_NUM_THREADS nproc 2>/dev/null || getconf _NPROCESSOR
 ON_ALL_CORES := --engine processes --workers $(CORES)
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(CORES) --dist worksteal
 
-.PHONY: demo test test-all fuzz smoke bench bench-gpu lint install lock clean
+# Folders of published records on the board of the site; smoke-64px is of earlier generators.
+ON_SITE := $(filter-out reports/published/smoke-64px/records,$(wildcard reports/published/*/records))
+DOCS := $(VENV)-docs
+
+.PHONY: site demo test test-all fuzz smoke bench bench-gpu lint install lock clean
 
 demo: install
 	OMP_NUM_THREADS=1 $(BIN)/python cli.py suite smoke $(ON_ALL_CORES)
@@ -60,6 +65,19 @@ lint: install
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
 
+site: install $(DOCS)/installed
+	rm -rf site stores/site
+	mkdir -p stores/site/records
+	cp $(foreach folder,$(ON_SITE),$(folder)/*.json) stores/site/records
+	$(DOCS)/bin/mkdocs build --strict --quiet
+	$(DOCS)/bin/mlcroissant validate --jsonld reports/published/croissant.json
+	$(BIN)/python cli.py report --store stores/site --out site/board --figures page
+
+$(DOCS)/installed: docs/requirements.lock
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement docs/requirements.lock
+	@touch $@
+
 install: $(VENV)/installed
 
 $(VENV)/installed: requirements.lock
@@ -78,7 +96,11 @@ lock:
 	printf 'torch==2.12.1\ntorchvision==0.27.1\n' > $(VENV)-lock/pins.txt
 	$(VENV)-lock/bin/uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --extra test \
 	  --constraint $(VENV)-lock/pins.txt --custom-compile-command 'make lock' --quiet --output-file requirements.lock pyproject.toml
+	$(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["docs"], sep="\n")' \
+	  > $(VENV)-lock/docs.in
+	$(VENV)-lock/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+	  --custom-compile-command 'make lock' --quiet --output-file docs/requirements.lock $(VENV)-lock/docs.in
 	rm -r $(VENV)-lock
 
 clean:
-	rm -rf $(VENV) $(VENV)-lock store stores report
+	rm -rf $(VENV) $(VENV)-lock $(DOCS) store stores report site

@@ -16,6 +16,7 @@ try:
     import typer
 
     from benchmark.commands.leaderboard_words import leaderboard_app
+    from benchmark.commands.result_words import results_app
     from benchmark.core.errors import ExitCode, InputError
     from benchmark.planning.options import Actions, Request, RunOptions, SourceChoice
     from benchmark.stages.execution import Execution, StageExecution
@@ -24,9 +25,6 @@ try:
         STORE,
         DataRoot,
         Dataset,
-        Datasets,
-        RecordStores,
-        Rows,
         Store,
         command,
         option,
@@ -51,6 +49,7 @@ data_app = typer.Typer(
     no_args_is_help=True, help="Sources of images: list, fetch, verify, preview."
 )
 app.add_typer(data_app, name="data")
+app.add_typer(results_app)
 app.add_typer(leaderboard_app, name="leaderboard")
 
 
@@ -199,62 +198,6 @@ def report(
     return write_numbers(numbers) if numbers else write_report(store, out, figures)
 
 
-@command(app)
-def cite(
-    store: Store = STORE,
-    numbers: Annotated[
-        bool, option("--numbers", "a LaTeX table of the results, with record keys")
-    ] = False,
-    methods: Rows = None,
-    datasets: Datasets = None,
-) -> ExitCode:
-    """Prints BibTeX of paper, program and data, or a LaTeX table of the results."""
-    from benchmark.commands.report import print_citation
-
-    return print_citation(store, numbers, methods or [], datasets or [])
-
-
-@command(app)
-def power(
-    store: Annotated[Path, option("--store", "a store, or a folder of records", "FOLDER")] = STORE,
-    difference: Annotated[
-        float | None, option("--difference", "count the seeds it needs; Dice points", "POINTS")
-    ] = None,
-    pairs: Annotated[
-        int, option("--pairs", "correct for so many pairs of methods", "N", least=1)
-    ] = 1,
-    datasets: Datasets = None,
-) -> ExitCode:
-    """Prints which differences the records can show, and with how many seeds."""
-    from benchmark.commands.power import print_power
-
-    return print_power(store, difference, pairs, datasets or [])
-
-
-@command(app)
-def compare(
-    a: Annotated[str, typer.Argument(help="a row, as the report names it, or a method")],
-    b: Annotated[str, typer.Argument(help="what it is compared with")],
-    store: RecordStores = None,
-    datasets: Datasets = None,
-) -> ExitCode:
-    """Prints the paired difference of two methods, its interval, verdict and power."""
-    from benchmark.commands.compare import print_comparison
-
-    return print_comparison(a, b, store or [STORE], datasets or [])
-
-
-@command(app)
-def show(
-    key: Annotated[str, typer.Argument(help="key of a run, or its first letters", metavar="KEY")],
-    store: RecordStores = None,
-) -> ExitCode:
-    """Shows one run: what it is, its result, worst cases, cost and provenance."""
-    from benchmark.commands.compare import print_run
-
-    return print_run(key, store or [STORE])
-
-
 @command(app, "list")
 def list_names(
     what: Annotated[
@@ -268,18 +211,6 @@ def list_names(
     from benchmark.commands.names import print_names
 
     return print_names(what)
-
-
-@command(app)
-def crosswalk(
-    prediction: Annotated[Path, typer.Argument(help="mask, NIfTI or PNG")],
-    truth: Annotated[Path, typer.Argument(help="mask, NIfTI or PNG")],
-    as_json: Annotated[bool, option("--json", "JSON instead of a table")] = False,
-) -> ExitCode:
-    """Computes all metric definitions for one pair of masks."""
-    from benchmark.commands.doctor import print_crosswalk
-
-    return print_crosswalk(prediction, truth, as_json)
 
 
 @command(app)

@@ -11,7 +11,7 @@ from tests.test_layers import FLOORS, MODULES, ROOT, TREES, folder_of
 PAGES = sorted(
     path
     for path in ROOT.rglob("*.md")
-    if not any(part.startswith((".", "store")) for part in path.relative_to(ROOT).parts)
+    if not any(part.startswith((".", "store", "site")) for part in path.relative_to(ROOT).parts)
 )
 LINK = re.compile(r"\]\((?!https?://|mailto:|#)([^)#\s]+)")
 FILE = re.compile(r"(?<![\w/])([a-z_0-9]+/)*[a-z_0-9]+\.py\b")

@@ -58,6 +58,7 @@ FLOORS = {
     "reports/submission": 6,
     "benchmark/results": 7,
     "reports/pages": 7,
+    "reports/formats": 7,
     "benchmark/commands": 8,
     "": 9,  # cli.py
 }

@@ -14,6 +14,7 @@ from benchmark.terminal.console import err, out
 from datasets.tasks.catalogue import TASKS
 
 MOST_SHOWN = 50
+FORMATS = ("hf", "croissant", "schema")  # beside BibTeX
 
 
 def write_report(store_folder: Path, folder: Path, figures: str = "auto") -> ExitCode:
@@ -88,6 +89,35 @@ def print_citation(
         sys.stdout.write(numbers_table(study, methods, datetime.date.today().isoformat()))
     else:
         sys.stdout.write(bibtex(records, git_state()["commit"]))
+    return ExitCode.DONE
+
+
+def print_format(
+    form: str, folder: Path, repository: str, methods: Sequence[str], datasets: Sequence[str]
+) -> ExitCode:
+    """The records of a store, or what a record is, in a format of FORMATS."""
+    from reports.comparison.study import Study
+    from reports.formats.croissant import croissant_text
+    from reports.formats.hub_results import hub_results
+    from reports.formats.record_schema import schema_text
+    from reports.records.load import load_records
+
+    check_name("--format", form, ("bibtex", *FORMATS))
+    if form == "schema":
+        sys.stdout.write(schema_text())
+    elif form == "croissant":
+        if not any(folder.glob("*/records")):
+            raise InputError(
+                f"{folder} holds no folders of records (NAME/records); give such a folder by"
+                f" --store, as reports/published."
+            )
+        sys.stdout.write(croissant_text(folder))
+    else:
+        loaded = load_records([folder], small=True)
+        TASKS.check(datasets, (record.spec.dataset for record in loaded.records))
+        records = [one for one in loaded.records if not datasets or one.spec.dataset in datasets]
+        today = datetime.date.today().isoformat()
+        sys.stdout.write(hub_results(Study(records), repository, today, methods))
     return ExitCode.DONE
 
 

@@ -7,7 +7,7 @@ from typing import Self
 from benchmark.core.errors import InputError
 from benchmark.core.options import option, words_of
 from benchmark.core.registry import check_name
-from benchmark.training.curve_loggers import LOGGERS
+from benchmark.training.curve_loggers import check_logger
 
 ENGINE = "Engine"
 DEVICES = ("auto", "cpu", "cuda")
@@ -27,7 +27,7 @@ class StageExecution:
 
     def __post_init__(self) -> None:
         check_name("device", self.device, DEVICES)
-        check_name("logger", self.logger, LOGGERS)
+        check_logger(self.logger)
 
     def words(self) -> list[str]:
         """Options of `cli.py stage` that say the same."""

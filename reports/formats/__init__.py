@@ -1,0 +1,1 @@
+"""Records in the formats of others: JSON Schema, Croissant, evaluation results of a hub."""
