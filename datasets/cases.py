@@ -28,13 +28,15 @@ class CaseInfo:
 
     id: unique in its source, for example "prostate_16"; group: the patient, never split over folds;
     stratum: the class that folds are stratified by, or None; files: image and mask files relative
-    to the source's folder, for messages.
+    to the source's folder, for messages; centre: where it was taken, or None where that is not
+    known.
     """
 
     id: str
     group: str
     stratum: str | None = None
     files: tuple[str, ...] = ()
+    centre: str | None = None
 
 
 @dataclass

@@ -1,10 +1,11 @@
 """Which cases train, validate and test: K folds over patients, and a validation split out of the
 training cases.
 
-Two orders: "shuffled" deals patients, stratum by stratum, from a seeded shuffle; "dataset" cuts
+Three orders: "shuffled" deals patients, stratum by stratum, from a seeded shuffle; "dataset" cuts
 the source's own list into K consecutive parts (the unshuffled KFold of Q8, with which the paper's
-folds can be rebuilt). In both, the validation cases come out of the fold's training cases and
-never touch the test cases.
+folds can be rebuilt); "centre" tests one centre per fold, in the order of first appearance, and
+trains on all others. In all, the validation cases come out of the fold's training cases and never
+touch the test cases.
 """
 
 import hashlib
@@ -19,6 +20,7 @@ import numpy as np
 
 from benchmark.core.errors import InputError
 from benchmark.core.identity import named_seed
+from benchmark.core.texts import some
 from datasets.cases import CaseInfo
 
 # Streams of random numbers that must not coincide: dealing test folds, drawing validation cases.
@@ -42,7 +44,7 @@ class Split:
 def split(
     cases: Sequence[CaseInfo],
     *,
-    order: Literal["shuffled", "dataset"],
+    order: Literal["shuffled", "dataset", "centre"],
     n_folds: int,
     fold: int,
     seed: int,
@@ -52,17 +54,20 @@ def split(
     validation_share.
 
     validation_share: part of the fold's training patients, in [0, 1); at least one patient where it
-    is above 0. Raises InputError where there are fewer patients than folds or nothing would be left
-    to train on.
+    is above 0. Under "centre" it is drawn from each training centre in proportion. Raises
+    InputError where there are fewer patients than folds or nothing would be left to train on, and
+    under "centre" where not every patient has one centre, or n_folds is not their number.
     """
-    strata = _strata_of_groups(cases)
+    strata = _centre_of_groups(cases) if order == "centre" else _strata_of_groups(cases)
     _check(strata, n_folds, fold, validation_share)
     if order == "dataset":
         test = set(np.array_split(np.array(list(strata), dtype=object), n_folds)[fold])
     elif order == "shuffled":
         test = _dealt(strata, n_folds, fold, seed)
+    elif order == "centre":
+        test = _of_centre(strata, n_folds, fold)
     else:
-        raise InputError(f"unknown order of folds '{order}'; known: shuffled, dataset.")
+        raise InputError(f"unknown order of folds '{order}'; known: shuffled, dataset, centre.")
     rest = {group: stratum for group, stratum in strata.items() if group not in test}
     validation = _drawn(rest, validation_share, np.random.default_rng([seed, _VALIDATION, fold]))
     if len(validation) == len(rest):
@@ -133,6 +138,37 @@ def _strata_of_groups(cases: Sequence[CaseInfo]) -> dict[str, str]:
     for case in cases:
         found[case.group].add(case.stratum or "")
     return {group: "+".join(sorted(names)) for group, names in found.items()}
+
+
+def _centre_of_groups(cases: Sequence[CaseInfo]) -> dict[str, str]:
+    """Patient -> centre, in order of first appearance."""
+    found: dict[str, str] = {}
+    for case in cases:
+        if case.centre is None:
+            raise InputError(
+                f"folds=centre needs the centre of every case, and that of {case.id} is not known;"
+                f" say it by `centre` in a YAML file of the images (docs/add-a-dataset.md)."
+            )
+        other = found.setdefault(case.group, case.centre)
+        if other != case.centre:
+            raise InputError(
+                f"{case.id} of the centre {case.centre} is one patient with, or a near copy of,"
+                f" {case.group} of the centre {other}, so neither tests what the other trains;"
+                f" remove one of them."
+            )
+    return found
+
+
+def _of_centre(centres: dict[str, str], n_folds: int, fold: int) -> set[str]:
+    names = list(dict.fromkeys(centres.values()))
+    if len(names) != n_folds:
+        raise InputError(
+            f"folds=centre makes one fold for each centre, and there are {len(names)}"
+            f" ({some(names)}); give --set n_folds={len(names)}."
+            if len(names) > 1
+            else f"folds=centre needs two centres or more, and all cases are of {names[0]}."
+        )
+    return {group for group, centre in centres.items() if centre == names[fold]}
 
 
 def _check(strata: dict[str, str], n_folds: int, fold: int, validation_share: float) -> None:

@@ -38,7 +38,7 @@ def split_of(run: RunSpec, cases: Sequence[CaseInfo], copies: Clusters = ()) -> 
 @lru_cache(maxsize=1024)  # thousands of runs share a few splits
 def _split(
     cases: tuple[CaseInfo, ...],
-    order: Literal["shuffled", "dataset"],
+    order: Literal["shuffled", "dataset", "centre"],
     n_folds: int,
     fold: int,
     seed: int,

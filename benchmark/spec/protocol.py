@@ -39,10 +39,11 @@ class Protocol(Frozen):
         " training cases of the"
         " fold, the validation cases included (paper III-C).",
     )
-    folds: Literal["shuffled", "dataset"] = Field(
+    folds: Literal["shuffled", "dataset", "centre"] = Field(
         "shuffled",
         description="Seeded, patient-wise, stratified K-fold; or the unshuffled KFold over the"
-        " order of dataset.json (Q8).",
+        " order of dataset.json (Q8); or leave-one-centre-out: each fold tests the cases of one"
+        " centre, or of one source of several.",
     )
     copies: Literal["grouped", "per-image"] = Field(
         "grouped",

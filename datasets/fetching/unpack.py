@@ -15,7 +15,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import IO
+from typing import IO, Self
 
 from benchmark.core.errors import InputError
 from benchmark.core.progress import Report, silent
@@ -24,6 +24,15 @@ from benchmark.core.texts import one_line, one_line_of
 _CHUNK_BYTES = 1 << 20
 MOST_FILES = 50_000  # the largest published archive holds about 2,000
 _LONGEST_NAME = 200
+# Headers that hold a long name or other words on the next member; tarfile reads each whole.
+_WORDS = (
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
+_MOST_WORDS_BYTES = 1 << 20
 _READ_ERRORS = (
     tarfile.TarError,
     zipfile.BadZipFile,
@@ -37,6 +46,17 @@ _READ_ERRORS = (
     RecursionError,
     OverflowError,
 )
+
+
+class _Member(tarfile.TarInfo):
+    """A member of a tar whose words are short."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        member = super().frombuf(buf, encoding, errors)
+        if member.type in _WORDS and member.size > _MOST_WORDS_BYTES:
+            raise tarfile.ReadError(f"a header of {member.size:,} bytes")
+        return member
 
 
 def unpack(
@@ -89,7 +109,7 @@ def unpack(
 
 
 def _tar_members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
-    with tarfile.open(archive, "r:*") as opened:
+    with tarfile.open(archive, "r:*", tarinfo=_Member) as opened:
         for member in opened:
             if member.isdir():
                 continue

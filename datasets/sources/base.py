@@ -2,7 +2,7 @@
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
@@ -209,6 +209,13 @@ def one_level_down(folder: str, data_root: Path) -> Path | None:
     """The subfolder of `data_root` that holds `folder`, or None."""
     found = sorted(path.parent for path in data_root.glob(f"*/{folder}") if path.is_dir())
     return found[0] if found else None
+
+
+def centres_of(cases: Iterable[CaseInfo]) -> dict[str, object]:
+    """What the centres of the cases add to a fingerprint's settings; nothing where none is
+    known."""
+    centres = [[case.id, case.centre] for case in cases if case.centre is not None]
+    return {"centres": centres} if centres else {}
 
 
 def pairing_problems(images: Collection[str], masks: Collection[str]) -> str:

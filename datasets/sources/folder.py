@@ -10,7 +10,7 @@ folder in MSD layout.
     group: ^(p\\d+)_                      # the patient, so that none crosses folds
     spacing_mm: [0.1, 0.1]               # row, column
 
-Not here: the keys (folder_yaml), MSD layout (msd).
+Not here: the keys (folder_yaml), MSD layout (msd), several files as one source (joined).
 """
 
 from pathlib import Path
@@ -23,9 +23,10 @@ from benchmark.core.texts import some
 from datasets.cases import Case, CaseInfo, checked_case, natural_key
 from datasets.files import raster
 from datasets.files.names import files_below, is_left_behind
-from datasets.sources.base import Source, SourceOptions, pairing_problems
+from datasets.sources.base import Source, SourceOptions, centres_of, pairing_problems
 from datasets.sources.folder_yaml import FolderSpec, read_folder_spec
 from datasets.sources.id_expression import part_of_id
+from datasets.sources.joined import JoinedSource
 from datasets.sources.msd import MsdSource
 
 
@@ -33,6 +34,8 @@ def open_folder(path: Path, options: SourceOptions) -> Source:
     """The source that the YAML file `path` describes. Raises InputError for what is wrong with the
     file or its images."""
     spec = read_folder_spec(path)
+    if spec.place is None:
+        return JoinedSource(spec, [_part(part, path, spec, options) for part in spec.parts])
     if isinstance(spec.place, tuple):
         return FolderSource(spec, *spec.place, options)
     return MsdSource(
@@ -44,7 +47,20 @@ def open_folder(path: Path, options: SourceOptions) -> Source:
         licence=spec.licence,
         spacing_mm=spec.spacing_mm,
         group=part_of_id(spec.group, "group", path) if spec.group else None,
+        centre=part_of_id(spec.centre, "centre", path) if spec.centre else None,
     )
+
+
+def _part(part: Path, path: Path, whole: FolderSpec, options: SourceOptions) -> tuple[str, Source]:
+    """(name, source) of a file that another one joins."""
+    spec = read_folder_spec(part)
+    if spec.parts:
+        raise InputError(f"{path}: the part {part} is of parts itself; name those in its place.")
+    if spec.task.name != whole.task.name:
+        raise InputError(
+            f"{path}: the part {part} is of the dataset {spec.task.name}, not {whole.task.name}."
+        )
+    return part.stem, open_folder(part, options)
 
 
 class FolderSource(Source):
@@ -65,9 +81,16 @@ class FolderSource(Source):
             if spec.stratum
             else lambda case_id: None
         )
+        centre = (
+            part_of_id(spec.centre, "centre", spec.title) if spec.centre else lambda case_id: None
+        )
         self._cases = [
             CaseInfo(
-                name, group(name), stratum(name), (self._images[name].name, self._masks[name].name)
+                name,
+                group(name),
+                stratum(name),
+                (self._images[name].name, self._masks[name].name),
+                centre(name),
             )
             for name in sorted(self._images, key=natural_key)
         ]
@@ -138,6 +161,7 @@ class FolderSource(Source):
             "spacing_mm": self._spec.spacing_mm and self._spec.spacing_mm[1:],
             "labels": self._spec.labels,
             "words": self.task.words,
+            **centres_of(self._cases),
         }
         return self.fingerprint_with(files, settings, self._options.fingerprint_cache, "images/")
 

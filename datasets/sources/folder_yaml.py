@@ -34,9 +34,11 @@ _TEXT_KEYS = (
     "category",
     "group",
     "stratum",
+    "centre",
 )
 _LIST_KEYS = ("spacing_mm", "labels")
-KEYS = (*_TEXT_KEYS, *_LIST_KEYS)
+KEYS = (*_TEXT_KEYS, *_LIST_KEYS, "parts")
+_OF_PARTS = ("dataset", "title", "licence", "modality", "organ", "category", "parts")
 _SHOWN_KEYS = ("title", "licence", "modality", "organ", "category")
 _MOST_NUMBERS, _LONGEST_NUMBER, _LONGEST_TEXT = 1000, 30, 500
 _Fail = Callable[[str, str], InputError]
@@ -51,21 +53,24 @@ class FolderSpec:
     dataset.json, or two folders, of 2D images and of masks (may be the same one), paired by name:
     what is left of a file name without image_suffix equals what is left of its mask's name without
     mask_suffix; None means the file type. group, stratum: regular expressions whose first bracket,
-    searched in the case's id, is the patient, or the class that folds are stratified by.
-    spacing_mm: (z, row, column), z = 1 for 2D images, or None. labels: the mask values that are
-    foreground; None: any one value.
+    searched in the case's id, is the patient, or the class that folds are stratified by; centre:
+    such an expression for the place where it was taken. spacing_mm: (z, row, column), z = 1 for 2D
+    images, or None. labels: the mask values that are foreground; None: any one value. parts: other
+    such files, whose images are joined; then there is no place.
     """
 
     task: Task
     title: str
     licence: str
-    place: Path | tuple[Path, Path]
+    place: Path | tuple[Path, Path] | None
     image_suffix: str | None = None
     mask_suffix: str | None = None
     group: str | None = None
     stratum: str | None = None
     spacing_mm: tuple[float, float, float] | None = None
     labels: tuple[int, ...] | None = None
+    centre: str | None = None
+    parts: tuple[Path, ...] = ()
 
 
 def read_folder_spec(path: Path) -> FolderSpec:
@@ -84,20 +89,23 @@ def read_folder_spec(path: Path) -> FolderSpec:
             )
     if TASKS.is_release_title(values["title"]):
         raise fail("title", f"is '{values['title']}', the name of published images; choose another")
-    for key in ("group", "stratum"):
+    for key in ("group", "stratum", "centre"):
         if key in values:
             _check_expression(key, values[key], fail)
+    parts = _parts(path, values, fail)
     return FolderSpec(
         task=_task(values, fail),
         title=values["title"],
         licence=values.get("licence", "not stated"),
-        place=_place(path, values, fail),
+        place=None if parts else _place(path, values, fail),
         image_suffix=values.get("image_suffix"),
         mask_suffix=values.get("mask_suffix"),
         group=values.get("group"),
         stratum=values.get("stratum"),
         spacing_mm=_spacing(values, fail),
         labels=_labels(values, fail),
+        centre=values.get("centre"),
+        parts=parts,
     )
 
 
@@ -139,7 +147,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
         raise InputError(f"{path} must hold 'key: value' lines; known keys: {', '.join(KEYS)}.")
     values, lines = {}, {}
     for key, (line, node) in entries(tree, KEYS, str(path)).items():
-        read = _text if key in _TEXT_KEYS else _numbers
+        read = _text if key in _TEXT_KEYS else _numbers if key in _LIST_KEYS else _names
         try:
             values[key], lines[key] = read(key, node), line
         except ValueError as error:
@@ -175,6 +183,26 @@ def _numbers(key: str, node: yaml.Node) -> Any:
     if len(parts) > _MOST_NUMBERS or any(len(part.value) > _LONGEST_NUMBER for part in parts):
         raise ValueError("must be a short list of numbers")
     return value_of(node)
+
+
+def _names(key: str, node: yaml.Node) -> list[str]:
+    """A list of texts."""
+    if not isinstance(node, yaml.SequenceNode):
+        raise ValueError("must be a list of files, such as [ours.yaml, theirs.yaml]")
+    return [_text(key, part) for part in node.value]
+
+
+def _parts(path: Path, values: dict[str, Any], fail: _Fail) -> tuple[Path, ...]:
+    """The files that a file joins; () for one that describes images of its own."""
+    if "parts" not in values:
+        return ()
+    for key in values:
+        if key not in _OF_PARTS:
+            raise fail(key, "does not go with parts, each of which has its own; remove one of them")
+    files = tuple(path.parent / Path(name).expanduser() for name in values["parts"])
+    if len({file.stem.lower() for file in files}) < len(files) or len(files) < 2:
+        raise fail("parts", "must be two files or more, of different names")
+    return files
 
 
 def _place(path: Path, values: dict[str, Any], fail: _Fail) -> Path | tuple[Path, Path]:

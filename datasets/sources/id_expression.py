@@ -1,4 +1,4 @@
-"""A regular expression of the user's that finds the patient or the class in a case's id.
+"""A regular expression of the user's that finds the patient, class or centre in a case's id.
 
 Some expressions need years for one name, such as ^(a+)+$. Python's engine looks for signals while
 it works, so that an alarm ends it.
@@ -34,8 +34,9 @@ def check_expression(expression: str) -> None:
 
 
 def part_of_id(expression: str, key: str, where: Path | str) -> Callable[[str], str]:
-    """A function case id -> what the expression's first bracket finds in it. Raises InputError
-    where that is nothing, or takes too long."""
+    """A function case id -> what the expression's first bracket finds in it, or of brackets with
+    names, as in (?P<A>[01]\\d)|(?P<B>\\d\\d), the name of the one that finds anything. Raises
+    InputError where that is nothing, or takes too long."""
     compiled, left = re.compile(plain_text(expression)), SECONDS
 
     def part(case_id: str) -> str:
@@ -50,12 +51,14 @@ def part_of_id(expression: str, key: str, where: Path | str) -> Callable[[str], 
                 f" '{case_id}'; write it without repeats inside repeats."
             ) from None
         left = max(left - (time.monotonic() - start), 0.01)
-        if match is None or not match[1]:
+        named = {name for name, text in match.groupdict().items() if text} if match else set()
+        found = min(named) if len(named) == 1 else match and not compiled.groupindex and match[1]
+        if not found:
             raise InputError(
-                f"{where}: the expression of {key}, '{expression}', finds nothing in case"
-                f" '{case_id}'."
+                f"{where}: the expression of {key}, '{expression}', finds"
+                f" {'several of its names' if named else 'nothing'} in case '{case_id}'."
             )
-        return match[1]
+        return found
 
     return part
 

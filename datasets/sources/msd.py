@@ -20,6 +20,7 @@ from datasets.files.names import as_on_disk
 from datasets.sources.base import (
     PublishedSource,
     SourceOptions,
+    centres_of,
     fetch_command,
     not_found,
     own_title,
@@ -70,9 +71,10 @@ class MsdSource(PublishedSource):
         licence: str | None = None,
         spacing_mm: tuple[float, float, float] | None = None,
         group: Callable[[str], str] | None = None,
+        centre: Callable[[str], str] | None = None,
     ):
-        """title ... group replace what dataset.json and the headers say (a user's YAML does so);
-        spacing_mm (z, y, x); group: case id -> patient."""
+        """title ... centre replace what dataset.json and the headers say (a user's YAML does so);
+        spacing_mm (z, y, x); group: case id -> patient; centre: case id -> where it was taken."""
         self.kind, self.task, self.folder = kind, task, folder
         self._options, self._spacing_mm = options, spacing_mm
         description = self._description = read_description(folder)
@@ -93,6 +95,7 @@ class MsdSource(PublishedSource):
                 f" are not; their results are never called by it."
             )
         self._group = group or (lambda case_id: case_id)
+        self._centre: Callable[[str], str | None] = centre or (lambda case_id: None)
         self._channel = self._choose_channel(description)
         self._foreground = sorted(description.labels)
         if len(self._foreground) > 1:
@@ -184,7 +187,13 @@ class MsdSource(PublishedSource):
 
     def cases(self) -> list[CaseInfo]:
         return [
-            CaseInfo(entry.id, self._group(entry.id), None, (entry.image, entry.label))
+            CaseInfo(
+                entry.id,
+                self._group(entry.id),
+                None,
+                (entry.image, entry.label),
+                self._centre(entry.id),
+            )
             for entry in self._entries.values()
         ]
 
@@ -220,6 +229,7 @@ class MsdSource(PublishedSource):
             "spacing_mm": self._spacing_mm,
             # A published source takes its words from the task.
             "words": self.task.words if self.kind == "folder" else None,
+            **centres_of(self.cases()),
         }
         return self.fingerprint_with(files, settings, self._options.fingerprint_cache)
 

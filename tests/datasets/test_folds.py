@@ -204,3 +204,40 @@ def test_no_cluster_is_split_over_folds(count, seed, fold_seed):
 def test_copied_cases_name_what_they_copy():
     clusters = [("a", "b", "c"), ("d", "e")]
     assert copied_cases("ae", "bcx", clusters) == {"a": ("b", "c")}
+
+
+def of_centres(**counts: int) -> list[CaseInfo]:
+    return [
+        CaseInfo(f"{centre}{number}", f"{centre}{number}", centre=centre)
+        for centre, count in counts.items()
+        for number in range(count)
+    ]
+
+
+def test_each_centre_is_tested_once_and_never_trained_on_then():
+    cases = of_centres(south=6, north=10, east=4)
+    for fold, centre in enumerate(("south", "north", "east")):
+        found = split(cases, order="centre", n_folds=3, fold=fold, seed=1, validation_share=0.25)
+        assert found.test == tuple(case.id for case in cases if case.centre == centre)
+        assert not any(case.startswith(centre) for case in found.train + found.validation)
+        left = Counter(case.rstrip("0123456789") for case in found.validation)
+        assert len(left) == 2  # some of each training centre
+        assert sum(left.values()) == round(0.25 * (20 - len(found.test)))
+
+
+@pytest.mark.parametrize(
+    ("cases", "n_folds", "told"),
+    [
+        (of_centres(a=3, b=3), 3, r"there are 2 \(a, b\); give --set n_folds=2"),
+        (of_centres(a=6), 2, "needs two centres or more, and all cases are of a"),
+        (named("x", "y", "z"), 2, "that of x is not known"),
+        (
+            [CaseInfo("1", "p", centre="a"), CaseInfo("2", "p", centre="b")],
+            2,
+            "2 of the centre b is one patient with, or a near copy of, p of the centre a",
+        ),
+    ],
+)
+def test_centres_that_make_no_folds_are_refused(cases, n_folds, told):
+    with pytest.raises(InputError, match=told):
+        split(cases, order="centre", n_folds=n_folds, fold=0, seed=0, validation_share=0.2)

@@ -278,6 +278,11 @@ def test_odd_names_and_headers_are_one_sentence(tmp_path, monkeypatch):
     (tmp_path / "a.tar").write_bytes(tar_of((sparse, b"a")))
     with pytest.raises(InputError, match="cannot unpack"):
         unpack(tmp_path / "a.tar", "tar", tmp_path / "tar", limit_bytes=LIMIT)
+    head = tarfile.TarInfo("pax")
+    head.type, head.size = tarfile.XHDTYPE, 1_500_000_000
+    (tmp_path / "c.tar").write_bytes(head.tobuf(tarfile.USTAR_FORMAT) + bytes(10_240))
+    with pytest.raises(InputError, match="a header of 1,500,000,000 bytes"):
+        unpack(tmp_path / "c.tar", "tar", tmp_path / "c", limit_bytes=LIMIT)
     monkeypatch.setattr("datasets.fetching.unpack.MOST_FILES", 2)
     (tmp_path / "b.tar").write_bytes(tar_of(*((tar_member(f"{n}"), b"") for n in range(3))))
     with pytest.raises(InputError, match="more than 2 files"):
