@@ -1,8 +1,10 @@
-"""The segmentation networks: six by name (Q20), and any segmentation-models-pytorch (smp) pair of
-decoder and encoder.
+"""The segmentation networks: six by name (Q20), one whose encoder knows ImageNet, and any
+segmentation-models-pytorch (smp) pair of decoder and encoder.
 
 All take one grey channel and return two logits per pixel (background, foreground) at the input's
-size. Not here: training, and pretrained weights - every network starts from random numbers.
+size. Every network starts from random numbers but `efficientnet-unet`, whose encoder starts from
+fetched weights (efficientnet.py); its name in specs and keys carries their sha256, as in
+`efficientnet-unet:579344248a93`. Not here: training.
 """
 
 import functools
@@ -10,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from benchmark.core.errors import InputError
+from benchmark.core.published_weights import EFFICIENTNET_LITE0, PublishedWeights, needed
 from benchmark.core.registry import check_name
 from benchmark.core.texts import did_you_mean, first_line
 
@@ -78,6 +81,12 @@ def _smp(decoder: str, encoder: str) -> "nn.Module":
     )
 
 
+def _efficientnet_unet(size: int) -> "nn.Module":
+    from baselines.networks.efficientnet import EfficientNetUNet
+
+    return EfficientNetUNet(IN_CHANNELS, OUT_CHANNELS)
+
+
 # name -> how it is built, and the number of pixels its input side must be a multiple of.
 ARCHITECTURES: dict[str, tuple[Callable[[int], "nn.Module"], int]] = {
     "unet": (_unet, 32),
@@ -86,23 +95,60 @@ ARCHITECTURES: dict[str, tuple[Callable[[int], "nn.Module"], int]] = {
     "attention-unet": (_attention_unet, 32),
     "swin-unetr": (_swin_unetr, 32),
     "unetr": (_unetr, 16),
+    "efficientnet-unet": (_efficientnet_unet, 32),
 }
+# name -> the weights that its encoder starts from
+PRETRAINED: dict[str, PublishedWeights] = {"efficientnet-unet": EFFICIENTNET_LITE0}
 _SMP_MULTIPLE = 32
+
+
+def resolved(name: str) -> str:
+    """The name as specs have it: with the sha256 of its weights, where it starts from any."""
+    bare = _bare(name)
+    return f"{bare}:{PRETRAINED[bare].short}" if bare in PRETRAINED else name
+
+
+def check_weights(name: str) -> None:
+    """Raises InputError, naming what to fetch, where the network starts from weights that are not
+    here."""
+    if (bare := _bare(name)) in PRETRAINED:
+        needed(PRETRAINED[bare], f"architecture {bare}")
+
+
+def load_pretrained(name: str, network: "nn.Module") -> None:
+    """Puts the fetched weights into a network that `build` made; nothing for one that starts from
+    random numbers. Raises InputError where they are not here."""
+    from baselines.networks.efficientnet import EfficientNetUNet
+
+    if (bare := _bare(name)) in PRETRAINED:
+        assert isinstance(network, EfficientNetUNet)
+        network.load_encoder(needed(PRETRAINED[bare], f"architecture {bare}"))
+
+
+def _bare(name: str) -> str:
+    """The name without the sha256 of its weights. Raises InputError for that of other weights."""
+    bare, colon, digest = name.partition(":")
+    if bare in PRETRAINED and colon and digest != PRETRAINED[bare].short:
+        raise InputError(
+            f"architecture {bare} starts from weights {PRETRAINED[bare].short} here, not {digest};"
+            f" give --architecture {bare}."
+        )
+    return bare if bare in PRETRAINED else name
 
 
 def check(name: str, size: int) -> None:
     """Raises InputError, in one sentence, unless `build(name, size)` gives a network that takes
     size x size slices.
 
-    The six named ones are checked from a table; an smp pair is built once and shown a batch without
+    The named ones are checked from a table; an smp pair is built once and shown a batch without
     data, since which pairs fit is known to smp alone.
     """
     if name.startswith(SMP_PREFIX):
         decoder, encoder = _smp_names(name)
         _check_size(name, size, _SMP_MULTIPLE)
         _check_smp_pair(decoder, encoder, size)
-    elif name in ARCHITECTURES:
-        _check_size(name, size, ARCHITECTURES[name][1])
+    elif _bare(name) in ARCHITECTURES:
+        _check_size(name, size, ARCHITECTURES[_bare(name)][1])
     else:
         known = ", ".join(ARCHITECTURES)
         raise InputError(
@@ -128,7 +174,8 @@ def needs_company(name: str, size: int) -> bool:
 
 
 def build(name: str, size: int, *, seed: int = 0) -> "nn.Module":
-    """The network called `name` for size x size slices, on the CPU, in training mode.
+    """The network called `name` for size x size slices, on the CPU, in training mode, with random
+    numbers.
 
     Its weights follow from `seed` alone, and torch's global random state is left as it was. Input
     float (B, 1, size, size), output logits (B, 2, size, size). Raises InputError as `check` does.
@@ -164,7 +211,7 @@ def _build(name: str, size: int, seed: int) -> "nn.Module":
         torch.default_generator.manual_seed(seed)
         if name.startswith(SMP_PREFIX):
             return _smp(*_smp_names(name))
-        return with_float32_statistics(with_fast_prelu(ARCHITECTURES[name][0](size)))
+        return with_float32_statistics(with_fast_prelu(ARCHITECTURES[_bare(name)][0](size)))
 
 
 def _run_without_data(network: "nn.Module", size: int):

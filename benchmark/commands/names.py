@@ -39,10 +39,12 @@ def _transforms() -> None:
 
 
 def _architectures() -> None:
-    from baselines.networks.architectures import ARCHITECTURES, SMP_PREFIX
+    from baselines.networks.architectures import ARCHITECTURES, PRETRAINED, SMP_PREFIX
 
     default = RunOptions().architecture
-    rows = [(name, "the default" if name == default else "") for name in ARCHITECTURES]
+    told = {name: f"{one.title}: {one.command}" for name, one in PRETRAINED.items()}
+    told[default] = "the default"
+    rows = [(name, told.get(name, "")) for name in ARCHITECTURES]
     rows.append((f"{SMP_PREFIX}DECODER:ENCODER", "any pair of segmentation-models-pytorch"))
     print_table("--architecture", ("architecture", "what"), rows)
     out.print("`python cli.py doctor` tells the parameters and GFLOPs of each.")

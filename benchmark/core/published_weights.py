@@ -45,6 +45,11 @@ class PublishedWeights:
         return SHA256 + self.sha256
 
     @property
+    def short(self) -> str:
+        """'579344248a93': as names of architectures and audits in specs carry it."""
+        return self.sha256[:12]
+
+    @property
     def command(self) -> str:
         """What gets them."""
         return f"python cli.py data fetch {self.name}"

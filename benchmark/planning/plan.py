@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from baselines.generators.catalogue import settings_of_generator
 from baselines.generators.settings import BaseSettings
 from baselines.transforms.catalogue import transform_reference
+from benchmark.core.published_weights import EFFICIENTNET_LITE0
 from benchmark.record.splits import split_of
 from benchmark.spec.method import NONE, MethodSpec
 from benchmark.spec.presets import NATIVE_ON_CPU
@@ -24,6 +25,7 @@ from benchmark.spec.run import RunSpec
 from benchmark.stages.audit import HELD_OUT_VARIANTS, AuditSpec
 from benchmark.stages.base import Location, StageSpec
 from benchmark.stages.catalogue import Node
+from benchmark.stages.features import FeaturesSpec
 from benchmark.stages.fit_generator import FitGeneratorSpec
 from benchmark.stages.fit_segmenter import FitSegmenterSpec, Synthetic
 from benchmark.stages.predict import PredictSpec
@@ -205,7 +207,16 @@ class _Planner:
             "synthesize": [node.key for node in (*samples, *held_out)],
             "fit-segmenter": segmenter.key,
         }
-        return [*held_out, segmenter, Node(spec, inputs)]
+        return [*held_out, segmenter, *self._features(spec, inputs), Node(spec, inputs)]
+
+    def _features(self, audit: AuditSpec, inputs: dict[str, str | list[str]]) -> list[Node]:
+        """The distances in features of an ImageNet network, where the run asks for them."""
+        if not isinstance(self.run.audit, str):
+            return []
+        shared = audit.model_dump(include={*FeaturesSpec.model_fields} - {"weights"})
+        spec = FeaturesSpec(**shared, weights=EFFICIENTNET_LITE0.identity)
+        read = {name: inputs[name] for name in ("prepare", "synthesize")}
+        return [Node(spec, read)]
 
     def segmenter(self, method: MethodSpec, samples: list[Node], audit: list[Node]) -> Node:
         """fit-segmenter of a method, with its samples, and the audit that filters them."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from baselines.networks.architectures import resolved
 from benchmark.core.errors import InputError
 from benchmark.planning.settings import Settled
 from benchmark.spec.run import RunSpec, SourceSpec
@@ -77,7 +78,7 @@ def resolve(settled: Settled, opened: Opened) -> list[RunSpec]:
         "dataset": request.dataset,
         "source": opened.spec,
         "method": settled.method,
-        "architecture": request.architecture,
+        "architecture": resolved(request.architecture),
         "training_share": request.training_share,
         "protocol": settled.protocol,
         "preset": numbers,

@@ -26,10 +26,11 @@ from baselines.generators.places import Places
 from baselines.generators.settings import BaseSettings
 from baselines.generators.user_method import is_own, load_own
 from baselines.networks.architectures import check as check_architecture
-from baselines.networks.architectures import needs_company
+from baselines.networks.architectures import check_weights, needs_company
 from baselines.transforms.catalogue import check_transform, on_patches
 from benchmark.core.errors import InputError
 from benchmark.core.frozen import Frozen
+from benchmark.core.published_weights import EFFICIENTNET_LITE0, needed
 from benchmark.core.registry import check_name
 from benchmark.core.texts import did_you_mean, nearest
 from benchmark.core.yaml_text import parse_yaml, value_of
@@ -43,6 +44,7 @@ from datasets.sources.open import task_of
 
 # of --set, beside switches, numbers and the generator's settings
 SAMPLE_RULES = ("audit", "filter", "joins")
+IMAGENET = "imagenet"  # of --set audit: also distances in features of an ImageNet network
 M = TypeVar("M", bound=Frozen)
 
 
@@ -50,15 +52,16 @@ M = TypeVar("M", bound=Frozen)
 class Settled:
     """A request whose every number is known.
 
-    audit: whether its samples are audited; own: FILE.py:Class of a user's own method; edge_weights:
-    the file of the edge detector's weights; places: what its generator is told of this machine.
+    audit: how its samples are audited, as in RunSpec; own: FILE.py:Class of a user's own method;
+    edge_weights: the file of the edge detector's weights; places: what its generator is told of
+    this machine.
     """
 
     request: Request
     protocol: Protocol
     preset: Preset
     method: MethodSpec
-    audit: bool
+    audit: bool | str
     own: str | None
     edge_weights: Path | None
     places: Places
@@ -113,6 +116,7 @@ def settle(request: Request, cache: Path | None = None) -> Settled:
             )
     _check_joining(method, protocol)
     check_architecture(request.architecture, numbers.size)
+    check_weights(request.architecture)
     if numbers.batch_size < 3 and needs_company(request.architecture, numbers.size):
         raise InputError(
             f"architecture '{request.architecture}' needs batches of 2 slices or more at"
@@ -124,7 +128,7 @@ def settle(request: Request, cache: Path | None = None) -> Settled:
         protocol,
         numbers,
         method,
-        audit=audit and method.generates and method.ratio > 0,
+        audit=audit if method.generates and method.ratio > 0 else False,
         own=own.address if own else None,
         edge_weights=edge_weights,
         places=places,
@@ -236,12 +240,15 @@ def _preset(
     return _validated(Preset, values, "--set"), weights
 
 
-def _sample_rules(given: Mapping[str, Any]) -> tuple[bool, float | None]:
-    """(whether samples are audited, the least label agreement of those that are used):
-    `--set audit=true` and `--set filter=agreement:0.7`."""
+def _sample_rules(given: Mapping[str, Any]) -> tuple[bool | str, float | None]:
+    """(how samples are audited, the least label agreement of those that are used): `--set
+    audit=true` or `imagenet`, and `--set filter=agreement:0.7`."""
     audit, rule = given.get("audit", False), given.get("filter")
-    if not isinstance(audit, bool):
-        raise InputError(f"--set audit={audit}: give true or false.")
+    if audit in (IMAGENET, known := f"{IMAGENET}:{EFFICIENTNET_LITE0.short}"):
+        needed(EFFICIENTNET_LITE0, f"audit={IMAGENET}")
+        audit = known
+    elif not isinstance(audit, bool):
+        raise InputError(f"--set audit={audit}: give true, false or {IMAGENET}.")
     if rule is None or rule == "none":
         return audit, None
     kind, _, number = str(rule).partition(":")

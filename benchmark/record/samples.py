@@ -89,6 +89,17 @@ class SampleRow(Frozen):
     )
 
 
+class StandardDistances(Frozen):
+    """Distances between samples and real slices in features of a public network: 'training' and
+    'held-out' samples to the real slices of that part, and 'real', held-out to training slices.
+    Neither is FID nor KID, whose features are those of Inception."""
+
+    network: str = Field(max_length=100)
+    weights: str = Field(pattern="^sha256:[0-9a-f]{64}$")
+    frechet: dict[Part | Literal["real"], Annotated[float, Field(ge=0, allow_inf_nan=False)]]
+    kernel: dict[Part | Literal["real"], Annotated[float, Field(allow_inf_nan=False)]]
+
+
 class Samples(Frozen):
     """The audit of one run's samples."""
 
@@ -119,6 +130,9 @@ class Samples(Frozen):
             " and 'held-out' samples to"
             " the real slices of that part, and 'real', held-out to training slices",
         )
+    )
+    standard: StandardDistances | None = Field(
+        None, description="distances in features of a public network, where they were asked for"
     )
     rows: tuple[SampleRow, ...] = Field(
         min_length=1, fail_fast=True, description="one per case and part"

@@ -17,6 +17,7 @@ from benchmark.record.record import Budget, Record, StageCost
 from benchmark.record.record import Split as RecordSplit
 from benchmark.record.samples import Samples
 from benchmark.stages.audit import read_audit
+from benchmark.stages.features import read_features
 from benchmark.stages.fit_generator import FitGeneratorSpec
 from benchmark.stages.leaks import refuse_leaks
 from benchmark.store.store import Store
@@ -102,7 +103,13 @@ def _samples(plan: Plan, store: Store) -> Samples | None:
     if judged is None:
         return None
     store.check("audit", judged.key)
-    return read_audit(store.folder("audit", judged.key))
+    samples = read_audit(store.folder("audit", judged.key))
+    measured = plan.last("features")
+    if measured is None:
+        return samples
+    store.check("features", measured.key)
+    found = read_features(store.folder("features", measured.key))
+    return samples.model_copy(update={"standard": found})
 
 
 def cost_of(manifest: dict, folder: Path, purpose: Literal["run", "audit"]) -> StageCost:

@@ -5,7 +5,7 @@ are equal exactly if their keys are. Not here: the protocol's switches and the p
 """
 
 import re
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -57,7 +57,11 @@ class RunSpec(Frozen):
     )
     protocol: Protocol
     preset: Preset
-    audit: bool = Field(False, description="the record carries an audit of the samples")
+    audit: bool | Annotated[str, Field(pattern="^imagenet:[0-9a-f]{12}$")] = Field(
+        False,
+        description="the record carries an audit of the samples; 'imagenet:...': also distances in"
+        " features of a network with these weights",
+    )
 
     @property
     def key(self) -> str:

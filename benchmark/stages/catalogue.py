@@ -9,6 +9,7 @@ from benchmark.core.errors import InputError
 from benchmark.core.identity import digest
 from benchmark.stages import (
     audit,
+    features,
     fit_generator,
     fit_segmenter,
     predict,
@@ -36,6 +37,7 @@ STAGES = {
         Stage(fit_generator.FitGeneratorSpec, fit_generator.run),
         Stage(synthesize.SynthesizeSpec, synthesize.run),
         Stage(audit.AuditSpec, audit.run),
+        Stage(features.FeaturesSpec, features.run),
         Stage(fit_segmenter.FitSegmenterSpec, fit_segmenter.run),
         Stage(predict.PredictSpec, predict.run),
         Stage(score.ScoreSpec, score.run),

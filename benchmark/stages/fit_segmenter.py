@@ -86,7 +86,7 @@ def run(spec: FitSegmenterSpec, inputs: Inputs, out: Path, context: Context) -> 
     """weights.safetensors of the chosen checkpoint, and curve.csv."""
     from safetensors.torch import save_file
 
-    from baselines.networks.architectures import build, needs_company
+    from baselines.networks.architectures import build, load_pretrained, needs_company
     from benchmark.metrics.overlap import mean_batch_dice, mean_case_dice
     from benchmark.training.segmenter import fit, foreground_probability, make_fabric
     from datasets.slices.preparation import Prepared
@@ -118,6 +118,7 @@ def run(spec: FitSegmenterSpec, inputs: Inputs, out: Path, context: Context) -> 
         data.images.shape[-1],
         seed=named_seed(spec.seed, "segmenter", "weights"),
     )
+    load_pretrained(spec.architecture, model)
     fitted = fit(
         model,
         objective,

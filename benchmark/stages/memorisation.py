@@ -79,6 +79,27 @@ def frechet_distance(one: np.ndarray, other: np.ndarray) -> float:
     return float(max(means.astype(np.float64) @ means + trace, 0.0))
 
 
+def kernel_distance(one: np.ndarray, other: np.ndarray) -> float:
+    """Squared maximum mean discrepancy between two sets of features, (N, D) and (M, D), at least
+    two rows each.
+
+    Kernel (x.y / D + 1)^3, without the pairs of an image with itself: the unbiased estimate of
+    Binkowski et al. 2018, of all images at once. Unlike Frechet's distance few images do not
+    inflate it; it is 0 on average for two sets of one distribution, so single values may be
+    negative.
+    """
+    one, other = one.astype(np.float64), other.astype(np.float64)
+
+    def kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return (a @ b.T / a.shape[1] + 1) ** 3
+
+    def within(features: np.ndarray) -> float:
+        values, count = kernel(features, features), len(features)
+        return (values.sum() - np.trace(values)) / (count * (count - 1))
+
+    return float(within(one) + within(other) - 2 * kernel(one, other).mean())
+
+
 def _root(matrix: np.ndarray) -> np.ndarray:
     """Symmetric square root of a covariance matrix."""
     values, vectors = np.linalg.eigh(matrix)

@@ -52,7 +52,7 @@ def repeat_command(
         sets["filter"] = f"agreement:{spec.method.minimum_agreement:g}"
     if "/" in (spec.method.joins or ""):
         sets["joins"] = spec.method.joining
-    sets |= {"audit": True} if spec.audit else {}
+    sets |= {"audit": spec.audit} if spec.audit else {}
     for name, value in sets.items():
         words += ["--set", f"{name}={plain_value(value)}"]
     return "python cli.py run " + " ".join(_quoted(word) for word in words)

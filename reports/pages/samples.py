@@ -25,7 +25,7 @@ from reports.figures.samples import sample_figures, short_label
 from reports.pages.parts import figure_links
 from reports.pages.site import Site
 from reports.tables.csv_files import write_frame
-from reports.tables.samples import label_table, memory_table
+from reports.tables.samples import label_table, memory_table, standard_table
 from reports.tables.tables import Table, markdown_text
 
 SHOWN_WARNINGS = 12
@@ -53,6 +53,13 @@ MEMORY_NOTES = (
     " segmenter only. Few images inflate it; the distance of held-out real slices to training"
     " slices is its scale.",
 )
+STANDARD_NOTES = (
+    "Features: the 1,280 pooled ones of EfficientNet-Lite0 trained on ImageNet, of grey images at"
+    " 224 px. They are the same for every run and program, so these distances compare between"
+    " segmenters and folders; those printed as FID and KID have Inception's features and other"
+    " values. Few images inflate Frechet's distance, and do not inflate the kernel distance"
+    " (unbiased, 0 on average for images of one distribution, so it may be negative).",
+)
 
 
 def samples_view(site: Site, study: Study) -> dict[str, Any] | None:
@@ -64,6 +71,7 @@ def samples_view(site: Site, study: Study) -> dict[str, Any] | None:
         "groups": groups,
         "label_notes": LABEL_NOTES,
         "memory_notes": MEMORY_NOTES,
+        "standard_notes": STANDARD_NOTES,
         "least": f"{LEAST_OF_REFERENCE:g}",
     }
 
@@ -95,6 +103,11 @@ def run_samples(record: Record) -> dict[str, Any] | None:
                 "Frechet (ours)": rounded(samples.frechet.get(part), 2),
             }
         )
+        if found := samples.standard:
+            rows[-1] |= {
+                "Frechet (EfficientNet-Lite0)": rounded(found.frechet.get(part), 2),
+                "kernel (EfficientNet-Lite0)": rounded(found.kernel.get(part), 4),
+            }
     facts = {
         "judged by the segmenter of method none": samples.segmenter[:12],
         "its Dice on its validation cases": rounded(samples.reference_dice, 3),
@@ -124,6 +137,8 @@ def _group_view(site: Site, samples: AuditedSamples) -> dict[str, Any]:
             for text in sample_warnings(audit):
                 warnings.setdefault(text, []).append((run_page(one.key), name))
     tables = {"labels": label_table(samples), "memory": memory_table(samples)}
+    if standard := standard_table(samples):
+        tables["standard"] = standard
     return {
         "title": group.heading,
         "slug": group.slug,
@@ -147,7 +162,8 @@ def _files(site: Site, samples: AuditedSamples, tables: dict[str, Table]) -> dic
     paths = {"csv": stem.with_name(f"{stem.name}.csv"), "md": stem.with_name(f"{stem.name}.md")}
     write_frame(samples.by_case(), paths["csv"])
     parts = [f"# {markdown_text(f'Synthetic images: {samples.group.title}')}\n"]
-    for name, notes in (("labels", LABEL_NOTES), ("memory", MEMORY_NOTES)):
+    told = {"labels": LABEL_NOTES, "memory": MEMORY_NOTES, "standard": STANDARD_NOTES}
+    for name, notes in ((name, told[name]) for name in tables):
         parts += [tables[name].markdown(), "", *(f"- {markdown_text(note)}" for note in notes), ""]
     paths["md"].write_text("\n".join(parts), encoding="utf-8")
     return {name: site.link(path) for name, path in paths.items()}

@@ -105,7 +105,7 @@ def impossible_audit(record: Record, split: Split) -> Iterator[str]:
     filtered = method.minimum_agreement is not None
     if record.spec.audit and not makes:
         yield "it asks for an audit of samples and makes none"
-    if (samples is not None) != (makes and (record.spec.audit or filtered)):
+    if (samples is not None) != (makes and (bool(record.spec.audit) or filtered)):
         yield "it holds an audit of samples that was not asked for, or lacks one that was"
     counted = any("offered" in one.results for one in record.stages if _trains_segmenter(one))
     if counted != (makes and filtered):
@@ -119,6 +119,8 @@ def impossible_audit(record: Record, split: Split) -> Iterator[str]:
         samples.generator not in (method.reference, method.kind)
     ):
         yield "its audit is of samples of another method"
+    if (samples.standard is not None) != isinstance(record.spec.audit, str):
+        yield "it holds distances in standard features that were not asked for, or lacks them"
     cases = {"training": {*split.train}, "held-out": {*split.test}}
     if foreign := [row.case for row in samples.rows if row.case not in cases[row.part]]:
         yield f"its audit of samples names case {foreign[0]}, which is not of that part"

@@ -192,6 +192,39 @@ def memory_table(samples: AuditedSamples) -> Table:
     return Table.of(rows)
 
 
+def standard_table(samples: AuditedSamples) -> Table | None:
+    """Per method and part: distances in features of a public network, beside those of held-out
+    real slices to training slices; None where no run measured them."""
+    rows = []
+    for runs, part in _parts(samples, samples.distinct):
+        if not any(one.standard for one in samples_of(runs)):
+            continue
+        mean = functools.partial(_standard_mean, samples, runs.label)
+        rows.append(
+            {
+                "method": runs.label,
+                "samples": part,
+                "Frechet distance of EfficientNet-Lite0 features, no FID": rounded(
+                    mean("frechet", part), 2
+                ),
+                "Frechet, held-out real to training": rounded(mean("frechet", "real"), 2),
+                "kernel distance of EfficientNet-Lite0 features, no KID": rounded(
+                    mean("kernel", part), 4
+                ),
+                "kernel, held-out real to training": rounded(mean("kernel", "real"), 4),
+            }
+        )
+    return Table.of(rows) if rows else None
+
+
+def _standard_mean(
+    samples: AuditedSamples, label: str, name: str, part: Part | Literal["real"]
+) -> float:
+    return samples.run_mean(
+        label, lambda one: getattr(one.standard, name).get(part) if one.standard else None
+    )
+
+
 def _frechet(part: Part | Literal["real"], samples: Samples) -> float | None:
     return samples.frechet.get(part)
 
