@@ -113,13 +113,13 @@ def _listen(said, report: Report, errors: list[Exception]) -> None:
         if isinstance(row, Exception):
             errors.append(row)
         else:
-            step, steps, loss = row
-            report(step, steps, loss=loss)
+            step, steps, fields = row
+            report(step, steps, **fields)
 
 
 def _train_one_of_several(fabric: Fabric, training: FineTuning, said) -> list[CurveRow]:
     def tell(done: int, total: int, **fields: float) -> None:
-        said.put((done, total, fields["loss"]))
+        said.put((done, total, fields))
 
     try:
         curve = _train(fabric, training, tell if fabric.is_global_zero else silent)
