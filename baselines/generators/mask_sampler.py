@@ -68,29 +68,37 @@ def choose_masks(
     donors: Donors,
     sampling: MaskSampling,
     draws: Sequence[np.random.Generator],
-) -> tuple[np.ndarray, list[int]]:
-    """Masks uint8 {0, 1} (B,S,S) of B samples, and the row of `donors` that each comes from.
+) -> np.ndarray:
+    """Masks uint8 {0, 1} (B,S,S) that B samples are made from.
 
     rows: of the samples' own slices among the donors. draws: one generator of random numbers per
-    sample, from its address. "other" draws evenly among the slices of all other cases, those with
-    an empty mask included, so that samples have as many empty masks as real slices.
+    sample, from its address.
     """
-    if sampling.mask == "slice":
-        return donors.masks[list(rows)], list(rows)
-    if sampling.mask == "moved":
-        return np.stack(
-            [
-                moved_mask(donors.masks[row], sampling, draw)
-                for row, draw in zip(rows, draws, strict=True)
-            ]
-        ), list(rows)
+    masks = donors.masks[source_rows(rows, donors, sampling, draws)]
+    if sampling.mask != "moved":
+        return masks
+    pairs = zip(masks, draws, strict=True)
+    return np.stack([moved_mask(mask, sampling, draw) for mask, draw in pairs])
+
+
+def source_rows(
+    rows: Sequence[int],
+    donors: Donors,
+    sampling: MaskSampling,
+    draws: Sequence[np.random.Generator],
+) -> list[int]:
+    """The row of `donors` that each mask of `choose_masks` comes from, by the same fresh `draws`.
+
+    "other" draws evenly among the slices of all other cases, those with an empty mask included, so
+    that samples have as many empty masks as real slices.
+    """
+    if sampling.mask != "other":
+        return list(rows)
     sampling.check_cases(donors.cases)
     cases = np.array(donors.cases)
-    chosen = []
-    for row, draw in zip(rows, draws, strict=True):
-        others = np.flatnonzero(cases != cases[row])
-        chosen.append(int(others[draw.integers(len(others))]))
-    return donors.masks[chosen], chosen
+    others = [np.flatnonzero(cases != cases[row]) for row in rows]
+    pairs = zip(others, draws, strict=True)
+    return [int(possible[draw.integers(len(possible))]) for possible, draw in pairs]
 
 
 def moved_mask(mask: np.ndarray, sampling: MaskSampling, draw: np.random.Generator) -> np.ndarray:

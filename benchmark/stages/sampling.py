@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from baselines.generators.base import Conditions, Generator, case_of
-from baselines.generators.mask_sampler import Donors, MaskSampling, choose_masks
+from baselines.generators.mask_sampler import Donors, MaskSampling, choose_masks, source_rows
 from baselines.scratch.diffusion import all_addressed
 from baselines.scratch.phrases import join_phrase
 from benchmark.core.frozen import Frozen
@@ -51,7 +51,7 @@ class Block:
         variants = [self.first + variant for variant, _ in places]
         conditions = Conditions(
             [self.slices.ids[row] for row in rows],
-            self._chosen(rows, variants)[0],
+            self._masks(rows, variants),
             self.slices.edges[rows],
             [
                 join_phrase(self.slices.prompts[row], self.phrases[variant])
@@ -62,24 +62,25 @@ class Block:
 
     def sources(self) -> list[list[str]]:
         """The slice that each sample's mask comes from, for each variant and slice."""
-        every = range(len(self.slices.ids))
-        return [
-            [
-                self.slices.ids[row]
-                for row in self._chosen(every, [self.first + number] * len(every))[1]
-            ]
-            for number in range(len(self.phrases))
-        ]
-
-    def _chosen(
-        self, rows: Sequence[int], variants: Sequence[int]
-    ) -> tuple[np.ndarray, Sequence[int]]:
-        """Masks of samples of these slices and variants, and the slices that they come from."""
+        ids, every = self.slices.ids, range(len(self.slices.ids))
         if self.masks is None:
-            return self.slices.masks[list(rows)], rows
+            return [list(ids) for _ in self.phrases]
+        numbers = range(self.first, self.first + len(self.phrases))
+        found = [
+            source_rows(every, self._donors, self.masks, self._draws(every, [number] * len(every)))
+            for number in numbers
+        ]
+        return [[ids[row] for row in rows] for rows in found]
+
+    def _masks(self, rows: Sequence[int], variants: Sequence[int]) -> np.ndarray:
+        """Masks that samples of these slices and variants are made from, uint8 (B, S, S)."""
+        if self.masks is None:
+            return self.slices.masks[list(rows)]
+        return choose_masks(rows, self._donors, self.masks, self._draws(rows, variants))
+
+    def _draws(self, rows: Sequence[int], variants: Sequence[int]) -> list[np.random.Generator]:
         ids = [self.slices.ids[row] for row in rows]
-        draws = all_addressed(self.key, ids, variants, "mask")
-        return choose_masks(rows, self._donors, self.masks, draws)
+        return all_addressed(self.key, ids, variants, "mask")
 
     @cached_property
     def _donors(self) -> Donors:

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from baselines.generators.declaration import declared_method
-from baselines.generators.mask_sampler import Donors, MaskSampling, choose_masks, moved_mask
+from baselines.generators.mask_sampler import (
+    Donors,
+    MaskSampling,
+    choose_masks,
+    moved_mask,
+    source_rows,
+)
 from baselines.generators.settings import BaseSettings
 from baselines.method import Generator
 from baselines.scratch.diffusion import addressed, all_addressed
@@ -29,19 +35,25 @@ def draws(variant: int, rows=range(4)) -> list[np.random.Generator]:
     return all_addressed("key", [f"slice {row}" for row in rows], [variant] * len(rows), "mask")
 
 
+def chosen(rows, sampling: MaskSampling, variant: int) -> tuple[np.ndarray, list[int]]:
+    """Masks and their sources."""
+    masks = choose_masks(rows, donors(), sampling, draws(variant, rows))
+    return masks, source_rows(rows, donors(), sampling, draws(variant, rows))
+
+
 def centre(mask: np.ndarray) -> np.ndarray:
     return np.argwhere(mask).mean(0)
 
 
 def test_the_slice_keeps_its_own_mask():
-    masks, sources = choose_masks(range(4), donors(), MaskSampling(), draws(0))
+    masks, sources = chosen(range(4), MaskSampling(), 0)
     assert np.array_equal(masks, donors().masks) and sources == [0, 1, 2, 3]
 
 
 def test_another_case_gives_its_mask_and_the_own_case_never_does():
     sampling, found = MaskSampling(mask="other"), set()
     for variant in range(60):
-        masks, sources = choose_masks(range(4), donors(), sampling, draws(variant))
+        masks, sources = chosen(range(4), sampling, variant)
         assert np.array_equal(masks, donors().masks[sources])
         assert all(CASES[row] != CASES[source] for row, source in enumerate(sources))
         found |= set(enumerate(sources))
@@ -54,11 +66,11 @@ def test_another_case_gives_its_mask_and_the_own_case_never_does():
 @pytest.mark.parametrize("mask", ["moved", "other"])
 def test_the_address_of_a_sample_decides_and_not_its_company(mask):
     sampling = MaskSampling(mask=mask)
-    whole, sources = choose_masks(range(4), donors(), sampling, draws(3))
+    whole, sources = chosen(range(4), sampling, 3)
     for row in (2, 0):
-        alone, (source,) = choose_masks([row], donors(), sampling, draws(3, [row]))
+        alone, (source,) = chosen([row], sampling, 3)
         assert np.array_equal(alone[0], whole[row]) and source == sources[row]
-    other, _ = choose_masks(range(4), donors(), sampling, draws(4))
+    other, _ = chosen(range(4), sampling, 4)
     assert not np.array_equal(whole, other)
 
 
