@@ -25,6 +25,7 @@ from benchmark.core.provenance import machine_name
 from benchmark.core.registry import check_name
 from benchmark.engines import ENGINES
 from benchmark.planning.forecast import forecast
+from benchmark.planning.match_compute import matched
 from benchmark.planning.options import Actions, Request
 from benchmark.planning.plan import Plan, plan_run, unique_nodes
 from benchmark.planning.request import Opened, location_of, open_request, resolve
@@ -172,13 +173,24 @@ def _planned(requests: Sequence[Request], store: Store) -> _Job:
             opened = sources[identity]
             location = location_of(settled, opened)
             with _said_of_what(request.dataset, opened):
-                for run in resolve(settled, opened):
+                runs = resolve(settled, opened)
+                if request.match_compute is not None:
+                    found = _records(store)
+                    runs = matched(runs, request.match_compute, found, out.print)
+                for run in runs:
                     if run.key not in plans:
                         plans[run.key] = plan_run(
                             run, opened.cases, opened.options, location, opened.copies
                         )
                         by_run[run.key] = opened
     return _Job(list(plans.values()), by_run)
+
+
+def _records(store: Store) -> Iterator[Record]:
+    """All records of the store that can be read."""
+    for one in store.notes.recorded():
+        if (record := store.notes.record(one["key"])) is not None:
+            yield record
 
 
 @contextmanager

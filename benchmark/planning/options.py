@@ -97,6 +97,12 @@ class RunOptions(SourceChoice):
     patch_size: int | None = option(
         None, "side of a merging patch, in pixels", METHOD, metavar="PIXELS"
     )
+    match_compute: str | None = option(
+        None,
+        "none, classic: train for the measured hours of this method's generator too",
+        METHOD,
+        metavar="METHOD",
+    )
     training_share: float = option(
         1.0, "training cases in use, 1 (default) = all", DATA, metavar="SHARE"
     )

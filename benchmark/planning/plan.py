@@ -235,7 +235,7 @@ class _Planner:
             dice_background=protocol.dice_background,
             synthetic=self._synthetic(method) if samples else None,
             training=Training(
-                epochs=preset.epochs,
+                epochs=preset.epochs + method.further_epochs,
                 batch_size=preset.batch_size,
                 learning_rate=preset.learning_rate,
                 weight_decay=preset.weight_decay,

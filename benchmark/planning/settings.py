@@ -43,7 +43,7 @@ from datasets.slices.hed import fetched_weights, find_weights, weights_identity
 from datasets.sources.open import task_of
 
 # of --set, beside switches, numbers and the generator's settings
-SAMPLE_RULES = ("audit", "filter", "joins")
+SAMPLE_RULES = ("audit", "filter", "joins", "further_epochs")
 IMAGENET = "imagenet"  # of --set audit: also distances in features of an ImageNet network
 M = TypeVar("M", bound=Frozen)
 
@@ -115,6 +115,8 @@ def settle(request: Request, cache: Path | None = None) -> Settled:
                 f" it out."
             )
     _check_joining(method, protocol)
+    if "further_epochs" in given.rules:
+        method = _trained_longer(method, given.rules["further_epochs"])
     check_architecture(request.architecture, numbers.size)
     check_weights(request.architecture)
     if numbers.batch_size < 3 and needs_company(request.architecture, numbers.size):
@@ -144,6 +146,8 @@ def fitting_sets(request: Request) -> Request:
         name = text.partition("=")[0].strip()
         if name in ("filter", "joins"):
             return bool(own)
+        if name == "further_epochs":
+            return not own
         path = name.removeprefix("generator.").split(".")
         if path == ["kind"]:
             return not own or str(name_and_value(text)[1]) in own
@@ -154,7 +158,9 @@ def fitting_sets(request: Request) -> Request:
             or any(settings_class(kind).has(path) for kind in own)
         )
 
-    return replace(request, sets=tuple(text for text in request.sets if fits(text)))
+    matched = None if own else request.match_compute
+    sets = tuple(text for text in request.sets if fits(text))
+    return replace(request, sets=sets, match_compute=matched)
 
 
 def name_and_value(text: str) -> tuple[str, Any]:
@@ -262,6 +268,18 @@ def _sample_rules(given: Mapping[str, Any]) -> tuple[bool | str, float | None]:
             f" agreement:0.7."
         )
     return audit, minimum
+
+
+def _trained_longer(method: MethodSpec, epochs: Any) -> MethodSpec:
+    """A method without a generator, trained for further epochs. Raises InputError."""
+    if method.generates:
+        raise InputError(
+            f"--set further_epochs is for methods without a generator, to give them its hours, and"
+            f" '{method.name}' trains one; leave it out."
+        )
+    if not isinstance(epochs, int) or isinstance(epochs, bool) or epochs < 1:
+        raise InputError(f"--set further_epochs={epochs}: give a whole number from 1.")
+    return method.model_copy(update={"generator": {"further_epochs": epochs}})
 
 
 def _check_joining(method: MethodSpec, protocol: Protocol) -> None:

@@ -29,6 +29,7 @@ _SINGLE = ("towards", "data_root")
 _TRUE, _FALSE = ("true", "yes", "on"), ("false", "no", "off")
 _NAMES: dict[str, Callable[[str], Any]] = {
     "method": lambda name: is_own(name) or check_name("method", name, method_names()),
+    "match_compute": lambda name: check_name("method", name, method_names()),
     "protocol": lambda name: check_name("protocol", name, PROTOCOL_NAMES),
     "towards": lambda name: check_name("protocol", name, PROTOCOL_NAMES),
     "preset": lambda name: check_name("preset", name, PRESETS),

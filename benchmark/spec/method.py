@@ -72,7 +72,9 @@ class MethodSpec(Frozen):
     )
     patch_size: int | None = Field(None, ge=1, description="side of a merging patch, pixels")
     generator: dict[str, Any] | None = Field(
-        None, description="all settings of the generator, resolved"
+        None,
+        description="all settings of the generator, resolved; of a method without one, if it is"
+        " trained longer than the preset says: further_epochs, how many epochs more",
     )
     minimum_agreement: float | None = Field(
         None, ge=0, le=1, description="samples whose label agreement lies below it are dropped"
@@ -88,6 +90,10 @@ class MethodSpec(Frozen):
     def _samples_join(self) -> "MethodSpec":
         if (self.joins is None) != (self.kind is None):
             raise ValueError("a generator, and nothing else, says how its samples join")
+        if not self.generates and self.generator is not None and self.further_epochs < 1:
+            raise ValueError(
+                "a method without a generator has no setting of one but further_epochs"
+            )
         if self.name in (NONE_NAME, CLASSIC_NAME) and (self.own or self.generates):
             raise ValueError("a built-in method has this name")
         return self
@@ -116,10 +122,28 @@ class MethodSpec(Frozen):
         return chosen or {"patches": "merge", "pairs": "pairs"}[made_for]
 
     @property
+    def joins_otherwise(self) -> bool:
+        """Whether the user chose another way for samples to join than their generator's."""
+        return self.joins is not None and "/" in self.joins
+
+    @property
     def of_class(self) -> dict[str, Any]:
         """The fields that the class gives, as it gives them."""
         fields = self.model_dump(include=OF_CLASS)
         return fields | {"joins": self.joins.partition("/")[0] if self.joins else None}
+
+    @property
+    def further_epochs(self) -> int:
+        """Epochs beyond the preset's that a method without a generator is trained."""
+        if self.generates or self.generator is None:
+            return 0
+        given = self.generator.get("further_epochs")
+        return given if isinstance(given, int) and len(self.generator) == 1 else 0
+
+    @property
+    def plain(self) -> "MethodSpec":
+        """The method without further epochs."""
+        return self.model_copy(update={"generator": None}) if self.further_epochs else self
 
     def synthetic_epochs(self, epochs: int) -> int:
         """Of `epochs`, the first ones that show synthetic slices alone."""

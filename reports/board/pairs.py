@@ -118,12 +118,16 @@ def _joined(group: Group, inference: Inference, best: str | None) -> tuple[str |
     classic = {
         runs.method.transform: runs.label
         for runs in group.methods
-        if runs.method.name == "classic" and runs.label in inference.labels
+        if runs.method.name == "classic"
+        and not runs.method.further_epochs
+        and runs.label in inference.labels
     }
     with_one = [
         runs
         for runs in main_methods(group)
-        if runs.method.name == PAPERS_METHOD and runs.method.transform in classic
+        if runs.method.name == PAPERS_METHOD
+        and runs.method.transform in classic
+        and not runs.method.joins_otherwise
     ]
 
     def weight(runs: MethodRuns) -> tuple[bool, int]:

@@ -194,7 +194,14 @@ class Group:
     @property
     def none_label(self) -> str | None:
         """Label of the row without any augmentation, which gains are measured from."""
-        return next((runs.label for runs in self.methods if runs.method.name == "none"), None)
+        return next(
+            (
+                runs.label
+                for runs in self.methods
+                if runs.method.name == "none" and not runs.method.further_epochs
+            ),
+            None,
+        )
 
     @cached_property
     def paper_rows(self) -> dict[str, str]:
@@ -232,7 +239,7 @@ def shared_parts(spec: RunSpec) -> dict[str, Any]:
 def row_method(spec: RunSpec) -> MethodSpec:
     """The method as a table tells it from others: a generator's edges are one of its settings."""
     method, numbers = spec.method, spec.preset
-    if method.generator is None:
+    if method.generator is None or not method.generates:
         return method
     edge, usual = numbers.edge, PRESETS.get(numbers.name)
     if numbers.edge_weights not in (None, HED.identity):

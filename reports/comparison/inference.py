@@ -129,7 +129,11 @@ def main_labels(summary: Summary) -> tuple[str, ...]:
 def best_classic(summary: Summary, labels: tuple[str, ...]) -> str | None:
     """The classic method of highest mean Dice; chosen on the test cases, which flatters it a
     little."""
-    classic = {runs.label for runs in summary.group.methods if runs.method.name == "classic"}
+    classic = {
+        runs.label
+        for runs in summary.group.methods
+        if runs.method.name == "classic" and not runs.method.further_epochs
+    }
     found = [label for label in labels if label in classic]
     return max(
         found, key=lambda label: np.nanmean(summary.dice.cells.case_means(label)), default=None

@@ -40,6 +40,7 @@ def method_order(method: MethodSpec) -> tuple:
         transform != "",
         rank,
         transform,
+        method.joins or "",
         method.ratio,
         -1.0 if method.alpha is None else method.alpha,
         method.patch_size or 0,
@@ -85,7 +86,8 @@ def changed_settings(method: MethodSpec, preset: Preset) -> dict[str, Any]:
         "alpha": (method.alpha, usual[1]),
         "patch": (method.patch_size, usual[2]),
         "least agreement": (method.minimum_agreement, None),
-        "joins": (method.joining if "/" in (method.joins or "") else None, None),
+        "further epochs": (method.further_epochs or None, None),
+        "joins": (method.joining if method.joins_otherwise else None, None),
     }
     return {name: value for name, (value, default) in given.items() if value != default}
 
@@ -143,7 +145,7 @@ def changed_generator(method: MethodSpec) -> dict[str, Any]:
 
 def generator_settings(method: MethodSpec) -> dict[str, Any]:
     """All settings of the generator and its kind, with dotted names; {} for none."""
-    return flat(method.generator) | {"kind": method.kind} if method.generator else {}
+    return flat(method.generator or {}) | {"kind": method.kind} if method.generates else {}
 
 
 def _generator_marks(method: MethodSpec, methods: Sequence[MethodSpec]) -> dict[str, Any]:
@@ -247,13 +249,15 @@ def _alike(method: MethodSpec, methods: Sequence[MethodSpec]) -> list[MethodSpec
 
 
 def _of_run(method: MethodSpec) -> dict[str, Any]:
-    """The settings that a run gives to a method that generates samples; {} for others."""
+    """The settings that a run gives to a method that generates samples, and the epochs that it
+    gives to another one."""
     if not method.generates:
-        return {}
+        return {"further epochs": method.further_epochs}
+    whole = {"alpha": method.alpha, "patch": method.patch_size}
     return {
         "n": method.ratio,
-        "alpha": method.alpha,
-        "patch": method.patch_size,
+        "joins": method.joining,
+        **{name: value for name, value in whole.items() if value is not None},
         "least agreement": method.minimum_agreement,
     }
 
@@ -263,9 +267,9 @@ def _usual(alike: Sequence[MethodSpec]) -> dict[str, Any]:
     every = [_of_run(method) | generator_settings(method) for method in alike]
     found = {}
     for name in dict.fromkeys(name for one in every for name in one):
-        counts = Counter(canonical(one.get(name)) for one in every)
-        most = counts.most_common(1)[0][0]
-        found[name] = next(one.get(name) for one in every if canonical(one.get(name)) == most)
+        values = [one[name] for one in every if name in one]
+        most = Counter(map(canonical, values)).most_common(1)[0][0]
+        found[name] = next(value for value in values if canonical(value) == most)
     return found
 
 

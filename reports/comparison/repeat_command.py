@@ -50,7 +50,9 @@ def repeat_command(
     }
     if spec.method.minimum_agreement is not None:
         sets["filter"] = f"agreement:{spec.method.minimum_agreement:g}"
-    if "/" in (spec.method.joins or ""):
+    if spec.method.further_epochs:
+        sets["further_epochs"] = spec.method.further_epochs
+    if spec.method.joins_otherwise:
         sets["joins"] = spec.method.joining
     sets |= {"audit": spec.audit} if spec.audit else {}
     for name, value in sets.items():

@@ -94,12 +94,14 @@ def curves(summary: Summary) -> list[Curve]:
 
 
 def main_ours(group: Group) -> MethodRuns | None:
-    """The paper's method at its main setting, without a transform; the generator that most of the
-    group's runs have."""
+    """The paper's method at its main setting, without a transform, its samples merged; the
+    generator that most of the group's runs have."""
     runs = [
         runs
         for runs in group.methods
-        if runs.method.name == PAPERS_METHOD and runs.method.transform is None
+        if runs.method.name == PAPERS_METHOD
+        and runs.method.transform is None
+        and not runs.method.joins_otherwise
     ]
     if not runs:
         return None
@@ -137,7 +139,9 @@ def _curve(summary: Summary, setting: str) -> Curve | None:
     usual = main_ours(summary.group)
     if usual is None:
         return None
-    others = [name for name in (*SETTINGS, "generator", "transform", "name") if name != setting]
+    others = [
+        name for name in (*SETTINGS, "generator", "transform", "name", "joins") if name != setting
+    ]
     alike = [
         runs
         for runs in summary.group.methods

@@ -168,7 +168,8 @@ def _facts(record: Record) -> dict[str, str]:
     fitted = next((stage.results for stage in record.stages if stage.stage == "fit-segmenter"), {})
     if "selected_epoch" in fitted:
         selection = _SELECTION[record.spec.protocol.selection]
-        epochs = f"epoch {fitted['selected_epoch']} of {record.spec.preset.epochs}"
+        total = record.spec.preset.epochs + record.spec.method.further_epochs
+        epochs = f"epoch {fitted['selected_epoch']} of {total}"
         facts["checkpoint"] = f"{epochs}, by {selection}"
     return facts
 

@@ -18,14 +18,14 @@ PARTS = ("train", "validation", "test")
 def generator_id(method: MethodSpec) -> str:
     """Name of a generator's settings on the page of its comparison, '' for a method without a
     generator."""
-    return f"generator-{digest(method.generator)[:10]}" if method.generator else ""
+    return f"generator-{digest(method.generator)[:10]}" if method.generates else ""
 
 
 def generators(group: Group) -> list[dict[str, Any]]:
     """The settings of every generator of the group once, with the methods that share it."""
     found: dict[str, list[MethodRuns]] = {}
     for runs in group.methods:
-        if runs.method.generator:
+        if runs.method.generates:
             found.setdefault(generator_id(runs.method), []).append(runs)
     return [
         {

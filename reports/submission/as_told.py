@@ -76,21 +76,22 @@ def impossible_budget(record: Record, budget: Budget, split: Split) -> Iterator[
         return
     samples = spec.method.ratio if spec.method.generates else 0
     items = slices * (samples if samples and spec.protocol.pairing == "all" else 1)
-    shown = items * spec.preset.epochs
+    epochs = spec.preset.epochs + spec.method.further_epochs
+    shown = items * epochs
     real, synthetic = shown, shown if samples else 0
-    if samples and (alone := spec.method.synthetic_epochs(spec.preset.epochs)):
+    if samples and (alone := spec.method.synthetic_epochs(epochs)):
         real, synthetic = shown - items * alone, items * alone
     expected = Budget(
-        optimiser_steps=math.ceil(items / spec.preset.batch_size) * spec.preset.epochs,
+        optimiser_steps=math.ceil(items / spec.preset.batch_size) * epochs,
         real_presentations=real,
         synthetic_presentations=synthetic,
     )
     if budget != expected:
         yield (
-            f"its budget is not the one of {spec.preset.epochs} epochs of {slices} slices, which is"
+            f"its budget is not the one of {epochs} epochs of {slices} slices, which is"
             f" {expected.optimiser_steps} steps"
         )
-    if fitted[0].get("selected_epoch", 0) > spec.preset.epochs:
+    if fitted[0].get("selected_epoch", 0) > epochs:
         yield "its checkpoint is of an epoch that its training does not have"
 
 

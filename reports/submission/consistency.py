@@ -108,7 +108,8 @@ def _of_the_spec(record: Record) -> Iterator[str]:
     if any(given.get(name) != value for name, value in method.changed.items()):
         yield "it lists changed settings that its generator does not have"
     if not method.generates and (
-        method.generator is not None or method.minimum_agreement is not None
+        (method.generator is not None and not method.further_epochs)
+        or method.minimum_agreement is not None
     ):
         yield "its method has settings of a generator and trains none"
 

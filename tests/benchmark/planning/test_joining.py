@@ -14,8 +14,11 @@ from benchmark.planning.stage_keys import stage_counts
 from benchmark.spec.run import RunSpec
 from benchmark.stages.fit_segmenter import FitSegmenterSpec
 from benchmark.training.budget import Training
+from reports.comparison.groups import make_groups
 from reports.comparison.labels import method_labels
 from reports.comparison.repeat_command import repeat_command
+from reports.comparison.setting_curves import curves, main_ours
+from reports.comparison.summaries import summarise
 from reports.submission.consistency import KnownStages, contradictions
 from tests.support.made_records import make_record
 
@@ -111,6 +114,16 @@ def test_tables_and_commands_name_it():
         "pretrain)",
         "only)",
     ]
+    (group,) = make_groups([make_record(run.method) for run in runs])
+    assert [one.settings for one in group.short.values()] == [
+        "n = 2",
+        "n = 2, joins = only",
+        "n = 2, joins = pairs",
+        "n = 2, joins = pretrain",
+    ]
+    ours = main_ours(group)
+    assert ours is not None and ours.method.joining == "merge"
+    assert curves(summarise(group)) == []
     assert "--set joins=only" in repeat_command(runs[3]) and "--alpha" not in repeat_command(
         runs[3]
     )
