@@ -145,6 +145,7 @@ def _group_view(site: Site, samples: AuditedSamples) -> dict[str, Any]:
         "rules": group.rules,
         "page": group.page,
         "synthetic": group.spec.source.synthetic,
+        "standard": None,  # where nothing was measured
         **tables,
         "warnings": dict(list(warnings.items())[:SHOWN_WARNINGS]),
         "more_warnings": max(0, len(warnings) - SHOWN_WARNINGS),
