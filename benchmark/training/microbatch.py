@@ -9,9 +9,9 @@ due (torch.utils.checkpoint). The gradient is that of the undisturbed step to ro
 of a second forward pass.
 
 What changes: a layer with batch statistics (BatchNorm) sees one part at a time, as it would with
-any accumulation of gradients; its running mean is kept that of the whole batch, its running
-variance lacks the variance between parts. Dropout draws other masks. The record says what was
-lowered (assembly.py).
+any accumulation of gradients, and never a single item, which has no statistics; its running mean
+is kept that of the whole batch, its running variance lacks the variance between parts. Dropout
+draws other masks. The record says what was lowered (assembly.py).
 """
 
 import contextlib
@@ -77,6 +77,8 @@ class MicroBatches:
             for layer in network.modules()
             if isinstance(layer, _BatchNorm) and layer.track_running_stats
         ]
+        # batch statistics of a single item are its own, and of one pixel there are none
+        self._least = 2 if any(isinstance(layer, _BatchNorm) for layer in network.modules()) else 1
         self._buffers = list(network.buffers())
         self._kept = [buffer.detach().clone() for buffer in self._buffers]
 
@@ -84,7 +86,8 @@ class MicroBatches:
         """What `step` returns. `number`: which step it is, counted from 0, for the record.
 
         `step` clears the gradients first, and changes nothing but gradients, generators and buffers
-        of the network. Raises RuntimeError in one sentence where a single item is too much.
+        of the network. Raises RuntimeError in one sentence where the smallest part is too much: a
+        single item, or two where the network has batch statistics.
         """
         states = [generator.get_state() for generator in self._generators]
         _copy(self._buffers, self._kept)
@@ -124,12 +127,14 @@ class MicroBatches:
 
     def _lower(self, number: int, reason: str) -> None:
         before = self.state.get("size", self.batch)
-        if before == 1:
+        if before <= self._least:
+            few = "a single item" if before == 1 else "two items"
             raise RuntimeError(
-                f"out of memory with a single item at a time ({reason}); take a smaller network or"
+                f"out of memory with {few} at a time ({reason}); take a smaller network or"
                 f" slice size."
             )
-        self.state = {"since_step": number} | self.state | {"size": -(-before // 2)}
+        size = max(-(-before // 2), self._least)
+        self.state = {"since_step": number} | self.state | {"size": size}
 
     @contextlib.contextmanager
     def _cut(self) -> Iterator[None]:
@@ -155,10 +160,8 @@ class MicroBatches:
         if items <= size or not torch.is_grad_enabled():
             return whole(*words, **names)
         out = []
-        for start in range(0, items, size):
-            rows = slice(start, start + size)
-            part = min(size, items - start) / items
-            left = max(0, items - start - size) / items
+        for rows in self._parts(items, size):
+            part, left = (rows.stop - rows.start) / items, (items - rows.stop) / items
             done = checkpoint(
                 whole,
                 *(_share(value, rows, items) for value in words),
@@ -168,6 +171,14 @@ class MicroBatches:
             )
             out.append(done)
         return torch.cat(out)
+
+    def _parts(self, items: int, size: int) -> list[slice]:
+        """Which items go through the network together: `size` of them, a last part that is smaller
+        than the least with the one before it."""
+        ends = [*range(size, items, size), items]
+        if len(ends) > 1 and ends[-1] - ends[-2] < self._least:
+            del ends[-2]
+        return [slice(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
 
     def _contexts(
         self, part: float, left: float

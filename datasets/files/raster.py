@@ -58,13 +58,16 @@ def read_native(path: Path) -> np.ndarray:
 
 
 def read_labels(path: Path) -> np.ndarray:
-    """The mask's labels as int32 (1, H, W): 0/1 for a 1-bit file, grey levels, and for each colour
-    a number of its own above `COLOUR`; transparent pixels are 0.
+    """The mask's labels as int32 (1, H, W): 0/1 for a 1-bit file, grey levels, the numbers of a
+    palette's entries, and for each colour a number of its own above `COLOUR`; transparent pixels
+    are 0.
 
     A file of one colour carries its mask in the transparency. Raises InputError where colours and
     transparency can be read in more than one way.
     """
     image = _read(path)
+    if image.mode == "P" and not image.has_transparency_data and _is_by_number(image):
+        return np.asarray(image).astype(np.int32)[None]
     if image.mode == "1" or (image.mode in _GREY_MODES and not _is_transparent(image)):
         levels = whole_numbers(np.asarray(image), path).astype(np.int32)
         return levels[None] // image.info[_STEP]
@@ -77,6 +80,25 @@ def read_labels(path: Path) -> np.ndarray:
             image = image.convert("RGB")
         rgba = np.asarray(image.convert("RGBA")).astype(np.int32)
     return _colour_labels(rgba, path)[None]
+
+
+def _is_by_number(image: Image.Image) -> bool:
+    """Whether the numbers of a palette's entries are the labels, and its colours are for the eye.
+
+    They are not where the colours are grey levels, or where black is another entry than the first,
+    which is then the background: programs that shrink files sort palettes anew. Entries of one
+    colour can be told apart by their numbers alone.
+    """
+    numbers = np.unique(np.asarray(image))
+    palette = np.zeros((256, 3), np.uint8)
+    given = np.asarray(image.getpalette() or [], np.uint8).reshape(-1, 3)[:256]
+    palette[: len(given)] = given
+    used = palette[numbers]
+    if len(np.unique(used, axis=0)) < len(used):
+        return True
+    is_grey = bool((used == used[:, :1]).all())
+    black = numbers[(used == 0).all(1)]
+    return not is_grey and not black.any()
 
 
 def write_mask_png(mask: np.ndarray, out: Path) -> Path:

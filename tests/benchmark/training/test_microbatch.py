@@ -182,6 +182,43 @@ def test_a_single_item_that_is_too_much_is_one_sentence():
         trained(RealObjective, nn.InstanceNorm2d(8), 0)
 
 
+def test_batch_statistics_are_never_those_of_a_single_item():
+    """With maps of one pixel torch has none at all, and raises."""
+    model = nn.Sequential(nn.Conv2d(1, 4, SIZE), nn.BatchNorm2d(4), nn.Conv2d(4, 1, 1))
+    images, sizes = torch.randn(5, 1, SIZE, SIZE), []
+
+    def step() -> None:
+        if not micro.state:
+            raise torch.OutOfMemoryError("full")
+        model[1].register_forward_pre_hook(lambda layer, given: sizes.append(len(given[0])))
+        model.zero_grad()
+        model(images).sum().backward()
+
+    micro = MicroBatches(model, [], 5)
+    micro.state = {"size": 3, "since_step": 0}
+    micro.run(step)
+    assert sizes[:2] == [3, 2]
+    micro.state, sizes[:] = {"size": 2, "since_step": 0}, []
+    micro.run(step)
+    assert set(sizes) == {2, 3} and min(sizes) == 2
+    with pytest.raises(RuntimeError, match="out of memory with two items at a time"):
+        trained(RealObjective, nn.BatchNorm2d(8), 0)
+
+
+def test_parts_hold_all_items_once():
+    plain, paired = (
+        MicroBatches(network, [], 9) for network in (nn.Conv2d(1, 1, 1), nn.BatchNorm2d(1))
+    )
+    for items in range(2, 12):
+        for size in range(2, items):
+            for micro in (plain, paired):
+                parts = micro._parts(items, size)
+                assert [place for part in parts for place in range(items)[part]] == [*range(items)]
+                lengths = [part.stop - part.start for part in parts]
+                assert set(lengths[:-1]) <= {size} and lengths[-1] <= size + 1
+            assert lengths[-1] >= 2
+
+
 def test_other_errors_pass():
     def broken():
         raise RuntimeError("shapes differ")

@@ -139,6 +139,33 @@ def test_an_image_with_transparent_pixels_is_refused(tmp_path):
     assert np.array_equal(raster.read_grey(opaque)[0], PICTURE)
 
 
+@pytest.mark.parametrize(
+    ("palette", "expected"),
+    [
+        ([0, 0, 0, 0, 0, 0, 9, 9, 9], [0, 1, 2]),  # two entries of one colour
+        ([0, 0, 0, 1, 0, 0, 0, 1, 0], [0, 1, 2]),
+        ([9, 0, 0, 0, 9, 0, 0, 0, 9], [0, 1, 2]),  # no black: the first entry is the background
+        ([0, 0, 0, 85, 85, 85, 170, 170, 170], [0, 85, 170]),  # grey levels
+        ([255, 255, 255, 0, 0, 0, 7, 7, 7], [255, 0, 7]),  # sorted anew
+    ],
+)
+def test_labels_of_a_palette_are_its_numbers(tmp_path, palette, expected):
+    numbers = np.array([[0, 1], [2, 0]], np.uint8)
+    image = Image.fromarray(numbers, "P")
+    image.putpalette(palette)
+    image.save(tmp_path / "m.png")
+    np.testing.assert_array_equal(
+        raster.read_labels(tmp_path / "m.png")[0], np.array(expected, np.int32)[numbers]
+    )
+
+
+def test_black_that_is_another_entry_than_the_first_is_the_background(tmp_path):
+    image = Image.fromarray(np.array([[0, 1], [1, 1]], np.uint8), "P")
+    image.putpalette([200, 0, 0, 0, 0, 0])
+    image.save(tmp_path / "m.png")
+    np.testing.assert_array_equal(raster.read_labels(tmp_path / "m.png")[0] > 0, [[1, 0], [0, 0]])
+
+
 def test_deep_colours_are_refused(tmp_path):
     import tifffile
 

@@ -51,7 +51,7 @@ def said(checked):
     return [
         (
             r.cases,
-            r.split.model_copy(update={"generator": tuple(sorted(r.split.generator))}),
+            r.split,
             r.budget,
             r.seeds,
             r.status,
