@@ -127,13 +127,36 @@ def _print_cost(record: Record) -> None:
             duration(sum(one.seconds for one in ones)),
             size(max(one.peak_memory_mb for one in ones) * 2**20),
             size(gpu * 2**20) if (gpu := max(one.gpu_memory_mb for one in ones)) else "-",
+            "; ".join(dict.fromkeys(one.machine for one in ones)),
         )
         for stage, ones in _by_stage(record)
     ]
-    head = ("stage", "number>", "time>", "memory>", "GPU memory>")
+    head = ("stage", "number>", "time>", "memory>", "GPU memory>", "machine")
     print_table(
         f"cost: {duration(record.seconds)}, stages shared with other runs included", head, rows
     )
+
+    for line in _cost_lines(record):
+        out.print(line)
+
+
+def _cost_lines(record: Record) -> Iterable[str]:
+    """What each machine spent, apart: hours, energy where it is told, reference units where the
+    machine was measured. Machines are never added up."""
+    known = (record.provenance.get("reference") or {}).get("machines", {})
+    by_machine: dict[str, list] = {}
+    for one in record.stages:
+        by_machine.setdefault(one.machine, []).append(one)
+    for machine, ones in by_machine.items():
+        seconds = sum(one.seconds for one in ones)
+        unit = "GPU hours" if any(one.gpu_memory_mb for one in ones) else "hours"
+        parts = [f"{seconds / 3600:.3g} {unit}"]
+        told = [one.energy_joules for one in ones if one.energy_joules is not None]
+        if told:
+            parts.append(f"{sum(told) / 1000:.3g} kJ in {len(told)} of {len(ones)} stages")
+        if machine in known:
+            parts.append(f"{seconds / known[machine]['seconds']:.3g} reference units")
+        yield f"{machine}: {', '.join(parts)}"
 
 
 def _by_stage(record: Record) -> Iterable[tuple[str, list]]:

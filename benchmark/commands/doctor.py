@@ -64,6 +64,7 @@ def print_doctor(store_folder: Path) -> ExitCode:
         ("weights of preset paper", "; ".join(hub_weights())),
         ("store", f"{store_folder} ({_store_state(store_folder)})"),
     ]
+    rows += _reference_rows(store_folder, "cuda" if cuda else "cpu")
     print_table("doctor", ("what", "found"), rows)
     sizes = []
     for name in ARCHITECTURES:
@@ -76,6 +77,18 @@ def print_doctor(store_folder: Path) -> ExitCode:
         "architectures at 384 px, one slice", ("architecture", "parameters>", "GFLOPs>"), sizes
     )
     return ExitCode.DONE
+
+
+def _reference_rows(folder: Path, device: str) -> list[tuple[str, str]]:
+    """Times the reference steps, and notes them in the store if it can be written."""
+    from benchmark.results import reference_steps as reference
+
+    steps = f"{reference.STEPS} steps of {reference.ARCHITECTURE}, {reference.SIZE_PX} px"
+    try:
+        seconds = reference.note(Store(folder).root, device)
+    except InputError:
+        return [("reference unit", f"{reference.measure(device):.2f} s on {device}: {steps}")]
+    return [("reference unit", f"{seconds:.2f} s on {device}: {steps}; noted in {folder}")]
 
 
 def _store_state(folder: Path) -> str:

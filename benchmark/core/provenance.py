@@ -13,6 +13,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from benchmark.core.energy import gpu_joules
+
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = (
     "torch",
@@ -117,6 +119,7 @@ class Meter:
 
     def __init__(self, device: str):
         self.device = device
+        self.joules: float | None = None
 
     def __enter__(self) -> "Meter":
         _reset_peak()
@@ -124,15 +127,20 @@ class Meter:
             import torch
 
             torch.cuda.reset_peak_memory_stats()
+        self._joules = gpu_joules(self.device)
         self._start = time.perf_counter()
         self.seconds = 0.0
         return self
 
     def __exit__(self, *_: object) -> None:
         self.seconds = time.perf_counter() - self._start
+        after = gpu_joules(self.device)
+        if self._joules is not None and after is not None:
+            self.joules = round(after - self._joules, 1)
 
-    def cost(self) -> dict[str, float]:
-        """{"seconds", "peak_memory_mb" (resident set of the process), "gpu_memory_mb"}."""
+    def cost(self) -> dict[str, float | None]:
+        """{"seconds", "peak_memory_mb" (resident set of the process), "gpu_memory_mb",
+        "energy_joules" (of the whole GPU; None where it is not told)}."""
         gpu = 0.0
         if self.device.startswith("cuda"):
             import torch
@@ -142,6 +150,7 @@ class Meter:
             "seconds": round(self.seconds, 3),
             "peak_memory_mb": round(_peak_mb(), 1),
             "gpu_memory_mb": round(gpu, 1),
+            "energy_joules": self.joules,
         }
 
 

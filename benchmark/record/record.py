@@ -34,6 +34,9 @@ class StageCost(Frozen):
     seconds: float
     peak_memory_mb: float
     gpu_memory_mb: float = 0.0
+    energy_joules: float | None = Field(
+        None, ge=0, description="of the whole GPU meanwhile; null where it is not told"
+    )
     machine: str = Field(description="CPU or GPU that computed it")
     deterministic: bool = Field(False, description="torch used deterministic algorithms alone")
     purpose: Literal["run", "audit"] = Field(

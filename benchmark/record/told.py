@@ -44,8 +44,20 @@ class _Git(_Known):
     dirty: bool | None = None
 
 
+class _Machine(_Known):
+    seconds: float = Field(gt=0, le=1e6)
+
+
+class _Reference(_Known):
+    """Seconds of the reference steps by machine (results/reference_steps.py)."""
+
+    version: Count
+    machines: dict[str, _Machine]
+
+
 class _Provenance(_Known):
     git: _Git | None = None
+    reference: _Reference | None = None
     packages: dict[str, str] = Field(default_factory=dict)
     deterministic: bool = False
 

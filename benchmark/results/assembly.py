@@ -16,6 +16,7 @@ from benchmark.record.curves import read_curves
 from benchmark.record.record import Budget, Record, StageCost
 from benchmark.record.record import Split as RecordSplit
 from benchmark.record.samples import Samples
+from benchmark.results.reference_steps import told_in_record
 from benchmark.stages.audit import read_audit
 from benchmark.stages.features import read_features
 from benchmark.stages.fit_generator import FitGeneratorSpec
@@ -35,6 +36,7 @@ def assemble(plan: Plan, store: Store, notes: tuple[str, ...] = ()) -> Record:
     rows = json.loads((store.folder("score", score.key) / "cases.json").read_text(encoding="utf-8"))
     fitted = manifests[plan.node("fit-segmenter").key]["results"]
     generator = plan.spec_of(FitGeneratorSpec)
+    machines = [manifest["cost"]["machine"] for manifest in manifests.values()]
     refuse_leaks(
         (store.folder(node.stage, node.key) for node in plan.nodes if node.stage == "synthesize"),
         plan.split.test,
@@ -69,7 +71,7 @@ def assemble(plan: Plan, store: Store, notes: tuple[str, ...] = ()) -> Record:
             *_code_notes(manifests.values()),
         ),
         substitutions=substitutions(plan.run),
-        provenance=manifests[score.key]["provenance"],
+        provenance=manifests[score.key]["provenance"] | told_in_record(store.root, machines),
         samples=_samples(plan, store),
     )
 
@@ -121,6 +123,7 @@ def cost_of(manifest: dict, folder: Path, purpose: Literal["run", "audit"]) -> S
         seconds=cost["seconds"],
         peak_memory_mb=cost["peak_memory_mb"],
         gpu_memory_mb=cost["gpu_memory_mb"],
+        energy_joules=cost.get("energy_joules"),  # which older stages do not tell
         machine=cost["machine"],
         purpose=purpose,
         deterministic=manifest["provenance"].get("deterministic", False),

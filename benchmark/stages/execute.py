@@ -54,7 +54,9 @@ def execute(
                 with Meter(how.device) as meter:
                     results = STAGES[node.stage].run(node.spec, inputs, out, context) | own
                 cost = meter.cost()
-                cost["seconds"] = round(cost["seconds"] + checkpoint.earlier_seconds, 3)
+                if checkpoint.earlier_seconds:  # of an earlier attempt the energy is not known
+                    cost["energy_joules"] = None
+                cost["seconds"] = round(meter.seconds + checkpoint.earlier_seconds, 3)
                 return node.as_json() | {
                     "results": results,
                     "cost": {**cost, "machine": machine_name(how.device)},

@@ -14,6 +14,7 @@ from reports.submission.same_run import title
 MAX_SECONDS, MAX_MEMORY_MB = 1e8, 1e8  # three years; 100 TB
 MAX_REPEATS = 100
 MAX_TOLD = 2_000  # values that the stages and the machine tell, beside those that are checked
+MAX_JOULES = 1e11  # a kilowatt for three years
 MAX_SLICES = 5_000  # of one case
 _TRAININGS = ("fit-generator", "fit-segmenter")
 
@@ -24,7 +25,11 @@ def impossible_costs(record: Record) -> Iterator[str]:
         costs = (stage.seconds, stage.peak_memory_mb, stage.gpu_memory_mb)
         if min(costs) < 0:
             yield f"its stage {stage.stage} cost less than nothing"
-        elif costs[0] > MAX_SECONDS or max(costs[1:]) > MAX_MEMORY_MB:
+        elif (
+            costs[0] > MAX_SECONDS
+            or max(costs[1:]) > MAX_MEMORY_MB
+            or (stage.energy_joules or 0) > MAX_JOULES
+        ):
             yield f"its stage {stage.stage} cost more than any machine has"
         elif stage.stage in _TRAININGS and not stage.seconds:
             yield f"its stage {stage.stage} is a training that took no time"
