@@ -51,6 +51,7 @@ ELSEWHERE = {
     r"cli.py report --numbers": "tests/reports/tables/test_marked_pages.py",
     r"cli.py cite --format": "tests/reports/formats/test_formats.py",
     r"cli.py power": "tests/reports/tables/test_power.py",
+    r"cli.py show KEY": "tests/test_cli_words.py",
     r"cli.py stage": "tests/test_cli.py",
     r"cli.py verify": "tests/test_cli.py",
     r"cli.py data prepare": "tests/datasets/fetching/test_metaimage.py",
