@@ -6,6 +6,7 @@ once.
     curve.csv             step, mean loss since the row before, learning rate
     training_ids.json     the slices that were trained on, for the check of leaks
     shortage.json         only where memory was short (benchmark/training/microbatch.py)
+    graphs.json           only on a GPU: how the steps were run (benchmark/training/graphs.py)
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ def write(
     write_curve(folder, state.curve)
     write_training_ids(folder, data.ids)
     write_shortage(folder, state)
+    state.graphs.write(folder)
 
 
 def write_config(

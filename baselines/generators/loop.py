@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from benchmark.core.progress import Report
 from benchmark.training.checkpoint import Checkpoint, below, optimiser_tensors, restore_optimiser
+from benchmark.training.graphs import Graphs, set_learning_rate
 
 CHECK_EVERY = 10  # steps between two looks at the loss; each look waits for the GPU
 Network = TypeVar("Network", bound=nn.Module)
@@ -40,6 +41,7 @@ class TrainingState:
     rng: what the steps draw from; None where their draws have addresses.
     shortage: {}, or after a shortage of memory the slices at once ("size") and the first step that
         had fewer ("since_step").
+    graphs: how the steps are run.
     """
 
     weights: Mapping[str, Tensor]
@@ -48,6 +50,7 @@ class TrainingState:
     average: Mapping[str, Tensor] = field(default_factory=dict)
     rng: torch.Generator | None = None
     shortage: dict[str, int] = field(default_factory=dict)
+    graphs: Graphs = field(default_factory=Graphs)
     step: int = 0
     curve: list[CurveRow] = field(default_factory=list)
 
@@ -80,8 +83,7 @@ class TrainingState:
 
     def set_learning_rate(self, rate: float) -> None:
         for optimiser in self.optimisers.values():
-            for group in optimiser.param_groups:
-                group["lr"] = rate
+            set_learning_rate(optimiser, rate)
 
     @torch.no_grad()
     def update_average(self, decay: float) -> None:
@@ -124,7 +126,8 @@ def train(
     finite, and the last checkpoint.
 
     Args:
-        make_step: makes the step of this number, from 0, and returns its loss, a scalar.
+        make_step: makes the step of this number, from 0, and returns its loss, a scalar, which the
+            next step may overwrite.
         learning_rate: of the step of this number, from 0.
         ema_decay: decay per step of the averages.
         saves: False for all but one of several processes.
@@ -139,7 +142,7 @@ def train(
     while state.step < steps:
         rate = learning_rate(state.step)
         state.set_learning_rate(rate)
-        losses.append(make_step(state.step))
+        losses.append(make_step(state.step).clone())
         state.step += 1
         state.update_average(ema_decay)
         if len(losses) < CHECK_EVERY and state.step < steps:

@@ -14,6 +14,7 @@ from baselines.pix2pix.networks import PatchDiscriminator, UNetGenerator
 from baselines.pix2pix.settings import Pix2PixSettings
 from baselines.scratch.slice_augmentation import random_geometry
 from benchmark.training import number_format
+from benchmark.training.graphs import Graphs, make_graphs, recordable
 
 
 def fit(name: str, data: TrainingSlices, settings: Pix2PixSettings, job: TrainingJob) -> None:
@@ -22,12 +23,20 @@ def fit(name: str, data: TrainingSlices, settings: Pix2PixSettings, job: Trainin
     planes = torch.from_numpy(np.stack([data.images, data.edges], axis=1)).to(job.device)
     pair = _Pair(settings, data.size, job.seed, job.device)
 
-    def make_step(number: int) -> torch.Tensor:
+    loss = torch.zeros((), device=job.device)  # of the last step, where a recorded one leaves it
+
+    def step() -> None:
         rows = torch.randint(len(planes), (settings.batch,), generator=pair.rng, device=job.device)
         batch = random_geometry(planes[rows].float() / 255, settings, pair.rng) * 2 - 1
-        return pair.step(batch[:, :1], batch[:, 1:])
+        loss.copy_(pair.step(batch[:, :1], batch[:, 1:]))
 
-    state = pair.state()
+    state = pair.state(make_graphs(job.device, [pair.rng], wanted=job.graphs))
+    call = state.graphs.step(step)
+
+    def make_step(number: int) -> torch.Tensor:
+        call()
+        return loss
+
     train(
         state,
         make_step,
@@ -53,14 +62,16 @@ class _Pair:
         discriminator = seeded(lambda: PatchDiscriminator(settings), seed + 1)
         self.generator = generator.to(device).train()
         self.discriminator = discriminator.to(device).train()
-        self.descent = _adam(self.generator, settings), _adam(self.discriminator, settings)
+        networks = self.generator, self.discriminator
+        self.descent = tuple(_adam(network, settings, device) for network in networks)
         self.rng = torch.Generator(device).manual_seed(seed)
 
-    def state(self) -> TrainingState:
+    def state(self, graphs: Graphs) -> TrainingState:
         """All that training changes."""
         networks = nn.ModuleDict({"generator": self.generator, "discriminator": self.discriminator})
         optimisers = dict(zip(networks, self.descent, strict=True))
-        return TrainingState(networks.state_dict(), optimisers, self.settings.batch, rng=self.rng)
+        weights, batch = networks.state_dict(), self.settings.batch
+        return TrainingState(weights, optimisers, batch, rng=self.rng, graphs=graphs)
 
     def step(self, images: torch.Tensor, edges: torch.Tensor) -> torch.Tensor:
         """One step of both networks (Isola et al., eq. 1 to 4) on images and edges float32
@@ -82,8 +93,11 @@ class _Pair:
         return loss.detach() + 0 * distrust.detach()  # not finite if either is not
 
 
-def _adam(network: nn.Module, settings: Pix2PixSettings) -> torch.optim.Optimizer:
-    return torch.optim.Adam(network.parameters(), lr=settings.learning_rate, betas=(0.5, 0.999))
+def _adam(
+    network: nn.Module, settings: Pix2PixSettings, device: torch.device
+) -> torch.optim.Optimizer:
+    told = recordable(device, settings.learning_rate)
+    return torch.optim.Adam(network.parameters(), betas=(0.5, 0.999), **told)
 
 
 def _against(logits: torch.Tensor, wanted: float) -> torch.Tensor:

@@ -3,7 +3,6 @@ the loop (generators/loop.py), the loss (diffusion.py) and what a batch holds.""
 
 import math
 from collections.abc import Callable
-from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +11,8 @@ from baselines.generators.job import TrainingJob
 from baselines.generators.loop import TrainingState, averaged, train
 from baselines.scratch.settings import DiffusionSettings
 from benchmark.training import number_format
-from benchmark.training.microbatch import MicroBatches
+from benchmark.training.graphs import make_graphs, recordable
+from benchmark.training.microbatch import SHORTAGE, MicroBatches
 
 # (rows int64 (B,), random numbers) -> scalar loss of those training slices
 Loss = Callable[[Tensor, torch.Generator], Tensor]
@@ -25,6 +25,48 @@ def learning_rate(step: int, settings: DiffusionSettings) -> float:
         return settings.learning_rate * (step + 1) / warm_up
     progress = (step - warm_up) / max(1, settings.steps - warm_up)
     return settings.learning_rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress)))
+
+
+class DiffusionStep:
+    """One training step on buffers that stay where they are, so that it can be recorded
+    (benchmark/training/graphs.py). loss: float32 (), of the last call."""
+
+    def __init__(
+        self,
+        loss_of: Loss,
+        slices: int,
+        optimiser: torch.optim.Optimizer,
+        rng: torch.Generator,
+        settings: GeneratorSettings,
+    ):
+        self._loss_of, self._slices, self._optimiser = loss_of, slices, optimiser
+        self._rng, self._settings = rng, settings
+        self._weights = optimiser.param_groups[0]["params"]
+        self._rows = torch.zeros(settings.batch, dtype=torch.int64, device=rng.device)
+        self.loss = torch.zeros((), device=rng.device)
+
+    def __call__(self) -> None:
+        self.draw()
+        self.gradients()
+        self.update()
+
+    def draw(self) -> None:
+        """Chooses the slices."""
+        shape, device = self._rows.shape, self._rows.device
+        rows = torch.randint(self._slices, shape, generator=self._rng, device=device)
+        self._rows.copy_(rows)
+
+    def gradients(self) -> None:
+        """The part that needs memory, which can be made again in smaller parts (microbatch.py)."""
+        with number_format.autocast(self._rows.device):
+            loss = self._loss_of(self._rows, self._rng)
+        self._optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        self.loss.copy_(loss.detach())
+
+    def update(self) -> None:
+        nn.utils.clip_grad_norm_(self._weights, self._settings.gradient_clip)
+        self._optimiser.step()
 
 
 def train_diffusion(
@@ -40,13 +82,11 @@ def train_diffusion(
     Where memory runs out, a batch goes through the network in parts (microbatch.py).
     """
     network.train()
-    weights = list(network.parameters())
     optimiser = torch.optim.AdamW(
-        weights,
-        lr=settings.learning_rate,
+        network.parameters(),
         weight_decay=settings.weight_decay,
         betas=(0.9, 0.95),
-        fused=True,
+        **{"fused": True} | recordable(job.device, settings.learning_rate),
     )
     rng = torch.Generator(job.device).manual_seed(job.seed)
     micro = MicroBatches(network, [rng], settings.batch)
@@ -56,23 +96,24 @@ def train_diffusion(
         batch=settings.batch,
         average=averaged(dict(network.named_parameters())),
         rng=rng,
+        graphs=make_graphs(job.device, [rng], wanted=job.graphs),
     )
+    step = DiffusionStep(loss_of, slices, optimiser, rng, settings)
 
-    def backward(rows: Tensor) -> Tensor:
-        with number_format.autocast(job.device):
-            loss = loss_of(rows, rng)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        return loss.detach()
+    def plain() -> None:
+        step.draw()
+        micro.state = state.shortage
+        micro.run(step.gradients, state.step)
+        state.shortage = micro.state
+        step.update()
+        if state.shortage:
+            state.graphs.stop(SHORTAGE)
+
+    call = state.graphs.step(step, plain)
 
     def make_step(number: int) -> Tensor:
-        rows = torch.randint(slices, (settings.batch,), generator=rng, device=job.device)
-        micro.state = state.shortage
-        loss = micro.run(partial(backward, rows), number)
-        state.shortage = micro.state
-        nn.utils.clip_grad_norm_(weights, settings.gradient_clip)
-        optimiser.step()
-        return loss
+        call()
+        return step.loss
 
     train(
         state,

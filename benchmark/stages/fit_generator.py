@@ -47,6 +47,7 @@ def run(spec: FitGeneratorSpec, inputs: Inputs, out: Path, context: Context) -> 
     from baselines.generators.catalogue import generator_class, settings_of_generator
     from baselines.generators.job import TrainingJob
     from baselines.generators.user_method import close_fit, is_own
+    from benchmark.training.graphs import read_graphs
     from benchmark.training.microbatch import read_shortage
     from benchmark.training.number_format import native_format
     from datasets.slices.preparation import Prepared
@@ -73,5 +74,5 @@ def run(spec: FitGeneratorSpec, inputs: Inputs, out: Path, context: Context) -> 
     settings = settings_of_generator(spec.generator, spec.settings)
     generator_class(spec.generator).fit(slices, settings, job)
     close_fit(spec.generator, out, slices.ids)
-    made = {"slices": len(rows), **read_shortage(out)}
+    made = {"slices": len(rows), **read_shortage(out), **read_graphs(out)}
     return made if is_own(spec.generator) else made | {"number_format": native_format(device)}

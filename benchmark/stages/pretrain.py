@@ -42,6 +42,7 @@ def run(spec: PretrainSpec, inputs: Inputs, out: Path, context: Context) -> dict
 
     from baselines.generators.catalogue import generator_class, settings_of_generator
     from baselines.generators.job import TrainingJob
+    from benchmark.training.graphs import read_graphs
     from benchmark.training.microbatch import read_shortage
 
     settings = settings_of_generator(spec.generator, spec.settings)
@@ -58,4 +59,4 @@ def run(spec: PretrainSpec, inputs: Inputs, out: Path, context: Context) -> dict
     count = generator_class(spec.generator).pretrain(
         settings, job, size=spec.size, edge=(spec.edge, edge_weights, context.device)
     )
-    return {"images": count, **read_shortage(out)}
+    return {"images": count, **read_shortage(out), **read_graphs(out)}

@@ -187,13 +187,14 @@ def read_graphs(folder: Path) -> dict[str, Any]:
 
 
 def recordable(device: torch.device, learning_rate: float) -> dict[str, Any]:
-    """What an optimiser of torch is told so that its step can be recorded: on a GPU its rate and
-    its count of steps lie there."""
+    """What Adam and AdamW of torch are told so that their step can be recorded: on a GPU the rate
+    and the count of steps lie there, and one kernel moves many weights."""
     if device.type != "cuda":
         return {"lr": learning_rate}
     # torch warns of each step that is not recorded
     warnings.filterwarnings("ignore", message="This instance was constructed with capturable=True")
-    return {"lr": torch.full((), learning_rate, device=device), "capturable": True}
+    rate = torch.full((), learning_rate, device=device)
+    return {"lr": rate, "capturable": True, "fused": True}
 
 
 def set_learning_rate(optimiser: Optimizer, rate: float) -> None:

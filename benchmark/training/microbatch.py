@@ -30,6 +30,7 @@ from torch.utils.checkpoint import checkpoint
 from benchmark.core.texts import first_line
 
 SHORTAGE_FILE = "shortage.json"
+SHORTAGE = "memory was too small for whole batches"  # why a step is not recorded (graphs.py)
 _SIGNS = (
     "out of memory",
     "can't allocate memory",

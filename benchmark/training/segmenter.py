@@ -25,13 +25,12 @@ from benchmark.training import number_format
 from benchmark.training.budget import Training
 from benchmark.training.checkpoint import Checkpoint, below, optimiser_tensors, restore_optimiser
 from benchmark.training.graphs import Graphs, make_graphs, recordable, set_learning_rate
-from benchmark.training.microbatch import MicroBatches, halving
+from benchmark.training.microbatch import SHORTAGE, MicroBatches, halving
 from benchmark.training.static_step import Presented, StaticStep
 from benchmark.training.to_device import on_device, sent
 
 WARM_UP_STEPS = 20
 _PIXELS_ON_GPU = 2**23  # of one pass of a prediction: 512 slices of 128 px, 56 of 384 px
-_SHORTAGE = "memory was too small for whole batches"
 
 
 class Objective(Protocol):
@@ -143,8 +142,8 @@ def fit(
     adamw = torch.optim.AdamW(
         model.parameters(),
         weight_decay=training.weight_decay,
-        fused=True,  # faster, also on a CPU (docs/measurements.md)
-        **recordable(fabric.device, training.learning_rate),
+        # fused: faster, also on a CPU (docs/measurements.md)
+        **{"fused": True} | recordable(fabric.device, training.learning_rate),
     )
     network, optimiser = fabric.setup(model, adamw)
     order = torch.Generator().manual_seed(named_seed(seed, "segmenter", "order"))
@@ -169,7 +168,7 @@ def fit(
         fabric.device,
         [rng, *generators.values()],
         wanted=graphs,
-        obstacle=_SHORTAGE if micro.state else obstacle,
+        obstacle=SHORTAGE if micro.state else obstacle,
     )
     run = _Steps(make, micro, recorded)
 
@@ -244,7 +243,7 @@ class _Steps:
         self._micro.run(step.gradients, self._number)
         step.update()
         if self._micro.state:
-            self.graphs.stop(_SHORTAGE)
+            self.graphs.stop(SHORTAGE)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ import torch
 from torch import nn
 
 from baselines.objectives.objectives import RealObjective
-from benchmark.training import segmenter
 from benchmark.training.graphs import (
     WARM_UP_STEPS,
     Graphs,
@@ -16,6 +15,7 @@ from benchmark.training.graphs import (
     read_graphs,
     set_learning_rate,
 )
+from benchmark.training.microbatch import SHORTAGE
 from tests.benchmark.training.test_static_step import (
     fitted,
     network,
@@ -176,4 +176,4 @@ def test_where_memory_runs_out_the_batch_is_cut_and_nothing_is_recorded(monkeypa
     on_tape(monkeypatch, tapes)
     found = fitted(Narrow(), RealObjective(**shown()), torch.Generator())
     assert found.shortage["micro_batch"]["size"] == 2 and tapes.recordings == 0
-    assert found.graphs["graphs"] == {"how": "plain", "reason": segmenter._SHORTAGE}
+    assert found.graphs["graphs"] == {"how": "plain", "reason": SHORTAGE}
