@@ -37,7 +37,7 @@ class DiffusionStep:
         slices: int,
         optimiser: torch.optim.Optimizer,
         rng: torch.Generator,
-        settings: GeneratorSettings,
+        settings: DiffusionSettings,
     ):
         self._loss_of, self._slices, self._optimiser = loss_of, slices, optimiser
         self._rng, self._settings = rng, settings

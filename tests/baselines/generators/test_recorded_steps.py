@@ -22,6 +22,7 @@ KINDS = {
     "emitdiff with every change": ("emitdiff", CHANGES),
     "emitdiff with a ControlNet": ("emitdiff", {"control": "net", "attention": "lowest"}),
     "unconditional": ("unconditional", {}),
+    "seg-guided": ("seg-guided", {}),
     "pix2pix": ("pix2pix", {"discriminator_channels": [8], "dropout_layers": 1}),
 }
 
