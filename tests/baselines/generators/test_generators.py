@@ -349,11 +349,14 @@ def test_progress_is_reported(name, fits, tmp_path):
         disc_slices(),
         settings,
         TrainingJob(
-            seed=0, device=CPU, out=tmp_path, report=lambda *a, **k: calls.append((*a, k["loss"]))
+            seed=0,
+            device=CPU,
+            out=tmp_path,
+            report=lambda *a, **k: calls.append((*a, k.get("loss"))),
         ),
     )
-    assert [call[:2] for call in calls] == [(10, 12), (12, 12)]
-    assert all(math.isfinite(call[2]) for call in calls)
+    assert [call[:2] for call in calls] == [(0, 12), (10, 12), (12, 12)]
+    assert calls[0][2] is None and all(math.isfinite(call[2]) for call in calls[1:])
     calls.clear()
     sample_variant(
         load(name, fits),
