@@ -162,7 +162,7 @@ class Narrow(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.body, self.passes = network(), 0
+        self.body, self.passes = nn.Conv2d(1, 2, 3, padding=1), 0
 
     def forward(self, images):
         self.passes += 1
