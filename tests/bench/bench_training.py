@@ -100,7 +100,17 @@ def serve_ours(pipe, folder: Path, options: argparse.Namespace) -> None:
             validate_every=1,
         )
         start = ratios.now(options.device, options.cpu_time)
-        fit(network, objective, options.slices, training, select=None, fabric=fabric, seed=0)
+        own = objective.augment and objective.augment.own
+        fit(
+            network,
+            objective,
+            options.slices,
+            training,
+            select=None,
+            fabric=fabric,
+            seed=0,
+            generators={"augment": own} if own else {},
+        )
         taken = ratios.now(options.device, options.cpu_time) - start
         pipe.send((taken, loader_seconds(objective, options.slices, fabric.device, options)))
 
@@ -112,13 +122,14 @@ def objective_of(name: str, slices, device):
     from baselines.objectives import objectives
     from baselines.transforms.augmenter import make_augmenter
 
+    own = torch.Generator(device).manual_seed(0) if torch.device(device).type == "cuda" else None
     images, masks, variants = (torch.from_numpy(stack).to(device) for stack in slices)
     _, kind, transform = ROWS[name]
     shown = {
         "images": images,
         "masks": masks,
         "loss": objectives.dice_ce(False),
-        "augment": make_augmenter(transform) if transform else None,
+        "augment": make_augmenter(transform, own=own) if transform else None,
     }
     if kind == "real":
         return objectives.RealObjective(**shown)
