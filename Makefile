@@ -6,6 +6,7 @@
 # make bench  the quick benchmarks: speed ratios against plain code, compared with the committed ones (about 2 minutes)
 # make bench-gpu  on a GPU: all that could be chosen, trained and sampled in another way, beside it, at 128 and 384 px
 # make site   the docs with the board of the published records inside: site/index.html, which opens from disk
+# make picture  docs/board.webp, the first screen of the board of reports/published/cpu-128px; needs Chromium
 # make lock   pins again what pyproject.toml asks for
 
 PYTHON ?= python3
@@ -22,11 +23,11 @@ CORES ?= $(shell env -u OMP_NUM_THREADS nproc 2>/dev/null || getconf _NPROCESSOR
 ON_ALL_CORES := --engine processes --workers $(CORES)
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(CORES) --dist worksteal
 
-# Folders of published records on the board of the site; smoke-64px is of earlier generators.
-ON_SITE := $(filter-out reports/published/smoke-64px/records,$(wildcard reports/published/*/records))
+# The published records on the board of the site; those at 64 px have a board of their own.
+ON_SITE := cpu-128px gpu-384px
 DOCS := $(VENV)-docs
 
-.PHONY: site demo test test-all fuzz smoke bench bench-gpu lint install lock clean
+.PHONY: site picture demo test test-all fuzz smoke bench bench-gpu lint install lock clean
 
 demo: install
 	OMP_NUM_THREADS=1 $(BIN)/python cli.py suite smoke $(ON_ALL_CORES)
@@ -68,10 +69,15 @@ lint: install
 site: install $(DOCS)/installed
 	rm -rf site stores/site
 	mkdir -p stores/site/records
-	cp $(foreach folder,$(ON_SITE),$(folder)/*.json) stores/site/records
+	cp $(foreach folder,$(ON_SITE),reports/published/$(folder)/records/*.json) stores/site/records
 	$(DOCS)/bin/mkdocs build --strict --quiet
 	$(DOCS)/bin/mlcroissant validate --jsonld reports/published/croissant.json
 	$(BIN)/python cli.py report --store stores/site --out site/board --figures page
+	$(BIN)/python cli.py report --store reports/published/cpu-64px --out site/board-64px --figures page
+
+picture: install
+	$(BIN)/python cli.py report --store reports/published/cpu-128px --out stores/picture --figures page
+	$(BIN)/python -m tests.support.board_picture stores/picture docs/board.webp
 
 $(DOCS)/installed: docs/requirements.lock
 	$(PYTHON) -m venv $(DOCS)

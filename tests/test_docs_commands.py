@@ -64,7 +64,7 @@ ELSEWHERE = {
     r"^(docker|apptainer) ": ".github/workflows/containers.yml",
     r"-m tests.support.metric_table": "tests/support/metric_table.py",
     r"-m pytest": "tests/benchmark/store/test_store.py",
-    r"tests/bench/": "tests/bench",
+    r"tests[./]bench": "tests/bench",
 }
 NEEDS = {
     r"data fetch": "a download",

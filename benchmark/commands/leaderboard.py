@@ -64,6 +64,11 @@ def submit(
     )
     if not owner:
         out.print("It names nobody; --owner NAME says whose it is.")
+    out.print(
+        f"Next: python cli.py leaderboard validate {file}, then attach it to an issue of the"
+        f" template 'Results to submit' (docs/submit.md)",
+        soft_wrap=True,
+    )
     return ExitCode.DONE
 
 
