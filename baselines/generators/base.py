@@ -9,7 +9,7 @@ before anything heavy is loaded. Not here: the models.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 SamplingT = TypeVar("SamplingT", bound=Frozen)
+# waits for images and masks, uint8 (B,S,S)
+Wait = Callable[[], tuple[np.ndarray, np.ndarray]]
 
 
 def case_of(slice_id: str) -> str:
@@ -186,6 +188,17 @@ class Generator(ABC, Generic[SettingsT, SamplingT]):
         alone, so that batch size, order and company do not matter.
         """
 
+    def _begin(
+        self, conditions: Conditions, *, variants: Sequence[int], key: str, sampling: SamplingT
+    ) -> Wait:
+        """Starts a batch; what it returns waits for its samples (queued.py)."""
+        made = self.sample_batch(conditions, variants=variants, key=key, sampling=sampling)
+        return lambda: made
+
+    def told(self) -> dict[str, Any]:
+        """What the record has to say of how samples were computed."""
+        return {}
+
     def sample(
         self,
         conditions: Conditions,
@@ -205,24 +218,43 @@ class Generator(ABC, Generic[SettingsT, SamplingT]):
         count = len(conditions.ids)
         images = np.empty(conditions.masks.shape, np.uint8)
         masks = np.empty_like(images)
-        for first in range(0, count, batch_size):
-            rows = slice(first, first + batch_size)
-            part = conditions.part(rows)
-            try:
-                made = self.sample_batch(part, variants=variants[rows], key=key, sampling=chosen)
-            except (RuntimeError, MemoryError) as error:
-                if batch_size == 1:
-                    _refuse_if_out_of_memory(error, part.masks.shape[-1])
-                raise  # the stage tries again with smaller batches
-            check_samples(self.name, *made, part.masks.shape)
-            images[rows], masks[rows] = made
-            report(min(first + batch_size, count), count)
+        begun: list[_Begun] = []
+
+        def finish() -> None:
+            one = begun.pop()
+            made = one.wait()
+            check_samples(self.name, *made, images[one.rows].shape)
+            images[one.rows], masks[one.rows] = made
+            report(min(one.rows.stop, count), count)
+
+        try:
+            for first in range(0, count, batch_size):
+                rows = slice(first, first + batch_size)
+                part = conditions.part(rows)
+                wait = self._begin(part, variants=variants[rows], key=key, sampling=chosen)
+                if begun:
+                    finish()
+                begun.append(_Begun(rows, wait))
+            if begun:
+                finish()
+        except (RuntimeError, MemoryError) as error:
+            if batch_size == 1:
+                _refuse_if_out_of_memory(error, conditions.masks.shape[-1])
+            raise  # the stage tries again with smaller batches
         return images, masks
 
     def unknown_words(self, prompts: Sequence[str]) -> list[str]:
         """Words of `prompts` that the text encoder was not trained on, sorted; the caller tells the
         user. Always empty for a generator without text."""
         return []
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """A batch that was started: its rows of the whole, and what waits for its samples."""
+
+    rows: slice
+    wait: Wait
 
 
 def _refuse_if_out_of_memory(error: Exception, size: int) -> None:

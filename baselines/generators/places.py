@@ -13,8 +13,10 @@ class Places:
         `BaseSettings.pinned` found them.
     micro_batch: slices that this machine's memory holds at once in training; None: not said.
     pretrained: folder of the stage pretrain that the training starts from.
+    graphs: on a GPU, passes of a sampler are recorded (benchmark/training/graphs.py).
     """
 
     found: Mapping[str, str] = field(default_factory=dict)
     micro_batch: int | None = None
     pretrained: Path | None = None
+    graphs: bool = True

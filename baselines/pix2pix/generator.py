@@ -13,11 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from baselines.generators.base import Conditions, Generator, TrainingSlices
+from baselines.generators.base import Conditions, TrainingSlices, Wait
 from baselines.generators.job import TrainingJob
 from baselines.generators.places import Places
+from baselines.generators.queued import QueuedGenerator
 from baselines.pix2pix.presets import PRESETS
 from baselines.pix2pix.settings import Pix2PixSampling, Pix2PixSettings
 from benchmark.spec.method import Look
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from baselines.pix2pix.sampling import Pix2PixSampler
 
 
-class Pix2Pix(Generator[Pix2PixSettings, Pix2PixSampling]):
+class Pix2Pix(QueuedGenerator[Pix2PixSettings, Pix2PixSampling]):
     """Edge map to image; the mask of a sample is that of its slice."""
 
     name, version = "pix2pix", 1
@@ -50,14 +49,15 @@ class Pix2Pix(Generator[Pix2PixSettings, Pix2PixSampling]):
     def load(cls, folder: Path, device: torch.device, places: Places = Places()) -> Pix2Pix:
         from baselines.pix2pix.sampling import Pix2PixSampler
 
-        return cls(Pix2PixSampler(folder, device))
+        return cls(Pix2PixSampler(folder, device, places.graphs))
 
-    def sample_batch(
+    def begin_batch(
         self,
         conditions: Conditions,
         *,
         variants: Sequence[int],
         key: str,
         sampling: Pix2PixSampling,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        return self.sampler.images(conditions, variants, key, sampling), conditions.masks
+    ) -> Wait:
+        images = self.sampler.images(conditions, variants, key, sampling)
+        return lambda: (images(), conditions.masks)

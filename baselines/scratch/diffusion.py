@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from baselines.scratch.box_mean import near
 from baselines.scratch.settings import GeneratorSettings, SolverSettings
 from benchmark.training import number_format
+from benchmark.training.to_device import sent
 
 TIMESTEPS = 1000
 # (noisy grid (B,C,H,W), timesteps (B,)) -> the network's prediction, like the grid
@@ -39,9 +40,9 @@ def from_grid(grid: torch.Tensor, unshuffle: int) -> torch.Tensor:
     return (F.pixel_shuffle(grid, unshuffle) * 0.5 + 0.5).clamp(0, 1)
 
 
-def to_uint8(planes: torch.Tensor) -> np.ndarray:
+def to_uint8(planes: torch.Tensor) -> torch.Tensor:
     """Planes in [0, 1] -> uint8 of the same shape, rounded."""
-    return (planes * 255).round().to(torch.uint8).cpu().numpy()
+    return (planes * 255).round().to(torch.uint8)
 
 
 def organ_importance(masks: torch.Tensor, settings: GeneratorSettings) -> torch.Tensor:
@@ -112,9 +113,8 @@ def starting_noise(
 ) -> torch.Tensor:
     """Standard normal noise float32 (len(ids), *shape), each sample from its own address."""
     draws = all_addressed(key, ids, variants, "noise", sharing)
-    return torch.from_numpy(
-        np.stack([draw.standard_normal(shape, np.float32) for draw in draws])
-    ).to(device)
+    noise = np.stack([draw.standard_normal(shape, np.float32) for draw in draws])
+    return sent(torch.from_numpy(noise), device)
 
 
 # --- schedule and loss
@@ -224,7 +224,9 @@ def sample_grid(
     """
     sampler = make_sampler(settings, prediction, schedule)
     grid = noise * sampler.init_noise_sigma * settings.noise_scale
-    for timestep, shown in zip(sampler.timesteps, sampler.timesteps.to(noise.device), strict=True):
+    for timestep, shown in zip(
+        sampler.timesteps, sent(sampler.timesteps, noise.device), strict=True
+    ):
         with number_format.autocast(noise.device):
             predicted = denoise(
                 sampler.scale_model_input(grid, timestep), shown.expand(grid.shape[0])

@@ -16,11 +16,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from baselines.generators.base import Conditions, Generator, TrainingSlices
+from baselines.generators.base import Conditions, TrainingSlices, Wait
 from baselines.generators.job import TrainingJob
 from baselines.generators.places import Places
+from baselines.generators.queued import QueuedGenerator
 from baselines.scratch.presets import EMITDIFF
 from baselines.scratch.settings import GeneratorSettings, SamplingSettings
 from baselines.scratch.substitutions import from_scratch
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from baselines.scratch.emitdiff_sampling import EmitDiffSampler
 
 
-class EmitDiff(Generator[GeneratorSettings, SamplingSettings]):
+class EmitDiff(QueuedGenerator[GeneratorSettings, SamplingSettings]):
     """Text-guided, edge-conditioned diffusion; the mask of a sample is that of its slice."""
 
     name, version = "emitdiff", 1
@@ -62,17 +61,18 @@ class EmitDiff(Generator[GeneratorSettings, SamplingSettings]):
         from baselines.scratch.emitdiff_sampling import EmitDiffSampler
         from benchmark.training.number_format import native_format
 
-        return cls(EmitDiffSampler(folder, device), native_format(device))
+        return cls(EmitDiffSampler(folder, device, places.graphs), native_format(device))
 
-    def sample_batch(
+    def begin_batch(
         self,
         conditions: Conditions,
         *,
         variants: Sequence[int],
         key: str,
         sampling: SamplingSettings,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        return self.sampler.images(conditions, variants, key, sampling), conditions.masks
+    ) -> Wait:
+        images = self.sampler.images(conditions, variants, key, sampling)
+        return lambda: (images(), conditions.masks)
 
     def unknown_words(self, prompts: Sequence[str]) -> list[str]:
         return self.sampler.vocabulary.unknown(prompts)

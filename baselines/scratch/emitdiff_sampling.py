@@ -1,11 +1,12 @@
 """Sampling EMIT-Diff from scratch: edges, text and style of a batch, and the guided prediction. Not
 here: the solver (diffusion.py)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from benchmark.training.graphs import make_graphs
 
 from baselines.generators.base import Conditions
 from baselines.generators.fit_folder import read_config, read_weights, training_ids
@@ -14,17 +15,21 @@ from baselines.scratch.emitdiff_network import EmitDiffNetwork, condition_grid
 from baselines.scratch.settings import GeneratorSettings, SamplingSettings
 from baselines.scratch.slice_augmentation import addressed_edges, shown_planes
 from baselines.scratch.text_encoder import Vocabulary, embed
+from benchmark.training.static_pass import StaticPasses
+from benchmark.training.to_device import fetched, sent
 
 
 class EmitDiffSampler:
     """A fitted network with its vocabulary and the ids of its training slices."""
 
-    def __init__(self, folder: Path, device: torch.device):
+    def __init__(self, folder: Path, device: torch.device, graphs: bool = True):
         self.settings, config = read_config(folder, GeneratorSettings)
         self.vocabulary = Vocabulary(config["words"], config["prompt_length"])
         self.ids, self.device = training_ids(folder), device
         network = EmitDiffNetwork(self.settings, config["size"], self.vocabulary, len(self.ids))
         self.network = read_weights(folder, network, device)
+        self.graphs = make_graphs(device, (), wanted=graphs)
+        self._passes: dict[float, StaticPasses] = {}  # by the scale of the guidance
 
     @torch.inference_mode()
     def images(
@@ -33,8 +38,8 @@ class EmitDiffSampler:
         variants: Sequence[int],
         key: str,
         sampling: SamplingSettings,
-    ) -> np.ndarray:
-        """uint8 (B,S,S): one image for each of the conditions."""
+    ) -> Callable[[], np.ndarray]:
+        """Waits for uint8 (B,S,S): one image for each of the conditions."""
         settings, ids = self.network.settings, conditions.ids
         texts = embed(
             self.network.text, self.vocabulary, ["", *conditions.prompts], sampling.text_mix
@@ -48,7 +53,8 @@ class EmitDiffSampler:
             edges, text, texts[""].expand_as(text), styles, sampling.guidance_scale
         )
         grid = diffusion.sample_grid(denoise, noise, settings.prediction, sampling)
-        return diffusion.to_uint8(diffusion.from_grid(grid, settings.unshuffle))[:, 0]
+        images = diffusion.to_uint8(diffusion.from_grid(grid, settings.unshuffle))[:, 0]
+        return fetched(images)
 
     def _edge_grid(
         self,
@@ -63,7 +69,7 @@ class EmitDiffSampler:
             return diffusion.all_addressed(key, conditions.ids, variants, purpose)
 
         edges = addressed_edges(edges, masks, sampling, draws)
-        return condition_grid(edges, masks, self.network.settings).to(self.device)
+        return sent(condition_grid(edges, masks, self.network.settings), self.device)
 
     def _styles(
         self, ids: Sequence[str], variants: Sequence[int], key: str, chosen: str
@@ -84,7 +90,7 @@ class EmitDiffSampler:
                 {slice_id: row for row, slice_id in enumerate(self.ids)} if chosen == "own" else {}
             )
             rows = [own.get(slice_id, -1) for slice_id in ids]
-        places = torch.tensor(rows, device=self.device)
+        places = sent(torch.tensor(rows), self.device)
         return style.encoded(network.styles[places], network.style_scale, (places >= 0).float())
 
     def _guided(
@@ -96,20 +102,28 @@ class EmitDiffSampler:
         scale: float,
     ) -> diffusion.Denoise:
         """Prediction with classifier-free guidance: `scale` times the way from no text to the text;
-        1 is one pass."""
-        if scale == 1:
-            return lambda grid, timesteps: self.network(grid, timesteps, edges, text, styles)
-        edges, text, styles = (
-            torch.cat([edges, edges]),
-            torch.cat([no_text, text]),
-            torch.cat([styles, styles]),
-        )
-
-        def denoise(grid: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
-            both = self.network(
-                torch.cat([grid, grid]), torch.cat([timesteps, timesteps]), edges, text, styles
+        1 is one pass. Its passes work on buffers that stay where they are (static_pass.py)."""
+        if scale not in self._passes:
+            self._passes[scale] = StaticPasses(_guided(self.network, scale), self.graphs)
+        if scale != 1:
+            edges, text, styles = (
+                torch.cat([edges, edges]),
+                torch.cat([no_text, text]),
+                torch.cat([styles, styles]),
             )
-            without, with_text = both.float().chunk(2)
-            return without + scale * (with_text - without)
+        passes = self._passes[scale].with_inputs(edges=edges, text=text, styles=styles)
+        return lambda grid, timesteps: passes(grid=grid, timesteps=timesteps)
 
-        return denoise
+
+def _guided(network: EmitDiffNetwork, scale: float) -> Callable[..., torch.Tensor]:
+    """One prediction from (B, ...) grid and timesteps; above a scale of 1 the conditions are (2B,
+    ...), those without text first."""
+    if scale == 1:
+        return network
+
+    def both_passes(grid: torch.Tensor, timesteps: torch.Tensor, **shown: torch.Tensor):
+        both = network(torch.cat([grid, grid]), torch.cat([timesteps, timesteps]), **shown)
+        without, with_text = both.float().chunk(2)
+        return without + scale * (with_text - without)
+
+    return both_passes

@@ -12,11 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from baselines.generators.base import Conditions, Generator, TrainingSlices
+from baselines.generators.base import Conditions, TrainingSlices, Wait
 from baselines.generators.job import TrainingJob
 from baselines.generators.places import Places
+from baselines.generators.queued import QueuedGenerator
 from baselines.scratch.presets import UNCONDITIONAL
 from baselines.scratch.settings import GeneratorSettings, SamplingSettings
 from benchmark.spec.method import Look
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from baselines.scratch.unconditional_network import PairSampler
 
 
-class UnconditionalDiffusion(Generator[GeneratorSettings, SamplingSettings]):
+class UnconditionalDiffusion(QueuedGenerator[GeneratorSettings, SamplingSettings]):
     """Diffusion over (image, mask) pairs; of `Conditions` only the ids count, one pair per id."""
 
     name, version = "unconditional", 1
@@ -54,14 +53,14 @@ class UnconditionalDiffusion(Generator[GeneratorSettings, SamplingSettings]):
         from baselines.scratch.unconditional_network import PairSampler
         from benchmark.training.number_format import native_format
 
-        return cls(PairSampler(folder, device), native_format(device))
+        return cls(PairSampler(folder, device, places.graphs), native_format(device))
 
-    def sample_batch(
+    def begin_batch(
         self,
         conditions: Conditions,
         *,
         variants: Sequence[int],
         key: str,
         sampling: SamplingSettings,
-    ) -> tuple[np.ndarray, np.ndarray]:
+    ) -> Wait:
         return self.sampler.pairs(conditions.ids, variants, key, sampling)

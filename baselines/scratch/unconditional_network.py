@@ -1,11 +1,12 @@
 """The network of unconditional diffusion over (image, mask) pairs: training and sampling. Not here:
 the loop (training.py), the solver (diffusion.py)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from benchmark.training.graphs import make_graphs
 from diffusers import UNet2DModel
 from torch import nn
 
@@ -17,7 +18,8 @@ from baselines.scratch import diffusion
 from baselines.scratch.settings import DiffusionSettings, GeneratorSettings, SamplingSettings
 from baselines.scratch.slice_augmentation import random_geometry
 from baselines.scratch.training import train_diffusion
-from benchmark.training.to_device import on_device
+from benchmark.training.static_pass import StaticPasses
+from benchmark.training.to_device import fetched, on_device
 
 
 class GridUNet(nn.Module):
@@ -88,21 +90,30 @@ def fit(name: str, data: TrainingSlices, settings: GeneratorSettings, job: Train
 class PairSampler:
     """A fitted network."""
 
-    def __init__(self, folder: Path, device: torch.device):
+    def __init__(self, folder: Path, device: torch.device, graphs: bool = True):
         self.settings, config = fit_folder.read_config(folder, GeneratorSettings)
         self.side, self.device = config["size"] // self.settings.unshuffle, device
         network = PairNetwork(self.settings, config["size"])
         self.network = fit_folder.read_weights(folder, network, device)
+        self.graphs = make_graphs(device, (), wanted=graphs)
+        self._passes = StaticPasses(self.network, self.graphs)
 
     @torch.inference_mode()
     def pairs(
         self, ids: Sequence[str], variants: Sequence[int], key: str, sampling: SamplingSettings
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Images uint8 and masks uint8 {0,1}, both (B,S,S), one for each id."""
+    ) -> Callable[[], tuple[np.ndarray, np.ndarray]]:
+        """Waits for images uint8 and masks uint8 {0,1}, both (B,S,S), one for each id."""
         unshuffle = self.settings.unshuffle
         shape = (2 * unshuffle**2, self.side, self.side)
         noise = diffusion.starting_noise(key, ids, variants, shape, sampling.noise, self.device)
-        grid = diffusion.sample_grid(self.network, noise, self.settings.prediction, sampling)
+        passes = self._passes.with_inputs()
+        grid = diffusion.sample_grid(
+            lambda grid, timesteps: passes(grid=grid, timesteps=timesteps),
+            noise,
+            self.settings.prediction,
+            sampling,
+        )
         planes = diffusion.from_grid(grid, unshuffle)
-        masks = (planes[:, 1] > 0.5).to(torch.uint8).cpu().numpy()
-        return diffusion.to_uint8(planes[:, 0]), masks
+        images = fetched(diffusion.to_uint8(planes[:, 0]))
+        masks = fetched((planes[:, 1] > 0.5).to(torch.uint8))
+        return lambda: (images(), masks())

@@ -11,12 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from baselines.generators import fit_folder
-from baselines.generators.base import Conditions, Generator, TrainingSlices
+from baselines.generators.base import Conditions, TrainingSlices, Wait
 from baselines.generators.job import TrainingJob
 from baselines.generators.places import Places
+from baselines.generators.queued import QueuedGenerator
 from baselines.stable import pretraining_folder
 from baselines.stable.presets import PRESETS, of_protocol
 from baselines.stable.settings import StableSampling, StableSettings
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from baselines.stable.sampling import StableSampler
 
 
-class StableDiffusion(Generator[StableSettings, StableSampling]):
+class StableDiffusion(QueuedGenerator[StableSettings, StableSampling]):
     """Stable Diffusion + ControlNet; the mask of a sample is that of its slice."""
 
     name, version = "stable-diffusion", 1
@@ -93,7 +92,13 @@ class StableDiffusion(Generator[StableSettings, StableSampling]):
         sampler = StableSampler(folder, config["size"], device, settings.placed(places))
         return cls(sampler, settings.sampling, native_format(device))
 
-    def sample_batch(
-        self, conditions: Conditions, *, variants: Sequence[int], key: str, sampling: StableSampling
-    ) -> tuple[np.ndarray, np.ndarray]:
-        return self.sampler.images(conditions, variants, key, sampling), conditions.masks
+    def begin_batch(
+        self,
+        conditions: Conditions,
+        *,
+        variants: Sequence[int],
+        key: str,
+        sampling: StableSampling,
+    ) -> Wait:
+        images = self.sampler.images(conditions, variants, key, sampling)
+        return lambda: (images(), conditions.masks)

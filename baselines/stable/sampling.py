@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from benchmark.training.graphs import make_graphs
 from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, UniPCMultistepScheduler
 
 from baselines.generators.base import Conditions
@@ -16,7 +17,8 @@ from baselines.scratch.slice_augmentation import addressed_edge_dropout, shown_p
 from baselines.stable.parts import Denoiser, Parts, embed, load_parts
 from baselines.stable.settings import StableSampling
 from benchmark.training import number_format
-from benchmark.training.to_device import on_device
+from benchmark.training.static_pass import StaticPasses
+from benchmark.training.to_device import fetched, on_device, sent
 
 _SAMPLERS = {
     "ddim": DDIMScheduler,
@@ -30,6 +32,9 @@ class StableSampler:
 
     def __init__(self, folder: Path, size: int, device: torch.device, places: Places):
         self.size, self.device = size, device
+        self.graphs = make_graphs(device, (), wanted=places.graphs)
+        # scales of the guidance and of the ControlNet -> the pass with them
+        self._passes: dict[tuple[float, float], StaticPasses] = {}
         self.parts = load_parts(places, folder)
         denoiser = self.parts.denoiser.requires_grad_(False)
         self.parts.text_encoder.to(device)
@@ -43,8 +48,8 @@ class StableSampler:
     @torch.inference_mode()
     def images(
         self, conditions: Conditions, variants: Sequence[int], key: str, sampling: StableSampling
-    ) -> np.ndarray:
-        """uint8 (B,S,S): one image for each of the conditions."""
+    ) -> Callable[[], np.ndarray]:
+        """Waits for uint8 (B,S,S): one image for each of the conditions."""
         if sampling.compile and not self._compiled:
             self.parts.denoiser.compile()
             self._compiled = True
@@ -52,7 +57,7 @@ class StableSampler:
         text = torch.stack([texts[prompt] for prompt in conditions.prompts])
         negative = self._coded([sampling.negative_prompt], "plain")[sampling.negative_prompt]
         latents = self._denoise(conditions, text, negative, variants, key, sampling)
-        return _decode(self.parts, latents, sampling.grey)
+        return fetched(_decode(self.parts, latents, sampling.grey))
 
     def _coded(
         self, prompts: Sequence[str], text_mix: str, suffix: str = ""
@@ -83,13 +88,13 @@ class StableSampler:
         edges = parts.denoiser.see(
             self._edges(conditions, variants, key, sampling).to(parts.denoiser.unet.dtype)
         )
-        predict = _guided(parts.denoiser, edges, text, negative, sampling)
+        predict = self._guided(edges, text, negative, sampling)
         sampler = make_sampler(sampling, parts)
         # on the CPU, where the scheduler looks up its coefficients (diffusion.py)
         sampler.set_timesteps(sampling.steps)
         latents = latents * sampler.init_noise_sigma
         for timestep, shown in zip(
-            sampler.timesteps, sampler.timesteps.to(self.device), strict=True
+            sampler.timesteps, sent(sampler.timesteps, self.device), strict=True
         ):
             predicted = predict(
                 sampler.scale_model_input(latents, timestep), shown.expand(len(latents))
@@ -109,7 +114,29 @@ class StableSampler:
         if sampling.edge_dropout:
             draws = diffusion.all_addressed(key, conditions.ids, variants, "edges")
             edges = addressed_edge_dropout(edges, masks, sampling.edge_dropout, draws)
-        return edges.to(self.device).expand(-1, 3, -1, -1)
+        return sent(edges, self.device).expand(-1, 3, -1, -1)
+
+    def _guided(
+        self,
+        edges: torch.Tensor,
+        text: torch.Tensor,
+        negative: torch.Tensor,
+        sampling: StableSampling,
+    ) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+        """Prediction with classifier-free guidance away from the negative prompt; scale 1 is one
+        pass. `edges`: features. The pass works on buffers that stay where they are."""
+        scales = sampling.guidance_scale, sampling.control_scale
+        if scales not in self._passes:
+            self._passes[scales] = StaticPasses(_pass(self.parts.denoiser, *scales), self.graphs)
+        dtype = self.parts.denoiser.unet.dtype
+        text = text.to(dtype)
+        if sampling.guidance_scale > 1:
+            edges, text = (
+                torch.cat([edges, edges]),
+                torch.cat([negative.to(dtype).expand_as(text), text]),
+            )
+        passes = self._passes[scales].with_inputs(edges=edges, text=text)
+        return lambda latents, timesteps: passes(latents=latents.to(dtype), timesteps=timesteps)
 
 
 def make_sampler(sampling: StableSampling, parts: Parts):
@@ -119,38 +146,24 @@ def make_sampler(sampling: StableSampling, parts: Parts):
     return kind.from_config(parts.schedule.config, **more)
 
 
-def _guided(
-    denoiser: Denoiser,
-    edges: torch.Tensor,
-    text: torch.Tensor,
-    negative: torch.Tensor,
-    sampling: StableSampling,
-) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
-    """Prediction with classifier-free guidance away from the negative prompt; scale 1 is one pass.
-    `edges`: features."""
-    dtype = denoiser.unet.dtype
-    text = text.to(dtype)
-    scale = sampling.guidance_scale
-    if scale > 1:
-        edges, text = (
-            torch.cat([edges, edges]),
-            torch.cat([negative.to(dtype).expand_as(text), text]),
-        )
+def _pass(
+    denoiser: Denoiser, guidance_scale: float, control_scale: float
+) -> Callable[..., torch.Tensor]:
+    """One prediction from (B, ...) latents and timesteps; above a guidance of 1 edges and text are
+    (2B, ...), those of the negative prompt first."""
 
-    def predict(latents: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
-        latents = latents.to(dtype)
-        if scale == 1:
-            return denoiser(latents, timesteps, text, edges, sampling.control_scale)
-        both = denoiser(
-            torch.cat([latents, latents]), timesteps.repeat(2), text, edges, sampling.control_scale
-        )
+    def plain(latents, timesteps, edges, text) -> torch.Tensor:
+        return denoiser(latents, timesteps, text, edges, control_scale)
+
+    def guided(latents, timesteps, edges, text) -> torch.Tensor:
+        both = plain(torch.cat([latents, latents]), timesteps.repeat(2), edges, text)
         without, with_text = both.float().chunk(2)
-        return without + scale * (with_text - without)
+        return without + guidance_scale * (with_text - without)
 
-    return predict
+    return plain if guidance_scale == 1 else guided
 
 
-def _decode(parts: Parts, latents: torch.Tensor, grey: str) -> np.ndarray:
+def _decode(parts: Parts, latents: torch.Tensor, grey: str) -> torch.Tensor:
     """uint8 (B, S, S): the mean over the three channels of the decoded image (III-A), or the first
     channel (Q36)."""
     images = parts.vae.decode(

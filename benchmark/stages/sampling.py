@@ -22,7 +22,9 @@ from benchmark.core.progress import Report, silent
 from benchmark.training.checkpoint import Checkpoint
 from benchmark.training.microbatch import halving
 
-AT_ONCE = 64  # samples in one call of a generator; they do not depend on it
+AT_ONCE = 64  # samples in one call of a generator on a CPU; they do not depend on it
+# On a GPU the call is longer, so that a batch is prepared while the one before is computed.
+AT_ONCE_ON_GPU = 8 * AT_ONCE
 CPU_PIXELS = 16 * 128**2  # that go through a network at once on a CPU: more leave its caches
 
 
@@ -98,6 +100,11 @@ def batch_size(size: int, device: str) -> int:
     return AT_ONCE if device.startswith("cuda") else min(AT_ONCE, -(-CPU_PIXELS // size**2))
 
 
+def per_call(device: str) -> int:
+    """Samples in one call of a generator."""
+    return AT_ONCE_ON_GPU if device.startswith("cuda") else AT_ONCE
+
+
 def sample_block(
     generator: Generator,
     block: Block,
@@ -107,12 +114,13 @@ def sample_block(
     report: Report = silent,
     checkpoint: Checkpoint | None = None,
     at_once: int = AT_ONCE,
+    per_call: int = AT_ONCE,
 ) -> tuple[np.ndarray, np.ndarray]:
     """`Generator.sample` of a whole block: images and masks uint8 (V, N, S, S).
 
     key: the generator's. With `checkpoint` finished calls are kept from time to time, and a later
     one goes on behind them. `at_once` samples go through the network at once, half as many where
-    memory runs out.
+    memory runs out; `per_call` are asked of the generator in one call.
     """
     count, shape = len(block), block.slices.masks.shape
     images = np.empty((count, *shape[1:]), np.uint8)
@@ -120,7 +128,7 @@ def sample_block(
     done = _restore(checkpoint, images, masks)
     report(done, count)
     while done < count:
-        end = min(done + AT_ONCE, count)
+        end = min(done + per_call, count)
         conditions, variants = block.part(done, end)
 
         def work(size: int, conditions=conditions, variants=variants) -> tuple:

@@ -7,6 +7,7 @@ short serves its own ratio alone.
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -61,13 +62,14 @@ def run(spec: SynthesizeSpec, inputs: Inputs, out: Path, context: Context) -> di
 
     from baselines.generators.base import Conditions
     from baselines.generators.catalogue import generator_class, settings_class
-    from benchmark.stages.sampling import Block, batch_size, sample_block
+    from benchmark.stages.sampling import Block, batch_size, per_call, sample_block
     from datasets.slices.preparation import Prepared
 
     data = Prepared(inputs["prepare"])
     folder = inputs["fit-generator"]
     device = torch.device(context.device)
-    generator = generator_class(spec.generator).load(folder, device, context.location.places)
+    places = replace(context.location.places, graphs=context.graphs)
+    generator = generator_class(spec.generator).load(folder, device, places)
     rows = data.rows(spec.cases, spec.minimum_foreground)
     slices = Conditions(
         data.slice_ids(rows), data.masks[rows], data.edges[rows], data.prompts(rows)
@@ -83,6 +85,7 @@ def run(spec: SynthesizeSpec, inputs: Inputs, out: Path, context: Context) -> di
         report=context.report,
         checkpoint=context.checkpoint,
         at_once=batch_size(data.size, context.device),
+        per_call=per_call(context.device),
     )
     np.save(out / "images.npy", images)
     np.save(out / "masks.npy", masks)
@@ -93,4 +96,5 @@ def run(spec: SynthesizeSpec, inputs: Inputs, out: Path, context: Context) -> di
         "images": images.shape[0] * images.shape[1],
         "unknown_words": generator.unknown_words(block.prompts()),
         "number_format": generator.number_format,
+        **generator.told(),
     }

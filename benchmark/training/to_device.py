@@ -5,8 +5,11 @@ An ordinary copy to a GPU, and torch.tensor(..., device=...) with it, returns wh
 queued before it is done; then the device idles until the next kernels arrive.
 """
 
+import functools
+from collections.abc import Callable
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -21,6 +24,33 @@ def sent(values: Tensor, device: torch.device) -> Tensor:
     if device.type == "cuda" and values.device.type == "cpu" and values.nbytes > _STAGED_BYTES:
         values = values.pin_memory()
     return values.to(device, non_blocking=True)
+
+
+def fetched(values: Tensor) -> Callable[[], np.ndarray]:
+    """Starts the way of `values` to the host; what it returns waits for their end there. From a GPU
+    they go on a stream of their own into memory that the GPU writes itself, so that what is queued
+    after this call need not wait, nor the host."""
+    if values.device.type != "cuda":
+        array = values.numpy()
+        return lambda: array
+    stream = _copy_stream(values.device)
+    stream.wait_stream(torch.cuda.current_stream(values.device))
+    host = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
+    with torch.cuda.stream(stream):
+        host.copy_(values, non_blocking=True)
+        values.record_stream(stream)
+        done = stream.record_event()
+
+    def wait() -> np.ndarray:
+        done.synchronize()
+        return host.numpy()
+
+    return wait
+
+
+@functools.cache
+def _copy_stream(device: torch.device) -> "torch.cuda.Stream":
+    return torch.cuda.Stream(device)
 
 
 def on_device(network: Network, device: torch.device, dtype: torch.dtype | None = None) -> Network:
