@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from benchmark.training.graphs import make_graphs
 
 from baselines.generators.base import Conditions
 from baselines.generators.fit_folder import read_config, read_weights
 from baselines.pix2pix.networks import UNetGenerator
 from baselines.pix2pix.settings import Pix2PixSampling, Pix2PixSettings
 from baselines.scratch.diffusion import all_addressed
+from benchmark.training.graphs import make_graphs
 from benchmark.training.static_pass import StaticPasses
 from benchmark.training.to_device import fetched, sent
 

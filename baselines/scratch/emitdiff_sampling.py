@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from benchmark.training.graphs import make_graphs
 
 from baselines.generators.base import Conditions
 from baselines.generators.fit_folder import read_config, read_weights, training_ids
@@ -15,6 +14,7 @@ from baselines.scratch.emitdiff_network import EmitDiffNetwork, condition_grid
 from baselines.scratch.settings import GeneratorSettings, SamplingSettings
 from baselines.scratch.slice_augmentation import addressed_edges, shown_planes
 from baselines.scratch.text_encoder import Vocabulary, embed
+from benchmark.training.graphs import make_graphs
 from benchmark.training.static_pass import StaticPasses
 from benchmark.training.to_device import fetched, sent
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from benchmark.training.graphs import make_graphs
 from diffusers import UNet2DModel
 from torch import nn
 
@@ -18,6 +17,7 @@ from baselines.scratch import diffusion
 from baselines.scratch.settings import DiffusionSettings, GeneratorSettings, SamplingSettings
 from baselines.scratch.slice_augmentation import random_geometry
 from baselines.scratch.training import train_diffusion
+from benchmark.training.graphs import make_graphs
 from benchmark.training.static_pass import StaticPasses
 from benchmark.training.to_device import fetched, on_device
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from benchmark.training.graphs import make_graphs
 from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, UniPCMultistepScheduler
 
 from baselines.generators.base import Conditions
@@ -17,6 +16,7 @@ from baselines.scratch.slice_augmentation import addressed_edge_dropout, shown_p
 from baselines.stable.parts import Denoiser, Parts, embed, load_parts
 from baselines.stable.settings import StableSampling
 from benchmark.training import number_format
+from benchmark.training.graphs import make_graphs
 from benchmark.training.static_pass import StaticPasses
 from benchmark.training.to_device import fetched, on_device, sent
 

@@ -53,7 +53,9 @@ class PlainEmitDiff:
                 without, with_text = predicted.chunk(2)
                 predicted = without + sampling.guidance_scale * (with_text - without)
             latents = scheduler.step(predicted, timestep, latents, return_dict=False)[0]
-        return diffusion.to_uint8(diffusion.from_grid(latents, settings.unshuffle))[0, 0]
+        return (
+            diffusion.to_uint8(diffusion.from_grid(latents, settings.unshuffle))[0, 0].cpu().numpy()
+        )
 
 
 class PlainStable:

@@ -36,7 +36,7 @@ class Tape(TorchDispatchMode):
         if func in _REFUSED:
             raise RuntimeError(f"{func} is not permitted while a step is recorded")
         made = func(*args, **kwargs)
-        if not _is_view(func):
+        if not (_is_view(func) and _shares_memory((args, kwargs), made)):
             self.steps.append((func, args, kwargs, made))
         return made
 
@@ -53,6 +53,19 @@ def _is_view(func: Any) -> bool:
     """Whether it only shows the memory of its argument, which needs no replay."""
     results = [result.alias_info for result in func._schema.returns]
     return bool(results) and all(alias and not alias.is_write for alias in results)
+
+
+def _shares_memory(given: Any, made: Any) -> bool:
+    """Whether a result lies in an argument; `reshape` shows its argument's memory or copies it."""
+    places, ours = (
+        {leaf.untyped_storage().data_ptr() for leaf in tree_leaves(tree) if _is_tensor(leaf)}
+        for tree in (given, made)
+    )
+    return ours <= places
+
+
+def _is_tensor(leaf: Any) -> bool:
+    return isinstance(leaf, torch.Tensor)
 
 
 class Tapes:
