@@ -31,21 +31,36 @@ class LatentLoss:
             on_device(self.vae, device, number_format.native_dtype(device))
         side = size // parts.latent_factor
         self.latent = (parts.vae.config.latent_channels, side, side)
-        # In memory only for the slices of a fold; those of a pre-training folder are too many, and
-        # seen about once.
+        # On the device, and only for the slices of a fold (75 kB each at 384 px); those of a
+        # pre-training folder are too many, and seen about once.
         self.kept: dict[int, torch.Tensor] | None = (
             {} if is_still(settings) and slices.in_memory else None
         )
 
     def __call__(self, denoiser: nn.Module, drawn: Drawn) -> torch.Tensor:
         """float32 (B,): mean squared error of each slice's prediction."""
-        device = self.text.device
-        latents = self._latents(drawn)
-        noise, timesteps, text = (
-            sent(values, device) for values in (drawn.noise, drawn.timesteps, drawn.text)
-        )
+        return self.of(denoiser, **self.inputs(drawn))
+
+    def inputs(self, drawn: Drawn) -> dict[str, torch.Tensor]:
+        """What `of` reads of drawn slices, on the device."""
+        given = {name: getattr(drawn, name) for name in ("noise", "timesteps", "text", "edges")}
+        return {"latents": self._latents(drawn)} | {
+            name: sent(values, self.text.device) for name, values in given.items()
+        }
+
+    def of(
+        self,
+        denoiser: nn.Module,
+        latents: torch.Tensor,
+        noise: torch.Tensor,
+        timesteps: torch.Tensor,
+        text: torch.Tensor,
+        edges: torch.Tensor,
+    ) -> torch.Tensor:
+        """The loss of latents (B,4,H,W) and what was drawn for them; nothing here waits for the
+        device or changes its shape, so that a step may be recorded."""
         noisy = self.schedule.add_noise(latents, noise, timesteps)
-        edges = sent(drawn.edges, device).expand(-1, 3, -1, -1)
+        edges = edges.expand(-1, 3, -1, -1)
         predicted = denoiser(noisy, timesteps, self.text[text], edges).float()
         if self.schedule.config.prediction_type == "v_prediction":
             noise = self.schedule.get_velocity(latents, noise, timesteps)
@@ -60,8 +75,8 @@ class LatentLoss:
             posterior = self.vae.encode(images).latent_dist
             moments = torch.stack([posterior.mean, posterior.std], dim=1).float()
             if self.kept is not None:
-                self.kept |= zip(drawn.numbers, moments.cpu(), strict=True)
+                self.kept |= zip(drawn.numbers, moments, strict=True)
         else:
-            moments = sent(torch.stack([self.kept[number] for number in drawn.numbers]), device)
+            moments = torch.stack([self.kept[number] for number in drawn.numbers])
         mean, deviation = moments.unbind(1)
         return (mean + deviation * sent(drawn.posterior, device)) * self.vae.config.scaling_factor

@@ -33,8 +33,10 @@ from benchmark.core.errors import InputError
 from benchmark.core.progress import Report, silent
 from benchmark.training import number_format
 from benchmark.training.checkpoint import Checkpoint
+from benchmark.training.graphs import Graphs, make_graphs
 from benchmark.training.microbatch import is_out_of_memory
-from benchmark.training.to_device import on_device
+from benchmark.training.static_pass import StaticPasses
+from benchmark.training.to_device import on_device, sent
 
 # a checkpoint of gigabytes is written no more often than this share of the time allows
 _SAVING_SHARE = 0.05
@@ -51,6 +53,7 @@ class FineTuning:
     seed: int
     out: Path
     checkpoint: Checkpoint | None
+    graphs: bool = True
 
     @classmethod
     def of(
@@ -60,7 +63,8 @@ class FineTuning:
         places = settings.placed(job.places)
         base = weights.fetched("base", places.found["base"])
         model_folder.check_size(size, model_folder.check_base(base))
-        return cls(slices, size, settings, places, job.seed, job.out, job.checkpoint)
+        out, checkpoint = job.out, job.checkpoint
+        return cls(slices, size, settings, places, job.seed, out, checkpoint, job.graphs)
 
 
 def run(
@@ -152,7 +156,12 @@ def _train(fabric: Fabric, training: FineTuning, report: Report) -> list[CurveRo
     denoiser.train()
     average = averaged(weights) if settings.ema_decay else {}
     state = TrainingState(weights, {"adam": optimiser.optimizer}, settings.batch, average=average)
-    steps = _Steps(fabric, training, denoiser, optimiser, state, loss)
+    # gradients of several processes are exchanged while a pass goes back
+    alone = fabric.world_size == 1
+    graphs = make_graphs(
+        fabric.device, (), wanted=training.graphs, obstacle="" if alone else "several GPUs"
+    )
+    steps = _Steps(fabric, training, denoiser, optimiser, state, loss, graphs)
 
     def over_processes(losses: Tensor) -> Any:
         return fabric.all_reduce(losses, reduce_op="sum")
@@ -172,6 +181,7 @@ def _train(fabric: Fabric, training: FineTuning, report: Report) -> list[CurveRo
     if fabric.is_global_zero:
         _save(parts.denoiser, settings, training.out)
         write_shortage(training.out, state)
+        graphs.write(training.out)
     fabric.barrier()
     return state.curve
 
@@ -197,9 +207,11 @@ class _Steps:
         optimiser,
         state: TrainingState,
         loss: LatentLoss,
+        graphs: Graphs,
     ):
         self.fabric, self.settings, self.denoiser = fabric, training.settings, denoiser
         self.optimiser, self.state, self.loss = optimiser, state, loss
+        self.graphs, self.passes = graphs, StaticPasses(self._gradients, graphs)
         count = len(training.slices)
         self.per_epoch = math.ceil(count / training.settings.batch)
         self.order = lru_cache(maxsize=1)(partial(epoch_order, count, training.seed))
@@ -233,7 +245,8 @@ class _Steps:
         """
         while True:
             size = self.state.shortage.get("size", self.asked)
-            self.optimiser.zero_grad(set_to_none=True)
+            # a recorded pass adds to gradients that stay where they are
+            self.optimiser.zero_grad(set_to_none=self.graphs.backend is None)
             try:
                 return self._sum_of_micro_batches(batch, step, size)
             except (RuntimeError, MemoryError) as error:
@@ -257,17 +270,26 @@ class _Steps:
         # A process without a share still takes part in the exchange of gradients, with a slice that
         # counts nothing.
         share = batch[fabric.global_rank :: fabric.world_size] or batch[:1]
-        counts = float(fabric.global_rank < len(batch))
+        counts = torch.tensor(float(fabric.global_rank < len(batch)))
         total = torch.zeros((), device=fabric.device)
         done = 0
         for drawn in self.drawer.batches(share, step, size):
             done += len(drawn.numbers)
             with fabric.no_backward_sync(self.denoiser, enabled=done < len(share)):
-                value = self.loss(self.denoiser, drawn).sum() * counts / len(batch)
-                # the exchange takes the mean over processes
-                fabric.backward(value * fabric.world_size)
-            total += value.detach()
+                total += self.passes.with_inputs()(
+                    **self.loss.inputs(drawn),
+                    counts=sent(counts, fabric.device),
+                    batch=sent(torch.tensor(float(len(batch))), fabric.device),
+                )
         return total
+
+    def _gradients(self, counts: Tensor, batch: Tensor, **drawn: Tensor) -> Tensor:
+        """Adds the gradients of a micro-batch to those that are there; its share of the loss of a
+        whole batch of `batch` slices. counts: 1, or 0 for slices that only keep company."""
+        value = self.loss.of(self.denoiser, **drawn).sum() * counts / batch
+        # the exchange takes the mean over processes
+        self.fabric.backward(value * self.fabric.world_size)
+        return value.detach()
 
 
 def _too_little_memory(drawer: Drawer, micro_batch: int, device: torch.device) -> str:

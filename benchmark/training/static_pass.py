@@ -1,6 +1,7 @@
-"""A pass of a network without gradients over buffers that stay where they are, so that it can be
-recorded as one CUDA graph (graphs.py): a sampler makes the same pass in every denoising step of
-every batch. A CPU runs the very same function. Not here: training steps (static_step.py)."""
+"""A pass of a network over buffers that stay where they are, so that it can be recorded as one
+CUDA graph (graphs.py): a sampler makes the same pass in every denoising step of every batch, and a
+fine-tuning in every micro-batch. Where nothing is recorded, on a CPU above all, the same function
+is called as it is. Not here: whole training steps (static_step.py)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ class StaticPasses:
         filled: list[_Pass] = []
 
         def call(**others: Tensor) -> Tensor:
+            if self._graphs.backend is None:
+                return self._compute(**held, **others)
             one = self._of(held | others)
             # of a shape that comes back, the buffers still hold an earlier batch
             one.fill(others if one in filled else held | others)

@@ -245,7 +245,9 @@ def stable(gpu, tmp_path, kept=False):
         loss = object.__new__(LatentLoss)
         loss.vae, loss.schedule, loss.latent = moved(parts.vae), parts.schedule, (4, side, side)
         loss.text = torch.empty(2, tiny_stable.LIMIT, tiny_stable.WIDTH, device=GPU)
-        loss.kept = dict.fromkeys(numbers, torch.zeros(2, 4, side, side)) if kept else None
+        loss.kept = (
+            dict.fromkeys(numbers, torch.zeros(2, 4, side, side, device=GPU)) if kept else None
+        )
         moved(parts.denoiser)
     return lambda: loss(parts.denoiser, drawn)
 

@@ -245,14 +245,14 @@ def test_a_slice_that_does_not_fit_the_memory_is_said_so(settings, tmp_path, mon
 def test_a_loss_that_is_not_finite_stops_with_its_step_and_the_last_good_state(
     settings, tmp_path, monkeypatch
 ):
-    real = LatentLoss.__call__
+    real = LatentLoss.of
     calls = []
 
-    def diverges(self, denoiser, drawn):
+    def diverges(self, denoiser, **drawn):
         calls.append(0)
-        return real(self, denoiser, drawn) * (float("nan") if len(calls) > 12 else 1)
+        return real(self, denoiser, **drawn) * (float("nan") if len(calls) > 12 else 1)
 
-    monkeypatch.setattr(LatentLoss, "__call__", diverges)
+    monkeypatch.setattr(LatentLoss, "of", diverges)
     checkpoint = Checkpoint(tmp_path / "state", every_seconds=0)
     with pytest.raises(
         RuntimeError, match="is nan at step 13; the last good checkpoint is that of step 10; lower"
