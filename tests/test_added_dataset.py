@@ -46,6 +46,7 @@ def tables(report: Path) -> str:
     return "\n".join(path.read_text() for path in report.rglob("*.md"))
 
 
+@pytest.mark.slow
 def test_a_file_of_ones_own_is_a_data_set(discs, call, tmp_path):
     assert list(TASKS)[-1] == "discs" and TASKS["discs"].title == "Grey discs"
     words = ("--dataset", "discs", "--method", "none", *PLAIN_SETS)

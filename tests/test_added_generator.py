@@ -27,6 +27,7 @@ def shifted(monkeypatch):
     monkeypatch.setattr(baselines, "__path__", [*baselines.__path__, str(FILES)])
 
 
+@pytest.mark.slow
 def test_one_file_is_a_built_in_generator(shifted, call, tmp_path):
     assert method_names().index("pix2pix") < method_names().index("shifted")
     words = (*RUN, "--method", "shifted", "--set", "generator.sampling.shift=2")

@@ -28,6 +28,7 @@ def added(monkeypatch, tmp_path):
     sys.modules.pop("baselines.transforms.single.sharpen", None)
 
 
+@pytest.mark.slow
 def test_a_transform_in_one_file_is_planned_run_and_reported(call, added, tmp_path):
     code, out, err = call(*RUN, *SHARPEN, "--dry-run")
     assert code == 0 and "0 of them done" in out, err

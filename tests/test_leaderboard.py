@@ -30,6 +30,7 @@ def submit(call, *words):
     return call("leaderboard", "submit", "--store", "s", "--out", "mine.zip", *words)
 
 
+@pytest.mark.slow
 def test_ones_own_method_from_the_readme_to_the_board(call, tmp_path):
     """The commands of the README's section, in its order."""
     section = README.read_text().split("## Submit your results")[1].split("\n## ")[0]

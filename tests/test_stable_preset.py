@@ -267,6 +267,7 @@ def test_a_whole_run_with_pre_training_leaves_records_a_ledger_and_a_report(
     assert "generator.base=DIR" in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["fit-generator", "synthesize"])
 def test_kill_9_in_the_middle_ends_with_the_very_same_samples(
     call, weights, tmp_path, stage, monkeypatch

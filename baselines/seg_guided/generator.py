@@ -31,11 +31,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from baselines.generators.base import Conditions, Generator, TrainingSlices
+from baselines.generators.base import Conditions, TrainingSlices, Wait
 from baselines.generators.job import TrainingJob
 from baselines.generators.places import Places
+from baselines.generators.queued import QueuedGenerator
 from baselines.seg_guided.presets import PRESETS
 from baselines.seg_guided.settings import SegGuidedSampling, SegGuidedSettings
 from benchmark.spec.method import Look
@@ -46,7 +45,7 @@ if TYPE_CHECKING:
     from baselines.seg_guided.sampling import SegGuidedSampler
 
 
-class SegGuided(Generator[SegGuidedSettings, SegGuidedSampling]):
+class SegGuided(QueuedGenerator[SegGuidedSettings, SegGuidedSampling]):
     """Mask to image; a sample carries the mask that it was made from."""
 
     name, version = "seg-guided", 1
@@ -71,14 +70,15 @@ class SegGuided(Generator[SegGuidedSettings, SegGuidedSampling]):
         from baselines.seg_guided.sampling import SegGuidedSampler
         from benchmark.training.number_format import native_format
 
-        return cls(SegGuidedSampler(folder, device), native_format(device))
+        return cls(SegGuidedSampler(folder, device, places.graphs), native_format(device))
 
-    def sample_batch(
+    def begin_batch(
         self,
         conditions: Conditions,
         *,
         variants: Sequence[int],
         key: str,
         sampling: SegGuidedSampling,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        return self.sampler.images(conditions, variants, key, sampling), conditions.masks
+    ) -> Wait:
+        images = self.sampler.images(conditions, variants, key, sampling)
+        return lambda: (images(), conditions.masks)

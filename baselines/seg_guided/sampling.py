@@ -1,7 +1,7 @@
 """Sampling seg-guided: the noise of each address, solved under its mask. Not here: which mask that
 is (generators/mask_sampler.py)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +14,25 @@ from baselines.seg_guided.loss import condition_grid
 from baselines.seg_guided.settings import SegGuidedSampling, SegGuidedSettings
 from baselines.seg_guided.training import network_of
 from benchmark.training import number_format
+from benchmark.training.graphs import make_graphs
+from benchmark.training.static_pass import StaticPasses
+from benchmark.training.to_device import fetched, sent
 
 
 class SegGuidedSampler:
     """A fitted network."""
 
-    def __init__(self, folder: Path, device: torch.device):
+    def __init__(self, folder: Path, device: torch.device, graphs: bool = True):
         self.settings, config = read_config(folder, SegGuidedSettings)
         network = network_of(self.settings, config["size"])
         self.network, self.device = read_weights(folder, network, device), device
+        self.graphs = make_graphs(device, (), wanted=graphs)
+        self._passes = StaticPasses(self._predicted, self.graphs)
+
+    def _predicted(
+        self, grid: torch.Tensor, timesteps: torch.Tensor, condition: torch.Tensor
+    ) -> torch.Tensor:
+        return self.network(grid, timesteps, condition)
 
     @torch.inference_mode()
     def images(
@@ -31,23 +41,25 @@ class SegGuidedSampler:
         variants: Sequence[int],
         key: str,
         sampling: SegGuidedSampling,
-    ) -> np.ndarray:
-        """uint8 (B,S,S): one image for each of the conditions."""
+    ) -> Callable[[], np.ndarray]:
+        """Waits for uint8 (B,S,S): one image for each of the conditions."""
         settings = self.settings
         masks = torch.from_numpy(np.array(conditions.masks[:, None], np.float32, order="C"))
-        condition = condition_grid(masks.to(self.device), settings)
+        condition = condition_grid(sent(masks, self.device), settings)
         noise = diffusion.starting_noise(
             key, conditions.ids, variants, tuple(condition.shape[1:]), sampling.noise, self.device
         )
 
+        passes = self._passes.with_inputs(condition=condition)
+
         def predict(grid: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
-            return self.network(grid, timesteps, condition)
+            return passes(grid=grid, timesteps=timesteps)
 
         if settings.objective == "flow":
             grid = euler(predict, noise * sampling.noise_scale, sampling.steps)
         else:
             grid = diffusion.sample_grid(predict, noise, "noise", sampling, settings.schedule)
-        return diffusion.to_uint8(diffusion.from_grid(grid, settings.unshuffle))[:, 0]
+        return fetched(diffusion.to_uint8(diffusion.from_grid(grid, settings.unshuffle))[:, 0])
 
 
 @torch.inference_mode()

@@ -10,6 +10,8 @@ from baselines.pix2pix.networks import UNetGenerator
 from baselines.scratch.emitdiff_network import EmitDiffNetwork
 from baselines.scratch.text_encoder import Vocabulary
 from baselines.scratch.unconditional_network import PairNetwork
+from baselines.seg_guided.loss import condition_grid
+from baselines.seg_guided.training import network_of
 from baselines.stable.parts import Denoiser
 from tests.bench.made_stable import SIZES
 
@@ -48,6 +50,12 @@ def _pairs(settings, size: int) -> None:
     network(torch.empty(1, 2 * settings.unshuffle**2, side, side), torch.zeros(1, dtype=torch.long))
 
 
+def _seg_guided(settings, size: int) -> None:
+    network = network_of(settings, size)
+    condition = condition_grid(torch.empty(1, 1, size, size), settings)
+    network(torch.empty_like(condition), torch.zeros(1, dtype=torch.long), condition)
+
+
 def _pix2pix(settings, size: int) -> None:
     network = UNetGenerator(settings, size)
     uniform = [torch.empty(1, *shape) for shape in network.dropped]
@@ -76,6 +84,7 @@ def _stable(settings, size: int) -> None:
 _PASSES = {
     "emitdiff": _emitdiff,
     "unconditional": _pairs,
+    "seg-guided": _seg_guided,
     "pix2pix": _pix2pix,
     "stable-diffusion": _stable,
 }

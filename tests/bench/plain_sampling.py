@@ -53,9 +53,8 @@ class PlainEmitDiff:
                 without, with_text = predicted.chunk(2)
                 predicted = without + sampling.guidance_scale * (with_text - without)
             latents = scheduler.step(predicted, timestep, latents, return_dict=False)[0]
-        return (
-            diffusion.to_uint8(diffusion.from_grid(latents, settings.unshuffle))[0, 0].cpu().numpy()
-        )
+        image = diffusion.from_grid(latents, settings.unshuffle)[0, 0]
+        return diffusion.to_uint8(image).cpu().numpy()
 
 
 class PlainStable:

@@ -16,6 +16,8 @@ from baselines.pix2pix import sampling as pix2pix_sampling
 from baselines.pix2pix.settings import Pix2PixSettings
 from baselines.scratch import diffusion, emitdiff_sampling, unconditional_network
 from baselines.scratch.settings import GeneratorSettings, SamplingSettings
+from baselines.seg_guided import sampling as seg_guided_sampling
+from baselines.seg_guided.settings import SegGuidedSampling, SegGuidedSettings
 from baselines.stable import sampling as stable_sampling
 from baselines.stable.settings import StableSampling, StableSettings
 from benchmark.training import graphs
@@ -33,6 +35,7 @@ PIX2PIX = Pix2PixSettings(
 MODULES = {
     "emitdiff": emitdiff_sampling,
     "unconditional": unconditional_network,
+    "seg-guided": seg_guided_sampling,
     "pix2pix": pix2pix_sampling,
     "stable-diffusion": stable_sampling,
 }
@@ -49,7 +52,12 @@ def folders(tmp_path_factory):
     tiny_stable.save_controlnet(root / "control")
     made = {"base": str(root / "base"), "controlnet": str(root / "control"), "epochs": 1}
     settings, places = StableSettings(**made, batch=4).pinned(None)
-    chosen = {"emitdiff": SCRATCH, "unconditional": SCRATCH, "pix2pix": PIX2PIX}
+    chosen = {
+        "emitdiff": SCRATCH,
+        "unconditional": SCRATCH,
+        "seg-guided": SegGuidedSettings(unshuffle=2, channels=(16, 16), steps=2),
+        "pix2pix": PIX2PIX,
+    }
     for name, numbers in chosen.items():
         job = TrainingJob(seed=0, device=CPU, out=root / name)
         job.out.mkdir()
@@ -64,6 +72,7 @@ def folders(tmp_path_factory):
 SAMPLING = {
     "emitdiff": (SamplingSettings(steps=3), SamplingSettings(steps=2, guidance_scale=1)),
     "unconditional": (SamplingSettings(steps=3, sampler="unipc"),),
+    "seg-guided": (SegGuidedSampling(steps=3),),
     "pix2pix": (None,),
     "stable-diffusion": (
         StableSampling(steps=3),

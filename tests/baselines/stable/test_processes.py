@@ -57,6 +57,7 @@ def test_two_processes_train_the_same_weights_as_one(job, tmp_path, monkeypatch)
     assert not any("gloo" in names for names in threads), threads
 
 
+@pytest.mark.slow
 def test_an_error_in_one_of_several_processes_is_told_in_its_own_sentence(job, tmp_path):
     shutil.rmtree(tmp_path / "base" / "vae")
     with pytest.raises(

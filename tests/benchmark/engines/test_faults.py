@@ -111,6 +111,7 @@ def half(whole, tmp_path):
     return folder
 
 
+@pytest.mark.slow
 def test_kill_9_of_the_program_in_each_stage(whole, suite, tmp_path):
     store, kept = tmp_path / "store", {}
     present = {stage for stage, _ in Store(whole).all_stages()}
@@ -131,6 +132,7 @@ def test_kill_9_of_the_program_in_each_stage(whole, suite, tmp_path):
     assert content(store) == content(whole)
 
 
+@pytest.mark.slow
 def test_kill_9_in_the_middle_of_a_training_goes_on_from_its_checkpoint(
     whole, half, suite, tmp_path, monkeypatch
 ):
@@ -161,6 +163,7 @@ def test_kill_9_in_the_middle_of_a_training_goes_on_from_its_checkpoint(
     assert content(half) == content(whole)
 
 
+@pytest.mark.slow
 def test_kill_9_of_a_worker_costs_one_stage(whole, tmp_path, monkeypatch):
     faulty = [
         sys.executable,

@@ -87,10 +87,10 @@ def test_copies_are_equal_and_a_family_counts_each_pair_once():
 def test_letters_of_42_methods_take_milliseconds():
     """Fourteen triples, each told apart inside and from nothing else: 3 ** 14 largest groups."""
     apart = np.kron(np.eye(14), np.ones((3, 3))).astype(bool) & ~np.eye(42, dtype=bool)
-    start = time.perf_counter()
+    start = time.process_time()
     groups = tie_groups(apart, range(42))
     shown = letters(groups, 42)
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5
     assert len(groups) < 100
     parts = [set(text.split()) if len(groups) > 26 else set(text) for text in shown]
     for a in range(42):
