@@ -4,7 +4,7 @@
 # make fuzz   the readers of images, volumes and YAML on files drawn at random, about a minute; FUZZ_EXAMPLES=2000 for more
 # make smoke  the smoke suite and its report alone, into a store of its own (the benchmark of CI)
 # make bench  the quick benchmarks: speed ratios against plain code, compared with the committed ones (about 2 minutes)
-# make bench-gpu  on a GPU: all that could be chosen, trained and sampled in another way, beside it, at 128 and 384 px
+# make bench-gpu  on a GPU: training, sampling and several runs at once, each as CUDA graphs and plainly: one table and gpu.json
 # make site   the docs with the board of the published records inside: site/index.html, which opens from disk
 # make picture  docs/board.webp, the first screen of the board of reports/published/cpu-128px; needs Chromium
 # make lock   pins again what pyproject.toml asks for
@@ -15,7 +15,7 @@ BIN := $(VENV)/bin
 
 BENCH ?= --compare tests/bench/baseline.json
 FUZZ_EXAMPLES ?= 150
-GPU_RATIOS ?= gpu-ratios.json
+GPU_JSON ?= gpu.json
 
 # Work on 64 px is too small for two threads, which wait for each other where other programs compute too (docs/measurements.md).
 # So each stage and each test has one thread, and each further core a stage or a test of its own.
@@ -54,12 +54,7 @@ bench: install
 	$(BIN)/python tests/bench/bench_sampling.py --quick $(BENCH)
 
 bench-gpu: install
-	$(BIN)/python tests/bench/bench_training.py --device cuda --size 384 --slices 317 --workers 8 --json $(GPU_RATIOS)
-	$(BIN)/python tests/bench/bench_training.py --device cuda --size 128 --slices 317 --workers 8 --json $(GPU_RATIOS)
-	$(BIN)/python tests/bench/bench_sampling.py --device cuda --models compact,stable-full --size 384 --slices 64 --json $(GPU_RATIOS)
-	$(BIN)/python tests/bench/bench_roofline.py --device cuda --size 384 --samples 64 --models compact,stable-full --json $(GPU_RATIOS)
-	$(BIN)/python tests/bench/bench_choices.py --device cuda --size 128 --compile
-	$(BIN)/python tests/bench/bench_choices.py --device cuda --size 384 --parts segmenter,sampler-stable --compile
+	$(BIN)/python -m tests.bench.bench_gpu --json $(GPU_JSON) $(GPU_ARGS)
 
 lint: install
 	$(BIN)/ruff check .

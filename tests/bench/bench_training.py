@@ -115,8 +115,8 @@ def serve_ours(pipe, folder: Path, options: argparse.Namespace) -> None:
         pipe.send((taken, loader_seconds(objective, options.slices, fabric.device, options)))
 
 
-def objective_of(name: str, slices, device):
-    """Our objective of a row, with its slices on the device."""
+def objective_of(name: str, slices, device, own=None):
+    """Our objective of a row, with its slices on the device; own: what its transform draws from."""
     import torch
 
     from baselines.objectives import objectives
