@@ -21,6 +21,7 @@ EXPECTED = {
     "patch": 6,
     "architectures": 10,
     "scarcity": 16,
+    "breast-384": 12,
 }
 
 
@@ -33,6 +34,19 @@ def test_suites_cross_their_grids(name):
     found = requests(load_suite(name), {"preset": "compact"} if name == "patch" else {})
     assert len(found) == EXPECTED[name]
     assert all(request.folds is None for request in found) or name == "smoke"
+
+
+def test_the_suite_at_the_paper_s_size_starts_with_what_tells_most_and_needs_no_weights():
+    found = requests(load_suite("breast-384"), {})
+    assert [(one.method, one.transform) for one in found[:5]] == [
+        ("none", None),
+        ("classic", "deepstack"),
+        ("emitdiff", None),
+        ("emitdiff", "deepstack"),
+        ("classic", "mirror"),
+    ]
+    assert all(one.preset == "paper" and "edge=scharr" in one.sets for one in found)
+    assert all("generator.kind=emitdiff" in one.sets for one in found if one.method == "emitdiff")
 
 
 def test_every_suite_says_what_it_is():
