@@ -114,17 +114,18 @@ def sample_block(
     report: Report = silent,
     checkpoint: Checkpoint | None = None,
     at_once: int = AT_ONCE,
-    per_call: int = AT_ONCE,
+    per_call: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """`Generator.sample` of a whole block: images and masks uint8 (V, N, S, S).
 
     key: the generator's. With `checkpoint` finished calls are kept from time to time, and a later
     one goes on behind them. `at_once` samples go through the network at once, half as many where
-    memory runs out; `per_call` are asked of the generator in one call.
+    memory runs out; `per_call`, else AT_ONCE, are asked of the generator in one call.
     """
     count, shape = len(block), block.slices.masks.shape
     images = np.empty((count, *shape[1:]), np.uint8)
     masks = np.empty_like(images)
+    per_call = per_call or AT_ONCE
     done = _restore(checkpoint, images, masks)
     report(done, count)
     while done < count:
