@@ -65,7 +65,7 @@ class Graphs:
         self.stop(first_line(_first_cause(error)) or type(error).__name__)
         self.fell_back = True
         logging.getLogger(__name__).warning(
-            "A training step could not be recorded as one CUDA graph (%s), so its kernels are"
+            "A step could not be recorded as one CUDA graph (%s), so its kernels are"
             " launched one by one: the same steps, slower.",
             self.reason,
         )
@@ -78,7 +78,7 @@ class Graphs:
         elif self.recorded:
             how, why = "graph", self.reason
         elif self.backend is not None:
-            how, why = "plain", "the training ended before a step was recorded"
+            how, why = "plain", "it ended before a step was recorded"
         elif self.reason:
             how, why = "plain", self.reason
         else:
