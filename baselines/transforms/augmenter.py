@@ -140,19 +140,40 @@ def make_augmenter(
 
 
 def sheet_samples(
-    transform: str, image: np.ndarray, mask: np.ndarray, n: int, seed: int
+    transform: str,
+    image: np.ndarray,
+    mask: np.ndarray,
+    n: int,
+    seed: int,
+    others: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> tuple[np.ndarray, np.ndarray, list[dict[str, float]]]:
     """n augmented versions of one slice, for a contact sheet.
 
-    image: float32 (H, W) in [0, 1]; mask: uint8 (H, W). Returns images float32 (n, H, W), which
+    image: float32 (H, W) in [0, 1]; mask: uint8 (H, W). others: images (K, H, W) and masks of other
+    slices, which stand beside it in each batch; without them a transform that mixes images mixes
+    the slice with itself. Returns images float32 (n, H, W), which
     brightness and noise may take out of [0, 1], masks uint8 (n, H, W), and the scalar parameters
     drawn for each, by name.
     """
-    chosen = make_augmenter(transform).transform
-    images = torch.from_numpy(image)[None, None].repeat(n, 1, 1, 1)
-    masks = torch.from_numpy(mask)[None].repeat(n, 1, 1)
-    drawn = chosen.draw(images, torch.Generator().manual_seed(seed))
-    images, masks = chosen.apply(images, masks, drawn)
+    chosen, rng = make_augmenter(transform).transform, torch.Generator().manual_seed(seed)
+    if others is None:
+        shown = np.repeat(image[None], n, axis=0), np.repeat(mask[None], n, axis=0)
+        return _sheet(chosen, *shown, rng)
+    shown = np.stack([image, *others[0]]), np.stack([mask, *others[1]])
+    found = [_sheet(chosen, *shown, rng) for _ in range(n)]
+    images, masks = (np.stack([one[part][0] for one in found]) for part in (0, 1))
+    return images, masks, [drawn[0] for _, _, drawn in found]
+
+
+def _sheet(
+    chosen: Transform, images: np.ndarray, masks: np.ndarray, rng: torch.Generator
+) -> tuple[np.ndarray, np.ndarray, list[dict[str, float]]]:
+    """`sheet_samples` of a batch."""
+    batch, labels = torch.from_numpy(images)[:, None], torch.from_numpy(masks)
+    drawn = chosen.draw(batch, rng)
+    batch, labels = chosen.apply(batch, labels, drawn)
     scalars = {name: values for name, values in drawn.items() if values.ndim == 1}
-    of_each = [{name: float(values[i]) for name, values in scalars.items()} for i in range(n)]
-    return images[:, 0].numpy(), masks.numpy(), of_each
+    of_each = [
+        {name: float(values[i]) for name, values in scalars.items()} for i in range(len(images))
+    ]
+    return batch[:, 0].numpy(), labels.numpy(), of_each

@@ -27,6 +27,7 @@ from reports.figures.panels import (
     transform_sheet,
 )
 
+OTHERS = 7  # slices beside the one whose classic augmentation is shown
 SHOWN_SLICES = 4
 SHOWN_VARIANTS = 4
 MOST_GROUPS = 6  # pictures are large; those of the comparisons with most methods tell most
@@ -267,7 +268,10 @@ def _transforms(store: Store, group: Group, stages: dict, out: Path) -> Panel | 
     data, rows = _training_rows(store, stages[record.key])
     row = rows[_telling_rows(data, _split(record).train[:1], rows)[0]]
     image, mask = data.images[row].astype(np.float32) / 255, np.array(data.masks[row])
-    sheets = {name: sheet_samples(name, image, mask, n=6, seed=record.spec.seed) for name in names}
+    beside = np.setdiff1d(rows[:: max(1, len(rows) // OTHERS)], [row])
+    others = data.images[beside].astype(np.float32) / 255, np.array(data.masks[beside])
+    seed = record.spec.seed
+    sheets = {name: sheet_samples(name, image, mask, 6, seed, others) for name in names}
     transform_sheet(
         {
             "original": data.images[row],

@@ -35,18 +35,19 @@ def median_filtered(scores: Tensor, side_px: Tensor) -> Tensor:
     behind it, of an even count the upper of the two middle values is taken, and the image is
     reflected with its border pixels.
     """
-    half, count = _MEDIAN_SIDE_PX // 2, _MEDIAN_SIDE_PX**2
+    half = _MEDIAN_SIDE_PX // 2
     height, width = scores.shape[2:]
     padded = scores[:, :, _reflected(height, half, scores)][..., _reflected(width, half, scores)]
     windows = padded.unfold(2, _MEDIAN_SIDE_PX, 1).unfold(3, _MEDIAN_SIDE_PX, 1).flatten(4)
     at = torch.arange(-half, half + 1, device=scores.device)
     first, side = (-(side_px // 2))[:, None], side_px[:, None]
     within = (at >= first) & (at < first + side)  # (B, 7)
-    square = (within[:, :, None] & within[:, None, :]).flatten(1)[:, None, None, None]
-    ordered = torch.where(square, windows, torch.inf).sort(dim=-1).values
-    middle = (side_px**2 // 2)[:, None, None, None, None].expand(*scores.shape, 1)
-    assert ordered.shape[-1] == count
-    return ordered.gather(-1, middle)[..., 0]
+    window = (within[:, :, None] & within[:, None, :]).flatten(1)  # (B, 49)
+    # Of the pixels outside the window so many become the least that its middle is that of all 49.
+    least = (~window).cumsum(1) <= (_MEDIAN_SIDE_PX**2 // 2 - side_px**2 // 2)[:, None]
+    beyond = torch.where(least, -torch.inf, torch.inf)
+    shown = torch.where(window[:, None, None, None], windows, beyond[:, None, None, None])
+    return shown.to(scores.dtype).median(dim=-1).values
 
 
 def _reflected(length: int, margin: int, like: Tensor) -> Tensor:

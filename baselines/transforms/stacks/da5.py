@@ -26,9 +26,11 @@ from baselines.transforms.nnunet.intensity import (
 )
 from baselines.transforms.nnunet.low_resolution import at_low_resolution
 from baselines.transforms.nnunet.spatial import (
+    from_layers,
     mirrored,
-    moved,
     quarter_turned,
+    to_layers,
+    turned_and_scaled,
     widest_angle_deg,
 )
 from baselines.transforms.scores import flags, from_scores, to_scores
@@ -103,7 +105,9 @@ class DA5(Transform):
         scores, sd, mean = to_scores(images)
         scores, labels = _moved(scores, masks, drawn)
         scores = _intensity(scores, drawn)
-        scores, labels = mirrored(scores, labels, drawn["mirror_x"], drawn["mirror_y"])
+        mirror = drawn["mirror_x"], drawn["mirror_y"]
+        layers = on_chosen(to_layers(scores, labels), mirror[0] | mirror[1], mirrored, *mirror)
+        scores, labels = from_layers(layers, masks)
         scores = _parts(scores, drawn)
         return from_scores(scores, sd, mean, images, ~flags(drawn)), labels
 
@@ -112,13 +116,12 @@ def _moved(scores: Tensor, masks: Tensor, drawn: Drawn) -> tuple[Tensor, Tensor]
     """The geometry before the grey values change."""
     turned, scaled = drawn["turned"], drawn["scaled"]
     scale_x, scale_y = (torch.where(scaled, drawn[f"scale_{axis}"], 1.0) for axis in "xy")
-    scores, labels = moved(
-        scores, masks, turned | scaled, drawn["angle_deg"] * turned, scale_x, scale_y
-    )
-    if scores.shape[2] != scores.shape[3]:
-        return scores, labels
-    turns = drawn["quarter_turns"] * drawn["quarter_turned"]
-    return quarter_turned(scores, labels, turns, drawn["exchanged"])
+    geometry = drawn["angle_deg"] * turned, scale_x, scale_y
+    layers = on_chosen(to_layers(scores, masks), turned | scaled, turned_and_scaled, *geometry)
+    if scores.shape[2] == scores.shape[3]:
+        turns, exchanged = drawn["quarter_turns"] * drawn["quarter_turned"], drawn["exchanged"]
+        layers = on_chosen(layers, (turns > 0) | exchanged, quarter_turned, turns, exchanged)
+    return from_layers(layers, masks)
 
 
 def _intensity(scores: Tensor, drawn: Drawn) -> Tensor:

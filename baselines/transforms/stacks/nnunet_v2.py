@@ -25,7 +25,13 @@ from baselines.transforms.nnunet.intensity import (
     with_noise,
 )
 from baselines.transforms.nnunet.low_resolution import at_low_resolution
-from baselines.transforms.nnunet.spatial import mirrored, moved, widest_angle_deg
+from baselines.transforms.nnunet.spatial import (
+    from_layers,
+    mirrored,
+    to_layers,
+    turned_and_scaled,
+    widest_angle_deg,
+)
 from baselines.transforms.scores import flags, from_scores, to_scores
 from baselines.transforms.single.contrast import adjust_contrast
 
@@ -74,7 +80,9 @@ class NNUNetV2(Transform):
         angle_deg = drawn["angle_deg"] * drawn["turned"]
         scale = torch.where(drawn["scaled"], drawn["scale"], 1.0)
         chosen = drawn["turned"] | drawn["scaled"]
-        scores, labels = moved(scores, masks, chosen, angle_deg, scale, scale)
+        layers = to_layers(scores, masks)
+        layers = on_chosen(layers, chosen, turned_and_scaled, angle_deg, scale, scale)
+        scores, labels = from_layers(layers, masks)
         scores = on_chosen(scores, drawn["noisy"], with_noise, drawn["noise"], drawn["noise_sd"])
         sigmas = drawn["sigma_y_px"], drawn["sigma_x_px"]
         scores = on_chosen(scores, drawn["blurred"], blurred, *sigmas)
@@ -84,5 +92,7 @@ class NNUNetV2(Transform):
         inverted = drawn["gamma_inverted_on"]
         scores = on_chosen(scores, inverted, gamma_of_inverted, drawn["gamma_inverted"])
         scores = on_chosen(scores, drawn["gamma_on"], gamma_kept, drawn["gamma"])
-        scores, labels = mirrored(scores, labels, drawn["mirror_x"], drawn["mirror_y"])
+        mirror = drawn["mirror_x"], drawn["mirror_y"]
+        layers = on_chosen(to_layers(scores, labels), mirror[0] | mirror[1], mirrored, *mirror)
+        scores, labels = from_layers(layers, masks)
         return from_scores(scores, sd, mean, images, ~flags(drawn)), labels

@@ -216,7 +216,9 @@ def test_rotation_and_scale_of_image_and_mask(size):
     scores = to_scores(images)[0]
     angle = torch.tensor([0.0, 17, -90, 123, -170, 45])
     scale_y, scale_x = torch.linspace(0.7, 1.4, N), torch.linspace(1.2, 0.8, N)
-    ours, labels = spatial.turned_and_scaled(scores, masks, angle, scale_x, scale_y)
+    layers = spatial.to_layers(scores, masks)
+    made = spatial.turned_and_scaled(layers, angle, scale_x, scale_y)
+    ours, labels = spatial.from_layers(made, masks)
     for i in range(N):
         # (y, x) there, (x, y) here: the same turn has the other sign
         reference = nnunet_stacks.spatial(size, p_rotation=1, p_scaling=1)
@@ -233,7 +235,8 @@ def test_rotation_and_scale_of_image_and_mask(size):
 def test_quarter_turns_and_exchanged_axes(scores):
     masks = batch(N, SIZE)[1]
     turns, exchanged = torch.tensor([0, 1, 2, 3, 1, 0]), torch.arange(N) >= 4
-    ours, labels = spatial.quarter_turned(scores, masks, turns, exchanged)
+    made = spatial.quarter_turned(spatial.to_layers(scores, masks), turns, exchanged)
+    ours, labels = spatial.from_layers(made, masks)
     turn, exchange = Rot90Transform(1, allowed_axes={0, 1}), TransposeAxesTransform({0, 1})
     for i in range(N):
         found = {"image": scores[i], "segmentation": masks[i : i + 1]}

@@ -336,6 +336,11 @@ def test_sheet_samples():
     ) == 5
     assert np.array_equal(augmenter.sheet_samples(*arguments, seed=1)[0], new)
     assert not np.array_equal(augmenter.sheet_samples(*arguments, seed=2)[0], new)
+    # what mixes images needs others beside the one that is shown
+    others = images[:, 0].numpy() * 0 + 2, masks.numpy()
+    mixed, labels, _ = augmenter.sheet_samples("cutmix", *arguments[1:], seed=1, others=others)
+    assert set(np.unique(mixed)) == {*np.unique(images.numpy()), 2} and labels.shape == mixed.shape
+    assert not np.array_equal(mixed[0], mixed[1])
     assert set(augmenter.sheet_samples("noise", *arguments[1:], seed=1)[2][0]) == {"noise_sd"}
 
 
