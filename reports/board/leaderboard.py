@@ -30,6 +30,7 @@ from reports.comparison.format import (
 )
 from reports.comparison.groups import Group, MethodRuns
 from reports.comparison.labels import preset_label, protocol_label
+from reports.comparison.links import method_page
 from reports.comparison.ranked_settings import main_methods
 from reports.comparison.study import Comparison
 from reports.records.times import RunTime
@@ -44,6 +45,7 @@ class Row:
     None where absent."""
 
     label: str
+    page: str  # of the method
     name: str
     settings: str  # n, and what else is unlike the other rows of its method
     family: str
@@ -189,6 +191,7 @@ def board_row(
     reference = "reference" if numbers["cases"] else ABSENT
     return Row(
         label=label,
+        page=f"{method_page(runs.method)}#{group.id}",
         name=group.short[label].name,
         settings=group.short[label].settings,
         family=runs.method.name,

@@ -32,12 +32,13 @@ PREDICTION_COLOUR = "#56b4e9"
 
 @dataclass(frozen=True)
 class Panel:
-    """A picture for the page: a PNG or JPEG anywhere on disk, a heading and what is to be seen on
-    it."""
+    """A picture for the page: a PNG or JPEG anywhere on disk, a heading, what is to be seen on it,
+    and the names of the methods whose pages show it too."""
 
     path: Path
     title: str
     caption: str
+    methods: tuple[str, ...] = ()
 
 
 def synthesis_panel(rows: Mapping[str, Any], out: Path) -> Path:

@@ -18,7 +18,8 @@ from reports.figures.drawing import KINDS, only
 from reports.figures.panels import Panel
 from reports.pages.audits import write_audit_page
 from reports.pages.claims import write_claim_pages
-from reports.pages.comparison import write_comparison
+from reports.pages.comparison import panel_links, write_comparison
+from reports.pages.methods import write_methods
 from reports.pages.paper import write_paper_page
 from reports.pages.parallel import in_order
 from reports.pages.protocol import write_protocol
@@ -60,18 +61,22 @@ def build(
     kinds = KINDS if figures == "all" or (figures == "auto" and not large) else ("svg",)
     brief, pictured = joined_groups(study), sum(map(bool, panels.values()))
 
-    def section(one: Comparison) -> Section:
-        """Writes the page of a comparison; returns its part of the leaderboard."""
+    def section(one: Comparison) -> tuple[Section, list[dict[str, Any]]]:
+        """Writes the page of a comparison; returns its part of the leaderboard and its
+        pictures."""
+        part = board_section(one, study.marks)
+        links = panel_links(panels.get(one.group.id, ()), one.group, site)
         write_comparison(
             site,
             study,
             one,
-            panels.get(one.group.id, ()),
+            part,
+            links,
             brief=one.group.id in brief,
             large=large,
             pictured=pictured,
         )
-        return board_section(one, study.marks)
+        return part, links
 
     write_protocol(site)
     # The longest first: what stands for the whole study, then the comparisons by their number of
@@ -93,7 +98,9 @@ def build(
         workers = None if large else 1
         found = in_order(lambda place: tasks[place](), len(tasks), workers=workers)
     made = found[whole : whole + len(order)]
-    sections = {one.group.id: part for one, part in zip(order, made, strict=True)}
+    sections = {one.group.id: part for one, (part, _) in zip(order, made, strict=True)}
+    pictures = {one.group.id: links for one, (_, links) in zip(order, made, strict=True)}
+    write_methods(site, study, sections, pictures)
     return site.write(
         "index.html.jinja",
         "index.html",

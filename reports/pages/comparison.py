@@ -17,7 +17,7 @@ from benchmark.core.identity import canonical
 from benchmark.core.texts import one_line
 from benchmark.record.record import Record
 from benchmark.spec.protocol import Protocol, differences
-from reports.board.leaderboard import counts
+from reports.board.leaderboard import Row, Section, counts
 from reports.comparison.badges import Mark, badges, owners
 from reports.comparison.caveats import notes_on_numbers, warnings
 from reports.comparison.format import rounded
@@ -47,6 +47,8 @@ from reports.tables.tables import Table, case_table, comparison_table, result_ta
 
 SHOWN_CASES, SHOWN_CASES_OF_MANY = 100, 30
 SHOWN_PIXELS_PER_INCH = 96
+# Columns of the summary that stand elsewhere on the page, so that the others fit its width.
+NOT_ON_PAGE = ("absent runs", "generator, s", "segmenter, s")
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,8 @@ def write_comparison(
     site: Site,
     study: Study,
     comparison: Comparison,
-    panels: Sequence[Panel],
+    section: Section,
+    panels: Sequence[dict[str, Any]],
     *,
     brief: bool,
     large: bool,
@@ -83,13 +86,19 @@ def write_comparison(
         site: The folder of the report.
         study: What the comparison belongs to, for marks and commands.
         comparison: The group and its numbers.
-        panels: Pictures of the group's images.
+        section: The comparison's part of the leaderboard.
+        panels: Pictures of the group's images, as links.
         brief: Only the figures that no page over settings shows (see `group_figures`).
         large: Files are kept small: tables packed, fewer cases shown.
         pictured: How many comparisons of the report have panels.
     """
     group, summary = comparison.group, comparison.summary
     inference, shared = comparison.inference, {"dataset", "source", "protocol", "preset"}
+    usual = [row for row in section.rows if row.usual]
+    swept = [row for row in section.rows if not row.usual]
+    results = result_table(summary)
+    for column in NOT_ON_PAGE:
+        results = results.without(column)
     copies = _copies(summary)
     further = f"{copies[1]}\n\n{copies[0].markdown()}" if copies else ""
     files = write_tables(summary, site.out / "tables", packed=large, further=further)
@@ -107,10 +116,17 @@ def write_comparison(
         spec=canonical(group.spec.model_dump(include=shared)),
         counts=counts(group),
         warnings=warnings(summary),
-        results=result_table(summary).without("absent runs"),
-        absent={one.label: one.absent_text for one in group.methods if one.absent_text},
-        comparison=comparison_table(summary),
-        copies=copies,
+        usual=usual,
+        swept=swept,
+        drawn=section.figure,
+        footnotes=section.footnotes,
+        results=_rows_of(results, usual, group),
+        other_results=_rows_of(results, swept, group),
+        absent={
+            group.short[one.label].text: one.absent_text for one in group.methods if one.absent_text
+        },
+        comparison=_rows_of(comparison_table(summary), section.rows, group),
+        copies=(_short_names(copies[0], group), copies[1]) if copies else None,
         reasons=group.not_comparable,
         notes=notes_on_numbers(summary),
         ledger=ledger_rows(group),
@@ -119,19 +135,38 @@ def write_comparison(
         statistics=_statistics(site, inference) if inference else None,
         pictured=pictured,
         audit=audit_place(group),
-        panels=[
-            _panel_link(panel, f"{group.slug}-{number}", site)
-            for number, panel in enumerate(panels)
-        ],
+        panels=panels,
         generators=generators(group),
         splits=splits(group),
         software=software(group),
         runs=run_lines(group, study.marks),
         lacking=missing_commands(group),
-        cases=case_table(summary, SHOWN_CASES_OF_MANY if large else SHOWN_CASES),
+        cases=_short_names(
+            case_table(summary, SHOWN_CASES_OF_MANY if large else SHOWN_CASES), group
+        ),
         all_cases=len(summary.cases),
         files={name: site.link(path) for name, path in files.items()},
     )
+
+
+def _rows_of(table: Table, rows: Sequence[Row], group: Group) -> Table:
+    """The rows of a table by method that belong to some rows of the leaderboard, in their order."""
+    by_label = {cells[0]: cells for cells in table.rows}
+    kept = tuple(by_label[row.label] for row in rows if row.label in by_label)
+    return _short_names(Table(table.columns, kept), group)
+
+
+def _short_names(table: Table, group: Group) -> Table:
+    """The table with the short labels of its methods."""
+    place = table.columns.index("method") if "method" in table.columns else 0
+    rows = (
+        tuple(
+            group.short[cell].text if column == place and cell in group.short else cell
+            for column, cell in enumerate(row)
+        )
+        for row in table.rows
+    )
+    return Table(table.columns, tuple(rows))
 
 
 def _copies(summary: Summary) -> tuple[Table, str] | None:
@@ -150,7 +185,8 @@ def missing_commands(group: Group) -> list[tuple[str, str]]:
             by_seed[seed] = (*by_seed.get(seed, ()), fold)
         for folds in dict.fromkeys(by_seed.values()):
             seeds = tuple(seed for seed, lacking in by_seed.items() if lacking == folds)
-            words = f"{runs.label}, {_counted('fold', folds)}, {_counted('seed', seeds)}"
+            name = group.short[runs.label].text
+            words = f"{name}, {_counted('fold', folds)}, {_counted('seed', seeds)}"
             command = repeat_command(runs.records[0].spec, folds, seeds)
             found.append((words, command))
     return found
@@ -165,8 +201,9 @@ def run_lines(group: Group, marks: Mapping[str, Mark]) -> list[RunLine]:
     ones."""
     lines = []
     for runs in group.methods:
-        lines += [_run_line(runs.label, record, marks) for record in runs.records]
-        lines += [RunLine(runs.label, fold, seed, "missing") for fold, seed in runs.missing]
+        name = group.short[runs.label].text
+        lines += [_run_line(name, record, marks) for record in runs.records]
+        lines += [RunLine(name, fold, seed, "missing") for fold, seed in runs.missing]
     return lines
 
 
@@ -192,8 +229,8 @@ def _run_line(label: str, record: Record, marks: Mapping[str, Mark]) -> RunLine:
 def _statistics(site: Site, inference: Inference) -> dict[str, Any]:
     """Tests, ties, ranks, variance and noise of the group."""
     return {
-        "verdicts": verdict_table(inference),
-        "variance": variance_table(inference),
+        "verdicts": _short_names(verdict_table(inference), inference.summary.group),
+        "variance": _short_names(variance_table(inference), inference.summary.group),
         "notes": statistics_notes(inference),
         "csv": site.link(write_statistics(inference, site.out / "tables")),
         "figures": [
@@ -241,6 +278,13 @@ def _switches(protocol: Protocol) -> list[dict[str, str]]:
     ]
 
 
+def panel_links(panels: Sequence[Panel], group: Group, site: Site) -> list[dict[str, Any]]:
+    """The pictures of a group as pages show them, in the folder of the report."""
+    return [
+        _panel_link(panel, f"{group.slug}-{number}", site) for number, panel in enumerate(panels)
+    ]
+
+
 def _panel_link(panel: Panel, name: str, site: Site) -> dict[str, Any]:
     """Where the page finds a panel's picture, copied into its folder if it lies elsewhere, and its
     width."""
@@ -261,4 +305,5 @@ def _panel_link(panel: Panel, name: str, site: Site) -> dict[str, Any]:
         "width": round(width * SHOWN_PIXELS_PER_INCH / DPI),
         "title": one_line(panel.title),
         "caption": one_line(panel.caption),
+        "methods": panel.methods,
     }

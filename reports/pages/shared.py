@@ -30,7 +30,7 @@ def generators(group: Group) -> list[dict[str, Any]]:
     return [
         {
             "id": name,
-            "labels": [runs.label for runs in sharing],
+            "labels": [group.short[runs.label].text for runs in sharing],
             "settings": _written(flat(sharing[0].method.generator or {})),
         }
         for name, sharing in found.items()

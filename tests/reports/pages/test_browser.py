@@ -93,6 +93,7 @@ def kinds_of_page(out, records):
         *whole,
         *runs,
         *sorted(out.glob("groups/*.html")),
+        *sorted(out.glob("methods/emitdiff*.html")),
         out / "claims" / "gain-prostate-diffboost.html",
     ]
 

@@ -43,7 +43,7 @@ def test_all_links_and_pictures_are_local_and_there(report):
     single = {
         f"{name}.html" for name in ("index", "claims", "paper", "settings", "audits", "protocol")
     }
-    assert kinds == single | {"groups", "runs", "claims"}
+    assert kinds == single | {"groups", "methods", "runs", "claims"}
     for name, page in found.items():
         ids = page.values("id")
         assert len(ids) == len(set(ids)), name
