@@ -1,6 +1,7 @@
 """What the `leaderboard` commands do: submit, validate, build. cli.py parses.
 Not here: the format and its checks (reports/submission)."""
 
+import datetime
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -52,7 +53,14 @@ def submit(
             raise InputError(f"these records would be refused: {' '.join(reasons)}")
 
     manifest = pack(
-        records, store, file, owner=owner, note=note, with_masks=with_masks, check=check
+        records,
+        store,
+        file,
+        owner=owner,
+        note=note,
+        with_masks=with_masks,
+        made_on=datetime.date.today().isoformat(),
+        check=check,
     )
     masks = (
         f"{len(manifest.masks)} masks"
@@ -134,7 +142,9 @@ def _written(board: Board, folder: Path, stores: Sequence[Path]) -> Path:
     from reports.figures.panels import Panel
     from reports.pages.build import build
 
-    study = Study(board.records, marks=board.marks, refused=board.refused)
+    study = Study(
+        board.records, marks=board.marks, refused=board.refused, submissions=board.submissions
+    )
     pictures: dict[str, list[Panel]] = {}
     for store in stores:  # what a store still holds; of records alone there are none
         pictures |= panels(Store(store, write=False), study, folder)

@@ -140,7 +140,7 @@ def verify_report(report: Path, store_folder: Path, submissions: Sequence[Path])
             f"the store {store_folder} holds no records to compute {report} from; give theirs by"
             f" --store."
         )
-    study = Study(board.records, loaded.problems, board.marks, board.refused)
+    study = Study(board.records, loaded.problems, board.marks, board.refused, board.submissions)
     found = recompute(report, study)
     for text in found.differences[:MOST_SHOWN]:
         err.print(text)

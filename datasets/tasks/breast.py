@@ -43,6 +43,9 @@ TASK = Task(
         ),
         copies=tuple(tuple(map("malignant ({})".format, numbers)) for numbers in _COPIES),
         searched=frozenset(map("malignant ({})".format, range(1, 148))),
+        not_shipped="three public copies of the data set state three licences (CC BY 4.0, an"
+        " unnamed Creative Commons licence, other terms), and its own page could not be read to"
+        " settle it",
     ),
     paper=PaperImages(
         "147 breast ultrasound images",

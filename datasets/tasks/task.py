@@ -38,6 +38,7 @@ class Release:
         described_as: the "name" in its dataset.json, where it has such a file.
         copies: clusters of cases that are near copies of each other (datasets/copies), found among
             the cases `searched`; others were never compared.
+        not_shipped: why no picture of them is published with results, '' if nothing is known.
     """
 
     source: str
@@ -51,6 +52,7 @@ class Release:
     described_as: str = ""
     copies: tuple[tuple[str, ...], ...] = ()
     searched: frozenset[str] = frozenset()
+    not_shipped: str = ""
 
 
 @dataclass(frozen=True)

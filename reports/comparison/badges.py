@@ -29,6 +29,25 @@ class Mark:
 
 
 @dataclass(frozen=True)
+class Submission:
+    """A submission that is on the board.
+
+    Args:
+        name: of its file.
+        owner, note, made_on: as the submitter tells.
+        checks: (what, outcome, sentence) of every check that was made or could not be.
+        keys: of its records on the board.
+    """
+
+    name: str
+    owner: str
+    note: str
+    made_on: str
+    checks: tuple[tuple[str, str, str], ...]
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Refused:
     """A submission that is not on the board: its name and why, one sentence each."""
 

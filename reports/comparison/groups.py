@@ -183,13 +183,18 @@ class Group:
     @cached_property
     def short(self) -> dict[str, ShortLabel]:
         """The short labels of the methods by their labels."""
-        labels = short_labels([runs.method for runs in self.methods])
+        labels = short_labels(self._told_apart)
         return {runs.label: label for runs, label in zip(self.methods, labels, strict=True)}
 
     @cached_property
     def shared_settings(self) -> list[str]:
         """What the short labels leave out, one sentence per method."""
-        return shared_settings([runs.method for runs in self.methods], self.spec.preset)
+        return shared_settings(self._told_apart, self.spec.preset)
+
+    @property
+    def _told_apart(self) -> list[MethodSpec]:
+        """The methods with all that tells their rows apart."""
+        return [row_method(runs.records[0].spec) for runs in self.methods]
 
     @property
     def none_label(self) -> str | None:

@@ -245,20 +245,23 @@ def shared_settings(methods: Sequence[MethodSpec], preset: Preset) -> list[str]:
 
 
 def _alike(method: MethodSpec, methods: Sequence[MethodSpec]) -> list[MethodSpec]:
-    return [other for other in methods if other.name == method.name]
+    """The methods whose settings a label of this one is told from."""
+    return [
+        other
+        for other in methods
+        if other.name == method.name and (method.generates or other.transform == method.transform)
+    ]
 
 
 def _of_run(method: MethodSpec) -> dict[str, Any]:
-    """The settings that a run gives to a method that generates samples, and the epochs that it
-    gives to another one."""
-    if not method.generates:
-        return {"further epochs": method.further_epochs}
+    """The settings that a run gives to a method; of alpha and patch size, those that it has."""
+    own: dict[str, Any] = {"further epochs": method.further_epochs}
+    if method.generates:
+        own = {"n": method.ratio, "joins": method.joining}
     whole = {"alpha": method.alpha, "patch": method.patch_size}
-    return {
-        "n": method.ratio,
-        "joins": method.joining,
-        **{name: value for name, value in whole.items() if value is not None},
+    return own | {
         "least agreement": method.minimum_agreement,
+        **{name: value for name, value in whole.items() if value is not None},
     }
 
 

@@ -6,6 +6,9 @@ from urllib.parse import quote
 from benchmark.core.identity import digest
 from benchmark.spec.method import MethodSpec
 
+LONGEST = 60  # letters of a file's name
+_WORD = "[a-z0-9]+(?:-[a-z0-9]+)*"
+
 
 def run_page(key: str) -> str:
     """Where the page of a record lies; a key that is no sha256 is hashed, so that no text becomes a
@@ -15,13 +18,15 @@ def run_page(key: str) -> str:
 
 
 def method_page(method: MethodSpec) -> str:
-    """Where the page of a method lies, with all its settings; letters that a path may not hold
-    become hyphens, and then a few digits tell it from others."""
+    """Where the page of a method lies, with all its settings: 'methods/classic_mirror.html',
+    'methods/emitdiff__deepstack.html'. Of any other name the safe letters and a few digits."""
     name = method.plain_label
-    safe = "-".join(re.findall(r"[a-z0-9]+", name.lower()))[:60]
-    plain = re.fullmatch(r"[a-z0-9]+(( \+ |[ -])[a-z0-9]+)*", name) and len(name) <= 60
-    mark = "" if plain else f"-{digest(name)[:8]}"
-    return f"methods/{safe}{mark}{'-own' if method.own else ''}.html"
+    if re.fullmatch(rf"{_WORD}(( | \+ ){_WORD})?", name) and len(name) <= LONGEST:
+        safe = name.replace(" + ", "__").replace(" ", "_")
+    else:
+        letters = "-".join(re.findall(r"[a-z0-9]+", name.lower()))[:LONGEST]
+        safe = f"{letters}_{digest(name)[:8]}"
+    return f"methods/{safe}{'_own' if method.own else ''}.html"
 
 
 def claim_page(claim: str) -> str:

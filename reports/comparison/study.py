@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from benchmark.record.record import Record
-from reports.comparison.badges import Mark, Refused
+from reports.comparison.badges import Mark, Refused, Submission
 from reports.comparison.groups import Group, make_groups
 from reports.comparison.inference import Inference, infer
 from reports.comparison.sample_numbers import AuditedSamples, audited_samples
@@ -55,12 +55,14 @@ class Comparison:
 @dataclass(frozen=True, eq=False)
 class Study:
     """records: of all runs. problems: sentences on files that could not be read. marks: by the key
-    of a record, whose it is and how far it was checked. refused: submissions that are left out."""
+    of a record, whose it is and how far it was checked. refused: submissions that are left out.
+    submissions: those that are on the board."""
 
     records: Sequence[Record]
     problems: Sequence[str] = ()
     marks: Mapping[str, Mark] = field(default_factory=dict)
     refused: Sequence[Refused] = ()
+    submissions: Sequence[Submission] = ()
 
     @cached_property
     def comparisons(self) -> tuple[Comparison, ...]:

@@ -17,6 +17,7 @@ from reports.comparison.summaries import Summary, case_differences, same_runs
 from reports.figures.drawing import Drawing, draw, name_rows, row_labels, rows_height, tidy
 
 MOST_ROWS = 16
+FEW_POINTS = 50  # of a row; more are drawn small and faint, so that they do not hide its box
 
 
 def group_figures(summary: Summary, folder: Path, *, brief: bool = False) -> list[Drawing]:
@@ -77,7 +78,7 @@ def difference_plot(summary: Summary, axes: Axes) -> str:
             linewidth=1.4,
             zorder=4,
         )
-    _method_axis(axes, labels)
+    _method_axis(axes, _names(summary, labels))
     axes.set_xlabel("difference in Dice to none, points\n(diamond and bar: mean and 95 % interval)")
     return (
         "Difference in Dice to none, one point per case and method; the means and intervals stand"
@@ -119,8 +120,13 @@ def _draw(
         return alt
 
     heading = figure_title(summary.group, summary.values)
-    height = max(2.4, 1.45 + rows_height(row_labels(shown_labels(summary)), 0.31))
+    height = max(2.4, 1.5 + rows_height(_names(summary, shown_labels(summary)), 0.31))
     return draw(folder, f"{summary.group.slug}-{name}", title, heading, height, fill)
+
+
+def _names(summary: Summary, labels: list[str]) -> list[str]:
+    """Labels as they stand beside a figure."""
+    return row_labels([summary.group.short[label].text for label in labels])
 
 
 def _boxes(summary: Summary, axes: Axes, metric: str, scale: float, xlabel: str) -> None:
@@ -136,16 +142,17 @@ def _boxes(summary: Summary, axes: Axes, metric: str, scale: float, xlabel: str)
         manage_ticks=False,
         patch_artist=True,
         showfliers=False,
-        medianprops={"linewidth": 1.8, "color": "black"},
+        medianprops={"linewidth": 2.2, "color": "black"},
+        zorder=3,
     )
     for box, label in zip(boxes["boxes"], labels, strict=True):
         colour = summary.group.by_label[label].method.look.colour
-        box.set(facecolor=mpl.colors.to_rgba(colour, 0.5), edgecolor="0.25")
+        box.set(facecolor=mpl.colors.to_rgba(colour, 0.7), edgecolor="0.25")
     for position, values in enumerate(groups):
         keys = zip(values["method"], values["fold"], values["case"], strict=True)
         empty = np.array([key in missed for key in keys])
-        _points(axes, scale * values[metric].to_numpy(), position, "0.15", missed=empty)
-    _method_axis(axes, labels)
+        _points(axes, scale * values[metric].to_numpy(), position, "0.45", missed=empty)
+    _method_axis(axes, _names(summary, labels))
     axes.set_xlabel(f"{xlabel}\n(× missed: the prediction is empty)" if missed else xlabel)
 
 
@@ -156,8 +163,9 @@ def _points(
     missed = np.zeros(len(values), bool) if missed is None else missed
     height = position + np.random.default_rng(position).uniform(-0.17, 0.17, len(values))
     found = ~missed
+    size, opacity = (11, 0.75) if len(values) <= FEW_POINTS else (5, 0.5)
     axes.scatter(
-        values[found], height[found], s=11, color=colour, alpha=0.75, linewidths=0, zorder=3
+        values[found], height[found], s=size, color=colour, alpha=opacity, linewidths=0, zorder=2
     )
     axes.scatter(
         values[missed], height[missed], s=24, color="#d55e00", marker="x", linewidths=1.3, zorder=3
@@ -165,6 +173,6 @@ def _points(
 
 
 def _method_axis(axes: Axes, labels: list[str]) -> None:
-    name_rows(axes, row_labels(labels))
+    name_rows(axes, labels)
     axes.set_ylim(len(labels) - 0.45, -0.55)
     axes.set_ylabel("")

@@ -61,13 +61,6 @@ def curve_figure(curve: Curve, folder: Path) -> Drawing:
         places = np.arange(len(values)) if curve.setting != "alpha" else np.array(values)
         gains = [point.gain.scaled(100) for point in curve.points if point.gain]
         axes.axhline(0, color="0.35", linestyle=":", linewidth=1.2)
-        axes.plot(
-            places,
-            [gain.mean for gain in gains],
-            color=curve.look.colour,
-            linewidth=1.6,
-            zorder=2,
-        )
         for place, value, gain in zip(places, values, gains, strict=True):
             usual = value == curve.usual
             _bar(

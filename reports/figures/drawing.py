@@ -1,9 +1,9 @@
 """How every figure looks and is written: size, style, colours, and the same drawing as SVG, PNG and
 PDF.
 
-On white, readable in print, and told apart without colour by labels and markers. The same records
-give the same bytes. The SVG keeps its text as text: small, and readable by machines; PNG and PDF
-carry their glyphs.
+On white, readable in print, and told apart without colour by labels and markers; an SVG turns dark
+with its reader's screen. The same records give the same bytes. The SVG keeps its text as text:
+small, and readable by machines; PNG and PDF carry their glyphs.
 """
 
 import contextlib
@@ -29,7 +29,8 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 # Of what belongs to no single method. Methods bring colours of their own; all are Okabe and Ito's,
 # told apart with every common colour blindness.
 GREEN, BLUE = "#009e73", "#56b4e9"
-WIDTH_INCHES = 6.4
+WIDTH_INCHES = 6.0
+WRAPPED = 88  # letters of a line above a figure
 DPI = 160
 KINDS = ("svg", "png", "pdf")
 STYLE = {
@@ -47,6 +48,7 @@ STYLE = {
 # Verdana has the widths of DejaVu, where that is not installed
 _FONTS = "'DejaVu Sans', Verdana, Arial, sans-serif"
 _STYLED = re.compile(r' style="([^"]*)"')
+_GREY = re.compile(r"#([0-9a-f]{2})\1\1(?![0-9a-f])")
 # where a hundredth of a point is enough
 _PLACES = re.compile(r'\s(?:d|x|y|transform|points)="[^"]*"')
 _kinds: ContextVar[tuple[str, ...]] = ContextVar("kinds", default=KINDS)
@@ -93,10 +95,14 @@ def draw(
         figure = Figure(figsize=(WIDTH_INCHES, height_inches), layout=layout)
         FigureCanvasAgg(figure)
         alt = plot(figure)
-        text = textwrap.fill(heading, 94)
-        figure.suptitle(text, x=0.012, ha="left", fontsize=9, color="0.25", parse_math=False)
+        text = "\n" + textwrap.fill(heading, WRAPPED)  # the first line is left to the title
+        below = figure.suptitle(text, x=0.012, ha="left", fontsize=9, color="0.25")
+        below.set_parse_math(False)
         layout.execute(figure)
         figure.set_layout_engine("none")  # the layout found once holds for every file
+        words = textwrap.shorten(title, WRAPPED, placeholder=" …")
+        above = figure.text(0.012, below.get_position()[1], words, ha="left", va="top")
+        above.set(fontsize=10, fontweight="bold", parse_math=False)
         paths = {kind: folder / f"{stem}.{kind}" for kind in _kinds.get()}
         for kind, path in paths.items():
             _WRITERS[kind](figure, path)
@@ -111,14 +117,35 @@ def _write_svg(figure: Figure, path: Path) -> None:
 
 
 def _with_classes(svg: str) -> str:
-    """Styles that many elements repeat, which are half of a file, as classes of one style sheet."""
-    often = [style for style, count in Counter(_STYLED.findall(svg)).most_common() if count > 2]
-    names = {style: f"s{number}" for number, style in enumerate(often)}
+    """Styles that many elements repeat, which are half of a file, as classes of one style sheet;
+    and those with a grey, which turns over where the reader's screen is dark."""
+    counts = Counter(_STYLED.findall(svg)).most_common()
+    kept = [style for style, count in counts if count > 2 or _for_dark(style) != style]
+    names = {style: f"s{number}" for number, style in enumerate(kept)}
     sheet = "".join(f".{name}{{{style}}}" for style, name in names.items())
+    dark = "".join(
+        f".{name}{{{_for_dark(style)}}}"
+        for style, name in names.items()
+        if _for_dark(style) != style
+    )
+    sheet += f"@media (prefers-color-scheme: dark){{svg{{fill:{_turned('00')}}}{dark}}}"
     short = _STYLED.sub(
         lambda found: f' class="{names[found[1]]}"' if found[1] in names else found[0], svg
     )
     return short.replace("</defs>", f'<style type="text/css">{sheet}</style>\n</defs>', 1)
+
+
+def _for_dark(style: str) -> str:
+    """A style on a dark ground: its greys turned over, colours as they are."""
+    return _GREY.sub(lambda found: _turned(found[1]), style)
+
+
+def _turned(grey: str) -> str:
+    """Black becomes nearly white and white the ground of the pages; grey: two hexadecimal
+    digits."""
+    share = int(grey, 16) / 255
+    ends = zip((0xE6, 0xE8, 0xEA), (0x14, 0x17, 0x1A), strict=True)
+    return "#" + "".join(f"{round(black + share * (white - black)):02x}" for black, white in ends)
 
 
 def _hundredths(found: re.Match) -> str:
@@ -144,7 +171,10 @@ def row_labels(labels: Sequence[str], *, width: int = 30, lines: int = 2) -> lis
     alike are numbered."""
     # of its settings; a column of a table has more room
     short = [label.replace("generator ", "") for label in labels]
-    cut = [textwrap.fill(label, width, max_lines=lines, placeholder=" …") for label in short]
+    cut = [
+        textwrap.fill(label, width, max_lines=lines, placeholder=" …", break_long_words=False)
+        for label in short
+    ]
     alike = Counter(cut)
     return [f"[{place + 1}] {text}" if alike[text] > 1 else text for place, text in enumerate(cut)]
 

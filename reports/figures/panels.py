@@ -18,6 +18,7 @@ from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.text import Text
 
 from reports.comparison.summaries import Summary
 from reports.figures.drawing import DPI, STYLE
@@ -28,6 +29,7 @@ LABEL_INCHES = 1.25
 HEAD_INCHES = 0.42
 TRUTH_COLOUR = "#f0e442"
 PREDICTION_COLOUR = "#56b4e9"
+DARK_GROUND, DARK_INK = "#14171a", "#e6e8ea"  # of the pages on a dark screen
 
 
 @dataclass(frozen=True)
@@ -80,21 +82,31 @@ def prediction_panel(cases: Mapping[str, Any], out: Path) -> Path:
 
     With more than MOST_COLUMNS methods the sheet is turned: one method per row, one case per
     column. cases: `titles`: one per case ('worst: prostate_16'); `images`: uint8 (H, W) and
-    `truth`: {0, 1} (H, W) per case; `predictions`: {method label: masks {0, 1} (H, W) per case}.
-    Cases may differ in size.
+    `truth`: {0, 1} (H, W) per case; `predictions`: {method label: masks {0, 1} (H, W) per case};
+    `dice`: {method label: Dice per case}, written on the tiles, may be absent. Cases may differ in
+    size.
     """
     predictions: Mapping[str, Sequence[np.ndarray]] = cases["predictions"]
     names = (list(cases["titles"]), list(predictions))
     upright = len(predictions) > MOST_COLUMNS
     grid = _Grid(*reversed(names)) if upright else _Grid(*names)
-    for method, masks in enumerate(predictions.values()):
+    dice: Mapping[str, Sequence[float]] = cases.get("dice", {})
+    for method, (label, masks) in enumerate(predictions.items()):
         for case, (image, truth, mask) in enumerate(
             zip(cases["images"], cases["truth"], masks, strict=True)
         ):
             place = (method, case) if upright else (case, method)
             axes = grid.show(*place, image, truth)
             _contour(axes, mask, PREDICTION_COLOUR, "--")
+            if label in dice:
+                _on_tile(axes, f"Dice {100 * dice[label][case]:.1f} %")
     return grid.save(out, {"truth": (TRUTH_COLOUR, "-"), "prediction": (PREDICTION_COLOUR, "--")})
+
+
+def prompt_title(phrase: str, number: int) -> str:
+    """The heading of a variant: 'prompt: "high resolution"', or its number where its prompt adds no
+    phrase."""
+    return f'prompt: "{phrase}"' if phrase else f"variant {number}"
 
 
 def transform_sheet(sheet: Mapping[str, Any], out: Path) -> Path:
@@ -153,10 +165,14 @@ class _Grid:
             )
             for axes in self._tiles.flat:
                 axes.set_axis_off()
-            for axes, text in zip(self._tiles[0], columns, strict=True):
+            self._words = [
                 _label(axes, 0.5, 1.05, textwrap.fill(text, 20), ha="center", va="bottom")
-            for axes, text in zip(self._tiles[:, 0], rows, strict=True):
+                for axes, text in zip(self._tiles[0], columns, strict=True)
+            ]
+            self._words += [
                 _label(axes, -0.06, 0.5, textwrap.fill(text, 17), ha="right", va="center")
+                for axes, text in zip(self._tiles[:, 0], rows, strict=True)
+            ]
 
     def show(
         self, row: int, column: int, image: np.ndarray, mask: np.ndarray | None = None
@@ -175,7 +191,7 @@ class _Grid:
                     Line2D([], [], color=colour, linestyle=style, path_effects=_OUTLINE)
                     for colour, style in legend.values()
                 ]
-                self._figure.legend(
+                key = self._figure.legend(
                     lines,
                     list(legend),
                     loc="lower center",
@@ -183,8 +199,18 @@ class _Grid:
                     frameon=False,
                     fontsize=8,
                 )
+                self._words += key.get_texts()
             self._figure.savefig(out, dpi=DPI)
+            self._figure.set_facecolor(DARK_GROUND)
+            for text in self._words:
+                text.set_color(DARK_INK)
+            self._figure.savefig(dark_twin(out), dpi=DPI)
         return out
+
+
+def dark_twin(path: Path) -> Path:
+    """Where the same panel for dark screens lies."""
+    return path.with_name(f"{path.stem}-dark{path.suffix}")
 
 
 # A dark edge keeps a light contour visible on white.
@@ -201,5 +227,13 @@ def _contour(axes: Axes, mask: np.ndarray, colour: str, style: str) -> None:
         lines.set_path_effects(_OUTLINE)
 
 
-def _label(axes: Axes, x: float, y: float, text: str, *, ha: str, va: str) -> None:
-    axes.text(x, y, text, ha=ha, va=va, fontsize=8, transform=axes.transAxes, parse_math=False)
+def _label(axes: Axes, x: float, y: float, text: str, *, ha: str, va: str) -> Text:
+    words = axes.text(x, y, text, ha=ha, va=va, fontsize=8, transform=axes.transAxes)
+    words.set_parse_math(False)
+    return words
+
+
+def _on_tile(axes: Axes, text: str) -> None:
+    """Words in the lower left corner of a picture, legible on any grey."""
+    words = axes.text(0.03, 0.03, text, fontsize=7, color="white", transform=axes.transAxes)
+    words.set_path_effects([patheffects.withStroke(linewidth=2, foreground="black")])

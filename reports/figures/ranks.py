@@ -2,8 +2,9 @@
 definitions of distances. Not here: the statistics (inference.py), curves over a setting
 (by_setting.py)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -21,9 +22,10 @@ from reports.figures.drawing import (
     rows_height,
     tidy,
 )
-from reports.records.load import GENERATOR_STAGES, SEGMENTER_STAGES, stage_seconds
+from reports.records.times import RunTime, run_times
 
 LEAST_METHODS = 5
+COST_TITLE = "Gain against cost"
 LEAST_RANKED = 3
 LEAST_CASES = 6
 NEAR = 0.03  # of an axis: two numbers closer than that cover each other
@@ -36,7 +38,7 @@ def rank_figures(inference: Inference, folder: Path) -> list[Drawing]:
     summary = inference.summary
     if len(inference.labels) < LEAST_METHODS or inference.rows["cases"].min() < LEAST_CASES:
         return []
-    rows = rows_height(row_labels(inference.labels), 0.27)
+    rows = rows_height(row_labels(_short(inference)), 0.27)
     plots: list[tuple[str, str, float, Plot]] = []
     ranked = int(np.isfinite(inference.mean_ranks).sum())  # 0 without a case that all have
     if ranked >= LEAST_RANKED:
@@ -49,8 +51,8 @@ def rank_figures(inference: Inference, folder: Path) -> list[Drawing]:
         plots.append(("dice-hd95", "Dice against HD95", tall, dice_hd95_plot))
         plots.append(("crosswalk", "One distance, two definitions", 3.3, crosswalk_plot))
     gains = np.isfinite(inference.rows["none_difference"]).any()
-    if gains and min(_seconds(inference).values()) > 0:
-        plots.append(("cost", "Gain against cost", 1.7 + rows, cost_plot))
+    if gains and set(_times(inference)) == set(inference.labels):
+        plots.append(("cost", COST_TITLE, 1.7 + rows, cost_plot))
     return [_draw(inference, folder, *plot) for plot in plots]
 
 
@@ -58,7 +60,7 @@ def ties_plot(figure: Figure, inference: Inference) -> str:
     """Critical-difference diagram: methods with enough runs at their mean rank over cases; a bar
     joins those that are not told apart."""
     axes = figure.add_subplot()
-    ranks, labels = inference.mean_ranks, row_labels(inference.labels, lines=1)
+    ranks, labels = inference.mean_ranks, row_labels(_short(inference), lines=1)
     order = [place for place in np.argsort(ranks, kind="stable") if np.isfinite(ranks[place])]
     count, half = len(order), (len(order) + 1) // 2
     low, high = int(np.floor(np.nanmin(ranks))), int(np.ceil(np.nanmax(ranks)))
@@ -132,7 +134,7 @@ def ranks_plot(figure: Figure, inference: Inference) -> str:
             solid_capstyle="round",
         )
     axes.set_xticks(range(1, len(shown) + 1))
-    name_rows(axes, row_labels(shown["method"].tolist()))
+    name_rows(axes, row_labels(_short(inference, shown["method"])))
     axes.tick_params(axis="y", length=0)
     tidy(axes, "x")
     axes.set_xlabel("rank by mean Dice (1 is best)")
@@ -155,7 +157,7 @@ def cost_plot(figure: Figure, inference: Inference) -> str:
     """Left: each method's gain over none; right: the seconds that a run of it took, generator and
     segmenter apart."""
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=(1.3, 1))
-    runs = {one.label: one.done for one in inference.summary.group.methods}
+    times = _times(inference)
     for place, row in enumerate(inference.rows.to_dict("records")):
         look = _look(inference, place)
         middle = 0.0 if np.isnan(row["none_difference"]) else 100 * row["none_difference"]
@@ -163,10 +165,10 @@ def cost_plot(figure: Figure, inference: Inference) -> str:
         if np.isfinite(row["none_low"]):
             ends = [100 * row["none_low"], 100 * row["none_high"]]
             left.plot(ends, [place, place], color="0.25", linewidth=1.2, zorder=2)
-        seconds = [
-            float(np.mean([stage_seconds(one, stages) for one in runs[row["method"]]]))
-            for stages in (SEGMENTER_STAGES, GENERATOR_STAGES)
-        ]
+        time = times[row["method"]]
+        seconds = [time.segmenter, time.generator] if time.comparable else [0.0, 0.0]
+        if not time.comparable:
+            right.text(0, place, " another machine", va="center", fontsize=8, color="0.35")
         right.barh([place], seconds[:1], color="0.6", label="segmenter" if place == 0 else None)
         right.barh(
             [place],
@@ -178,9 +180,9 @@ def cost_plot(figure: Figure, inference: Inference) -> str:
             label="generator and sampling" if place == 0 else None,
         )
     left.axvline(0, color="0.35", linestyle=":", linewidth=1.2)
-    name_rows(left, row_labels(inference.labels))
+    name_rows(left, row_labels(_short(inference)))
     left.set_xlabel("Dice minus none, points")
-    right.set_xlabel("seconds per run")
+    right.set_xlabel("training seconds per run")
     for axes in (left, right):
         axes.tick_params(axis="y", length=0)
         tidy(axes, "x")
@@ -227,7 +229,7 @@ def crosswalk_plot(figure: Figure, inference: Inference) -> str:
 def _numbered(figure: Figure, inference: Inference, x: np.ndarray, y: np.ndarray):
     """Points numbered in the order of the table, with a key at the right. Returns the axes."""
     axes = figure.add_subplot()
-    for place, label in enumerate(row_labels(inference.labels, width=34)):
+    for place, label in enumerate(row_labels(_short(inference), width=34)):
         look = _look(inference, place)
         axes.scatter(
             [x[place]],
@@ -243,7 +245,9 @@ def _numbered(figure: Figure, inference: Inference, x: np.ndarray, y: np.ndarray
     for places in _near(x, y):
         words = ",".join(str(place + 1) for place in places)
         where = float(np.mean(x[places])), float(np.mean(y[places]))
-        axes.annotate(words, where, ha="center", va="center", fontsize=7, zorder=4)
+        # not quite black: it stays so on a dark screen, for the markers keep their colour too
+        middle: dict[str, Any] = {"ha": "center", "va": "center", "zorder": 4}
+        axes.annotate(words, where, fontsize=7, color="#101214", **middle)
     key = axes.legend(
         loc="upper left",
         bbox_to_anchor=(1.01, 1.02),
@@ -274,15 +278,17 @@ def _near(x: np.ndarray, y: np.ndarray) -> list[list[int]]:
     return found
 
 
-def _seconds(inference: Inference) -> dict[str, float]:
-    """Mean seconds per run of the generator's and the segmenter's stages, by method of the
-    inference."""
-    stages = (*GENERATOR_STAGES, *SEGMENTER_STAGES)
-    runs = {runs.label: runs.done for runs in inference.summary.group.methods}
-    return {
-        label: float(np.mean([stage_seconds(one, stages) for one in runs[label]]))
-        for label in inference.labels
-    }
+def _times(inference: Inference) -> dict[str, RunTime]:
+    """Times per run of the methods that have any."""
+    group = inference.summary.group
+    rows = {label: group.by_label[label].done for label in inference.labels}
+    return run_times(rows, group.none_label)
+
+
+def _short(inference: Inference, labels: Iterable[str] | None = None) -> list[str]:
+    """The short labels of the methods, or of some of them."""
+    short = inference.summary.group.short
+    return [short[label].text for label in (inference.labels if labels is None else labels)]
 
 
 def _look(inference: Inference, place: int) -> Look:

@@ -25,7 +25,6 @@ from reports.comparison.sample_numbers import LOW_AGREEMENT, PARTS, AuditedSampl
 from reports.figures.drawing import Drawing, draw, name_rows, tidy
 
 MOST_METHODS, MOST_TRADED = 8, 16
-LONGEST_LABEL = 64
 _STYLES = ("-", "--", "-.", ":")
 _REAL = "0.35"
 Plot = Callable[[Figure, AuditedSamples], str]
@@ -41,7 +40,7 @@ def sample_figures(samples: AuditedSamples, folder: Path) -> list[Drawing]:
         title = "How near samples lie to training slices"
         plots.append(("memorisation", title, 3.9, memory_plot))
     if traded := _traded(samples):
-        lines = max(len(textwrap.wrap(short_label(runs.label), 24)) for runs in traded)
+        lines = max(len(textwrap.wrap(_short(samples, runs.label), 24)) for runs in traded)
         height = max(3.1, 1.6 + (0.16 + 0.15 * lines) * len(traded))
         plots.append(("tradeoff", "Gain, agreement and diversity", height, tradeoff_plot))
     return [_draw(samples, folder, *plot) for plot in plots]
@@ -85,7 +84,7 @@ def agreement_plot(figure: Figure, samples: AuditedSamples) -> str:
                     zorder=4,
                 )
         axes.axvline(LOW_AGREEMENT, color=_REAL, linestyle=":", linewidth=1.1)
-        words_at_left = textwrap.fill(short_label(label), 18)
+        words_at_left = textwrap.fill(_short(samples, label), 18)
         axes.set_ylabel(
             words_at_left, rotation=0, ha="right", va="center", fontsize=8.5, parse_math=False
         )
@@ -148,7 +147,7 @@ def memory_plot(figure: Figure, samples: AuditedSamples) -> str:
     left.set_ylim(0, 101)
     key = [Line2D([], [], color=_REAL, linestyle=(0, (1, 1)), linewidth=2.2, label="real images")]
     for runs, style in zip(shown, styles, strict=True):
-        label = textwrap.fill(short_label(runs.label), 40)
+        label = textwrap.fill(_short(samples, runs.label), 40)
         colour = runs.method.look.colour
         key.append(Line2D([], [], color=colour, linestyle=style, linewidth=1.6, label=label))
     key.append(Line2D([], [], color="#d55e00", alpha=0.3, linewidth=6, label="counted as copied"))
@@ -211,7 +210,7 @@ def tradeoff_plot(figure: Figure, samples: AuditedSamples) -> str:
     if any(gains):
         right.axvline(0, color=_REAL, linestyle=":", linewidth=1.2)
     labels = [
-        textwrap.fill(f"{place + 1}  {short_label(runs.label)}", 26)
+        textwrap.fill(f"{place + 1}  {_short(samples, runs.label)}", 26)
         for place, runs in enumerate(shown)
     ]
     name_rows(right, labels)
@@ -228,15 +227,8 @@ def tradeoff_plot(figure: Figure, samples: AuditedSamples) -> str:
     )
 
 
-def short_label(label: str) -> str:
-    """A method's label as it fits a figure: of a long one its beginning and its end, which differ
-    between methods."""
-    label = label.replace("generator ", "")
-    return (
-        label
-        if len(label) <= LONGEST_LABEL
-        else f"{label[: LONGEST_LABEL - 20].rstrip()} … {label[-16:].lstrip()}"
-    )
+def _short(samples: AuditedSamples, label: str) -> str:
+    return samples.group.short[label].text
 
 
 def _line_styles(shown: Sequence[MethodRuns]) -> list[str]:

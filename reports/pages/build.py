@@ -17,15 +17,17 @@ from reports.comparison.study import Comparison, Study
 from reports.figures.drawing import KINDS, only
 from reports.figures.panels import Panel
 from reports.pages.audits import write_audit_page
+from reports.pages.cite import write_cite_page
 from reports.pages.claims import write_claim_pages
 from reports.pages.comparison import panel_links, write_comparison
+from reports.pages.gallery import write_images_page
 from reports.pages.methods import write_methods
-from reports.pages.paper import write_paper_page
+from reports.pages.overviews import write_paper_page, write_settings_page
 from reports.pages.parallel import in_order
 from reports.pages.protocol import write_protocol
 from reports.pages.run import write_runs
-from reports.pages.settings import write_settings_page
 from reports.pages.site import Site
+from reports.pages.submissions import write_submissions
 
 # From so many records on, figures are written as SVG alone unless asked for, tables of cases are
 # compressed, and the work is spread over processes.
@@ -101,6 +103,9 @@ def build(
     sections = {one.group.id: part for one, (part, _) in zip(order, made, strict=True)}
     pictures = {one.group.id: links for one, (_, links) in zip(order, made, strict=True)}
     write_methods(site, study, sections, pictures)
+    write_images_page(site, study, pictures)
+    write_submissions(site, study)
+    write_cite_page(site, study)
     return site.write(
         "index.html.jinja",
         "index.html",

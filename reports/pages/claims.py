@@ -13,14 +13,18 @@ from reports.claims.claims import (
     SMALLER,
     UNDECIDED,
     Answer,
+    Claim,
     Verdict,
     judge,
     rule_text,
     tally,
 )
+from reports.comparison.format import ABSENT, signed
 from reports.comparison.links import claim_page
+from reports.comparison.paper_numbers import BASELINE, paper_gain_percent, paper_value
 from reports.comparison.study import Study
 from reports.pages.site import Site
+from reports.statistics.verdicts import FEW
 from reports.tables.claims import finding_lines, write_claims
 
 MARK = {
@@ -68,9 +72,35 @@ def _claim_line(verdict: Verdict) -> dict[str, Any]:
         "page": claim_page(claim.id),
         "text": one_line(claim.text),
         "where": claim.where,
+        "paper": _printed(claim),
+        **_ours(verdict),
         "printed": _answer_line(verdict.printed),
         "elsewhere": _answer_line(verdict.elsewhere),
         "found": len(verdict.findings),
+    }
+
+
+def _printed(claim: Claim) -> str:
+    """What the paper prints for a claim on one row of Table II; else that it says so."""
+    gain = paper_gain_percent(claim.dataset, claim.method)
+    if claim.rule != "gain" or gain is None:
+        return "says so"
+    values = (paper_value(claim.dataset, name, "dice") for name in (claim.method, BASELINE))
+    ours, base = (value.mean if value else float("nan") for value in values)
+    return f"{signed(ours - base, 1)} points ({signed(gain, 1)} %)"
+
+
+def _ours(verdict: Verdict) -> dict[str, str]:
+    """The numbers of the finding that an answer rests on, or of the first that answers nothing."""
+    if not verdict.findings:
+        return {"ours": ABSENT, "setting": ""}
+    first = verdict.findings[0]
+    spec = first.group.spec
+    notes = ["drawn images"] if spec.source.synthetic else []
+    setting = ", ".join([one_line(spec.source.title.split(" (")[0]), f"{spec.preset.size} px"])
+    return {
+        "ours": one_line(first.text.split("; ")[0]),
+        "setting": ", ".join([setting, *notes, *([FEW] if first.few else [])]),
     }
 
 

@@ -30,10 +30,10 @@ from reports.comparison.study import Comparison, Study
 from reports.comparison.substituted import ledger_rows
 from reports.comparison.summaries import Summary
 from reports.figures.by_method import group_figures
-from reports.figures.drawing import DPI
-from reports.figures.panels import Panel
-from reports.figures.ranks import rank_figures
-from reports.pages.parts import audit_place, commit_text, figure_links, machines
+from reports.figures.drawing import DPI, Drawing
+from reports.figures.panels import Panel, dark_twin
+from reports.figures.ranks import COST_TITLE, rank_figures
+from reports.pages.parts import audit_place, commit_text, figure_links, machines, short_names
 from reports.pages.shared import generators, software, splits
 from reports.pages.site import Site
 from reports.tables.copies import copy_gains, copy_sentence, copy_table
@@ -103,6 +103,9 @@ def write_comparison(
     further = f"{copies[1]}\n\n{copies[0].markdown()}" if copies else ""
     files = write_tables(summary, site.out / "tables", packed=large, further=further)
     figures = [] if brief and large else group_figures(summary, site.out / "figures", brief=brief)
+    ranks = rank_figures(inference, site.out / "figures") if inference else []
+    costs = [one for one in ranks if one.title == COST_TITLE]
+    others = [one for one in ranks if one.title != COST_TITLE]
     return site.write(
         "group.html.jinja",
         group.page,
@@ -126,13 +129,13 @@ def write_comparison(
             group.short[one.label].text: one.absent_text for one in group.methods if one.absent_text
         },
         comparison=_rows_of(comparison_table(summary), section.rows, group),
-        copies=(_short_names(copies[0], group), copies[1]) if copies else None,
+        copies=(short_names(copies[0], group), copies[1]) if copies else None,
         reasons=group.not_comparable,
         notes=notes_on_numbers(summary),
         ledger=ledger_rows(group),
-        figures=[figure_links(drawing, site) for drawing in figures],
+        figures=[figure_links(drawing, site) for drawing in [*figures, *costs]],
         joined=brief,
-        statistics=_statistics(site, inference) if inference else None,
+        statistics=_statistics(site, inference, others) if inference else None,
         pictured=pictured,
         audit=audit_place(group),
         panels=panels,
@@ -141,7 +144,7 @@ def write_comparison(
         software=software(group),
         runs=run_lines(group, study.marks),
         lacking=missing_commands(group),
-        cases=_short_names(
+        cases=short_names(
             case_table(summary, SHOWN_CASES_OF_MANY if large else SHOWN_CASES), group
         ),
         all_cases=len(summary.cases),
@@ -153,20 +156,7 @@ def _rows_of(table: Table, rows: Sequence[Row], group: Group) -> Table:
     """The rows of a table by method that belong to some rows of the leaderboard, in their order."""
     by_label = {cells[0]: cells for cells in table.rows}
     kept = tuple(by_label[row.label] for row in rows if row.label in by_label)
-    return _short_names(Table(table.columns, kept), group)
-
-
-def _short_names(table: Table, group: Group) -> Table:
-    """The table with the short labels of its methods."""
-    place = table.columns.index("method") if "method" in table.columns else 0
-    rows = (
-        tuple(
-            group.short[cell].text if column == place and cell in group.short else cell
-            for column, cell in enumerate(row)
-        )
-        for row in table.rows
-    )
-    return Table(table.columns, tuple(rows))
+    return short_names(Table(table.columns, kept), group)
 
 
 def _copies(summary: Summary) -> tuple[Table, str] | None:
@@ -226,16 +216,14 @@ def _run_line(label: str, record: Record, marks: Mapping[str, Mark]) -> RunLine:
     )
 
 
-def _statistics(site: Site, inference: Inference) -> dict[str, Any]:
-    """Tests, ties, ranks, variance and noise of the group."""
+def _statistics(site: Site, inference: Inference, drawings: list[Drawing]) -> dict[str, Any]:
+    """Tests, ties, ranks, variance and noise of the group. drawings: of its ranks."""
     return {
-        "verdicts": _short_names(verdict_table(inference), inference.summary.group),
-        "variance": _short_names(variance_table(inference), inference.summary.group),
+        "verdicts": short_names(verdict_table(inference), inference.summary.group),
+        "variance": short_names(variance_table(inference), inference.summary.group),
         "notes": statistics_notes(inference),
         "csv": site.link(write_statistics(inference, site.out / "tables")),
-        "figures": [
-            figure_links(drawing, site) for drawing in rank_figures(inference, site.out / "figures")
-        ],
+        "figures": [figure_links(drawing, site) for drawing in drawings],
     }
 
 
@@ -300,8 +288,11 @@ def _panel_link(panel: Panel, name: str, site: Site) -> dict[str, Any]:
         path = site.out / "panels" / f"{name}{panel.path.suffix.lower()}"
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(panel.path, path)
+        if dark_twin(panel.path).is_file():
+            shutil.copyfile(dark_twin(panel.path), dark_twin(path))
     return {
         "path": site.link(path),
+        "dark": site.link(dark_twin(path)) if dark_twin(path).is_file() else "",
         "width": round(width * SHOWN_PIXELS_PER_INCH / DPI),
         "title": one_line(panel.title),
         "caption": one_line(panel.caption),

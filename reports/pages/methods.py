@@ -15,6 +15,14 @@ from reports.comparison.study import Study
 from reports.pages.shared import generator_id
 from reports.pages.site import Site
 
+_JOINING = {
+    "merge": "real and synthetic slices are merged by random patches in every training step, a"
+    " share alpha of them real",
+    "pairs": "they stand beside the real slices",
+    "pretrain": "the network sees them in its first epochs, and then the real slices alone",
+    "only": "the network sees no real slice",
+}
+
 
 @dataclass(frozen=True)
 class Part:
@@ -132,13 +140,10 @@ def description(method: MethodSpec) -> list[str]:
         f"A generator ({whose}, {method.reference}) is trained on the training cases of the fold"
         " alone. It makes n synthetic variants of every real training slice."
     ]
-    if method.joins_pairs:
-        text.append("Its samples bring masks of their own and stand beside the real slices.")
-    else:
-        text.append(
-            "A variant keeps the mask of its slice; real and synthetic slices are merged by random"
-            " patches in every training step, a share alpha of them real."
-        )
+    masks = "A variant keeps the mask of its slice"
+    if method.brings_masks:
+        masks = "Samples bring masks of their own"
+    text.append(f"{masks}; {_JOINING[method.joining or 'pairs']}.")
     if method.transform:
         text.append(f"The transform {method.transform} is applied on top.")
     return [one_line(sentence) for sentence in text]

@@ -6,6 +6,7 @@ from reports.comparison.groups import Group
 from reports.figures.drawing import KINDS, Drawing
 from reports.pages.site import Site
 from reports.records.load import commit_of
+from reports.tables.tables import Table
 
 
 def audit_place(group: Group) -> str:
@@ -30,3 +31,16 @@ def commit_text(record: Record) -> str:
     """'1234567890ab (dirty)', '' where none is recorded."""
     commit, dirty = commit_of(record)
     return f"{one_line(commit)[:12]}{' (dirty)' if dirty else ''}" if commit else ""
+
+
+def short_names(table: Table, group: Group) -> Table:
+    """The table with the short labels of its methods."""
+    place = table.columns.index("method") if "method" in table.columns else 0
+    rows = (
+        tuple(
+            group.short[cell].text if column == place and cell in group.short else cell
+            for column, cell in enumerate(row)
+        )
+        for row in table.rows
+    )
+    return Table(table.columns, tuple(rows))

@@ -43,7 +43,9 @@ _SELECTION = {
 
 def write_runs(site: Site, study: Study, group: Group, part: slice = slice(None)) -> None:
     """The pages of a part of a group's runs, failed ones included; a missing run has none."""
-    listed = [(runs.label, record) for runs in group.methods for record in runs.records]
+    listed = [
+        (group.short[runs.label].text, record) for runs in group.methods for record in runs.records
+    ]
     for label, record in listed[part]:
         _write_run(site, study, group, label, record)
 

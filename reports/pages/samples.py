@@ -7,7 +7,6 @@ Files they link are written on the way. Not here: the numbers (sample_numbers.py
 
 from typing import Any
 
-from benchmark.core.texts import one_line
 from benchmark.record.record import Record
 from reports.comparison.format import rounded
 from reports.comparison.links import run_page
@@ -21,8 +20,8 @@ from reports.comparison.sample_numbers import (
     samples_of,
 )
 from reports.comparison.study import Study
-from reports.figures.samples import sample_figures, short_label
-from reports.pages.parts import figure_links
+from reports.figures.samples import sample_figures
+from reports.pages.parts import figure_links, short_names
 from reports.pages.site import Site
 from reports.tables.csv_files import write_frame
 from reports.tables.samples import label_table, memory_table, standard_table
@@ -131,7 +130,7 @@ def _group_view(site: Site, samples: AuditedSamples) -> dict[str, Any]:
     group = samples.group
     warnings: dict[str, list[tuple[str, str]]] = {}  # equal ones stand once, with their runs
     for runs in samples.methods:
-        label = short_label(one_line(runs.label))
+        label = group.short[runs.label].text
         for one, audit in zip(audited_runs(runs), samples_of(runs), strict=True):
             name = f"{label}, fold {one.spec.fold}, seed {one.spec.seed}"
             for text in sample_warnings(audit):
@@ -146,7 +145,7 @@ def _group_view(site: Site, samples: AuditedSamples) -> dict[str, Any]:
         "page": group.page,
         "synthetic": group.spec.source.synthetic,
         "standard": None,  # where nothing was measured
-        **tables,
+        **{name: short_names(table, group) for name, table in tables.items()},
         "warnings": dict(list(warnings.items())[:SHOWN_WARNINGS]),
         "more_warnings": max(0, len(warnings) - SHOWN_WARNINGS),
         "files": _files(site, samples, tables),

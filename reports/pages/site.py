@@ -23,7 +23,7 @@ POLICY = (
     "default-src 'none'; img-src 'self' file: data:; style-src 'self' file:; script-src 'self'"
     " file:; base-uri 'none'; form-action 'none'"
 )
-FOLDERS = ("assets", "tables", "figures", "groups", "methods", "runs", "claims")
+FOLDERS = ("assets", "tables", "figures", "groups", "methods", "submissions", "runs", "claims")
 _TEXT_COLUMNS = (
     "seeds",
     "remark",

@@ -57,12 +57,14 @@ class MaskEntry(Frozen):
 
 
 class Manifest(Frozen):
-    """owner: how the submitter wants to be called; note: one sentence for the page of each run."""
+    """owner: how the submitter wants to be called; note: one sentence for the page of each run;
+    made_on: the day it was packed, as the submitter's machine tells, '' in older files."""
 
     format: Literal["augbench-submission"] = "augbench-submission"
     version: int = Field(1, ge=1, le=1, strict=True)
     owner: str = Field("", max_length=MAX_OWNER)
     note: str = Field("", max_length=MAX_NOTE)
+    made_on: str = Field("", pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?$")
     records: tuple[RecordEntry, ...] = Field(min_length=1, fail_fast=True)
     masks: tuple[MaskEntry, ...] = Field((), fail_fast=True)
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from benchmark.core.texts import one_line
 from benchmark.record.record import Record
-from reports.comparison.badges import AS_SUBMITTED, DISPUTED, VERIFIED, Mark, Refused
+from reports.comparison.badges import AS_SUBMITTED, DISPUTED, VERIFIED, Mark, Refused, Submission
 from reports.submission.extent import Extent
 from reports.submission.findings import MAX_REASONS
 from reports.submission.same_run import cell, own_code, shared_facts, title
@@ -28,32 +28,46 @@ ANONYMOUS = "anonymous"
 class Board:
     """records: of the page; marks: by key, of the submitted ones; refused: whole submissions, and
     runs of others, that are not on it, with their reasons; added: how many runs of each submission
-    are on it, in the order given."""
+    are on it, in the order given; submissions: those with a run on it."""
 
     records: tuple[Record, ...]
     marks: dict[str, Mark]
     refused: tuple[Refused, ...]
     added: tuple[int, ...]
+    submissions: tuple[Submission, ...] = ()
 
 
 def merge(checked: Sequence[Checked], own: Sequence[Record]) -> Board:
     """Puts the valid submissions beside `own` records."""
     board = _Board(own)
     told: list[list[str]] = [list(one.reasons) for one in checked]
-    added = [0] * len(checked)
+    added: list[list[str]] = [[] for _ in checked]
     for recomputed in (True, False):
         for place, one in enumerate(checked):
             for record in one.records:
                 if (record.key in one.verified) == recomputed:
                     reason = board.add(record, one)
-                    added[place] += not reason
+                    added[place] += [] if reason else [record.key]
                     told[place] += [f"{title(record)} is left out: {reason}."] if reason else []
     refused = [
         Refused(one_line(one.path.name), one.reasons or tuple(_first(reasons)))
         for one, reasons in zip(checked, told, strict=True)
         if reasons
     ]
-    return Board(tuple(board.records), board.marks, tuple(refused), tuple(added))
+    submissions = tuple(
+        Submission(
+            one_line(one.path.name),
+            one.owner or ANONYMOUS,
+            one.note,
+            one.made_on,
+            tuple((found.check, found.state, found.text) for found in one.findings),
+            tuple(keys),
+        )
+        for one, keys in zip(checked, added, strict=True)
+        if keys
+    )
+    counts = tuple(map(len, added))
+    return Board(tuple(board.records), board.marks, tuple(refused), counts, submissions)
 
 
 def _first(reasons: list[str]) -> Iterator[str]:

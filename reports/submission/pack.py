@@ -38,10 +38,14 @@ def pack(
     owner: str,
     note: str,
     with_masks: bool,
+    made_on: str = "",
     check: Callable[[Path], None] | None = None,
 ) -> Manifest:
-    """Writes `out` and returns its manifest. Raises InputError for texts that are too long and for
-    missing predictions, and what `check` raises of the finished file before it takes its place."""
+    """Writes `out` and returns its manifest; made_on: a day, '2026-11-27'.
+
+    Raises InputError for texts that are too long and for missing predictions, and what `check`
+    raises of the finished file before it takes its place.
+    """
     owner, note = one_line(owner), one_line(note)
     for name, text, most in (
         ("--owner", owner, contents.MAX_OWNER),
@@ -69,7 +73,9 @@ def pack(
                 MaskEntry(record=record.key, place=place, shape=shape, sha256=contents.sha256(data))
             )
             files[masks[-1].name] = data
-    manifest = Manifest(owner=owner, note=note, records=tuple(entries), masks=tuple(masks))
+    manifest = Manifest(
+        owner=owner, note=note, made_on=made_on, records=tuple(entries), masks=tuple(masks)
+    )
     files[contents.NAME] = canonical(manifest.model_dump(mode="json")).encode()
     write(out, ((name, files[name]) for name in manifest.names), check)
     return manifest

@@ -61,6 +61,7 @@ class Checked:
     reasons: tuple[str, ...]
     owner: str = ""
     note: str = ""
+    made_on: str = ""
     records: tuple[Record, ...] = ()
     verified: frozenset[str] = field(default_factory=frozenset)
 
@@ -72,7 +73,7 @@ class Checked:
 def validate(path: Path, library: Library, known: KnownStages) -> Checked:
     """Checks one file. Raises InputError only where the file cannot be read at all."""
     found, check = Findings(), "file"
-    owner = note = ""
+    owner = note = made_on = ""
     records: tuple[Record, ...] = ()
     verified: frozenset[str] = frozenset()
     try:
@@ -80,7 +81,7 @@ def validate(path: Path, library: Library, known: KnownStages) -> Checked:
             found.passed("file", f"{len(container.names)} entries")
             check = "manifest"
             manifest = _manifest(container)
-            owner, note = manifest.owner, manifest.note
+            owner, note, made_on = manifest.owner, manifest.note, manifest.made_on
             found.passed(
                 "manifest", f"{len(manifest.records)} records, {len(manifest.masks)} masks"
             )
@@ -101,7 +102,8 @@ def validate(path: Path, library: Library, known: KnownStages) -> Checked:
         found.refuse(check, str(refusal))
     if found.reasons:
         records, verified = (), frozenset()
-    return Checked(path, tuple(found.rows()), found.reasons, owner, note, records, verified)
+    rows, reasons = tuple(found.rows()), found.reasons
+    return Checked(path, rows, reasons, owner, note, made_on, records, verified)
 
 
 def _manifest(container: Container) -> Manifest:

@@ -82,6 +82,17 @@
     table.closest("details").addEventListener("toggle", () => enhance(table), { once: true });
   }
 
+  /* A button that copies the text beside it. */
+  for (const box of document.querySelectorAll(".copied")) {
+    const button = box.appendChild(document.createElement("button"));
+    button.type = "button";
+    button.textContent = "Copy";
+    button.addEventListener("click", () => {
+      window.getSelection().selectAllChildren(box.querySelector("pre"));
+      button.textContent = document.execCommand("copy") ? "Copied" : "Selected";
+    });
+  }
+
   /* A link to something inside a folded part opens it. */
   function reveal() {
     const target = window.location.hash && document.getElementById(decodeURIComponent(window.location.hash.slice(1)));

@@ -100,7 +100,7 @@ def test_methods_stand_in_the_order_of_the_table(crowded):
     axes = Figure().add_subplot()
     dice_plot(crowded, axes)
     shown = [text.get_text().replace("\n", " ") for text in axes.get_yticklabels()]
-    assert shown == [runs.label for runs in crowded.group.methods]
+    assert shown == [label.text for label in crowded.group.short.values()]
     assert axes.get_ylim()[0] > axes.get_ylim()[1]  # the first on top
 
 
@@ -233,3 +233,16 @@ def test_figures_of_many_long_labels_keep_their_axes(tmp_path, recwarn):
     drawings = [*group_figures(summary, tmp_path), *rank_figures(infer(summary), tmp_path)]
     assert len(drawings) >= 6 and len(set(summary.labels)) == 10
     assert not [warning for warning in recwarn if "collapsed" in str(warning.message)]
+
+
+def test_an_svg_turns_its_greys_over_on_a_dark_screen_and_keeps_its_colours(crowded, tmp_path):
+    text = group_figures(crowded, tmp_path)[0].svg.read_text(encoding="utf-8")
+    usual, _, dark = text.partition("@media (prefers-color-scheme: dark){")
+    assert dark.startswith("svg{fill:#e6e8ea}") and "#14171a" in dark.partition("</style>")[0]
+    assert "#ffffff" in usual and "#ffffff" not in dark.partition("</style>")[0]
+    assert "#56b4e9" in usual  # classic
+
+
+def test_every_figure_has_its_title(crowded, tmp_path):
+    for made in group_figures(crowded, tmp_path):
+        assert made.title in made.svg.read_text(encoding="utf-8")
