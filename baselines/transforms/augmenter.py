@@ -161,7 +161,8 @@ def sheet_samples(
         return _sheet(chosen, *shown, rng)
     shown = np.stack([image, *others[0]]), np.stack([mask, *others[1]])
     found = [_sheet(chosen, *shown, rng) for _ in range(n)]
-    images, masks = (np.stack([one[part][0] for one in found]) for part in (0, 1))
+    images = np.stack([first[0] for first, _, _ in found])
+    masks = np.stack([first[0] for _, first, _ in found])
     return images, masks, [drawn[0] for _, _, drawn in found]
 
 
