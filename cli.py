@@ -110,6 +110,27 @@ def suite(
 
 
 @command(app)
+def audit(
+    folder: Annotated[Path, typer.Argument(help="synthetic images: images/, masks/")],
+    dataset: Annotated[str, option("--dataset", "what they stand for; see `list datasets`")],
+    options: Changes[RunOptions],
+    how: Execution,
+    store: Store = STORE,
+    target: Annotated[
+        Path | None,
+        option("--out", "where audit.md and audit.json go (default: audit/ in it)", "FOLDER"),
+    ] = None,
+) -> ExitCode:
+    """Judges synthetic images of any tool beside the real ones of a data set."""
+    from benchmark.commands.audit import audit
+    from benchmark.commands.run import default_preset
+
+    usual = {"method": "none", "folds": (0,), "preset": default_preset(how.device)}
+    request = Request(dataset=dataset, **usual | options.values)
+    return audit(folder, request, how, store, target or folder / "audit")
+
+
+@command(app)
 def status(
     store: Store = STORE,
     everything: Annotated[bool, option("--all", "list every run, however many")] = False,

@@ -43,6 +43,8 @@ RUN_HERE = {
 }
 # Why a command is not run here: another test runs it with small numbers, or what it needs.
 ELSEWHERE = {
+    r"cli.py audit": "tests/test_folder_of_images.py",
+    r"--method folder:|examples/outside_tool.py": "tests/test_folder_of_images.py",
     r"cli.py crosswalk": "tests/test_cli.py",
     r"cli.py doctor": "tests/test_cli.py",
     r"cli.py gc": "tests/benchmark/store/test_garbage.py",

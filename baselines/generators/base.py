@@ -127,6 +127,7 @@ class Generator(ABC, Generic[SettingsT, SamplingT]):
     look: ClassVar[Look] = Look()
     method: ClassVar[str] = ""  # the method that trains it; empty: the one of its own name
     default_at: ClassVar[tuple[str, ...]] = ()  # presets at which `method` trains this generator
+    takes: ClassVar[str] = ""  # the setting that `--method NAME:VALUE` gives
     sees_edges: ClassVar[bool] = True  # False: no edge map decides its samples
     number_format: str = "float32"  # of the network while it is sampled, for the record
     sampling: SamplingT | None = None  # the sampling settings stored with the weights

@@ -148,7 +148,7 @@ def changed_settings(
     return {
         name: value
         for name, value in mine.items()
-        if usual[name] != value and not name.endswith("_version")
+        if usual[name] != value and not name.endswith("_version") and name not in cls.settings.facts
     }
 
 

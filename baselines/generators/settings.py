@@ -23,6 +23,9 @@ class BaseSettings(Frozen):
     # Switches of the protocol that the sampling settings carry, under the same names.
     protocol_switches: ClassVar[tuple[str, ...]] = ()
 
+    # Fields that `pinned` finds out, which no label and no command names.
+    facts: ClassVar[tuple[str, ...]] = ()
+
     def check_size(self, size: int) -> None:
         """Raises InputError when slices of `size` pixels do not fit the network."""
 
@@ -30,6 +33,14 @@ class BaseSettings(Frozen):
         """Raises InputError when samples cannot be made of these training cases alone."""
         if isinstance(self.sampling, MaskSampling):
             self.sampling.check_cases(cases)
+
+    def check_parts(self, known: Sequence[str], test: Sequence[str]) -> None:
+        """Raises InputError where the samples come from cases that the source does not have
+        (`known`: its cases), or from the run's test cases."""
+
+    def also_learned(self) -> Sequence[str]:
+        """Ids of cases, or of slices, that samples come from beside the slices of `fit`."""
+        return ()
 
     def check_edge(self, edge: str) -> None:
         """Raises InputError when the weights that training starts from know no edges of detector

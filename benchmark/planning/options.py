@@ -5,6 +5,7 @@ imports nothing heavy, so that `--help` answers at once. Not here: what the valu
 (request.py), how typer is told (terminal/typer_options.py).
 """
 
+import json
 from dataclasses import MISSING, dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -126,6 +127,20 @@ class Request(RunOptions):
     dataset: str = option(MISSING, "see `list datasets`", WHAT, metavar="NAME")
     method: str = option(MISSING, "FILE.py:Class or `list methods`", WHAT, metavar="NAME")
     origin: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        """`--method folder:FOLDER` is the method of that name with one setting."""
+        name, colon, value = self.method.partition(":")
+        if not colon:
+            return
+        from baselines.generators.catalogue import generators
+
+        cls = generators().get(name)
+        if cls is not None and cls.takes:
+            # in quotes, YAML reads all as text
+            given = f"generator.{cls.takes}={json.dumps(value)}"
+            object.__setattr__(self, "method", name)
+            object.__setattr__(self, "sets", (*self.sets, given))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -81,6 +81,9 @@ def plan_run(
     """The stages of `run` over the source's `cases`; `options` are the source options that choose
     its content, `copies` the clusters of near copies among the cases."""
     parts = split_of(run, cases, copies)
+    if run.method.generates:
+        settings = settings_of_generator(run.method.reference, run.method.generator or {})
+        settings.check_parts([case.id for case in cases], parts.test)
     train = thinned(parts.train, run.training_share, run.preset.split_seed)
     plan = plan_split(run, replace(parts, train=tuple(train)), options)
     return replace(plan, location=location, copies=copies)

@@ -73,6 +73,6 @@ def run(spec: FitGeneratorSpec, inputs: Inputs, out: Path, context: Context) -> 
     )
     settings = settings_of_generator(spec.generator, spec.settings)
     generator_class(spec.generator).fit(slices, settings, job)
-    close_fit(spec.generator, out, slices.ids)
+    close_fit(spec.generator, out, [*slices.ids, *settings.also_learned()])
     made = {"slices": len(rows), **read_shortage(out), **read_graphs(out)}
     return made if is_own(spec.generator) else made | {"number_format": native_format(device)}

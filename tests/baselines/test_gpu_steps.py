@@ -282,7 +282,8 @@ def test_a_step_of_a_generator_stays_on_the_gpu(gpu, tmp_path, monkeypatch, name
 
 
 def test_every_generator_has_a_step_above():
-    assert {name.partition(",")[0] for name in STEPS | SENDING} == set(generators())
+    trained = set(generators()) - {"folder"}  # which trains nothing
+    assert {name.partition(",")[0] for name in STEPS | SENDING} == trained
 
 
 # --- what the modes find

@@ -22,7 +22,7 @@ REQUEST = Request(dataset="prostate", method="emitdiff", source="phantom")
 
 
 def test_every_method_trains_the_generator_of_its_name_first():
-    assert list(methods()) == ["unconditional", "seg-guided", "pix2pix", "emitdiff"]
+    assert list(methods()) == ["unconditional", "seg-guided", "pix2pix", "emitdiff", "folder"]
     for method, kinds in methods().items():
         assert kinds[0] == method
         assert set(kinds) <= set(generators())
