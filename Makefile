@@ -2,6 +2,7 @@
 # make test   the tests that find faults fastest, on all cores
 # make test-all  all tests, the slow ones too
 # make fuzz   the readers of images, volumes and YAML on files drawn at random, about a minute; FUZZ_EXAMPLES=2000 for more
+# make mutants  changes of the core modules that their tests must notice; MUTANTS=60 for more of each group
 # make smoke  the smoke suite and its report alone, into a store of its own (the benchmark of CI)
 # make bench  the quick benchmarks: speed ratios against plain code, compared with the committed ones (about 2 minutes)
 # make bench-gpu  on a GPU: training, sampling and several runs at once, each as CUDA graphs and plainly: one table and gpu.json
@@ -15,6 +16,7 @@ BIN := $(VENV)/bin
 
 BENCH ?= --compare tests/bench/baseline.json
 FUZZ_EXAMPLES ?= 150
+MUTANTS ?= 25
 GPU_JSON ?= gpu.json
 
 # Work on 64 px is too small for two threads, which wait for each other where other programs compute too (docs/measurements.md).
@@ -27,7 +29,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(CORES) --di
 ON_SITE := cpu-128px gpu-384px
 DOCS := $(VENV)-docs
 
-.PHONY: site picture demo test test-all fuzz smoke bench bench-gpu lint install lock clean
+.PHONY: site picture demo test test-all fuzz mutants smoke bench bench-gpu lint install lock clean
 
 demo: install
 	OMP_NUM_THREADS=1 $(BIN)/python cli.py suite smoke $(ON_ALL_CORES)
@@ -41,6 +43,13 @@ test-all: install
 
 fuzz: install
 	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest --timeout 3000 tests/datasets/fuzz
+
+mutants: install $(VENV)-mutants/bin/cosmic-ray
+	$(BIN)/python -m tests.mutants.run --tool $(abspath $(VENV)-mutants/bin/cosmic-ray) --count $(MUTANTS)
+
+$(VENV)-mutants/bin/cosmic-ray:
+	$(PYTHON) -m venv $(VENV)-mutants
+	$(VENV)-mutants/bin/python -m pip install --quiet --disable-pip-version-check cosmic-ray==8.7.0
 
 smoke: install
 	OMP_NUM_THREADS=1 $(BIN)/python cli.py suite smoke --store stores/smoke $(ON_ALL_CORES)

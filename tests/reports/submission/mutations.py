@@ -23,79 +23,9 @@ from benchmark.core.identity import canonical
 from benchmark.record.record import Record
 from benchmark.spec.run import RunSpec
 from reports.submission.manifest import averages, sha256
+from tests.reports.submission.mutated_values import DEEP, NAMES, NUMBERS, TEXTS
 
 Entries = dict[str, bytes]
-DEEP = "nested"  # stands for a list in a list in a list
-SHAPES = (
-    [1, 2**31, 2**31],
-    [0, 64, 64],
-    [-1, 64, 64],
-    [1, 64, 65],
-    [64, 64, 1],
-    [1, 64],
-    [1, 128, 32],
-)
-NAMES = (
-    "../evil.json",
-    "../../records/x.json",
-    "/tmp/evil.json",
-    "C:\\evil.json",
-    "records\\..\\..\\evil",
-    "records/../../e.json",
-    "evil.py",
-    "evil.pkl",
-    "records/evil.exe",
-    "<script>alert(1)</script>.json",
-    "records/" + "a" * 64 + ".json",
-    "masks/" + "b" * 64 + "/0.npy",
-    "a/" * 40 + "x",
-    "\u202egnp.json",
-    "records/",
-    "con:evil",
-    "x" * 3000,
-)
-TEXTS = (
-    "../../evil",
-    "/etc/passwd",
-    "<script>window.hacked=1</script>",
-    "javascript:alert(1)",
-    "\x00",
-    "\ud800",
-    "a" * 5000,
-    "",
-    "=cmd|' /C calc'!A0",
-    "NaN",
-    "{{ 7 * 7 }}",
-    "[/red]",
-    "none",
-    "done",
-    "a\nb",
-    "0",
-    "\u202e",
-)
-NUMBERS = (
-    float("nan"),
-    float("inf"),
-    -float("inf"),
-    -1,
-    -0.5,
-    0,
-    1,
-    1.0,
-    0.5,
-    2,
-    1e300,
-    1e15,
-    1e16,
-    10**18,
-    10**30,
-    10**400,
-    5e-324,
-    True,
-    2**63,
-    2**64,
-    3.7,
-)
 
 
 def entries_of(data: bytes) -> Entries:
