@@ -10,8 +10,14 @@ def dice(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Dice of each pair of masks: (N, ...) both, bool or 0 and 1 -> float64 (N,). Two empty masks
     agree: 1."""
     predicted, truth = (stack.reshape(len(stack), -1).astype(bool) for stack in (predicted, truth))
-    total = predicted.sum(1) + truth.sum(1)
-    return np.where(total > 0, 2 * (predicted & truth).sum(1) / np.maximum(total, 1), 1.0)
+    stacks = predicted, truth, predicted & truth
+    return dice_of_counts(np.stack([stack.sum(1) for stack in stacks], axis=1))
+
+
+def dice_of_counts(counts: np.ndarray) -> np.ndarray:
+    """Dice float64 (N,) of int64 (N, 3): pixels that are predicted, that are true, and both."""
+    total = counts[:, 0] + counts[:, 1]
+    return np.where(total > 0, 2 * counts[:, 2] / np.maximum(total, 1), 1.0)
 
 
 def labelled_dice(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -24,19 +30,17 @@ def volume_dice(predicted: np.ndarray, truth: np.ndarray) -> float:
     return float(labelled_dice(predicted[None], truth[None])[0])
 
 
-def mean_case_dice(probability: np.ndarray, masks: np.ndarray, case_index: np.ndarray) -> float:
-    """Mean over cases of the volume Dice: probability float and masks (N, S, S), case_index (N,)
-    says whose slice each is."""
-    predicted = probability > 0.5
+def mean_case_dice(counts: np.ndarray, case_index: np.ndarray) -> float:
+    """Mean over cases of the volume Dice: counts int64 (N, 3) of slices as in `dice_of_counts`,
+    case_index (N,) says whose slice each is."""
     rows = (case_index == case for case in np.unique(case_index))
-    return float(np.mean([dice(predicted[here][None], masks[here][None]) for here in rows]))
+    return float(np.mean([dice_of_counts(counts[here].sum(0)[None]) for here in rows]))
 
 
-def mean_batch_dice(probability: np.ndarray, masks: np.ndarray) -> float:
-    """Mean over batches of neighbouring slices of the Dice of a batch (Q38): probability float and
-    masks (N, S, S), in file order."""
-    predicted = probability > 0.5
+def mean_batch_dice(counts: np.ndarray) -> float:
+    """Mean over batches of neighbouring slices of the Dice of a batch (Q38): counts int64 (N, 3) of
+    slices as in `dice_of_counts`, in file order."""
     batches = (
-        slice(first, first + SELECTION_BATCH) for first in range(0, len(masks), SELECTION_BATCH)
+        slice(first, first + SELECTION_BATCH) for first in range(0, len(counts), SELECTION_BATCH)
     )
-    return float(np.mean([dice(predicted[here][None], masks[here][None]) for here in batches]))
+    return float(np.mean([dice_of_counts(counts[here].sum(0)[None]) for here in batches]))

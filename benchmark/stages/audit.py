@@ -92,7 +92,7 @@ class SegmenterJudge:
         return cls(fabric.setup_module(model), fabric)
 
     def masks(self, images: np.ndarray) -> np.ndarray:
-        from benchmark.training.segmenter import foreground_probability
+        from benchmark.training.prediction import foreground_probability
 
         return foreground_probability(self.model, images, self.fabric) > 0.5
 

@@ -84,11 +84,13 @@ class FitSegmenterSpec(StageSpec):
 
 def run(spec: FitSegmenterSpec, inputs: Inputs, out: Path, context: Context) -> dict[str, Any]:
     """weights.safetensors of the chosen checkpoint, and curve.csv."""
+    import torch
     from safetensors.torch import save_file
 
     from baselines.networks.architectures import build, load_pretrained, needs_company
     from benchmark.metrics.overlap import mean_batch_dice, mean_case_dice
-    from benchmark.training.segmenter import fit, foreground_probability, make_fabric
+    from benchmark.training.prediction import foreground_counts
+    from benchmark.training.segmenter import fit, make_fabric
     from datasets.slices.preparation import Prepared
 
     data = Prepared(inputs["prepare"])
@@ -106,12 +108,15 @@ def run(spec: FitSegmenterSpec, inputs: Inputs, out: Path, context: Context) -> 
         spec, data, rows, inputs, fabric.device, generators.get("augment")
     )
     held_out = data.rows(spec.select_on, spec.minimum_foreground)
+    images, masks = (
+        torch.from_numpy(stack[held_out]).to(fabric.device) for stack in (data.images, data.masks)
+    )
 
     def select(model) -> float:
-        probability = foreground_probability(model, data.images[held_out], fabric)
+        counts = foreground_counts(model, images, masks, fabric)
         if spec.selection_dice == "batch":
-            return mean_batch_dice(probability, data.masks[held_out])
-        return mean_case_dice(probability, data.masks[held_out], data.case_index[held_out])
+            return mean_batch_dice(counts)
+        return mean_case_dice(counts, data.case_index[held_out])
 
     model = build(
         spec.architecture,

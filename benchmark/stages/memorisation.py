@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from benchmark.training.segmenter import to_network
+from benchmark.training.prediction import to_network
 
 COMPARED_PX = 32  # side at which images are compared for memorisation
 _BATCH = 32

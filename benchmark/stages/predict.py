@@ -34,7 +34,8 @@ def run(spec: PredictSpec, inputs: Inputs, out: Path, context: Context) -> dict[
     from safetensors.torch import load_file
 
     from baselines.networks.architectures import build
-    from benchmark.training.segmenter import foreground_probability, make_fabric
+    from benchmark.training.prediction import foreground_probability
+    from benchmark.training.segmenter import make_fabric
     from benchmark.training.to_device import on_device
     from datasets.slices.preparation import Prepared
 

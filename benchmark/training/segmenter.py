@@ -1,9 +1,9 @@
-"""The one training loop of all segmenters, and their predictions. It knows no method.
+"""The one training loop of all segmenters. It knows no method.
 
 What a step shows to the network is the business of an `Objective`
 (baselines/objectives/objectives.py). This module has order, optimiser, schedule, precision,
 checkpoint selection and the count of what was presented. Lightning Fabric carries device and
-precision. Not here: augmentation, merging, native geometry, metrics of record.
+precision. Not here: augmentation, merging, predictions (prediction.py).
 """
 
 import math
@@ -13,7 +13,6 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
 
-import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
@@ -25,12 +24,11 @@ from benchmark.training import number_format
 from benchmark.training.budget import Training
 from benchmark.training.checkpoint import Checkpoint, below, optimiser_tensors, restore_optimiser
 from benchmark.training.graphs import Graphs, make_graphs, recordable, set_learning_rate
-from benchmark.training.microbatch import SHORTAGE, MicroBatches, halving
+from benchmark.training.microbatch import SHORTAGE, MicroBatches
 from benchmark.training.static_step import Presented, StaticStep
-from benchmark.training.to_device import on_device, sent
+from benchmark.training.to_device import on_device
 
 WARM_UP_STEPS = 20
-_PIXELS_ON_GPU = 2**23  # of one pass of a prediction: 512 slices of 128 px, 56 of 384 px
 
 
 class Objective(Protocol):
@@ -295,40 +293,6 @@ def _global_generator(device: torch.device) -> torch.Generator:
     if device.type == "cuda":
         return torch.cuda.default_generators[device.index]
     return torch.default_generator
-
-
-@torch.inference_mode()
-def foreground_probability(
-    model: nn.Module, images: np.ndarray, fabric: Fabric, batch_size: int | None = None
-) -> np.ndarray:
-    """Probability of the foreground: images uint8 (N, S, S) -> float32 (N, S, S) in [0, 1].
-
-    `batch_size` at once, if it is given, and fewer where memory runs out. A GPU is waited for once,
-    at the end.
-    """
-    model.eval()
-    out = torch.empty(images.shape, device=fabric.device)
-
-    def fill(at_once: int) -> None:
-        for start in range(0, len(images), at_once):
-            part = slice(start, start + at_once)
-            batch = sent(torch.from_numpy(np.ascontiguousarray(images[part])), fabric.device)
-            with fabric.autocast():
-                logits = model(to_network(batch[:, None]))
-            out[part] = logits.float().softmax(1)[:, 1]
-
-    halving(batch_size or _slices_at_once(fabric.device, images.shape[-1]), fill)
-    return out.cpu().numpy()
-
-
-def _slices_at_once(device: torch.device, size: int) -> int:
-    """Slices of `size` pixels in one pass of a prediction."""
-    return 32 if device.type == "cpu" else max(32, _PIXELS_ON_GPU // size**2)
-
-
-def to_network(images: Tensor) -> Tensor:
-    """uint8 in 0..255 -> float32 in [-1, 1], the range of every network here (Q17)."""
-    return images.float().div_(127.5).sub_(1)
 
 
 def _copy(model: nn.Module) -> dict[str, Tensor]:

@@ -23,7 +23,8 @@ from benchmark.training import number_format
 from benchmark.training.budget import Training
 from benchmark.training.checkpoint import Checkpoint
 from benchmark.training.microbatch import SHORTAGE_FILE, MicroBatches, halving, is_out_of_memory
-from benchmark.training.segmenter import fit, foreground_probability, make_fabric
+from benchmark.training.prediction import foreground_probability
+from benchmark.training.segmenter import fit, make_fabric
 from tests.support.runs import run, tiny
 
 SIZE = 16

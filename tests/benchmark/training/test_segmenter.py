@@ -15,10 +15,10 @@ from baselines.objectives.objectives import (
 )
 from benchmark.core.errors import InputError
 from benchmark.training.budget import Training
+from benchmark.training.prediction import foreground_counts, foreground_probability
 from benchmark.training.segmenter import (
     batches,
     fit,
-    foreground_probability,
     learning_rate_factor,
     make_fabric,
 )
@@ -251,6 +251,19 @@ def test_probabilities_do_not_depend_on_the_batch(slices):
     images = slices["images"].numpy()
     small, large = (foreground_probability(model, images, fabric, size) for size in (3, 10))
     assert abs(small - large).max() < 1e-6
+
+
+def test_counts_are_those_of_the_probabilities(slices):
+    model, fabric = Tiny(), make_fabric("cpu")
+    images, masks = slices["images"], slices["masks"].clone()
+    masks[3] = 0
+    found = foreground_probability(model, images.numpy(), fabric) > 0.5
+    truth = masks.numpy() > 0
+    expected = [stack.sum((1, 2)) for stack in (found, truth, found & truth)]
+    counts = foreground_counts(model, images, masks, fabric)
+    assert counts.T.tolist() == [stack.tolist() for stack in expected]
+    assert 0 < counts[:, 2].sum() < counts[:, 0].sum() and counts[3, 1] == 0
+    assert foreground_counts(model, images[:0], masks[:0], fabric).shape == (0, 3)
 
 
 @pytest.mark.parametrize("of_batch", [False, True])
