@@ -1,6 +1,8 @@
 """Numbers of seg-guided by preset; what is absent has the default of its class.
 
-`compact` gives it as many steps, channels and slices per step as unconditional diffusion has.
+`compact` gives it as many steps, channels and slices per step as unconditional diffusion has. The
+small ones predict the flow: in so few steps noise prediction, as published, learns no anatomy
+(docs/measurements.md).
 """
 
 from typing import Any
