@@ -141,4 +141,5 @@ def test_a_pass_stays_on_the_gpu(name, tmp_path):
 
 
 def test_every_generator_has_a_pass_above():
-    assert set(generators()) <= set(PASSES)
+    with_network = set(generators()) - {"folder"}  # which computes nothing
+    assert {name.partition(",")[0].partition(" without")[0] for name in PASSES} == with_network
