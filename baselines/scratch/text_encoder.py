@@ -15,6 +15,7 @@ from torch import nn
 
 from baselines.scratch.phrases import split_phrase
 from benchmark.core.errors import InputError
+from benchmark.training.to_device import sent
 
 # the words that make up 95 % of the conditioning in the authors' release (Q12)
 STYLE = "gray, sketch"
@@ -100,7 +101,7 @@ def embed(
     device = encoder.position.device
 
     def encode(texts: Sequence[str]) -> torch.Tensor:
-        return encoder(vocabulary.encode(texts).to(device))
+        return encoder(sent(vocabulary.encode(texts), device))
 
     if text_mix == "plain":
         mixed = encode(distinct)
