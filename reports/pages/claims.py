@@ -19,6 +19,7 @@ from reports.claims.claims import (
     rule_text,
     tally,
 )
+from reports.claims.others import other_papers
 from reports.comparison.format import ABSENT, signed
 from reports.comparison.links import claim_page
 from reports.comparison.paper_numbers import BASELINE, paper_gain_percent, paper_value
@@ -50,6 +51,7 @@ def write_claim_pages(site: Site, study: Study) -> str:
         claims=[_claim_line(one) for one in main],
         minor=[_claim_line(one) for one in verdicts if one.claim.minor],
         tally=tally(main),
+        others=other_papers(),
         files={name: site.link(path) for name, path in files.items()},
     )
     for verdict in verdicts:
