@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from baselines.objectives.objectives import RealObjective
+from benchmark.results.assembly import _graph_notes
 from benchmark.training.graphs import (
     WARM_UP_STEPS,
     Graphs,
@@ -177,3 +178,18 @@ def test_where_memory_runs_out_the_batch_is_cut_and_nothing_is_recorded(monkeypa
     found = fitted(Narrow(), RealObjective(**shown()), torch.Generator())
     assert found.shortage["micro_batch"]["size"] == 2 and tapes.recordings == 0
     assert found.graphs["graphs"] == {"how": "plain", "reason": SHORTAGE}
+
+
+def test_the_notes_of_a_record_name_a_training_that_fell_back():
+    def stage(name, **told):
+        return {"stage": name, "results": {"graphs": told} if told else {}}
+
+    stages = (
+        stage("prepare"),
+        stage("fit-generator", how="plain", reason="--no-graphs"),
+        stage("fit-segmenter", how="fallen back", reason="not permitted"),
+        stage("pretrain", how="graph"),
+    )
+    (note,) = _graph_notes(stages)
+    assert "training step of fit-segmenter could not be recorded" in note
+    assert "(not permitted)" in note
