@@ -118,6 +118,7 @@ class _Step:
             self._replay = backend.record(self._work)
         except RuntimeError as error:
             self._graphs.fall_back(error)
+        if self._replay is None:  # outside the handler, whose traceback holds the graph's memory
             self._plain()
         else:
             self._graphs.recorded += 1
@@ -133,8 +134,10 @@ class CudaGraphs:
         self._generators = list(generators)
         with torch.cuda.device(device):
             self._side = torch.cuda.Stream()
-            # Graphs of one training never run at the same time, so they share their memory.
+            # Graphs of one training never run at the same time, so they share their memory. torch
+            # takes no new one into memory whose graphs are all gone, so none is let go.
             self._pool = torch.cuda.graph_pool_handle()
+            self._recorded: list[torch.cuda.CUDAGraph] = []
 
     def beside(self, work: Work) -> None:
         with torch.cuda.device(self._device):
@@ -161,6 +164,7 @@ class CudaGraphs:
                 for generator, state in kept:
                     generator.graphsafe_set_state(state)
                 raise
+        self._recorded.append(graph)
         return graph.replay
 
 
