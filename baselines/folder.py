@@ -60,7 +60,7 @@ class FolderSettings(BaseSettings):
     )
     sampling: FolderSampling = FolderSampling()
 
-    facts: ClassVar[tuple[str, ...]] = ("declared",)
+    facts: ClassVar[tuple[str, ...]] = ("images", "declared")
 
     @field_validator("images", "images_version", mode="before")
     @classmethod

@@ -18,6 +18,7 @@ from benchmark.planning.settings import settle
 from benchmark.results.folder_audit import nearest_ratio
 from benchmark.store.store import Store
 from datasets.slices.made_images import open_made_folder
+from reports.comparison.groups import make_groups
 from reports.comparison.repeat_command import repeat_command
 from tests.support.made_folder import write_made
 from tests.support.runs import run
@@ -80,6 +81,9 @@ def test_a_run_trains_with_the_folder_under_all_rules(split, tmp_path):
     assert str(tmp_path) not in text, "a record names no folder of a machine"
     assert record.spec.method.generator["declared"] == list(none.split.train)
     assert "generator.images=DIR" in repeat_command(record.spec)
+    assert record.spec.method.changed == {}
+    (group,) = make_groups([none, record])
+    assert list(group.by_label) == ["none", "folder"]
     made_by = next(one for one in record.stages if one.stage == "synthesize")
     images = np.load(Store(store).folder("synthesize", made_by.key) / "images.npy")
     shown = {image.tobytes() for variant in images for image in variant}

@@ -20,12 +20,21 @@ _APART = re.compile(r"(.+?) \((?:(?!generator )(.+?), )?(generator .+)\)")
 _SPEED = ("sampling.compile",)
 MOST_SETTINGS = 5  # of a generator, that a label names
 MOST_SHORT = 2  # the same of a short label
+LONGEST_LIST = 60  # letters of a list that a label shows
 
 
 def plain_value(value: Any) -> str:
     """A setting as it is written after `=`: words as they are, all else as JSON (true, 0.6, [32,
     64])."""
     return one_line(value) if isinstance(value, str) else json.dumps(value)
+
+
+def label_value(value: Any) -> str:
+    """As `plain_value`, for a label: a long list is told by its length and a number, as in "22
+    items, a3f2c1"."""
+    if isinstance(value, list | tuple) and len(json.dumps(value)) > LONGEST_LIST:
+        return f"{len(value)} items, {digest(list(value))[:6]}"
+    return plain_value(value)
 
 
 def method_order(method: MethodSpec) -> tuple:
@@ -131,7 +140,7 @@ def source_label(source: SourceSpec) -> str:
 
 def _with(label: str, settings: dict[str, Any]) -> str:
     """'emitdiff (from scratch, n = 5)', 'emitdiff (from scratch) + deepstack (n = 5)'."""
-    shown = ", ".join(f"{name} = {plain_value(value)}" for name, value in settings.items())
+    shown = ", ".join(f"{name} = {label_value(value)}" for name, value in settings.items())
     if not shown:
         return one_line(label)
     return one_line(f"{label[:-1]}, {shown})" if label.endswith(")") else f"{label} ({shown})")
@@ -199,12 +208,12 @@ def short_labels(methods: Sequence[MethodSpec]) -> list[ShortLabel]:
         usual = _usual(alike)
         own = {name: value for name, value in _of_run(method).items() if name in usual}
         shown = [
-            f"{name} = {plain_value(value)}"
+            f"{name} = {label_value(value)}"
             for name, value in own.items()
             if name == "n" or value != usual[name]
         ]
         generator = [
-            f"{name} = {plain_value(value)}"
+            f"{name} = {label_value(value)}"
             for name, value in generator_settings(method).items()
             if value != usual.get(name)
         ]
@@ -237,7 +246,7 @@ def shared_settings(methods: Sequence[MethodSpec], preset: Preset) -> list[str]:
             if word in usual and value == usual[word]
         }
         if changed:
-            words = ", ".join(f"{word} = {plain_value(value)}" for word, value in changed.items())
+            words = ", ".join(f"{word} = {label_value(value)}" for word, value in changed.items())
             parts.append(f"generator with {words} in place of the preset's")
         if parts:
             sentences.append(one_line(f"{name}: {'; '.join(parts)}."))

@@ -92,7 +92,7 @@ def _generator_sets(method: MethodSpec) -> dict[str, Any]:
     chosen = {
         name: value
         for name, value in given.items()
-        if name in method.changed or (name.endswith("_version") and value)
+        if name in method.changed or value == LOCAL or (name.endswith("_version") and value)
     }
     # Weights in a folder are named by what they are; where they lie is the reader's affair.
     return {

@@ -1,5 +1,6 @@
 """Labels of methods, and commands that resolve to the very run they repeat."""
 
+import re
 import shlex
 
 import pytest
@@ -12,7 +13,13 @@ from benchmark.planning.request import Opened, resolve
 from benchmark.planning.settings import settle
 from benchmark.spec.method import Look
 from benchmark.spec.protocol import PROTOCOL_NAMES, Protocol, named_protocol
-from reports.comparison.labels import generator_apart, method_labels, preset_label, protocol_label
+from reports.comparison.labels import (
+    generator_apart,
+    label_value,
+    method_labels,
+    preset_label,
+    protocol_label,
+)
 from reports.comparison.repeat_command import repeat_command
 from tests.support import made_records
 from tests.support.made_records import MSD_PROSTATE, PHANTOM, make_record
@@ -223,3 +230,10 @@ def test_the_label_says_which_of_the_methods_of_one_name_it_is():
     assert scratch.plain_label == stable.plain_label == "emitdiff"
     with pytest.raises(ValidationError):
         Look(form="x) verified (by us")
+
+
+def test_a_long_list_is_told_by_its_length_and_a_number():
+    assert label_value([8, 16]) == "[8, 16]"
+    ids = [f"case_{number}" for number in range(30)]
+    assert re.fullmatch("30 items, [0-9a-f]{6}", label_value(ids))
+    assert label_value(ids) != label_value([*ids[1:], "case_x"])
