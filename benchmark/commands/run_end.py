@@ -3,10 +3,12 @@
 Not here: the table of results (run_output.py), any arithmetic (reports/tables/pairs.py).
 """
 
+import contextlib
 import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from benchmark.core.errors import InputError
 from benchmark.core.texts import one_line
 from benchmark.planning.options import Request
 from benchmark.record.record import Record
@@ -46,15 +48,17 @@ def print_beside_none(records: Sequence[Record], request: Request, store: Path) 
             _say_compare_with(request, done, store)
         return
     lacking = [record.spec for record in ours if none_spec(record.spec).key not in there]
-    if len(lacking) < len(ours):
-        for label in dict.fromkeys(record.spec.method.label for record in ours):
-            for pair in pairs(Study(done), label, NONE.name):
-                interval = with_interval(pair.difference, pair.low, pair.high, 1)
-                out.print(
-                    f"{one_line(pair.a)} - none: {interval} Dice points on {pair.cases} cases,"
-                    f" seeds {pair.seeds}: {pair.verdict}.",
-                    soft_wrap=True,
-                )
+    study, found = Study(done), []
+    for label in dict.fromkeys(record.spec.method.label for record in ours):
+        with contextlib.suppress(InputError):  # no fold of it is scored beside `none`
+            found += pairs(study, label, NONE.name)
+    for pair in found:
+        interval = with_interval(pair.difference, pair.low, pair.high, 1)
+        out.print(
+            f"{one_line(pair.a)} - none: {interval} Dice points on {pair.cases} cases, seeds"
+            f" {pair.seeds}: {pair.verdict}.",
+            soft_wrap=True,
+        )
     if lacking:
         folds = sorted({spec.fold for spec in lacking})
         seeds = sorted({spec.seed for spec in lacking})

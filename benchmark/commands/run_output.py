@@ -10,6 +10,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from baselines.generators.user_method import OwnClass
+from benchmark.core.texts import QUICK_LOOK
 from benchmark.planning.request import Opened
 from benchmark.record.record import Record
 from benchmark.results.repeats import not_deterministic, spread
@@ -126,9 +127,12 @@ def print_records(records: list[Record]) -> None:
             continue  # nothing but failures, which are told below
         columns = [name for name in _RESULT_COLUMNS if any(row[name] != "–" for row in rows)]
         lines = [rules]
-        if source.endswith("synthetic images"):
+        if mismatch:
             columns = [name for name in columns if not name.startswith("paper")]
+        if source.endswith("synthetic images"):
             lines.append("Phantom images say that the program works, and nothing about real ones.")
+        elif QUICK_LOOK in source:
+            lines.append("A quick look is no result.")
         elif mismatch:
             lines.append(f"The paper's values are not comparable: {mismatch}.")
         absent = {row["absent runs"] for row in rows} - {"–", ""}
