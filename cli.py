@@ -55,7 +55,7 @@ app.add_typer(leaderboard_app, name="leaderboard")
 
 RUN_EXAMPLES = """\b
 python cli.py run --dataset breast --method none --data-root data
-python cli.py run --dataset breast --method emitdiff --data-root data --limit 9"""
+python cli.py run --dataset breast --method emitdiff --limit 9"""
 
 # OpenMP threads that spin long at barriers make torch tens of times slower as soon as another
 # process wants the core, and those that do not spin at all make small networks half as fast on an

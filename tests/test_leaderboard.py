@@ -16,7 +16,7 @@ from tests.reports.submission.made import tiny_store
 from tests.support.browser import CHROMIUM, Browser
 from tests.test_own_method import RUN, example, write
 
-README = Path(__file__).resolve().parents[1] / "README.md"
+GUIDE = Path(__file__).resolve().parents[1] / "docs" / "submit.md"
 
 
 @pytest.fixture
@@ -31,9 +31,9 @@ def submit(call, *words):
 
 
 @pytest.mark.slow
-def test_ones_own_method_from_the_readme_to_the_board(call, tmp_path):
-    """The commands of the README's section, in its order."""
-    section = README.read_text().split("## Submit your results")[1].split("\n## ")[0]
+def test_ones_own_method_from_the_guide_to_the_board(call, tmp_path):
+    """The commands of the guide's first section, in its order."""
+    section = GUIDE.read_text().split("# Submit your results")[1].split("\n## ")[0]
     commands = re.findall(r"^ *python cli\.py (leaderboard .*?)(?:  +#.*)?$", section, re.MULTILINE)
     assert [words.split()[1] for words in commands] == ["submit", "validate", "build"]
     write(tmp_path / "shaken.py", example())

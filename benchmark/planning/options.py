@@ -53,7 +53,7 @@ class SourceChoice:
         None, "folder of the data, or the one around it", DATA, metavar="FOLDER"
     )
     busi_class: Literal["malignant", "benign", "both", "normal"] = option(
-        "malignant", "malignant (default), benign, both, normal", DATA, metavar="CLASS"
+        "malignant", "of BUSI: malignant (default), both, ...", DATA, metavar="CLASS"
     )
     allow_incomplete: bool = option(False, "go on with the cases that are there", DATA)
     limit: int | None = option(

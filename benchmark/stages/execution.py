@@ -21,7 +21,7 @@ class StageExecution:
     device: str = option("auto", "auto (default), cpu or cuda", ENGINE, metavar="NAME")
     deterministic: bool = option(False, "the same bits every time; slower on GPUs", ENGINE)
     logger: str = option(
-        "tensorboard", "tensorboard, csv, wandb, mlflow or none", ENGINE, metavar="NAME"
+        "tensorboard", "tensorboard (default), csv, wandb, ...", ENGINE, metavar="NAME"
     )
     no_graphs: bool = option(False, "no CUDA graphs of training steps", ENGINE)
 

@@ -67,7 +67,7 @@ def prepare(
     empty: list[str] = []
     stacks = {name: _GrowingStack(out / f"{name}.npy", size) for name in _STACKS}
     try:
-        report(0, len(infos))
+        report(0, len(infos), slices=0)
         for index, info in enumerate(infos):
             case = source.load(info.id)
             _write_slices(case, stacks, size, intensity, detector, modality)

@@ -68,7 +68,7 @@ def prepared(tmp_path):
         edge="scharr",
         report=lambda done, total, **fields: seen.append((done, total, fields["slices"])),
     )
-    assert seen == [(1, 3, 4), (2, 3, 7), (3, 3, 9)]
+    assert seen == [(0, 3, 0), (1, 3, 4), (2, 3, 7), (3, 3, 9)]
     return Prepared(tmp_path / "out"), {case.info.id: case for case in cases}
 
 

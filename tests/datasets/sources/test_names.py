@@ -140,9 +140,9 @@ def test_a_suffix_without_type_in_a_shared_folder(tmp_path):
     assert [case.files for case in source.cases()] == [("P1.png", "P1_mask.tif")]
 
 
-def test_the_example_of_the_readme_works_as_printed(tmp_path):
-    readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)
+def test_the_example_of_the_docs_works_as_printed(tmp_path):
+    page = (Path(__file__).parents[3] / "docs" / "data.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     for name in ("P1_a", "P2_a"):
         picture(tmp_path / "images" / f"{name}.png")
         picture(tmp_path / "masks" / f"{name}_mask.png")
