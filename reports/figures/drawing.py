@@ -112,7 +112,8 @@ def draw(
 def _write_svg(figure: Figure, path: Path) -> None:
     text = StringIO()
     FigureCanvasSVG(figure).print_svg(text, metadata={"Date": None})
-    small = re.sub(r"\n\s+", "\n", text.getvalue()).replace("'DejaVu Sans'", _FONTS)
+    bare = re.sub(r"<metadata>.*?</metadata>", "", text.getvalue(), flags=re.DOTALL)
+    small = re.sub(r"\n\s+", "\n", bare).replace("'DejaVu Sans'", _FONTS)
     path.write_text(_with_classes(_PLACES.sub(_hundredths, small)), encoding="utf-8")
 
 

@@ -102,7 +102,7 @@ def build(
     made = found[whole : whole + len(order)]
     sections = {one.group.id: part for one, (part, _) in zip(order, made, strict=True)}
     pictures = {one.group.id: links for one, (_, links) in zip(order, made, strict=True)}
-    write_methods(site, study, sections, pictures)
+    write_methods(site, study, sections, pictures, brief=large)
     write_images_page(site, study, pictures)
     write_submissions(site, study)
     write_cite_page(site, study)

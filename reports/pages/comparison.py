@@ -45,7 +45,7 @@ from reports.tables.inference import (
 )
 from reports.tables.tables import Table, case_table, comparison_table, result_table, write_tables
 
-SHOWN_CASES, SHOWN_CASES_OF_MANY = 100, 30
+SHOWN_CASES, SHOWN_CASES_OF_MANY = 100, 10
 SHOWN_PIXELS_PER_INCH = 96
 # Columns of the summary that stand elsewhere on the page, so that the others fit its width.
 NOT_ON_PAGE = ("absent runs", "generator, s", "segmenter, s")

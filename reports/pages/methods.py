@@ -40,9 +40,11 @@ def write_methods(
     study: Study,
     sections: Mapping[str, Section],
     panels: Mapping[str, Sequence[dict[str, Any]]],
+    *,
+    brief: bool = False,
 ) -> list[Path]:
     """Writes methods/*.html. sections: by the id of a group; panels: pictures of a group that the
-    page of the comparison holds, as links."""
+    page of the comparison holds, as links. brief: runs are counted, not listed."""
     specs: dict[str, MethodSpec] = {}
     parts: dict[str, list[Part]] = {}
     for one in study.comparisons:
@@ -56,7 +58,7 @@ def write_methods(
             parts.setdefault(page, []).append(
                 _part(one.group, found, section, panels.get(one.group.id, ()))
             )
-    return [_write(site, page, specs[page], found) for page, found in parts.items()]
+    return [_write(site, page, specs[page], found, brief) for page, found in parts.items()]
 
 
 def _part(
@@ -81,13 +83,14 @@ def _part(
     )
 
 
-def _write(site: Site, page: str, method: MethodSpec, parts: Sequence[Part]) -> Path:
+def _write(site: Site, page: str, method: MethodSpec, parts: Sequence[Part], brief: bool) -> Path:
     forms = (runs.method.look.form for part in parts for runs in part.runs)
     return site.write(
         "method.html.jinja",
         page,
         title=one_line(method.plain_label),
         own=method.own,
+        brief=brief,
         what=description(method),
         forms=list(dict.fromkeys(filter(None, forms))),
         parts=[_shown(part) for part in parts],

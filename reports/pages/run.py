@@ -55,6 +55,7 @@ def _write_run(site: Site, study: Study, group: Group, label: str, record: Recor
     return site.write(
         "run.html.jinja",
         run_page(record.key),
+        short_bar=True,  # there may be thousands of these pages
         method=label,
         record=record,
         key=one_line(record.key),

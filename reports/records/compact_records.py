@@ -14,7 +14,7 @@ from benchmark.metrics.definitions import COUNTS, FLAGS, METRICS, CaseRow, Unit
 from benchmark.record.curves import thinned
 from benchmark.record.record import Record, StageCost
 
-SHOWN_POINTS = 20  # of a curve, on the page of its run
+SHOWN_POINTS = 15  # of a curve, on the page of its run
 _PARTS = ((tuple(METRICS), np.float64), (COUNTS, np.int64), (FLAGS, np.bool_))
 _NAMES = ("case", "unit", "patient", *METRICS, *COUNTS, *FLAGS)
 _Kept = TypeVar("_Kept")

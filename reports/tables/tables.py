@@ -172,13 +172,15 @@ def write_tables(
     tables as Markdown, with `further` Markdown after them.
 
     Returns {"summary", "cases", "runs", "markdown"} -> path, all inside `folder`, which is made if
-    absent. packed: the case table, the one that grows with everything, is compressed (.csv.gz).
+    absent. packed: the tables of cases and runs, which grow with everything, are compressed
+    (.csv.gz).
     """
     group, spec = summary.group, summary.group.spec
     folder.mkdir(parents=True, exist_ok=True)
     paths = {name: folder / f"{group.slug}-{name}.csv" for name in ("summary", "cases", "runs")}
     if packed:
-        paths["cases"] = paths["cases"].with_suffix(".csv.gz")
+        for name in ("cases", "runs"):
+            paths[name] = paths[name].with_suffix(".csv.gz")
     context = {
         "dataset": spec.dataset,
         "source": spec.source.title,
