@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from benchmark.core.errors import InputError
 from datasets.cases import CaseInfo
-from datasets.folds import copied_cases, joined, split
+from datasets.folds import copied_cases, joined, split, thinned
 from datasets.sources.msd_json import read_description
 
 # Test cases per fold of the unshuffled KFold(3) over the published dataset.json (PROTOCOL Q8).
@@ -155,13 +155,34 @@ def test_the_hash_is_stable_and_covers_all_three_lists():
     assert base.hash not in others
 
 
+def test_a_shuffled_split_is_the_same_for_ever():
+    """Of patients of two cases each, in two strata; the validation draw depends on the fold."""
+    cases = [CaseInfo(f"c{i}", f"p{i // 2}", "ab"[i % 3 == 0]) for i in range(20)]
+    found = split(cases, order="shuffled", n_folds=3, fold=1, seed=7, validation_share=0.3)
+    assert found.test == tuple(f"c{i}" for i in range(14, 20))
+    assert found.validation == ("c4", "c5", "c12", "c13")
+    assert found.hash == "1cb38a0b681a76620e3afd1da6b90cb8fd7223aacd297a5101619b7e82fad16a"
+
+
+def test_a_share_of_the_training_cases_is_the_same_for_ever():
+    cases = [f"c{i}" for i in range(10)]
+    assert thinned(cases, 0.3, 3) == ["c3", "c5", "c7"]
+    assert thinned(cases, 0.31, 3) == ["c3", "c5", "c6", "c7"]
+    assert thinned(cases, 1.0, 3) == cases
+    assert thinned(["a", "b"], 0.01, 3) == ["a"]
+
+
 @pytest.mark.parametrize(
     ("count", "n_folds", "fold", "share", "message"),
     [
+        (0, 3, 0, 0.2, "0 patients are too few for 3 folds"),
+        (1, 3, 0, 0.2, "1 patient is too few for 3 folds"),
         (2, 3, 0, 0.2, "2 patients are too few for 3 folds"),
-        (9, 1, 0, 0.2, "at least 2 folds"),
-        (9, 3, 3, 0.2, "folds they are 0 to 2"),
-        (9, 3, 0, 1.0, "below 1"),
+        (9, 1, 0, 0.2, "at least 2 folds, not 1"),
+        (9, 3, 3, 0.2, "fold 3 does not exist; with 3 folds they are 0 to 2"),
+        (9, 3, -1, 0.2, "fold -1 does not exist"),
+        (9, 3, 0, 1.0, "below 1, not 1"),
+        (9, 3, 0, -0.1, "at least 0 and below 1, not -0.1"),
         (2, 2, 0, 0.5, "none is left to train on"),
     ],
 )

@@ -75,7 +75,7 @@ GROUPS = {
         ("tests/reports/statistics",),
     ),
     "rules": Group(("reports/claims/rules.py",), ("tests/reports/claims/test_rules.py",)),
-    "leaks": Group(("benchmark/stages/leaks.py",), ("tests/benchmark/stages/test_stages.py",)),
+    "leaks": Group(("benchmark/stages/leaks.py",), ("tests/benchmark/stages/test_leaks.py",)),
 }
 
 
@@ -154,6 +154,7 @@ def main() -> None:
         for name in given.group or GROUPS:
             total, tried, diffs = run_group(GROUPS[name], tree, given.tool, given.count)
             survived += [(name, diff) for diff in diffs]
+            print(*diffs, sep="\n", file=sys.stderr, flush=True)
             share = 100 * (tried - len(diffs)) / max(tried, 1)
             print(
                 f"| {name} | {total} | {tried} | {tried - len(diffs)} ({share:.0f} %) |", flush=True
