@@ -66,3 +66,17 @@ def test_what_a_design_cannot_tell_is_nan():
 def test_seed_differences_of_all_pairs():
     values = np.array([[1.0, 2.0, np.nan], [0.0, 0.0, 5.0], [np.nan, np.nan, np.nan]])
     np.testing.assert_allclose(seed_differences(values), [1.5])
+
+
+def test_folds_of_other_sizes_weigh_as_much_as_they_know():
+    """Two and three cases, by hand: squares are pooled with the degrees of freedom of each fold."""
+    folds = np.array([0, 0, 1, 1, 1])
+    one = variance_split(np.array([[0.0, 2, 0, 3, 6]]), folds)
+    assert one.case == pytest.approx((2 * 1 + 9 * 2) / 3)
+    two = variance_split(np.array([[0.0, 2, 0, 3, 6], [1, 3, 0, 3, 9]]), folds)
+    assert two.rest == pytest.approx((0 * 1 + 1.5 * 2) / 3)
+    assert two.case == pytest.approx(((4 * 1 + 28.5 * 2) / 3 - 1) / 2)
+    assert two.training == pytest.approx(((0.5 - 1 / 2) + (0.5 - 1 / 3)) / 2)
+    far = variance_split(np.array([[0.0, 2, 100, 103, 106], [1, 3, 100, 103, 109]]), folds)
+    inside = [two.case / n + two.training / 2 + two.rest / (2 * n) for n in (2, 3)]
+    assert far.fold == pytest.approx(102.0**2 / 2 - np.mean(inside))
