@@ -391,6 +391,7 @@ def test_doctor_lists_networks_and_packages(call):
     assert code == 0
     for word in ("torch", "monai", "attention-unet", "swin-unetr", "GFLOPs"):
         assert word in out
+    assert "hed: not here; efficientnet-lite0: not here" in out
 
 
 def test_data_list_and_preview(call, tmp_path):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmark.commands.run import default_preset
 from benchmark.core.errors import ExitCode, InputError
+from benchmark.core.published_weights import WEIGHTS, found
 from benchmark.planning.suite import suite_names
 from benchmark.planning.weights import hub_weights
 from benchmark.store.store import Store
@@ -62,6 +63,7 @@ def print_doctor(store_folder: Path) -> ExitCode:
         ("suites", ", ".join(suite_names())),
         ("default preset", default_preset("auto")),
         ("weights of preset paper", "; ".join(hub_weights())),
+        ("weights of data fetch", "; ".join(_fetched())),
         ("store", f"{store_folder} ({_store_state(store_folder)})"),
     ]
     rows += _reference_rows(store_folder, "cuda" if cuda else "cpu")
@@ -89,6 +91,11 @@ def _reference_rows(folder: Path, device: str) -> list[tuple[str, str]]:
     except InputError:
         return [("reference unit", f"{reference.measure(device):.2f} s on {device}: {steps}")]
     return [("reference unit", f"{seconds:.2f} s on {device}: {steps}; noted in {folder}")]
+
+
+def _fetched() -> list[str]:
+    """Each of the published weights, and whether it was fetched."""
+    return [f"{one.name}: {'here' if found(one) else 'not here'}" for one in WEIGHTS.values()]
 
 
 def _store_state(folder: Path) -> str:
