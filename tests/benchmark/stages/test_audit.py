@@ -217,7 +217,7 @@ def test_the_filter_drops_what_it_says(audited, threshold):
         ("pix2pix", ("filter=0.7",), "give agreement:NUMBER"),
         ("pix2pix", ("filter=agreement:70",), "a Dice between 0 and 1"),
         ("pix2pix", ("filter=overlap:0.7",), "give agreement:NUMBER"),
-        ("pix2pix", ("audit=maybe",), "give true or false"),
+        ("pix2pix", ("audit=maybe",), "give true, false or imagenet"),
         ("none", ("filter=agreement:0.7",), "method 'none' has none"),
     ],
 )
