@@ -197,3 +197,77 @@ def test_long_images_turn_a_little_and_keep_their_axes():
         drawn = drawn_of(name, (2000, 1, 8, 13))
         assert 14 < drawn["angle_deg"].abs().max() <= 15
     assert not drawn["quarter_turned"].any() and not drawn["exchanged"].any()
+
+
+# flag -> place of its part in the reference's stack
+PARTS = {
+    "nnunet-v2": {
+        "turned": 0,
+        "scaled": 0,
+        "noisy": 1,
+        "blurred": 2,
+        "brightened": 3,
+        "contrasted": 4,
+        "coarse": 5,
+        "gamma_inverted_on": 6,
+        "gamma_on": 7,
+    },
+    "da5": {
+        "turned": 0,
+        "scaled": 0,
+        "noisy": 4,
+        "shifted": 5,
+        "contrasted": 6,
+        "coarse": 7,
+        "gamma_on": 8,
+        "again_on": 9,
+        "blanked": 11,
+        "gradient_on": 12,
+        "local_on": 13,
+        "sharpened": 14,
+    },
+}
+ONE_OF = {"median": 0, "blurred": 1}  # of the third part of da5
+
+
+def always(part, flag: str):
+    """A part of the reference that changes every image."""
+    if flag in ("turned", "scaled"):
+        part.p_rotation, part.p_scaling = float(flag == "turned"), float(flag == "scaled")
+        part.p_rot_per_axis = 1.0
+        return part
+    for one in getattr(part, "list_of_transforms", [part]):
+        one.apply_probability = one.transform.p_per_channel = 1.0
+    return part
+
+
+@pytest.mark.parametrize(
+    ("name", "flag"),
+    [*((name, flag) for name in PARTS for flag in PARTS[name]), *(("da5", one) for one in ONE_OF)],
+)
+def test_a_flag_alone_does_what_its_part_of_the_reference_does(name, flag):
+    n = 150
+    image, mask = batch(1, SIZE)
+    scores, label = to_scores(image)[0], mask.to(torch.int16)
+    np.random.seed(1)
+    stack = REFERENCE[name](SIZE).transforms
+    if flag in PARTS[name]:
+        part = always(stack[PARTS[name][flag]], flag)
+    else:
+        part = always(stack[3].list_of_transforms[ONE_OF[flag]], flag)
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        found = [part(image=scores[0].clone(), segmentation=label.clone()) for _ in range(n)]
+    reference = statistics(
+        torch.stack([one["image"] for one in found]),
+        torch.stack([one["segmentation"][0].clamp_min(0) for one in found]),
+        scores[0],
+    )
+    images, masks = image.repeat(n, 1, 1, 1), mask.repeat(n, 1, 1)
+    transform = transform_class(name)()
+    drawn = transform.draw(images, generator(4))
+    drawn |= {key: torch.full((n,), key == flag) for key in SHARES[name]}
+    made, labels = transform.apply(images, masks, drawn)
+    sd, mean = torch.std_mean(image, correction=0)
+    for what, values in statistics((made - mean) / sd, labels, scores[0]).items():
+        assert alike(values.round(decimals=4), reference[what].round(decimals=4)), what
