@@ -11,6 +11,7 @@ from torch import Tensor
 
 from benchmark.training.graphs import Graphs
 
+_SHORTAGE = "memory was too small for whole batches"
 Shapes = tuple[tuple[str, torch.Size, torch.dtype], ...]
 
 
@@ -36,7 +37,9 @@ class StaticPasses:
             try:
                 one.step()
             except (RuntimeError, MemoryError):
-                self._buffers.clear()  # after a shortage of memory other shapes follow
+                # After a shortage other shapes follow, which need what the recordings hold.
+                self._buffers.clear()
+                self._graphs.stop(_SHORTAGE)
                 raise
             assert one.out is not None
             return one.out.clone()  # the next replay writes into the same place

@@ -23,8 +23,8 @@ from baselines.stable.settings import StableSampling, StableSettings
 from benchmark.training import graphs
 from benchmark.training.graphs import WARM_UP_STEPS, Graphs
 from benchmark.training.static_pass import StaticPasses
-from tests.baselines.generators.test_generators import CPU, conditions_of, disc_slices
-from tests.baselines.stable import test_stable
+from tests.baselines.generators.discs import CPU, conditions_of, disc_slices
+from tests.baselines.stable import discs
 from tests.support import tiny_stable
 from tests.support.taped import Tapes
 
@@ -64,7 +64,7 @@ def folders(tmp_path_factory):
         generator_class(name).fit(disc_slices(8), numbers, job)
     job = TrainingJob(seed=0, device=CPU, out=root / "stable-diffusion", places=places)
     job.out.mkdir()
-    generator_class("stable-diffusion").fit(test_stable.disc_slices(4), settings, job)
+    generator_class("stable-diffusion").fit(discs.disc_slices(4), settings, job)
     yield {name: (root / name, places) for name in MODULES}
     torch.set_num_threads(threads)
 
@@ -87,9 +87,7 @@ def sample(name, folders, sampling):
     generator = generator_class(name).load(folder, CPU, places)
     stable = name == "stable-diffusion"
     made = (
-        test_stable
-        if stable
-        else SimpleNamespace(disc_slices=disc_slices, conditions_of=conditions_of)
+        discs if stable else SimpleNamespace(disc_slices=disc_slices, conditions_of=conditions_of)
     )
     conditions = made.conditions_of(made.disc_slices(COUNT, seed=3))
     samples = generator.sample(
@@ -125,7 +123,8 @@ def test_each_shape_has_its_buffers_and_a_shortage_forgets_them():
             raise MemoryError
         return x * 2 + y
 
-    passes = StaticPasses(double, Graphs(Tapes()))
+    graphs = Graphs(Tapes())
+    passes = StaticPasses(double, graphs)
     run = passes.with_inputs(y=torch.ones(2))
     first, second = run(x=torch.zeros(2)), run(x=torch.full((2,), 5.0))
     assert first.tolist() == [1, 1] and second.tolist() == [11, 11]
@@ -134,7 +133,8 @@ def test_each_shape_has_its_buffers_and_a_shortage_forgets_them():
     assert len(passes._buffers) == 2
     with pytest.raises(MemoryError):
         passes.with_inputs(y=torch.ones(4))(x=torch.zeros(4))
-    assert not passes._buffers
+    assert not passes._buffers and graphs.backend is None
+    assert passes.with_inputs(y=torch.ones(2))(x=torch.zeros(2)).tolist() == [1, 1]
 
 
 class Queue(QueuedGenerator):

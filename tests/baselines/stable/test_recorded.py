@@ -9,7 +9,7 @@ from baselines.stable import training
 from baselines.stable.generator import StableDiffusion
 from baselines.stable.settings import StableSettings
 from benchmark.training.graphs import WARM_UP_STEPS, Graphs, read_graphs
-from tests.baselines.stable.test_stable import CPU, disc_slices, trained_weights
+from tests.baselines.stable.discs import CPU, disc_slices, trained_weights
 from tests.support import tiny_stable
 from tests.support.taped import Tapes
 

@@ -105,7 +105,7 @@ def test_verify_has_damaged_stages_computed_again(whole, tmp_path, capsys):
 def test_two_programs_on_one_store(whole, suite, tmp_path):
     both = [program(tmp_path / "store", suite) for _ in range(2)]
     for one in both:
-        said, _ = one.communicate(timeout=120)
+        said, _ = one.communicate(timeout=270)
         assert one.returncode == 0, said
     assert content(tmp_path / "store") == content(whole)
     assert set(_times_computed(tmp_path / "store").values()) == {1}

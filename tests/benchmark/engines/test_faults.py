@@ -37,7 +37,7 @@ def test_kill_9_of_the_program_in_each_stage(whole, suite, tmp_path):
             suite,
             start=("-m", "tests.support.faulty", stage, str(tmp_path / stage), "1", "cli"),
         )
-        said, _ = died.communicate(timeout=120)
+        said, _ = died.communicate(timeout=270)
         assert died.returncode == -9, said
         assert kept.items() <= computed(store).items()
         kept = computed(store)
@@ -64,7 +64,7 @@ def test_kill_9_in_the_middle_of_a_training_goes_on_from_its_checkpoint(
             "cli",
         ),
     )
-    said, _ = died.communicate(timeout=120)
+    said, _ = died.communicate(timeout=270)
     assert died.returncode == -9, said
     assert len(list((half / "partial").iterdir())) == 1
     found = []
@@ -148,7 +148,7 @@ def test_an_interrupt_ends_the_program_and_its_workers(whole, suite, tmp_path):
     assert any(line.startswith("[1/") for line in started.stdout)
     mine = _children(started.pid)
     started.send_signal(signal.SIGINT)
-    said, _ = started.communicate(timeout=20)
+    said, _ = started.communicate(timeout=120)
     assert (
         started.returncode == 130 and "finished stages are kept" in said and "Traceback" not in said
     )

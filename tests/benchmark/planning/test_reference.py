@@ -4,6 +4,7 @@ import csv
 
 import pytest
 
+from baselines.networks.architectures import ARCHITECTURES, describe
 from benchmark.commands.run import _planned
 from benchmark.planning.forecast import forecast, kinds_of
 from benchmark.planning.plan import unique_nodes
@@ -12,15 +13,18 @@ from benchmark.planning.reference import (
     Load,
     Table,
     loads_of,
+    network_name,
     published,
     published_table,
     sampler_passes,
     short,
     trained,
 )
+from benchmark.spec.presets import PRESETS
 from benchmark.stages.synthesize import SynthesizeSpec
 from benchmark.store.store import Store
-from tests.bench.write_reference_costs import gflop_rows, measured_rows, measured_stages
+from tests.bench.count_generators import counted
+from tests.bench.write_reference_costs import measured_rows, measured_stages
 from tests.support.runs import compute, tiny
 
 H200 = "NVIDIA H200"
@@ -46,7 +50,8 @@ def test_the_table_is_what_the_records_of_the_gpu_say():
     shipped = {
         (row["what"], row["kind"]): row for row in rows_of("measured") if row["machine"] == H200
     }
-    assert made == shipped and len(made) == 4
+    assert made == shipped, "write it anew: python -m tests.bench.write_reference_costs"
+    assert len(made) == 4
 
 
 def test_a_measured_stage_is_told_its_own_seconds_again():
@@ -60,9 +65,23 @@ def test_a_measured_stage_is_told_its_own_seconds_again():
     assert record.spec.method.name in ("none", "classic")
 
 
-@pytest.mark.slow
-def test_operations_are_those_of_the_networks():
-    assert gflop_rows() == rows_of("gflop")
+@pytest.mark.parametrize("network, size", [("unet", 64), ("attention-unet", 384)])
+def test_operations_are_those_of_the_networks(network, size):
+    again = "write them anew: python -m tests.bench.write_reference_costs"
+    found = [row["value"] for row in rows_of("gflop") if row["what"] == network]
+    assert f"{describe(network, size)['gflops']:.5g}" in found, again
+
+
+def test_operations_of_a_generator_are_those_of_its_network():
+    found = {row["what"]: row["value"] for row in rows_of("gflop")}
+    for kind, gflop in counted("smoke", 64).items():
+        assert found[network_name(kind, "smoke")] == f"{gflop:.5g}", kind
+
+
+def test_every_network_has_operations_at_every_size():
+    told = {(row["what"], int(row["size"])) for row in rows_of("gflop")}
+    wanted = {(name, preset.size) for name in ARCHITECTURES for preset in PRESETS.values()}
+    assert wanted <= told, "write them anew: python -m tests.bench.write_reference_costs"
 
 
 def test_estimates_grow_with_the_work_and_with_the_pixels():

@@ -10,7 +10,7 @@ import torch
 from baselines.generators.catalogue import generator_class
 from baselines.generators.job import TrainingJob
 from benchmark.training import number_format
-from tests.baselines.generators.test_generators import (
+from tests.baselines.generators.discs import (
     CPU,
     NAMES,
     SETTINGS,
