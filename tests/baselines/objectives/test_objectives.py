@@ -137,3 +137,17 @@ def test_a_slice_without_foreground_silences_the_dice_of_a_slice_but_not_that_of
         gradients[of_batch] = gradient.abs().amax((1, 2, 3))
     assert gradients[False][0] < 1e-6 < 1e-4 < gradients[False][1]
     assert gradients[True].min() > 1e-4
+
+
+@pytest.mark.parametrize("of_batch", [False, True])
+@pytest.mark.parametrize("background", [False, True])
+def test_the_loss_of_a_perfect_prediction_is_nothing_and_of_an_inverted_one_large(
+    background, of_batch
+):
+    labels = torch.zeros(2, 8, 8, dtype=torch.long)
+    labels[:, 2:5, 3:7] = 1
+    sure = 40.0 * torch.stack([1.0 - 2 * labels, 2.0 * labels - 1], 1)
+    loss = dice_ce(background, of_batch)
+    assert float(loss(sure, labels)) == pytest.approx(0, abs=1e-5)
+    # cross entropy of logits 80 apart, and a Dice of 0
+    assert float(loss(-sure, labels)) == pytest.approx(80 + 1, abs=1e-3)

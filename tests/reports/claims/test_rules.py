@@ -273,3 +273,9 @@ def test_the_correlation_of_cases_is_taken_over_runs_of_equal_seed():
     assert case_correlation(a, 1 - a) == pytest.approx(-1.0)
     assert case_correlation(a[:, :2], np.full((2, 2), nan)) == 0.0
     assert case_correlation(np.full((2, 4), 0.5), a) == 0.0
+
+
+@pytest.mark.parametrize("mean", [-3, 0, 2])
+def test_half_the_width_of_an_interval_is_that_around_any_mean(mean):
+    assert rules._half_width(at(mean), 0.05) == pytest.approx(E95 / 100)
+    assert rules._half_width(at(mean, error=2.0), 0.10) == pytest.approx(2 * E90 / 100)

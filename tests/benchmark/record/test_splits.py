@@ -1,0 +1,38 @@
+"""The split of a run: folds that there are, and near copies that stay together."""
+
+import pytest
+
+from benchmark.core.errors import InputError
+from benchmark.record.splits import split_of
+from datasets.cases import CaseInfo
+from tests.reports.submission.made import tiny_spec
+
+CASES = [CaseInfo(f"c{number}", f"c{number}") for number in range(8)]
+
+
+@pytest.mark.parametrize("fold", [3, 9])
+def test_a_fold_that_does_not_exist_is_refused_with_those_that_do(fold):
+    run = tiny_spec("none", 0, 0, "n_folds=3").model_copy(update={"fold": fold})
+    with pytest.raises(InputError, match=f"--fold {fold} does not exist; folds are 0 to 2\\."):
+        split_of(run, CASES)
+
+
+def test_near_copies_stay_together_where_the_protocol_says_so():
+    run, clusters = tiny_spec("none"), (("c0", "c5", "c7"),)
+    parts = split_of(run, CASES, clusters)
+    assert any(
+        {"c0", "c5", "c7"} <= set(part) for part in (parts.train, parts.validation, parts.test)
+    )
+    alone = run.model_copy(
+        update={"protocol": run.protocol.model_copy(update={"copies": "per-image"})}
+    )
+    assert split_of(alone, CASES, clusters) == split_of(alone, CASES)
+
+
+def test_too_few_groups_of_copies_are_refused():
+    run = tiny_spec("none")
+    with pytest.raises(InputError, match="fewer groups of cases than the 2 folds"):
+        split_of(run, CASES, (tuple(case.id for case in CASES),))
+    two = (("c0", "c1", "c2", "c3"), ("c4", "c5", "c6", "c7"))
+    with pytest.raises(InputError, match="none is left to train on"):
+        split_of(run, CASES, two)
