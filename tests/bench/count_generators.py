@@ -32,7 +32,8 @@ def counted(preset: str, size: int) -> dict[str, float]:
 
 
 def _emitdiff(settings, size: int) -> None:
-    network, side = EmitDiffNetwork(settings, size, WORDS, 4), size // settings.unshuffle
+    network = EmitDiffNetwork(settings, size, WORDS, 4).to("meta")
+    side = size // settings.unshuffle
     planes = settings.unshuffle**2
     edges = torch.empty(1, planes * (1 + settings.mask_shown), side, side)
     width = network.unet.config.projection_class_embeddings_input_dim - settings.text_width
@@ -46,18 +47,18 @@ def _emitdiff(settings, size: int) -> None:
 
 
 def _pairs(settings, size: int) -> None:
-    network, side = PairNetwork(settings, size), size // settings.unshuffle
+    network, side = PairNetwork(settings, size).to("meta"), size // settings.unshuffle
     network(torch.empty(1, 2 * settings.unshuffle**2, side, side), torch.zeros(1, dtype=torch.long))
 
 
 def _seg_guided(settings, size: int) -> None:
-    network = network_of(settings, size)
+    network = network_of(settings, size).to("meta")
     condition = condition_grid(torch.empty(1, 1, size, size), settings)
     network(torch.empty_like(condition), torch.zeros(1, dtype=torch.long), condition)
 
 
 def _pix2pix(settings, size: int) -> None:
-    network = UNetGenerator(settings, size)
+    network = UNetGenerator(settings, size).to("meta")
     uniform = [torch.empty(1, *shape) for shape in network.dropped]
     network(torch.empty(1, 1, size, size), uniform, 0.5)
 
