@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from baselines.objectives.objectives import MergedImages, MergedLogits, dice_ce, unit
+from baselines.objectives.objectives import JoinedPairs, MergedImages, MergedLogits, dice_ce, unit
 from baselines.transforms.augmenter import make_augmenter
 
 
@@ -151,3 +151,27 @@ def test_the_loss_of_a_perfect_prediction_is_nothing_and_of_an_inverted_one_larg
     assert float(loss(sure, labels)) == pytest.approx(0, abs=1e-5)
     # cross entropy of logits 80 apart, and a Dice of 0
     assert float(loss(-sure, labels)) == pytest.approx(80 + 1, abs=1e-3)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.25, 1.0])
+def test_alpha_is_the_share_of_the_real_images_in_the_loss_of_joined_pairs(alpha):
+    images = greys(4, 16, 16)
+    made = JoinedPairs(
+        images=images,
+        masks=(images > 127).to(torch.uint8),
+        loss=dice_ce(False),
+        variants=greys(1, 4, 16, 16, seed=1),
+        variant_masks=greys(1, 4, 16, 16, high=2, seed=5),
+        alpha=alpha,
+    )
+    found, presented = made(Seen(), torch.arange(4), rng())
+
+    def alone(images, masks):
+        return float(made.loss(Seen()(unit(images) * 2 - 1), masks.long()))
+
+    real, synthetic = (
+        alone(made.images, made.masks),
+        alone(made.variants[0], made.variant_masks[0]),
+    )
+    assert float(found) == pytest.approx(alpha * real + (1 - alpha) * synthetic, rel=1e-5)
+    assert presented == {"real": 4, "synthetic": 4} and real != synthetic
