@@ -6,6 +6,7 @@ a micro-batch, not on the number of GPUs (Lightning Fabric), not on a restart. N
 slice of a step is (batches.py), loading and saving a model.
 """
 
+import gc
 import math
 import threading
 from collections.abc import Iterator
@@ -132,7 +133,9 @@ def _train_one_of_several(fabric: Fabric, training: FineTuning, said) -> list[Cu
         said.put(kind(str(error)))
         raise
     # Fabric leaves gloo's threads running, and a thread that still holds a tensor while Python ends
-    # aborts the process.
+    # aborts the process. The steps and their passes hold each other, and with them the gradients'
+    # exchange: only a collection frees it.
+    gc.collect()
     torch.distributed.destroy_process_group()
     return curve
 
