@@ -69,7 +69,7 @@ ELSEWHERE = {
     r"tests[./]bench": "tests/bench",
 }
 NEEDS = {
-    r"data fetch": "a download",
+    r"data fetch|make mutants": "a download",
     r"--engine ray": "several machines",
     r"--preset paper|breast-384|make bench-gpu": "a GPU",
     r"--data-root|data verify": "a download, real images",
