@@ -1,6 +1,7 @@
 """Two tiny runs, computed in this process or by the program, and what a store holds of them."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -67,8 +68,18 @@ def program(
     ]
     start = [sys.executable, *start, *words]
     return subprocess.Popen(
-        start, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        start,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=_hear_interrupts,
     )
+
+
+def _hear_interrupts() -> None:
+    """Tests that run in the background of a shell ignore them, and so would their children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _times_computed(store: Path) -> dict[str, int]:
