@@ -11,8 +11,8 @@ RUN pip install --no-cache-dir --quiet --require-hashes --requirement requiremen
 COPY . .
 RUN git config --system --add safe.directory /opt/augbench
 
-# Results are written below /work, which is to be mounted: -v "$PWD/store:/work/store"
-WORKDIR /work
+# Results are written below /results, which is to be mounted: -v "$PWD/store:/results/store"
+WORKDIR /results
 ENV AUGBENCH_COMMAND=augbench
 ENTRYPOINT ["python", "/opt/augbench/cli.py"]
 CMD ["--help"]

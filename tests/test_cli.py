@@ -392,10 +392,3 @@ def test_doctor_lists_networks_and_packages(call):
     for word in ("torch", "monai", "attention-unet", "swin-unetr", "GFLOPs"):
         assert word in out
     assert "hed: not here; efficientnet-lite0: not here" in out
-
-
-def test_data_list_and_preview(call, tmp_path):
-    code, out, _ = call("data", "list")
-    assert code == 0 and "prostate" in out and "breast" in out
-    code, out, err = call("data", "preview", "breast", "--source", "phantom", "--count", "4")
-    assert code == 0 and (tmp_path / "preview.png").stat().st_size > 10_000

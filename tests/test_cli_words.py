@@ -128,3 +128,10 @@ def test_a_quick_look_stands_beside_none_of_its_own_and_in_no_table_of_results(c
     assert "classic mirror - none: " in out and "too few runs (1 fold, 1 seed)" in out
     code, out, err = call("leaderboard", "submit", "--out", "mine.zip", "--store", "s")
     assert code == 0 and "1 runs" in out, err
+
+
+def test_data_list_and_preview(call, tmp_path):
+    code, out, _ = call("data", "list")
+    assert code == 0 and "prostate" in out and "breast" in out
+    code, out, err = call("data", "preview", "breast", "--source", "phantom", "--count", "4")
+    assert code == 0 and (tmp_path / "preview.png").stat().st_size > 10_000
