@@ -49,9 +49,20 @@ def random_geometry(
     matrix = torch.stack(
         [mirror * across, -mirror * down, zero, down, across, zero], dim=1
     ).reshape(-1, 2, 3)
-    places = F.affine_grid(matrix, list(planes.shape), align_corners=False)
+    places = _affine_places(matrix, planes)
     outside = "reflection" if crop else "zeros"
     return F.grid_sample(planes, places, padding_mode=outside, align_corners=False)
+
+
+def _affine_places(matrix: torch.Tensor, planes: torch.Tensor) -> torch.Tensor:
+    """float32 (B,S,S,2): where each pixel of `planes` (B,C,S,S) is read, by `matrix` float32
+    (B,2,3) from output to input coordinates, which run from -1 to 1.
+
+    Outside autocast, which multiplies the coordinates in bfloat16: 8 bits are a quarter of a pixel
+    at 128 px.
+    """
+    with torch.autocast(planes.device.type, enabled=False):
+        return F.affine_grid(matrix, list(planes.shape), align_corners=False)
 
 
 def mask_boundary(masks: torch.Tensor) -> torch.Tensor:
@@ -101,9 +112,7 @@ def warp(
     # 2: the coordinates of grid_sample run from -1 to 1
     moved = 2 * largest * fade.square() * drawn
     identity = torch.eye(2, 3, device=planes.device).expand(len(planes), 2, 3)
-    places = F.affine_grid(identity, list(planes.shape), align_corners=False) + moved.permute(
-        0, 2, 3, 1
-    )
+    places = _affine_places(identity, planes) + moved.permute(0, 2, 3, 1)
     return torch.where(
         boundary, planes, F.grid_sample(planes, places, padding_mode="border", align_corners=False)
     )

@@ -13,7 +13,7 @@ class FitGeneratorSpec(StageSpec):
     minimum_foreground: pixels that a slice must have more of, if any must (Q9)."""
 
     stage: ClassVar[str] = "fit-generator"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     reads: ClassVar[frozenset[str]] = frozenset({"places"})
 
     generator: str

@@ -9,6 +9,7 @@ from baselines.scratch.slice_augmentation import (
     addressed_edges,
     mask_boundary,
     random_edges,
+    random_geometry,
     thin_edges,
     warp,
 )
@@ -107,3 +108,23 @@ def test_training_thins_edges_alone(masks, edges):
     assert torch.equal(images, edges)
     gone = (changed == 0).flatten(1).float().mean(1)
     assert (gone > 0.02).all() and gone.std() > 0.05  # each slice has a share of its own
+
+
+def test_places_are_not_rounded_where_the_network_computes_in_bfloat16(masks):
+    planes = torch.rand(4, 3, 128, 128, generator=generator())
+    masks = torch.nn.functional.interpolate(masks, size=(128, 128))
+    uniform, largest = torch.rand(4, 2, 5, 5, generator=generator()), torch.full((4, 1, 1, 1), 0.05)
+    settings = GeneratorSettings()
+    plain = (
+        random_geometry(planes, settings, generator(1)),
+        warp(planes, masks, uniform, largest),
+    )
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = torch.eye(3)[None] @ torch.full((1, 3, 1), 0.3)
+        assert rounded.dtype == torch.bfloat16  # autocast is at work here
+        inside = (
+            random_geometry(planes, settings, generator(1)),
+            warp(planes, masks, uniform, largest),
+        )
+    for one, other in zip(plain, inside, strict=True):
+        assert torch.equal(one, other)
