@@ -25,7 +25,7 @@ CORES ?= $(shell env -u OMP_NUM_THREADS nproc 2>/dev/null || getconf _NPROCESSOR
 ON_ALL_CORES := --engine processes --workers $(CORES)
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(CORES) --dist worksteal
 
-# The published records on the board of the site; those at 64 px have a board of their own.
+# The published records on the board of the site; each set at 64 px has a board of its own.
 ON_SITE := cpu-128px gpu-384px
 DOCS := $(VENV)-docs
 
@@ -78,6 +78,7 @@ site: install $(DOCS)/installed
 	$(DOCS)/bin/mlcroissant validate --jsonld reports/published/croissant.json
 	$(BIN)/python cli.py report --store stores/site --out site/board --figures page
 	$(BIN)/python cli.py report --store reports/published/cpu-64px --out site/board-64px --figures page
+	$(BIN)/python cli.py report --store reports/published/rivals-64px --out site/board-rivals --figures page
 
 picture: install
 	$(BIN)/python cli.py report --store reports/published/cpu-128px --out stores/picture --figures page

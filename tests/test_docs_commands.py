@@ -16,6 +16,7 @@ PAGES = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
     ROOT / "reports" / "published" / "README.md",
+    ROOT / "reports" / "published" / "archive" / "README.md",
     *sorted((ROOT / "docs").glob("*.md")),
 ]
 BLOCK = re.compile(r"```[a-z]*\n(.*?)```", re.DOTALL)

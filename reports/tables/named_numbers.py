@@ -1,9 +1,9 @@
 """Numbers of the published records by name, as text: what the marks in the project's pages ask for.
 
-A name is a path: the folder under reports/published, the data set, the method as its row is called
-(in small letters, with hyphens for all that is not a letter, a digit or a point), and the quantity:
-"cpu-128px/breast/classic-deepstack/gain". All that there is: `NamedNumbers.names`. Not here: where
-a page holds them (marked_pages.py).
+A name is a path: the folder under reports/published or its archive/, the data set, the method as
+its row is called (in small letters, with hyphens for all that is not a letter, a digit or a point),
+and the quantity: "cpu-128px/breast/classic-deepstack/gain". All names: `NamedNumbers.names`.
+Not here: where a page holds them (marked_pages.py).
 """
 
 import difflib
@@ -24,6 +24,7 @@ from reports.records.load import load_records
 from reports.statistics.verdicts import BETTER, Verdicts
 
 PUBLISHED = Path(__file__).resolve().parents[1] / "published"
+ARCHIVE = "archive"
 ALL = "all"
 SEEDS = {"1": 1, "3": 3, "any": None}  # what a smallest detectable difference is given for
 SHOWN_NEAR = 3
@@ -32,8 +33,8 @@ Write = Callable[[], str]
 
 
 class NamedNumbers:
-    """The numbers of all folders of records in `folder`; each folder is read when it is asked
-    for."""
+    """The numbers of all folders of records in `folder` and in its archive/; each folder is read
+    when it is asked for."""
 
     def __init__(self, folder: Path = PUBLISHED):
         self.folder = folder
@@ -50,9 +51,11 @@ class NamedNumbers:
         return known[name]()
 
     @cached_property
-    def folders(self) -> tuple[str, ...]:
-        """Names of the folders with records."""
-        return tuple(sorted(one.parent.name for one in self.folder.glob("*/records")))
+    def folders(self) -> dict[str, Path]:
+        """The folders with records by their names, those of the archive last."""
+        current = self.folder.glob("*/records")
+        archived = (self.folder / ARCHIVE).glob("*/records")
+        return {one.parent.name: one.parent for one in (*sorted(current), *sorted(archived))}
 
     def names(self) -> Iterator[str]:
         """Every name that has a number."""
@@ -68,13 +71,12 @@ class NamedNumbers:
                 f"no published records are called '{folder}'; there are {', '.join(self.folders)}."
             )
         if folder not in self._written:
-            self._written[folder] = dict(_of_folder(folder, self.folder / folder))
+            self._written[folder] = dict(_of_folder(folder, self.folders[folder]))
         return self._written[folder]
 
     def _count_all(self) -> str:
-        return str(
-            sum(len(list((self.folder / one / "records").glob("*.json"))) for one in self.folders)
-        )
+        """Without those of the archive."""
+        return str(len(list(self.folder.glob("*/records/*.json"))))
 
 
 def _names(labels: Sequence[str]) -> dict[str, str]:

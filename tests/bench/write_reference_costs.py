@@ -37,7 +37,7 @@ from benchmark.stages.catalogue import Node
 from datasets.folds import Split
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "reports" / "published"
-FOLDERS = ("gpu-384px", "cpu-128px", "cpu-64px")
+FOLDERS = ("gpu-384px", "cpu-128px", "cpu-64px", "archive/cpu-64px-per-image")
 NOTES = {"NVIDIA H200": "measured with five runs at a time on the GPU, steps not yet as graphs"}
 # The least seconds of a plain training step of a segmenter, which waits for its launches.
 LEAST_STEP_SECONDS = {("NVIDIA H200", SEGMENTER): 0.024}

@@ -19,7 +19,14 @@ from reports.pages.build import build
 from reports.records.load import load_records
 
 PUBLISHED = Path(__file__).resolve().parents[3] / "reports" / "published"
-FOLDERS = {"smoke-64px": 24, "cpu-64px": 225, "cpu-128px": 148, "gpu-384px": 6}
+SMOKE = "archive/smoke-64px"
+FOLDERS = {
+    SMOKE: 24,
+    "archive/cpu-64px-per-image": 156,
+    "cpu-64px": 69,
+    "cpu-128px": 148,
+    "gpu-384px": 6,
+}
 # (mean and SD of the Dice over cases, mean HD95, difference to none), as the
 # program that published smoke-64px printed them.
 COLUMNS = ("dice_mean", "dice_sd", "hd95_mean", "dice_difference")
@@ -52,7 +59,7 @@ def test_all_published_records_load_and_keep_their_keys(folder):
 
 def test_folds_were_dealt_image_by_image_and_copies_are_known_since():
     found = {}
-    for path in old_files("smoke-64px"):
+    for path in old_files(SMOKE):
         record = load_record(path)
         found[record.spec.dataset] = (record.spec.protocol.copies, record.copies)
     assert found["prostate"] == ("grouped", None)  # of patients: no copies to keep together
@@ -76,7 +83,7 @@ def test_nothing_but_the_method_is_touched():
 def test_settings_that_were_left_out_are_there_at_their_neutral_value():
     generators = [
         (json.loads(path.read_text())["spec"]["method"]["generator"], load_record(path).spec.method)
-        for path in old_files("smoke-64px")
+        for path in old_files(SMOKE)
     ]
     short = [(old, method) for old, method in generators if old and "control" not in old]
     assert short
@@ -112,7 +119,7 @@ def test_what_was_changed_is_found_out():
 
 
 def test_the_table_of_one_folder_is_the_one_that_was_printed():
-    loaded = load_records([PUBLISHED / "smoke-64px" / "records"])
+    loaded = load_records([PUBLISHED / SMOKE / "records"])
     found = {}
     for group in make_groups(loaded.records):
         for row in summarise(group).rows.to_dict("records"):
@@ -125,7 +132,7 @@ def test_the_table_of_one_folder_is_the_one_that_was_printed():
 
 
 def test_the_page_of_a_run_names_the_commit_that_repeats_it(tmp_path):
-    records = load_records([PUBLISHED / "smoke-64px" / "records"]).records
+    records = load_records([PUBLISHED / SMOKE / "records"]).records
     build(Study(records[:2], []), tmp_path, figures="page")
     for record in records[:2]:
         page = (tmp_path / run_page(record.key)).read_text()
@@ -143,7 +150,7 @@ def test_a_file_that_only_says_schema_1_is_damaged(tmp_path, spec):
 
 
 def test_the_old_key_was_that_of_the_old_spec():
-    for path in old_files("smoke-64px"):
+    for path in old_files(SMOKE):
         spec = json.loads(path.read_text())["spec"]
         del spec["preset"]["name"]
         assert digest(spec) == path.stem

@@ -12,7 +12,7 @@ from reports.comparison.study import Study
 from reports.formats.croissant import croissant_text
 from reports.formats.hub_results import hub_results
 from reports.formats.record_schema import FILE, record_schema, schema_text
-from reports.tables.named_numbers import PUBLISHED
+from reports.tables.named_numbers import PUBLISHED, NamedNumbers
 from tests.support.made_records import MSD_PROSTATE, PHANTOM, make_record
 
 jsonschema = pytest.importorskip("jsonschema")
@@ -24,10 +24,10 @@ def test_the_schema_is_that_of_the_model():
     )
 
 
-@pytest.mark.parametrize("folder", sorted(path.parent.name for path in PUBLISHED.glob("*/records")))
+@pytest.mark.parametrize("folder", NamedNumbers().folders)
 def test_published_records_fit_the_schema(folder):
     validator = jsonschema.Draft202012Validator(record_schema())
-    paths = sorted((PUBLISHED / folder / "records").glob("*.json"))[::8]
+    paths = sorted((NamedNumbers().folders[folder] / "records").glob("*.json"))[::8]
     for path in paths:
         validator.validate(json.loads(load_record(path).model_dump_json()))
     assert paths

@@ -146,11 +146,10 @@ def test_predictions_that_are_gone_or_damaged_are_said(records, tmp_path):
 
 
 def test_records_of_an_older_schema_cannot_be_submitted(tmp_path):
-    from pathlib import Path
-
     from benchmark.store.store import Store
+    from reports.tables.named_numbers import ARCHIVE, PUBLISHED
 
-    folder = Path(__file__).resolve().parents[3] / "reports" / "published" / "smoke-64px"
+    folder = PUBLISHED / ARCHIVE / "smoke-64px"
     records = load_records([folder]).records
     with pytest.raises(InputError, match="was recorded with record schema 1.*run it again"):
         pack(

@@ -1,8 +1,6 @@
 """What is known of a data set: published lists, images at hand, and sources that call themselves
 something else."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -19,9 +17,10 @@ from reports.records.load import load_records
 from reports.submission.findings import Refusal
 from reports.submission.reference_data import Library
 from reports.submission.splits import wrong_split
+from reports.tables.named_numbers import ARCHIVE, PUBLISHED
 from tests.reports.submission.made import tiny_spec
 
-PUBLISHED_RECORDS = Path(__file__).resolve().parents[3] / "reports" / "published" / "smoke-64px"
+PUBLISHED_RECORDS = PUBLISHED / ARCHIVE / "smoke-64px"
 
 
 def test_published_lists_hold_what_was_published():

@@ -7,10 +7,10 @@ import pytest
 
 from benchmark.core.errors import InputError
 from reports.tables.marked_pages import fill_file, filled, marks
-from reports.tables.named_numbers import PUBLISHED, NamedNumbers
+from reports.tables.named_numbers import ARCHIVE, PUBLISHED, NamedNumbers
 from tests.test_layers import ROOT
 
-PAGES = ("README.md", "reports/published/README.md")
+PAGES = ("README.md", "reports/published/README.md", "reports/published/archive/README.md")
 MARK = "<!-- small/breast/none/dice -->{}<!-- . -->"
 
 
@@ -39,6 +39,15 @@ def test_every_marked_number_of_a_page_is_that_of_the_records(page, published):
 def test_the_count_of_records_follows_the_folder(six):
     assert NamedNumbers(six).text("all/records") == "6"
     assert NamedNumbers(six).text("small/records") == "6"
+
+
+def test_archived_records_have_their_numbers_and_do_not_count(six, tmp_path):
+    shutil.copytree(six / "small", tmp_path / "new")
+    shutil.copytree(six / "small", tmp_path / ARCHIVE / "old")
+    numbers = NamedNumbers(tmp_path)
+    assert list(numbers.folders) == ["new", "old"]
+    assert numbers.text("all/records") == numbers.text("old/records") == "6"
+    assert numbers.text("old/breast/classic-mirror/gain") == "+9.6 [+7.0, +12.2]"
 
 
 def test_numbers_of_a_folder_are_those_of_its_runs(six):
