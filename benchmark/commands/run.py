@@ -4,7 +4,7 @@ Not here: what is printed of the results (run_output.py), the stages' order (eng
 """
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -112,7 +112,7 @@ def _run_once(call: Call) -> ExitCode:
     _print_job(job)
     records = {} if actions.force else _finished(job.plans, store)
     if actions.dry_run:
-        return _dry_run(job, store, len(records), how.workers or 1)
+        return _dry_run(job, store, records, how.workers or 1)
     if how.engine != "ray":  # there the cluster decides
         how = how.here()
     outstanding = [plan for plan in job.plans if plan.run.key not in records]
@@ -221,9 +221,9 @@ def _print_job(job: _Job) -> None:
         out.print(f"weights of {line}")
 
 
-def _dry_run(job: _Job, store: Store, already: int, workers: int) -> ExitCode:
-    free = shutil.disk_usage(store.root).free
-    print_forecast(forecast(job.plans, store), len(job.plans), already, free, workers)
+def _dry_run(job: _Job, store: Store, records: Mapping[str, Record], workers: int) -> ExitCode:
+    free, outlook = shutil.disk_usage(store.root).free, forecast(job.plans, store, records)
+    print_forecast(outlook, len(job.plans), len(records), free, workers)
     return ExitCode.DONE
 
 

@@ -7,7 +7,7 @@ measured in the store is told by the published records, apart from these (refere
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Container, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -38,7 +38,8 @@ class Forecast:
     """The stages of one name.
 
     total: each once; shared: those that serve more than one run; spared: how many more there were
-    if every run computed its own; known: the outstanding ones of a kind that was measured;
+    if every run computed its own; cached: in the store, or of finished runs alone; known: the
+    outstanding ones of a kind that was measured;
     disk_bytes: of these together; costs: of these, by machine; spared_costs: of what sharing
     spares, by machine.
     """
@@ -72,8 +73,9 @@ class KindCost:
     disk_bytes: float
 
 
-def forecast(plans: Sequence[Plan], store: Store) -> Outlook:
-    """What the outstanding stages of `plans` will cost."""
+def forecast(plans: Sequence[Plan], store: Store, finished: Container[str] = ()) -> Outlook:
+    """What the outstanding stages of `plans` will cost. finished: keys of runs whose records are
+    there; stages that no other run needs are not computed again."""
     uses = Counter(key for plan in plans for key in {node.key for node in plan.nodes})
     nodes = unique_nodes(plans)
     kinds = kinds_of(nodes)
@@ -82,9 +84,12 @@ def forecast(plans: Sequence[Plan], store: Store) -> Outlook:
     rows: dict[str, list[str]] = defaultdict(list)
     for node in nodes:
         rows[node.stage].append(node.key)
-    unknown = [node for node in nodes if node.key not in there and kinds[node.key] not in costs]
+    needed = {
+        node.key for plan in plans if plan.run.key not in finished for node in plan.nodes
+    } - there
+    unknown = [node for node in nodes if node.key in needed and kinds[node.key] not in costs]
     return Outlook(
-        [_row(stage, keys, kinds, uses, there, costs) for stage, keys in rows.items()],
+        [_row(stage, keys, kinds, uses, needed, costs) for stage, keys in rows.items()],
         published(plans, unknown, kinds),
     )
 
@@ -94,10 +99,10 @@ def _row(
     keys: list[str],
     kinds: Mapping[str, str],
     uses: Mapping[str, int],
-    there: Set[str],
+    needed: Set[str],
     costs: Mapping[str, KindCost],
 ) -> Forecast:
-    todo = Counter(kinds[key] for key in keys if key not in there)
+    todo = Counter(kinds[key] for key in keys if key in needed)
     spared = Counter(dict.fromkeys(todo, 0))
     for key in keys:
         spared[kinds[key]] += uses[key] - 1
@@ -107,7 +112,7 @@ def _row(
         len(keys),
         sum(uses[key] > 1 for key in keys),
         spared.total(),
-        sum(key in there for key in keys),
+        len(keys) - todo.total(),
         todo.total(),
         sum(known.values()),
         sum(count * costs[kind].disk_bytes for kind, count in known.items()),

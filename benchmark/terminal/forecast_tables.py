@@ -34,8 +34,10 @@ def print_forecast(
     for machine in machines:
         _print_costs(rows, machine, workers)
     todo, unknown = sum(row.todo for row in rows), sum(row.todo - row.known for row in rows)
-    if not todo:
-        out.print("Nothing to compute.")
+    if already == runs:
+        out.print("Nothing to do: every run is done.")
+    elif not todo:
+        out.print("Nothing to compute: all stages are there.")
     elif unknown:
         out.print(f"Never measured in this store: {unknown} of {todo} outstanding stages.")
         for machine, shares in outlook.published.items():

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 
 import pytest
 from rich.console import Console
@@ -110,7 +111,14 @@ def test_a_dry_run_shows_what_is_shared_before_and_after_a_part(store, capsys):
     assert "never measured" not in after
     assert compute(store.root, *RATIOS) == 0
     capsys.readouterr()
-    assert "Nothing to compute." in dry()
+    assert "Nothing to do: every run is done." in dry()
+    records_alone = store.root.with_name("published")
+    shutil.copytree(store.root / "records", records_alone / "records")
+    assert compute(records_alone, *RATIOS, actions={"dry_run": True}) == 0
+    assert "Nothing to do: every run is done." in capsys.readouterr().out
+    next((records_alone / "records").glob("*.json")).unlink()
+    assert compute(records_alone, *RATIOS, actions={"dry_run": True}) == 0
+    assert "Nothing" not in capsys.readouterr().out
 
 
 def test_time_left_starts_from_measured_costs_and_learns(store, monkeypatch):
