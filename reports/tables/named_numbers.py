@@ -20,6 +20,8 @@ from reports.comparison.groups import MethodRuns
 from reports.comparison.labels import generator_apart, protocol_label
 from reports.comparison.sample_numbers import MEASURES, audited_runs, sample_means, samples_of
 from reports.comparison.study import Comparison, Study
+from reports.deviations.effects import Effects, deviation_effects
+from reports.deviations.sentences import points
 from reports.records.load import load_records
 from reports.statistics.verdicts import BETTER, Verdicts
 
@@ -98,7 +100,11 @@ def _of_folder(name: str, folder: Path) -> Iterator[tuple[str, Write]]:
     if loaded.problems:
         raise InputError(f"the published records cannot all be read: {loaded.problems[0]}")
     yield f"{name}/records", lambda: str(len(loaded.records))
-    comparisons = Study(loaded.records).comparisons
+    study = Study(loaded.records)
+    for effects in deviation_effects(study):
+        for quantity, write in _of_deviations(effects):
+            yield f"{name}/{effects.family.spec.dataset}/{quantity}", write
+    comparisons = study.comparisons
     datasets = [one.group.spec.dataset for one in comparisons]
     for one in comparisons:
         part = one.group.spec.dataset
@@ -151,6 +157,17 @@ def _of_method(
         yield f"{part}-seconds", partial(rounded, seconds, 0)
     if audited_runs(runs):
         yield from _of_samples(one, runs)
+
+
+def _of_deviations(effects: Effects) -> Iterator[tuple[str, Write]]:
+    """moved/METHOD/DEVIATION: what a deviation of the release adds to the gain of a method, in
+    points, with its 95 % interval; with /gain: the gain under it; with /verdict: in words."""
+    method = _hyphened(generator_apart(effects.label)[0])
+    for effect in effects.all:
+        name = f"moved/{method}/{_hyphened(effect.step)}"
+        yield name, partial(points, effect.moved)
+        yield f"{name}/gain", partial(points, effect.gain)
+        yield f"{name}/verdict", partial(effects.verdict, effect)
 
 
 def _of_samples(one: Comparison, runs: MethodRuns) -> Iterator[tuple[str, Write]]:

@@ -1,5 +1,7 @@
 """Effects of deviations on made-up runs whose true effects are known."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from reports.comparison.study import Study
 from reports.deviations.effects import LOWERS, NO_CHANGE, OPEN, RAISES, deviation_effects
 from reports.deviations.sentences import effect_rows, opening, sentence
 from reports.figures.deviations import deviations_figure
+from reports.tables.named_numbers import NamedNumbers
 from tests.support.made_records import make_record
 from tests.support.study import audit
 
@@ -145,3 +148,18 @@ def test_a_study_of_every_switch_has_effects_of_both_methods():
     assert [one.method.name for one in found] == ["classic", "emitdiff"]
     assert all(one.together for one in found)
     assert all(np.isfinite(effect.moved.mean) for one in found for effect in one.all)
+
+
+def test_pages_name_an_effect_by_its_method_and_deviation(tmp_path):
+    folder = tmp_path / "made" / "records"
+    folder.mkdir(parents=True)
+    for record in study_of().records:
+        (folder / f"{record.key}.json").write_text(record.model_dump_json(), "utf-8")
+    numbers = NamedNumbers(tmp_path)
+    moved = "made/prostate/moved/emitdiff-from-scratch/{}".format
+    mean, low, _ = map(float, re.findall(r"[+-][\d.]+", numbers.text(moved("selection-test"))))
+    gain = float(numbers.text(moved("selection-test/gain")).split(" ")[0])
+    assert mean == pytest.approx(10, abs=0.6) and 9 < low < mean
+    assert gain == pytest.approx(12, abs=0.6)
+    assert numbers.text(moved("selection-test/verdict")) == RAISES
+    assert numbers.text(moved("assd-mean/verdict")) == NO_CHANGE
