@@ -48,10 +48,10 @@ class Pix2PixSampler:
         made = self._pass(sampling.dropout)(edges=edges / 127.5 - 1, **uniform)[:, 0]
         return fetched(((made + 1) * 127.5).round().clamp(0, 255).to(torch.uint8))
 
-    def _pass(self, dropout: float) -> Callable[..., torch.Tensor]:
+    def _pass(self, dropout: float) -> StaticPasses:
         def compute(edges: torch.Tensor, **uniform: torch.Tensor) -> torch.Tensor:
             return self.network(edges, list(uniform.values()), dropout)
 
         if dropout not in self._passes:
             self._passes[dropout] = StaticPasses(compute, self.graphs)
-        return self._passes[dropout].with_inputs()
+        return self._passes[dropout]

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 
 from baselines.scratch.box_mean import near
 from baselines.scratch.settings import GeneratorSettings, SolverSettings
+from baselines.scratch.solver import Solver
 from benchmark.training import number_format
 from benchmark.training.to_device import sent
 
@@ -183,11 +184,10 @@ def denoising_loss(
 
 
 def make_sampler(settings: SolverSettings, prediction: str, schedule: str = "cosine"):
-    """A fresh scheduler of diffusers with its timesteps set; it keeps state, so one per batch.
+    """A scheduler of diffusers with its timesteps set.
 
     `prediction` is what the network predicts: "sample", "velocity" or "noise"; `schedule`: how the
-    noise grows, "cosine" or "linear". The timesteps are on the CPU, where the scheduler looks up
-    its coefficients: with timesteps on a GPU each look waits for all that the GPU has to do.
+    noise grows, "cosine" or "linear".
     """
     from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, UniPCMultistepScheduler
 
@@ -207,29 +207,20 @@ def make_sampler(settings: SolverSettings, prediction: str, schedule: str = "cos
     return sampler
 
 
-@torch.inference_mode()
-def sample_grid(
-    denoise: Denoise,
-    noise: torch.Tensor,
+def sampling_loop(
+    denoise: Callable[..., torch.Tensor],
     prediction: str,
     settings: SolverSettings,
+    device: torch.device,
     schedule: str = "cosine",
-) -> torch.Tensor:
-    """Grid of samples from starting noise, both (B, C, H, W); no noise is added on the way (eta 0,
-    Q12).
+) -> Callable[..., torch.Tensor]:
+    """(noise, **shown) -> grid, both float32 (B, C, H, W): samples from starting noise; no noise is
+    added on the way (eta 0, Q12).
 
-    Every step works on each sample alone, so a batch changes a sample only by the rounding of its
-    matrix products. The network runs in the native format of the device (number_format.py), the
-    solver in float32.
+    `denoise(grid, timesteps, **shown)` predicts. Every step works on each sample alone, so a batch
+    changes a sample only by the rounding of its matrix products. The network runs in the native
+    format of the device (number_format.py), the solver in float32.
     """
-    sampler = make_sampler(settings, prediction, schedule)
-    grid = noise * sampler.init_noise_sigma * settings.noise_scale
-    for timestep, shown in zip(
-        sampler.timesteps, sent(sampler.timesteps, noise.device), strict=True
-    ):
-        with number_format.autocast(noise.device):
-            predicted = denoise(
-                sampler.scale_model_input(grid, timestep), shown.expand(grid.shape[0])
-            )
-        grid = sampler.step(predicted.float(), timestep, grid, return_dict=False)[0]
-    return grid
+    solver = Solver(make_sampler(settings, prediction, schedule))
+    loop = solver.loop(number_format.native(denoise, device), device)
+    return lambda noise, **shown: loop(noise * settings.noise_scale, **shown)

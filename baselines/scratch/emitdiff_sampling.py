@@ -29,7 +29,7 @@ class EmitDiffSampler:
         network = EmitDiffNetwork(self.settings, config["size"], self.vocabulary, len(self.ids))
         self.network = read_weights(folder, network, device)
         self.graphs = make_graphs(device, (), wanted=graphs)
-        self._passes: dict[float, StaticPasses] = {}  # by the scale of the guidance
+        self._loops: dict[SamplingSettings, StaticPasses] = {}
 
     @torch.inference_mode()
     def images(
@@ -49,10 +49,10 @@ class EmitDiffSampler:
         shape = (settings.unshuffle**2, *edges.shape[2:])
         noise = diffusion.starting_noise(key, ids, variants, shape, sampling.noise, self.device)
         styles = self._styles(ids, variants, key, sampling.style)
-        denoise = self._guided(
-            edges, text, texts[""].expand_as(text), styles, sampling.guidance_scale
-        )
-        grid = diffusion.sample_grid(denoise, noise, settings.prediction, sampling)
+        if sampling.guidance_scale != 1:
+            edges, styles = torch.cat([edges, edges]), torch.cat([styles, styles])
+            text = torch.cat([texts[""].expand_as(text), text])
+        grid = self._loop(sampling)(noise=noise, edges=edges, text=text, styles=styles)
         images = diffusion.to_uint8(diffusion.from_grid(grid, settings.unshuffle))[:, 0]
         return fetched(images)
 
@@ -93,26 +93,15 @@ class EmitDiffSampler:
         places = sent(torch.tensor(rows), self.device)
         return style.encoded(network.styles[places], network.style_scale, (places >= 0).float())
 
-    def _guided(
-        self,
-        edges: torch.Tensor,
-        text: torch.Tensor,
-        no_text: torch.Tensor,
-        styles: torch.Tensor,
-        scale: float,
-    ) -> diffusion.Denoise:
-        """Prediction with classifier-free guidance: `scale` times the way from no text to the text;
-        1 is one pass. Its passes work on buffers that stay where they are (static_pass.py)."""
-        if scale not in self._passes:
-            self._passes[scale] = StaticPasses(_guided(self.network, scale), self.graphs)
-        if scale != 1:
-            edges, text, styles = (
-                torch.cat([edges, edges]),
-                torch.cat([no_text, text]),
-                torch.cat([styles, styles]),
-            )
-        passes = self._passes[scale].with_inputs(edges=edges, text=text, styles=styles)
-        return lambda grid, timesteps: passes(grid=grid, timesteps=timesteps)
+    def _loop(self, sampling: SamplingSettings) -> StaticPasses:
+        """All denoising steps of a batch, with classifier-free guidance: `guidance_scale` times the
+        way from no text to the text; 1 is one pass."""
+        if sampling not in self._loops:
+            denoise = _guided(self.network, sampling.guidance_scale)
+            prediction = self.network.settings.prediction
+            loop = diffusion.sampling_loop(denoise, prediction, sampling, self.device)
+            self._loops[sampling] = StaticPasses(loop, self.graphs, sampling.steps)
+        return self._loops[sampling]
 
 
 def _guided(network: EmitDiffNetwork, scale: float) -> Callable[..., torch.Tensor]:

@@ -96,7 +96,7 @@ class PairSampler:
         network = PairNetwork(self.settings, config["size"])
         self.network = fit_folder.read_weights(folder, network, device)
         self.graphs = make_graphs(device, (), wanted=graphs)
-        self._passes = StaticPasses(self.network, self.graphs)
+        self._loops: dict[SamplingSettings, StaticPasses] = {}
 
     @torch.inference_mode()
     def pairs(
@@ -106,14 +106,15 @@ class PairSampler:
         unshuffle = self.settings.unshuffle
         shape = (2 * unshuffle**2, self.side, self.side)
         noise = diffusion.starting_noise(key, ids, variants, shape, sampling.noise, self.device)
-        passes = self._passes.with_inputs()
-        grid = diffusion.sample_grid(
-            lambda grid, timesteps: passes(grid=grid, timesteps=timesteps),
-            noise,
-            self.settings.prediction,
-            sampling,
-        )
-        planes = diffusion.from_grid(grid, unshuffle)
+        planes = diffusion.from_grid(self._loop(sampling)(noise=noise), unshuffle)
         images = fetched(diffusion.to_uint8(planes[:, 0]))
         masks = fetched((planes[:, 1] > 0.5).to(torch.uint8))
         return lambda: (images(), masks())
+
+    def _loop(self, sampling: SamplingSettings) -> StaticPasses:
+        """All denoising steps of a batch."""
+        if sampling not in self._loops:
+            prediction = self.settings.prediction
+            loop = diffusion.sampling_loop(self.network, prediction, sampling, self.device)
+            self._loops[sampling] = StaticPasses(loop, self.graphs, sampling.steps)
+        return self._loops[sampling]

@@ -2,6 +2,7 @@
 is (generators/mask_sampler.py)."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ class SegGuidedSampler:
         network = network_of(self.settings, config["size"])
         self.network, self.device = read_weights(folder, network, device), device
         self.graphs = make_graphs(device, (), wanted=graphs)
-        self._passes = StaticPasses(self._predicted, self.graphs)
+        self._loops: dict[SegGuidedSampling, StaticPasses] = {}
 
     def _predicted(
         self, grid: torch.Tensor, timesteps: torch.Tensor, condition: torch.Tensor
@@ -49,29 +50,33 @@ class SegGuidedSampler:
         noise = diffusion.starting_noise(
             key, conditions.ids, variants, tuple(condition.shape[1:]), sampling.noise, self.device
         )
-
-        passes = self._passes.with_inputs(condition=condition)
-
-        def predict(grid: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
-            return passes(grid=grid, timesteps=timesteps)
-
-        if settings.objective == "flow":
-            grid = euler(predict, noise * sampling.noise_scale, sampling.steps)
-        else:
-            grid = diffusion.sample_grid(predict, noise, "noise", sampling, settings.schedule)
+        grid = self._loop(sampling)(noise=noise, condition=condition)
         return fetched(diffusion.to_uint8(diffusion.from_grid(grid, settings.unshuffle))[:, 0])
+
+    def _loop(self, sampling: SegGuidedSampling) -> StaticPasses:
+        """All denoising steps of a batch."""
+        if sampling not in self._loops:
+            self._loops[sampling] = StaticPasses(self._steps(sampling), self.graphs, sampling.steps)
+        return self._loops[sampling]
+
+    def _steps(self, sampling: SegGuidedSampling) -> Callable[..., torch.Tensor]:
+        settings, device = self.settings, self.device
+        if settings.objective == "flow":
+            flow = number_format.native(self._predicted, device)
+            return lambda noise, **shown: euler(
+                partial(flow, **shown), noise * sampling.noise_scale, sampling.steps
+            )
+        return diffusion.sampling_loop(
+            self._predicted, "noise", sampling, device, settings.schedule
+        )
 
 
 @torch.inference_mode()
-def euler(flow: diffusion.Denoise, noise: torch.Tensor, steps: int) -> torch.Tensor:
-    """The grid (B,C,H,W) at time 0 from the noise at time 1, in equal steps against the flow.
-
-    The network runs in the native format of the device, the steps in float32.
-    """
+def euler(flow: Callable[..., torch.Tensor], noise: torch.Tensor, steps: int) -> torch.Tensor:
+    """The grid (B,C,H,W) at time 0 from the noise at time 1, in equal steps against
+    `flow(grid, timesteps)`, in float32."""
     times = torch.linspace(1, 0, steps + 1, device=noise.device)[:-1] * diffusion.TIMESTEPS
     grid = noise
     for time in times:
-        with number_format.autocast(noise.device):
-            predicted = flow(grid, time.expand(len(grid)))
-        grid = grid - predicted.float() / steps
+        grid = grid - flow(grid, time.expand(len(grid))).float() / steps
     return grid

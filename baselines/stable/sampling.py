@@ -13,6 +13,7 @@ from baselines.generators.base import Conditions
 from baselines.generators.places import Places
 from baselines.scratch import diffusion
 from baselines.scratch.slice_augmentation import addressed_edge_dropout, shown_planes
+from baselines.scratch.solver import Solver
 from baselines.stable.parts import Denoiser, Parts, embed, load_parts
 from baselines.stable.settings import StableSampling
 from benchmark.training import number_format
@@ -33,8 +34,7 @@ class StableSampler:
     def __init__(self, folder: Path, size: int, device: torch.device, places: Places):
         self.size, self.device = size, device
         self.graphs = make_graphs(device, (), wanted=places.graphs)
-        # scales of the guidance and of the ControlNet -> the pass with them
-        self._passes: dict[tuple[float, float], StaticPasses] = {}
+        self._loops: dict[StableSampling, StaticPasses] = {}
         self.parts = load_parts(places, folder)
         denoiser = self.parts.denoiser.requires_grad_(False)
         self.parts.text_encoder.to(device)
@@ -88,19 +88,12 @@ class StableSampler:
         edges = parts.denoiser.see(
             self._edges(conditions, variants, key, sampling).to(parts.denoiser.unet.dtype)
         )
-        predict = self._guided(edges, text, negative, sampling)
-        sampler = make_sampler(sampling, parts)
-        # on the CPU, where the scheduler looks up its coefficients (diffusion.py)
-        sampler.set_timesteps(sampling.steps)
-        latents = latents * sampler.init_noise_sigma
-        for timestep, shown in zip(
-            sampler.timesteps, sent(sampler.timesteps, self.device), strict=True
-        ):
-            predicted = predict(
-                sampler.scale_model_input(latents, timestep), shown.expand(len(latents))
-            )
-            latents = sampler.step(predicted.float(), timestep, latents, return_dict=False)[0]
-        return latents
+        dtype = parts.denoiser.unet.dtype
+        text = text.to(dtype)
+        if sampling.guidance_scale > 1:
+            edges = torch.cat([edges, edges])
+            text = torch.cat([negative.to(dtype).expand_as(text), text])
+        return self._loop(sampling)(noise=latents, edges=edges, text=text)
 
     def _edges(
         self,
@@ -116,31 +109,20 @@ class StableSampler:
             edges = addressed_edge_dropout(edges, masks, sampling.edge_dropout, draws)
         return sent(edges, self.device).expand(-1, 3, -1, -1)
 
-    def _guided(
-        self,
-        edges: torch.Tensor,
-        text: torch.Tensor,
-        negative: torch.Tensor,
-        sampling: StableSampling,
-    ) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
-        """Prediction with classifier-free guidance away from the negative prompt; scale 1 is one
-        pass. `edges`: features. The pass works on buffers that stay where they are."""
-        scales = sampling.guidance_scale, sampling.control_scale
-        if scales not in self._passes:
-            self._passes[scales] = StaticPasses(_pass(self.parts.denoiser, *scales), self.graphs)
-        dtype = self.parts.denoiser.unet.dtype
-        text = text.to(dtype)
-        if sampling.guidance_scale > 1:
-            edges, text = (
-                torch.cat([edges, edges]),
-                torch.cat([negative.to(dtype).expand_as(text), text]),
-            )
-        passes = self._passes[scales].with_inputs(edges=edges, text=text)
-        return lambda latents, timesteps: passes(latents=latents.to(dtype), timesteps=timesteps)
+    def _loop(self, sampling: StableSampling) -> StaticPasses:
+        """All denoising steps of a batch, with classifier-free guidance away from the negative
+        prompt; scale 1 is one pass."""
+        if sampling not in self._loops:
+            denoise = _pass(self.parts.denoiser, sampling.guidance_scale, sampling.control_scale)
+            sampler = make_sampler(sampling, self.parts)
+            sampler.set_timesteps(sampling.steps)
+            loop = Solver(sampler).loop(denoise, self.device)
+            self._loops[sampling] = StaticPasses(loop, self.graphs, sampling.steps)
+        return self._loops[sampling]
 
 
 def make_sampler(sampling: StableSampling, parts: Parts):
-    """A fresh scheduler with the betas of the model's own; it keeps state, so one per batch."""
+    """A scheduler with the betas of the model's own."""
     kind = _SAMPLERS[sampling.sampler]
     more = {"clip_sample": False, "set_alpha_to_one": False} if kind is DDIMScheduler else {}
     return kind.from_config(parts.schedule.config, **more)
@@ -149,14 +131,14 @@ def make_sampler(sampling: StableSampling, parts: Parts):
 def _pass(
     denoiser: Denoiser, guidance_scale: float, control_scale: float
 ) -> Callable[..., torch.Tensor]:
-    """One prediction from (B, ...) latents and timesteps; above a guidance of 1 edges and text are
-    (2B, ...), those of the negative prompt first."""
+    """One prediction from (B, ...) latents, float32, and timesteps; above a guidance of 1 features
+    of edges and text are (2B, ...), those of the negative prompt first."""
 
-    def plain(latents, timesteps, edges, text) -> torch.Tensor:
-        return denoiser(latents, timesteps, text, edges, control_scale)
+    def plain(grid, timesteps, edges, text) -> torch.Tensor:
+        return denoiser(grid.to(denoiser.unet.dtype), timesteps, text, edges, control_scale)
 
-    def guided(latents, timesteps, edges, text) -> torch.Tensor:
-        both = plain(torch.cat([latents, latents]), timesteps.repeat(2), edges, text)
+    def guided(grid, timesteps, edges, text) -> torch.Tensor:
+        both = plain(torch.cat([grid, grid]), timesteps.repeat(2), edges, text)
         without, with_text = both.float().chunk(2)
         return without + guidance_scale * (with_text - without)
 

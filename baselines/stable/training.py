@@ -279,7 +279,7 @@ class _Steps:
         for drawn in self.drawer.batches(share, step, size):
             done += len(drawn.numbers)
             with fabric.no_backward_sync(self.denoiser, enabled=done < len(share)):
-                total += self.passes.with_inputs()(
+                total += self.passes(
                     **self.loss.inputs(drawn),
                     counts=sent(counts, fabric.device),
                     batch=sent(torch.tensor(float(len(batch))), fabric.device),

@@ -50,10 +50,11 @@ class Graphs:
         self.backend, self.reason = backend, reason
         self.recorded, self.fell_back = 0, False
 
-    def step(self, work: Work, plain: Work | None = None) -> Work:
+    def step(self, work: Work, plain: Work | None = None, plain_calls: int = WARM_UP_STEPS) -> Work:
         """`work` as it is to be called: once for each step. plain: what runs where it is not
-        recorded, the same with a guard that a recording knows not, such as MicroBatches."""
-        return _Step(self, work, plain or work)
+        recorded, the same with a guard that a recording knows not, such as MicroBatches.
+        plain_calls: before the recording."""
+        return _Step(self, work, plain or work, plain_calls)
 
     def stop(self, reason: str) -> None:
         """From now on nothing more is recorded."""
@@ -94,9 +95,9 @@ class Graphs:
 class _Step:
     """One step of a training, of one shape."""
 
-    def __init__(self, graphs: Graphs, work: Work, plain: Work):
+    def __init__(self, graphs: Graphs, work: Work, plain: Work, plain_calls: int):
         self._graphs, self._work, self._plain = graphs, work, plain
-        self._warmed = 0
+        self._plain_calls_left = plain_calls
         self._replay: Work | None = None
 
     def __call__(self) -> None:
@@ -107,8 +108,8 @@ class _Step:
             self._replay()
         elif backend is None:
             self._plain()
-        elif self._warmed < WARM_UP_STEPS:
-            self._warmed += 1
+        elif self._plain_calls_left:
+            self._plain_calls_left -= 1
             backend.beside(self._plain)
         else:
             self._record(backend)

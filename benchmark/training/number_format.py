@@ -6,6 +6,7 @@ Segmenters follow it on a GPU alone (segmenter.py).
 """
 
 import logging
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -31,6 +32,18 @@ def autocast(device: torch.device) -> torch.autocast:
     """The context in which a network computes in the native format of `device`."""
     dtype = native_dtype(device)
     return torch.autocast(device.type, dtype, enabled=dtype != torch.float32)
+
+
+def native(
+    network: Callable[..., torch.Tensor], device: torch.device
+) -> Callable[..., torch.Tensor]:
+    """`network`, computing in the native format of `device`."""
+
+    def computed(*given: torch.Tensor, **named: torch.Tensor) -> torch.Tensor:
+        with autocast(device):
+            return network(*given, **named)
+
+    return computed
 
 
 def format_name(dtype: torch.dtype) -> str:

@@ -1,7 +1,7 @@
-"""A pass of a network over buffers that stay where they are, so that it can be recorded as one
-CUDA graph (graphs.py): a sampler makes the same pass in every denoising step of every batch, and a
-fine-tuning in every micro-batch. Where nothing is recorded, on a CPU above all, the same function
-is called as it is. Not here: whole training steps (static_step.py)."""
+"""A function of tensors over buffers that stay where they are, so that it can be recorded as one
+CUDA graph (graphs.py): a sampler's is the way of a whole batch from noise to sample, with all its
+denoising steps; a fine-tuning's is a micro-batch. Where nothing is recorded, on a CPU above all,
+the same function is called as it is. Not here: whole training steps (static_step.py)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,64 +9,68 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from benchmark.training.graphs import Graphs
+from benchmark.training.graphs import WARM_UP_STEPS, Graphs
 
+# Passes of a network in one recording. Each costs its few thousand kernels once more in memory (of
+# the host and of the GPU) and in the time of the recording.
+MOST_PASSES = 100
 _SHORTAGE = "memory was too small for whole batches"
 Shapes = tuple[tuple[str, torch.Size, torch.dtype], ...]
 
 
 class StaticPasses:
-    """`compute(**inputs)`, a tensor, over one set of buffers for each set of shapes."""
+    """`compute(**inputs)`, a tensor, over one set of buffers for each set of shapes.
 
-    def __init__(self, compute: Callable[..., Tensor], graphs: Graphs):
+    passes: of the network in one call. A call of many is run plainly once and then recorded; a call
+    of more than MOST_PASSES is never recorded.
+    """
+
+    def __init__(self, compute: Callable[..., Tensor], graphs: Graphs, passes: int = 1):
         self._compute, self._graphs = compute, graphs
+        self._plain_calls = -(-WARM_UP_STEPS // passes)
+        self._obstacle = f"{passes} denoising steps are too many for one graph"
+        if passes <= MOST_PASSES:
+            self._obstacle = ""
         self._buffers: dict[Shapes, _Pass] = {}
 
-    def with_inputs(self, **held: Tensor) -> Callable[..., Tensor]:
-        """The pass of one batch: `held` are the inputs that its passes share; a call gives the
-        others. Only the pass that was made last may be called."""
-        filled: list[_Pass] = []
-
-        def call(**others: Tensor) -> Tensor:
-            if self._graphs.backend is None:
-                return self._compute(**held, **others)
-            one = self._of(held | others)
-            # of a shape that comes back, the buffers still hold an earlier batch
-            one.fill(others if one in filled else held | others)
-            filled[:] = [one]
-            try:
-                one.step()
-            except (RuntimeError, MemoryError):
-                # After a shortage other shapes follow, which need what the recordings hold.
-                self._buffers.clear()
-                self._graphs.stop(_SHORTAGE)
-                raise
-            assert one.out is not None
-            return one.out.clone()  # the next replay writes into the same place
-
-        return call
+    def __call__(self, **inputs: Tensor) -> Tensor:
+        if self._obstacle:
+            self._graphs.stop(self._obstacle)
+        if self._graphs.backend is None:
+            return self._compute(**inputs)
+        one = self._of(inputs)
+        for name, value in inputs.items():
+            one.inputs[name].copy_(value)
+        try:
+            one.step()
+        except (RuntimeError, MemoryError):
+            # After a shortage other shapes follow, which need what the recordings hold.
+            self._buffers.clear()
+            self._graphs.stop(_SHORTAGE)
+            raise
+        assert one.out is not None
+        return one.out.clone()  # the next replay writes into the same place
 
     def _of(self, inputs: dict[str, Tensor]) -> "_Pass":
         shapes = tuple((name, value.shape, value.dtype) for name, value in inputs.items())
         if shapes not in self._buffers:
-            buffers = {name: torch.empty_like(value) for name, value in inputs.items()}
-            one = _Pass(buffers)
-            one.step = self._graphs.step(lambda: one.compute(self._compute))
+            one = _Pass({name: torch.empty_like(value) for name, value in inputs.items()})
+            work = one.computing(self._compute)
+            one.step = self._graphs.step(work, plain_calls=self._plain_calls)
             self._buffers[shapes] = one
         return self._buffers[shapes]
 
 
 @dataclass(eq=False)
 class _Pass:
-    """Buffers of one set of shapes, and the result of the last pass over them."""
+    """Buffers of one set of shapes, and the result of the last call over them."""
 
     inputs: dict[str, Tensor]
     step: Callable[[], None] = lambda: None
     out: Tensor | None = None
 
-    def fill(self, inputs: dict[str, Tensor]) -> None:
-        for name, value in inputs.items():
-            self.inputs[name].copy_(value)
+    def computing(self, work: Callable[..., Tensor]) -> Callable[[], None]:
+        def compute() -> None:
+            self.out = work(**self.inputs)
 
-    def compute(self, work: Callable[..., Tensor]) -> None:
-        self.out = work(**self.inputs)
+        return compute

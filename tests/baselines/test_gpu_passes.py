@@ -1,6 +1,8 @@
-"""The passes of every sampler, and the micro-batch of a fine-tuning, on tensors that say they lie
-on a GPU (tests/support/fake_gpu.py): nothing in them leaves the GPU or waits for it, or they could
-not be recorded."""
+"""All denoising steps of every sampler, and the micro-batch of a fine-tuning, on tensors that say
+they lie on a GPU (tests/support/fake_gpu.py): nothing in them leaves the GPU or waits for it, or
+they could not be recorded."""
+
+from functools import partial
 
 import pytest
 import torch
@@ -9,10 +11,13 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from baselines.generators.catalogue import generator_class, generators
 from baselines.generators.places import Places
 from baselines.pix2pix.networks import UNetGenerator
-from baselines.scratch import emitdiff_sampling
+from baselines.scratch import diffusion, emitdiff_sampling
 from baselines.scratch.emitdiff_network import EmitDiffNetwork
+from baselines.scratch.settings import SolverSettings
+from baselines.scratch.solver import Solver
 from baselines.scratch.text_encoder import Vocabulary
 from baselines.scratch.unconditional_network import PairNetwork
+from baselines.seg_guided.sampling import euler
 from baselines.seg_guided.training import network_of
 from baselines.stable import sampling as stable_sampling
 from baselines.stable.loss import LatentLoss
@@ -29,6 +34,15 @@ def settings_of(kind: str):
     return generator_class(kind).settings.model_validate(numbers)
 
 
+def looped(mode, network, denoise=None, sampler="dpm-solver++", prediction="sample", steps=3):
+    """The denoising steps of a batch, by a network that is moved to the GPU."""
+    settings = SolverSettings(sampler=sampler, steps=steps)
+    solver = Solver(diffusion.make_sampler(settings, prediction))
+    with mode:
+        moved(network)
+        return solver.loop(denoise or network, GPU)
+
+
 def on_gpu(*shape: int) -> torch.Tensor:
     return torch.zeros(shape, device=GPU)
 
@@ -43,34 +57,35 @@ def emitdiff(mode, folder, scale: float):
     planes, side = settings.unshuffle**2, SIZE // settings.unshuffle
     shown = BATCH if scale == 1 else 2 * BATCH
     width = network.unet.config.projection_class_embeddings_input_dim - settings.text_width
-    with mode:
-        moved(network)
-    return lambda: emitdiff_sampling._guided(network, scale)(
-        grid=on_gpu(BATCH, planes, side, side),
-        timesteps=moments(),
+    loop = looped(mode, network, emitdiff_sampling._guided(network, scale))
+    return lambda: loop(
+        on_gpu(BATCH, planes, side, side),
         edges=on_gpu(shown, planes * (1 + settings.mask_shown), side, side),
         text=on_gpu(shown, WORDS.length, settings.text_width),
         styles=on_gpu(shown, width),
     )
 
 
-def grids(mode, network, planes: int, shown: int = 0):
-    """A pass of a network over grids of `planes`, with as many grids that it is shown."""
-    with mode:
-        moved(network)
-    side = network.unet.config.sample_size
-    more = (BATCH, planes, side, side)
-    return lambda: network(on_gpu(*more), moments(), *(on_gpu(*more) for _ in range(shown)))
-
-
-def unconditional(mode, folder):
+def unconditional(mode, folder, sampler: str, prediction: str):
     settings = settings_of("unconditional")
-    return grids(mode, PairNetwork(settings, SIZE), 2 * settings.unshuffle**2)
+    network = PairNetwork(settings, SIZE)
+    loop = looped(mode, network, None, sampler, prediction)
+    side = SIZE // settings.unshuffle
+    return lambda: loop(on_gpu(BATCH, 2 * settings.unshuffle**2, side, side))
 
 
-def seg_guided(mode, folder):
+def seg_guided(mode, folder, flow: bool):
     settings = settings_of("seg-guided")
-    return grids(mode, network_of(settings, SIZE), settings.unshuffle**2, shown=1)
+    network, side = network_of(settings, SIZE), SIZE // settings.unshuffle
+
+    def denoise(grid, timesteps, condition):
+        return network(grid, timesteps, condition)
+
+    loop = looped(mode, network, denoise, "ddim", "noise")
+    grids = (BATCH, settings.unshuffle**2, side, side)
+    if flow:
+        return lambda: euler(partial(denoise, condition=on_gpu(*grids)), on_gpu(*grids), 3)
+    return lambda: loop(on_gpu(*grids), condition=on_gpu(*grids))
 
 
 def pix2pix(mode, folder):
@@ -87,14 +102,23 @@ def stable(mode, folder, scale: float):
     parts.denoiser.split()
     width = parts.denoiser.unet.config.block_out_channels[0]
     side, shown = tiny_stable.SIZE // parts.latent_factor, BATCH if scale == 1 else 2 * BATCH
-    with mode:
-        moved(parts.denoiser)
-    return lambda: stable_sampling._pass(parts.denoiser, scale, 1.0)(
-        latents=on_gpu(BATCH, 4, side, side),
-        timesteps=moments(),
+    denoise = stable_sampling._pass(parts.denoiser, scale, 1.0)
+    loop = looped(mode, parts.denoiser, denoise, steps=2)
+    return lambda: loop(
+        on_gpu(BATCH, 4, side, side),
         edges=on_gpu(shown, width, side, side),
         text=on_gpu(shown, tiny_stable.LIMIT, tiny_stable.WIDTH),
     )
+
+
+def decoding(mode, folder):
+    """What follows the denoising steps of Stable Diffusion."""
+    tiny_stable.save_base(folder)
+    parts = load_parts(Places({"base": str(folder)}))
+    side = tiny_stable.SIZE // parts.latent_factor
+    with mode:
+        moved(parts.vae)
+    return lambda: stable_sampling._decode(parts, on_gpu(BATCH, 4, side, side), "mean")
 
 
 def micro_batch(mode, folder):
@@ -120,11 +144,19 @@ def micro_batch(mode, folder):
 PASSES = {
     "emitdiff": lambda *given: emitdiff(*given, 1.5),
     "emitdiff without guidance": lambda *given: emitdiff(*given, 1),
-    "unconditional": unconditional,
-    "seg-guided": seg_guided,
+    **{
+        f"unconditional, {sampler}, {kind}": partial(
+            unconditional, sampler=sampler, prediction=kind
+        )
+        for sampler in ("ddim", "dpm-solver++", "unipc")
+        for kind in ("sample", "velocity")
+    },
+    "seg-guided": lambda *given: seg_guided(*given, flow=False),
+    "seg-guided, flow": lambda *given: seg_guided(*given, flow=True),
     "pix2pix": pix2pix,
     "stable-diffusion": lambda *given: stable(*given, 7.5),
     "stable-diffusion without guidance": lambda *given: stable(*given, 1),
+    "stable-diffusion, decoding": decoding,
     "stable-diffusion, a micro-batch": micro_batch,
 }
 

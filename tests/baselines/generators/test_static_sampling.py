@@ -1,6 +1,6 @@
-"""A sampler's passes over buffers that stay where they are: the same samples as the plain pass, and
-as a recording that is replayed, batch after batch; and batches that are begun before the last one
-has ended."""
+"""A sampler's denoising steps over buffers that stay where they are: the same samples as plainly,
+and as a recording of a whole batch that is replayed, batch after batch; and batches that are begun
+before the last one has ended."""
 
 from types import SimpleNamespace
 
@@ -20,9 +20,9 @@ from baselines.seg_guided import sampling as seg_guided_sampling
 from baselines.seg_guided.settings import SegGuidedSampling, SegGuidedSettings
 from baselines.stable import sampling as stable_sampling
 from baselines.stable.settings import StableSampling, StableSettings
-from benchmark.training import graphs
-from benchmark.training.graphs import WARM_UP_STEPS, Graphs
-from benchmark.training.static_pass import StaticPasses
+from benchmark.training import static_pass
+from benchmark.training.graphs import Graphs
+from benchmark.training.static_pass import MOST_PASSES, StaticPasses
 from tests.baselines.generators.discs import CPU, conditions_of, disc_slices
 from tests.baselines.stable import discs
 from tests.support import tiny_stable
@@ -39,7 +39,7 @@ MODULES = {
     "pix2pix": pix2pix_sampling,
     "stable-diffusion": stable_sampling,
 }
-BATCH, COUNT = 4, 10  # the last batch of three is shorter
+BATCH, COUNT = 3, 10  # the last batch of four is shorter
 
 
 @pytest.fixture(scope="module")
@@ -70,13 +70,13 @@ def folders(tmp_path_factory):
 
 
 SAMPLING = {
-    "emitdiff": (SamplingSettings(steps=3), SamplingSettings(steps=2, guidance_scale=1)),
-    "unconditional": (SamplingSettings(steps=3, sampler="unipc"),),
-    "seg-guided": (SegGuidedSampling(steps=3),),
+    "emitdiff": (SamplingSettings(steps=4), SamplingSettings(steps=4, guidance_scale=1)),
+    "unconditional": (SamplingSettings(steps=4, sampler="unipc"),),
+    "seg-guided": (SegGuidedSampling(steps=4),),
     "pix2pix": (None,),
     "stable-diffusion": (
-        StableSampling(steps=3),
-        StableSampling(steps=2, guidance_scale=1, sampler="ddim"),
+        StableSampling(steps=4),
+        StableSampling(steps=4, guidance_scale=1, sampler="ddim"),
     ),
 }
 CASES = [(name, numbers) for name, given in SAMPLING.items() for numbers in given]
@@ -108,12 +108,12 @@ def test_buffers_and_replays_give_the_samples_of_the_plain_pass(
         assert generator.told()["graphs"]["how"] == ("graph" if tapes.replays else "plain")
     with monkeypatch.context() as patch:
         patch.setattr(MODULES[name], "make_graphs", lambda *_, **__: Graphs(Tapes()))
-        patch.setattr(graphs, "WARM_UP_STEPS", 10**6)  # every pass is eager, over the buffers
+        patch.setattr(static_pass, "WARM_UP_STEPS", 10**6)  # all is eager, over the buffers
         _, buffered = sample(name, folders, sampling)
     for one, other, third in zip(plain, buffered, replayed, strict=True):
         assert np.array_equal(one, other) and np.array_equal(one, third)
-    passes = sum(2 for _ in range(sampling.steps if sampling else 1))  # of the two whole batches
-    assert tapes.replays == max(0, passes - WARM_UP_STEPS)
+    # of the three whole batches the first is plain; a single pass needs more plain calls
+    assert (tapes.recordings, tapes.replays) == ((1, 2) if sampling else (0, 0))
     assert len(np.unique(plain[0])) > 2
 
 
@@ -125,16 +125,34 @@ def test_each_shape_has_its_buffers_and_a_shortage_forgets_them():
 
     graphs = Graphs(Tapes())
     passes = StaticPasses(double, graphs)
-    run = passes.with_inputs(y=torch.ones(2))
-    first, second = run(x=torch.zeros(2)), run(x=torch.full((2,), 5.0))
+    ones = torch.ones(2)
+    first, second = passes(x=torch.zeros(2), y=ones), passes(x=torch.full((2,), 5.0), y=ones)
     assert first.tolist() == [1, 1] and second.tolist() == [11, 11]
-    assert passes.with_inputs(y=torch.full((2,), 3.0))(x=torch.zeros(2)).tolist() == [3, 3]
-    assert passes.with_inputs(y=torch.ones(3))(x=torch.zeros(3)).tolist() == [1, 1, 1]
+    assert passes(x=torch.zeros(2), y=torch.full((2,), 3.0)).tolist() == [3, 3]
+    assert passes(x=torch.zeros(3), y=torch.ones(3)).tolist() == [1, 1, 1]
     assert len(passes._buffers) == 2
     with pytest.raises(MemoryError):
-        passes.with_inputs(y=torch.ones(4))(x=torch.zeros(4))
+        passes(x=torch.zeros(4), y=torch.ones(4))
     assert not passes._buffers and graphs.backend is None
-    assert passes.with_inputs(y=torch.ones(2))(x=torch.zeros(2)).tolist() == [1, 1]
+    assert passes(x=torch.zeros(2), y=ones).tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("steps, plain", [(1, 4), (3, 2), (20, 1)])
+def test_a_call_of_many_passes_is_recorded_early(steps, plain):
+    tapes = Tapes()
+    passes = StaticPasses(torch.neg, graphs := Graphs(tapes), steps)
+    for number in range(6):
+        assert passes(input=torch.full((2,), float(number))).tolist() == [-number, -number]
+    assert (tapes.plain, tapes.recordings, tapes.replays) == (plain, 1, 6 - plain)
+    assert graphs.told == {"graphs": {"how": "graph"}}
+
+
+def test_a_call_of_too_many_passes_is_not_recorded_and_the_record_says_so():
+    graphs = Graphs(Tapes())
+    passes = StaticPasses(torch.neg, graphs, MOST_PASSES + 1)
+    assert [passes(input=torch.ones(1)).item() for _ in range(9)] == [-1] * 9
+    assert graphs.told["graphs"]["how"] == "plain"
+    assert graphs.told["graphs"]["reason"] == "101 denoising steps are too many for one graph"
 
 
 class Queue(QueuedGenerator):

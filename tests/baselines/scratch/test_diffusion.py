@@ -77,9 +77,8 @@ def test_samplers_end_in_the_sample_of_a_perfect_network(sampler, prediction):
         )
 
     noise = diffusion.starting_noise("k", ["a", "b", "c"], [0, 0, 0], (4, 8, 8), "address", CPU)
-    found = diffusion.sample_grid(
-        perfect, noise, prediction, SamplingSettings(sampler=sampler, steps=8)
-    )
+    settings = SamplingSettings(sampler=sampler, steps=8)
+    found = diffusion.sampling_loop(perfect, prediction, settings, CPU)(noise)
     assert (found - target).abs().max() < 0.02
 
 
