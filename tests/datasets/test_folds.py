@@ -192,9 +192,66 @@ def test_impossible_splits_are_refused(count, n_folds, fold, share, message):
         split(cases, order="shuffled", n_folds=n_folds, fold=fold, seed=0, validation_share=share)
 
 
-def test_an_unknown_order_is_refused():
-    with pytest.raises(InputError, match="unknown order of folds 'random'"):
-        split(named("a", "b", "c"), order="random", n_folds=2, fold=0, seed=0, validation_share=0)
+@pytest.mark.parametrize("order", ["a", "cut", "random", "zigzag"])
+def test_an_unknown_order_is_refused(order):
+    with pytest.raises(InputError, match=f"unknown order of folds '{order}'"):
+        split(named("a", "b", "c"), order=order, n_folds=2, fold=0, seed=0, validation_share=0)
+
+
+@pytest.mark.parametrize("order", ["shuffled", "dataset", "centre"])
+def test_an_order_is_known_by_its_letters(order):
+    """A text that was put together is equal to the word and is another object."""
+    given = {"n_folds": 2, "fold": 1, "seed": 4, "validation_share": 0.3}
+    cases = of_centres(south=5, north=6)
+    read = "".join(list(order))
+    assert split(cases, order=read, **given) == split(cases, order=order, **given)
+
+
+def test_at_least_one_case_is_kept_and_a_whole_number_of_cases_is_not_rounded_up():
+    assert thinned(["a", "b"], 1e-12, 3) == ["a"]
+    # 0.07 * 100 is 7.000000000000001 in floats
+    assert len(thinned([str(n) for n in range(100)], 0.07, 3)) == 7
+    assert len(thinned([str(n) for n in range(100)], 0.0701, 3)) == 8
+
+
+def test_smaller_shares_are_subsets_in_the_order_of_the_list():
+    cases = [f"c{n}" for n in range(17)]
+    kept = [thinned(cases, share, 5) for share in (0.2, 0.5, 0.8)]
+    assert [len(one) for one in kept] == [4, 9, 14]
+    assert set(kept[0]) < set(kept[1]) < set(kept[2])
+    assert all(one == [case for case in cases if case in one] for one in kept)
+
+
+@pytest.mark.parametrize(("share", "count"), [(0.01, 1), (0.25, 2), (0.31, 2), (0.32, 3)])
+def test_the_validation_share_is_that_of_the_training_patients_and_never_none(share, count):
+    """Of 12 patients 8 are left by a fold of three: 2.48 are two and 2.56 are three."""
+    cases = [CaseInfo(f"c{n}", f"p{n // 2}") for n in range(24)]
+    found = split(cases, order="shuffled", n_folds=3, fold=2, seed=0, validation_share=share)
+    assert (len(found.test), len(found.validation)) == (8, 2 * count)
+    assert len(found.train) == 16 - 2 * count
+
+
+def test_a_fold_needs_no_more_patients_than_folds():
+    cases = named("a", "b")
+    for order in ("shuffled", "dataset"):
+        parts = [
+            split(cases, order=order, n_folds=2, fold=fold, seed=0, validation_share=0)
+            for fold in (0, 1)
+        ]
+        assert sorted(parts[0].test + parts[1].test) == ["a", "b"]
+        assert parts[0].train == parts[1].test and parts[0].validation == ()
+
+
+def test_a_patient_with_cases_of_two_strata_is_a_stratum_of_its_own():
+    """Six patients of each of three strata, the third being both: each of three folds tests two of
+    each."""
+    cases = [CaseInfo(f"m{n}", f"m{n}", "malignant") for n in range(6)]
+    cases += [CaseInfo(f"b{n}", f"b{n}", "benign") for n in range(6)]
+    for n in range(6):
+        cases += [CaseInfo(f"x{n}", f"x{n}", "malignant"), CaseInfo(f"y{n}", f"x{n}", "benign")]
+    for fold in range(3):
+        found = split(cases, order="shuffled", n_folds=3, fold=fold, seed=1, validation_share=0)
+        assert Counter(name[0] for name in found.test) == dict.fromkeys("mbxy", 2)
 
 
 def test_patients_whose_cases_are_copies_of_each_other_are_one_group():
@@ -202,6 +259,10 @@ def test_patients_whose_cases_are_copies_of_each_other_are_one_group():
     groups = [case.group for case in joined(cases, [("b", "c"), ("c", "e")])]
     assert groups == ["A", "A", "A", "D", "A"]
     assert joined(cases, []) == cases
+    # the name is that of the first patient of the list, not of the cluster
+    turned = [case.group for case in joined(cases[:4], [("d", "c"), ("b", "c")])]
+    assert turned == ["A", "B", "B", "B"]
+    assert [case.group for case in joined(cases[:4], [("d", "b"), ("c", "a")])] == list("ABAB")
 
 
 @given(st.integers(6, 30), st.integers(0, 2**31), st.integers(0, 5))
@@ -225,6 +286,8 @@ def test_no_cluster_is_split_over_folds(count, seed, fold_seed):
 def test_copied_cases_name_what_they_copy():
     clusters = [("a", "b", "c"), ("d", "e")]
     assert copied_cases("ae", "bcx", clusters) == {"a": ("b", "c")}
+    assert copied_cases("xyd", "ce", clusters) == {"d": ("e",)}
+    assert copied_cases("ab", "", clusters) == {}
 
 
 def of_centres(**counts: int) -> list[CaseInfo]:

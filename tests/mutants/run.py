@@ -2,29 +2,27 @@
 runs the module's own tests; a change that they do not notice is a survivor.
 
     make mutants                                    # a sample of every group
-    python -m tests.mutants.run --tool cosmic-ray --count 60 --group folds
+    python -m tests.mutants.run --tool .venv-mutants/bin/python --count 60 --group folds
 
-Works on a copy of the checkout, with cosmic-ray of a virtual environment of its own. Each group has
-its files and the tests that must notice; the sample is drawn with a fixed seed from all changes of
-its files. Left out: changes of `|` in type hints, which no test can notice. Prints one row per
-group, then every survivor as a diff.
+Works on a copy of the checkout. cosmic-ray, in a virtual environment of its own, makes the changes
+(changes.py); a warm process runs the tests on each (warm.py). Each group has its files and the
+tests that must notice. Prints one row per group, with the 95 % interval of the share that is
+noticed, then every survivor as a diff.
 """
 
 import argparse
+import difflib
 import json
-import random
-import shlex
+import os
 import shutil
-import sqlite3
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-UNSEEN = ("BitOr", "RemoveDecorator")  # type hints; a lost cache or dataclass fails at once
-SECONDS = 120.0  # of one change; one that takes longer counts as noticed
 
 
 @dataclass(frozen=True)
@@ -42,8 +40,10 @@ GROUPS = {
         ),
         (
             "tests/benchmark/metrics/test_case.py",
-            "tests/benchmark/metrics/test_surfaces.py",
+            "tests/benchmark/metrics/test_definitions.py",
             "tests/benchmark/metrics/test_overlap.py",
+            "tests/benchmark/metrics/test_properties.py",
+            "tests/benchmark/metrics/test_surfaces.py",
         ),
     ),
     "merging": Group(
@@ -51,15 +51,13 @@ GROUPS = {
     ),
     "objectives": Group(
         ("baselines/objectives/objectives.py", "baselines/objectives/variants.py"),
-        ("tests/baselines/objectives",),
+        ("tests/baselines/objectives", "tests/benchmark/training/test_segmenter.py"),
     ),
     "folds": Group(
         ("datasets/folds.py", "benchmark/record/splits.py"),
-        ("tests/datasets/test_folds.py", "tests/benchmark/record"),
+        ("tests/datasets/test_folds.py", "tests/benchmark/record/test_splits.py"),
     ),
-    "protocol": Group(
-        ("benchmark/spec/protocol.py",), ("tests/benchmark/spec", "tests/benchmark/planning")
-    ),
+    "protocol": Group(("benchmark/spec/protocol.py",), ("tests/benchmark/spec",)),
     "statistics": Group(
         (
             "reports/statistics/case_grid.py",
@@ -94,73 +92,93 @@ def copied(folder: Path) -> Path:
     return folder
 
 
-def sampled(session: Path, count: int) -> int:
-    """Leaves `count` changes of a session, drawn with a fixed seed; returns how many there were."""
-    with sqlite3.connect(session) as found:
-        rows = found.execute("select job_id, operator_name from mutation_specs").fetchall()
-        order = (
-            "module_path, start_pos_row, start_pos_col, operator_name, operator_args, occurrence"
-        )
-        jobs = [
-            job
-            for job, name in found.execute(
-                f"select job_id, operator_name from mutation_specs order by {order}"
-            )
-            if not any(word in name for word in UNSEEN)
-        ]
-        kept = set(random.Random(0).sample(jobs, min(count, len(jobs))))
-        for job, _ in rows:
-            if job not in kept:
-                found.execute("delete from mutation_specs where job_id = ?", (job,))
-                found.execute("delete from work_items where job_id = ?", (job,))
-    return len(jobs)
+def drawn(group: Group, tree: Path, tool: str, count: int, skip: int) -> dict:
+    """How many changes there are ("all") and those that are drawn ("drawn"), by changes.py."""
+    words = [tool, "tests/mutants/changes.py", "--count", str(count), "--skip", str(skip)]
+    made = subprocess.run([*words, *group.files], cwd=tree, check=True, stdout=subprocess.PIPE)
+    found = json.loads(made.stdout)
+    for change in found["drawn"]:
+        change["diff"] = difference(tree, change)
+    return found
 
 
-def run_group(group: Group, tree: Path, tool: str, count: int) -> tuple[int, int, list[str]]:
-    """(changes in all, changes tried, the survivors' diffs)."""
-    words = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *group.tests]
-    settings = {
-        "module-path": list(group.files),
-        "timeout": SECONDS,
-        "excluded-modules": [],
-        "test-command": shlex.join(words),
-    }
-    # JSON's lists, texts and numbers are TOML too
-    lines = ["[cosmic-ray]", *(f"{name} = {json.dumps(it)}" for name, it in settings.items())]
-    (tree / "mutants.toml").write_text(
-        "\n".join([*lines, "[cosmic-ray.distributor]", 'name = "local"', ""])
+def started(tree: Path, requests: list[dict]) -> subprocess.Popen[str]:
+    """The process that tries the changes."""
+    (tree / "mutants.json").write_text(json.dumps(requests))
+    settings = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
+    settings["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # half of the time of a run of pytest
+    return subprocess.Popen(
+        [sys.executable, "tests/mutants/warm.py", "mutants.json"],
+        cwd=tree,
+        env=os.environ | settings,
+        stdout=subprocess.PIPE,
+        text=True,
     )
-    session = tree / "mutants.sqlite"
-    session.unlink(missing_ok=True)
-    subprocess.run([tool, "init", "mutants.toml", session.name], cwd=tree, check=True)
-    total = sampled(session, count)
-    subprocess.run(words, cwd=tree, check=True, stdout=subprocess.DEVNULL)  # all pass unchanged
-    subprocess.run([tool, "exec", "mutants.toml", session.name], cwd=tree, check=True)
-    with sqlite3.connect(session) as found:
-        results = found.execute("select test_outcome, diff from work_results").fetchall()
-    return total, len(results), [diff for outcome, diff in results if outcome == "SURVIVED"]
+
+
+def survivors(changes: list[dict], answers: Iterator[str]) -> list[str]:
+    """The diffs of the changes that no test noticed; says on stderr what became of each."""
+    found = []
+    for change in changes:
+        answer = next(answers, None)
+        if answer is None:
+            raise SystemExit("the process that tries the changes has ended; it says why above")
+        killer, diff = json.loads(answer), change["diff"]
+        print(f"{killer or 'SURVIVED'}\n{diff}", file=sys.stderr, flush=True)
+        found += [] if killer else [diff]
+    return found
+
+
+def difference(tree: Path, change: dict) -> str:
+    """A change as a diff of its lines."""
+    before = (tree / change["file"]).read_text(encoding="utf-8").splitlines()
+    lines = difflib.unified_diff(before, change["text"].splitlines(), n=0, lineterm="")
+    return "\n".join([f"{change['file']}:{change['line']}", *list(lines)[3:]])
+
+
+def interval(noticed: int, tried: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share, in per cent."""
+    z, share = 1.96, noticed / tried
+    middle = share + z * z / (2 * tried)
+    reach = z * (share * (1 - share) / tried + z * z / (4 * tried * tried)) ** 0.5
+    return tuple(100 * (middle + sign * reach) / (1 + z * z / tried) for sign in (-1, 1))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tool", default="cosmic-ray", help="the program cosmic-ray")
+    parser.add_argument("--tool", required=True, help="the Python that has cosmic-ray")
     parser.add_argument("--count", type=int, default=25, help="changes of each group")
+    parser.add_argument("--skip", type=int, default=0, help="leave out the first changes drawn")
     parser.add_argument("--group", choices=GROUPS, action="append", help="only this group")
     given = parser.parse_args()
     survived: list[tuple[str, str]] = []
-    print("| group | changes | tried | noticed |\n|---|---|---|---|")
+    print(
+        "| group | changes | tried | noticed | 95 % interval |\n|---|---|---|---|---|", flush=True
+    )
     with tempfile.TemporaryDirectory() as place:
         tree = copied(Path(place))
-        for name in given.group or GROUPS:
-            total, tried, diffs = run_group(GROUPS[name], tree, given.tool, given.count)
+        groups = {
+            name: drawn(GROUPS[name], tree, given.tool, given.count, given.skip)
+            for name in given.group or GROUPS
+        }
+        running = started(
+            tree,
+            [{"tests": GROUPS[name].tests, "changes": groups[name]["drawn"]} for name in groups],
+        )
+        assert running.stdout is not None
+        for name, found in groups.items():
+            diffs, tried = survivors(found["drawn"], running.stdout), len(found["drawn"])
             survived += [(name, diff) for diff in diffs]
-            print(*diffs, sep="\n", file=sys.stderr, flush=True)
-            share = 100 * (tried - len(diffs)) / max(tried, 1)
+            low, high = interval(tried - len(diffs), tried)
             print(
-                f"| {name} | {total} | {tried} | {tried - len(diffs)} ({share:.0f} %) |", flush=True
+                f"| {name} | {found['all']} | {tried} | {tried - len(diffs)} |"
+                f" {low:.0f}-{high:.0f} % |",
+                flush=True,
             )
+        if running.wait():
+            raise SystemExit(f"the tests ended with {running.returncode}")
     for name, diff in survived:
-        print(f"\n{name}:\n{diff}")
+        print(f"\n{name}: {diff}")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,14 @@ import pytest
 import torch
 from torch import nn
 
-from baselines.objectives.objectives import JoinedPairs, MergedImages, MergedLogits, dice_ce, unit
+from baselines.objectives.objectives import (
+    JoinedPairs,
+    MergedImages,
+    MergedLogits,
+    RealObjective,
+    dice_ce,
+    unit,
+)
 from baselines.transforms.augmenter import make_augmenter
 
 
@@ -175,3 +182,91 @@ def test_alpha_is_the_share_of_the_real_images_in_the_loss_of_joined_pairs(alpha
     )
     assert float(found) == pytest.approx(alpha * real + (1 - alpha) * synthetic, rel=1e-5)
     assert presented == {"real": 4, "synthetic": 4} and real != synthetic
+
+
+def test_what_is_not_said_is_half_of_the_pixels_one_variant_each_and_no_augmenter():
+    made = MergedImages(
+        images=greys(4, 16, 16, low=0, high=100),
+        masks=greys(4, 16, 16, high=2),
+        loss=dice_ce(False),
+        variants=greys(3, 4, 16, 16, low=100, seed=1),
+    )
+    model = Seen()
+    assert (made.items, made.augment) == (4, None)
+    _, presented = made(model, torch.arange(4), rng())
+    assert presented == {"real": 4, "synthetic": 4}
+    real = model.shown[0][:, 0] < 100 / 127.5 - 1
+    assert 0.4 < float(real.float().mean()) < 0.6
+    # patches of one pixel: neighbours agree as often as not
+    assert 0.4 < float((real[..., 1:] == real[..., :-1]).float().mean()) < 0.6
+
+
+@pytest.mark.parametrize("kind", [MergedImages, MergedLogits])
+def test_merged_slices_are_judged_by_the_masks_of_their_slices(kind):
+    """Grey values 0, 51 and 255 are -1, -0.6 and 1 for the network; labels are whole numbers."""
+    seen = []
+
+    def loss(logits, labels):
+        seen.append((logits, labels))
+        return logits.sum()
+
+    images = torch.tensor([0, 51, 255], dtype=torch.uint8)[:, None, None].expand(3, 8, 8)
+    masks = torch.tensor([0, 1, 1], dtype=torch.uint8)[:, None, None].expand(3, 8, 8)
+    made = kind(images=images, masks=masks, loss=loss, variants=images[None], alpha=0.5)
+    model = Seen()
+    found, presented = made(model, torch.tensor([2, 0, 1, 1]), rng())
+    for shown in model.shown:
+        assert shown.shape == (4, 1, 8, 8)
+        assert shown[:, 0, 0, 0].tolist() == pytest.approx([1, -1, -0.6, -0.6])
+    ((logits, labels),) = seen
+    assert torch.equal(logits[:, 1], model.shown[0][:, 0])
+    assert labels.dtype == torch.int64 and labels[:, 3, 3].tolist() == [1, 0, 1, 1]
+    assert float(found) == float(logits.sum())
+    assert presented == {"real": 4, "synthetic": 4}
+
+
+def test_patches_of_logits_come_from_the_pass_that_they_are_named_after():
+    """Real slices are white and variants black, so that each pixel's logit says where it is from;
+    the share of the real ones is alpha."""
+    seen = []
+    made = MergedLogits(
+        images=torch.full((64, 16, 16), 255, dtype=torch.uint8),
+        masks=torch.zeros(64, 16, 16, dtype=torch.uint8),
+        loss=lambda logits, labels: seen.append(logits) or logits.sum(),
+        variants=torch.zeros(2, 64, 16, 16, dtype=torch.uint8),
+        alpha=0.25,
+        patch_size=4,
+    )
+    made(Seen(), torch.arange(64), rng())
+    real = seen[0][:, 1] > 0
+    assert float(real.float().mean()) == pytest.approx(0.25, abs=0.05)
+    patches = real.unfold(1, 4, 4).unfold(2, 4, 4).reshape(64, 16, 16)
+    assert torch.equal(patches.all(-1), patches.any(-1))
+
+
+def test_real_slices_alone_are_shown_as_they_are():
+    images, masks = greys(5, 8, 8), greys(5, 8, 8, high=2, seed=1)
+    made, model = RealObjective(images=images, masks=masks, loss=dice_ce(True)), Seen()
+    found, presented = made(model, torch.tensor([4, 0]), rng())
+    np.testing.assert_allclose(
+        model.shown[0][:, 0].numpy(), images[[4, 0]].numpy() / 127.5 - 1, atol=1e-6
+    )
+    expected = dice_ce(True)(Seen()(model.shown[0]), masks[[4, 0]].long())
+    assert (float(found), presented, made.items) == (float(expected), {"real": 2}, 5)
+
+
+@pytest.mark.parametrize("of_batch", [False, True])
+def test_the_dice_of_a_slice_by_hand(of_batch):
+    """Four pixels, all found with one half: cross entropy log 2, and of one true pixel a Dice of
+    2 * 0.5 / (2 + 1), of the three others 2 * 1.5 / (2 + 3)."""
+    labels = torch.tensor([[[1, 0], [0, 0]]])
+    logits = torch.zeros(1, 2, 2, 2)
+    alone = dice_ce(False, of_batch)(logits, labels)
+    both = dice_ce(True, of_batch)(logits, labels)
+    assert float(alone) == pytest.approx(np.log(2) + 1 - 1 / 3, abs=1e-5)
+    assert float(both) == pytest.approx(np.log(2) + 1 - (1 / 3 + 3 / 5) / 2, abs=1e-5)
+    # smoothing counts where there is nothing to find and next to nothing is found
+    sure = torch.stack([torch.full((1, 2, 2), 20.0), torch.zeros(1, 2, 2)], 1)
+    found = 4 * float(torch.sigmoid(torch.tensor(-20.0)))
+    nothing = dice_ce(False, of_batch)(sure, torch.zeros_like(labels))
+    assert float(nothing) == pytest.approx(1 - 1e-5 / (found + 1e-5), rel=1e-3)

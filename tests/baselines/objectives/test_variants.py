@@ -1,9 +1,13 @@
 """Variants in memory and mapped from disk give the same images, and so the same training."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
+from baselines.objectives import variants as module
 from baselines.objectives.objectives import MergedImages, dice_ce
 from baselines.objectives.variants import MappedVariants, load_variants
 from benchmark.training.budget import Training
@@ -67,3 +71,26 @@ def test_blocks_stand_one_after_the_other(paths):
     variant, rows = torch.tensor([0, 1, 2]), torch.tensor([3, 0, 9])
     for variants in (loaded, mapped):
         assert np.array_equal(variants[variant, rows].numpy(), whole[variant, rows])
+
+
+def test_without_a_limit_variants_may_take_half_of_the_free_memory(paths, monkeypatch):
+    size = 3 * 10 * 16 * 16
+    for free, kind in ((2 * size, torch.Tensor), (2 * size - 1, MappedVariants)):
+        monkeypatch.setattr(module, "_free_bytes", lambda device, free=free: free)
+        assert isinstance(load_variants(paths, CPU), kind)
+
+
+def test_the_free_memory_is_the_device_s_or_what_the_kernel_calls_available(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (7, 40))
+    assert module._free_bytes(torch.device("cuda", 0)) == 7
+    kernel = "MemTotal: 9 kB\nMemFree: 2 kB\nMemAvailable:   5 kB\nBuffers: 1 kB\n"
+    monkeypatch.setattr(Path, "exists", lambda self: str(self) == "/proc/meminfo")
+    monkeypatch.setattr(Path, "read_text", lambda self: kernel)
+    assert module._free_bytes(CPU) == 5 * 1024
+    sizes = {"SC_PHYS_PAGES": 11, "SC_PAGE_SIZE": 4097}
+    monkeypatch.setattr(os, "sysconf", sizes.__getitem__)
+    monkeypatch.setattr(Path, "read_text", lambda self: "MemFree: 2 kB\n")
+    half = 11 * 4097 // 2
+    assert module._free_bytes(CPU) == half
+    monkeypatch.setattr(Path, "exists", lambda self: False)
+    assert module._free_bytes(CPU) == half

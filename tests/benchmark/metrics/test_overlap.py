@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from benchmark.metrics.overlap import dice, labelled_dice, mean_batch_dice, mean_case_dice
+from benchmark.metrics.overlap import (
+    dice,
+    dice_of_counts,
+    labelled_dice,
+    mean_batch_dice,
+    mean_case_dice,
+    volume_dice,
+)
 
 
 def counts(probability: np.ndarray, masks: np.ndarray) -> np.ndarray:
@@ -49,3 +56,21 @@ def test_batch_dice_is_a_mean_over_batches_of_eight_neighbouring_slices():
     assert mean_batch_dice(counts(probability, masks)) == pytest.approx(sum(found) / 3)
     by_case = mean_case_dice(counts(probability, masks), np.arange(19) // 10)
     assert mean_batch_dice(counts(probability, masks)) != pytest.approx(by_case)
+
+
+def test_dice_of_counts_of_hardly_any_pixels():
+    counts = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 1], [1, 1, 0], [3, 1, 1]])
+    with np.errstate(all="raise"):
+        assert dice_of_counts(counts).tolist() == [1, 0, 0, 1, 0, 0.5]
+
+
+def test_the_dice_of_a_volume_counts_its_slices_together():
+    truth = np.zeros((3, 2, 2), np.uint8)
+    truth[0], truth[1, 0, 0] = 1, 1
+    predicted = truth.copy()
+    predicted[1], predicted[2, 1, 1] = 0, 1
+    # 5 true, 5 predicted, 4 common
+    assert volume_dice(predicted, truth) == pytest.approx(0.8)
+    assert volume_dice(truth, truth) == 1
+    assert np.isnan(volume_dice(predicted, np.zeros_like(truth)))
+    assert type(volume_dice(predicted, truth)) is float

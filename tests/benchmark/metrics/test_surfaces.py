@@ -55,3 +55,35 @@ def test_bounding_box():
     assert bounding_box(mask) == (slice(1, 3), slice(0, 5), slice(2, 6))
     with pytest.raises(ValueError, match="not empty"):
         surface_distances(mask, np.zeros_like(mask), (1, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("queries", "voxels", "transform"),
+    [
+        (200_000, 1_000_000, False),
+        (200_001, 1_000_000, True),
+        (200_001, 8_000_000, True),
+        (250_000, 10_000_000, False),
+        (250_001, 10_000_000, True),
+    ],
+)
+def test_the_transform_is_taken_above_200_000_queries_and_a_fortieth_of_the_voxels(
+    queries, voxels, transform
+):
+    assert surfaces._prefers_transform(queries, voxels) == transform
+
+
+def test_each_way_has_the_distances_of_its_own_surface(monkeypatch):
+    """One true pixel and a row of five: by hand, both by the tree and by the transform."""
+    point, row = np.zeros((2, 4, 9), bool)
+    point[1, 2], row[3, 2:7] = True, True
+    forth, back = [np.hypot(2 * 2.0, 0.5 * n) for n in range(5)], [4.0]
+    for floor in (10, 0):
+        monkeypatch.setattr(surfaces, "MINIMUM_TRANSFORM_QUERIES", floor)
+        monkeypatch.setattr(surfaces, "VOXELS_PER_QUERY", 1000)
+        found = surface_distances(row, point, (2.0, 0.5))
+        assert sorted(found.prediction_to_truth) == pytest.approx(forth)
+        assert found.truth_to_prediction == pytest.approx(back)
+    for empty in ((point, ~point & point), (~point & point, point)):
+        with pytest.raises(ValueError, match="not empty"):
+            surface_distances(*empty, (1.0, 1.0))

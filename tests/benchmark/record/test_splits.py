@@ -10,11 +10,26 @@ from tests.reports.submission.made import tiny_spec
 CASES = [CaseInfo(f"c{number}", f"c{number}") for number in range(8)]
 
 
-@pytest.mark.parametrize("fold", [3, 9])
+@pytest.mark.parametrize("fold", [-1, 3, 9])
 def test_a_fold_that_does_not_exist_is_refused_with_those_that_do(fold):
     run = tiny_spec("none", 0, 0, "n_folds=3").model_copy(update={"fold": fold})
     with pytest.raises(InputError, match=f"--fold {fold} does not exist; folds are 0 to 2\\."):
         split_of(run, CASES)
+
+
+def test_every_fold_that_there_is_has_a_split_of_its_own():
+    tests = []
+    for fold in range(3):
+        run = tiny_spec("none", fold, 0, "n_folds=3")
+        tests += split_of(run, CASES).test
+    assert sorted(tests) == [case.id for case in CASES]
+
+
+@pytest.mark.parametrize(("selection", "share"), [("validation", 2), ("test", 0), ("last", 0)])
+def test_validation_cases_are_drawn_only_where_they_choose_the_checkpoint(selection, share):
+    run = tiny_spec("none", 0, 0, f"selection={selection}", "validation_share=0.5")
+    found = split_of(run, CASES)
+    assert (len(found.train), len(found.validation), len(found.test)) == (4 - share, share, 4)
 
 
 def test_near_copies_stay_together_where_the_protocol_says_so():

@@ -14,6 +14,7 @@ from benchmark.spec.protocol import (
     check_contradictions,
     differences,
     named_protocol,
+    nearest_protocol,
 )
 from benchmark.spec.run import RunSpec, SourceSpec
 
@@ -155,6 +156,53 @@ def test_named_protocols_differ_as_documented():
         "assd": "mean",
         "aggregate": "folds",
     }
+
+
+@pytest.mark.parametrize("name", ["rigorous", "paper", "released"])
+def test_the_nearest_protocol_differs_in_the_fewest_switches(name):
+    assert nearest_protocol(named_protocol(name)) == (name, {})
+    changed = named_protocol(name).model_copy(update={"loss": "dice-ce-batch", "hd95": "max"})
+    assert nearest_protocol(changed) == (name, {"loss": "dice-ce-batch", "hd95": "max"})
+
+
+def test_of_protocols_equally_near_the_first_is_named():
+    # of the five switches between rigorous and paper, two are as here and two as there
+    between = Protocol(folds="dataset", copies="per-image", loss="dice-ce-batch", aggregate="folds")
+    assert nearest_protocol(between)[0] == "rigorous"
+    nearer = between.model_copy(update={"selection": "last"})
+    assert nearest_protocol(nearer) == (
+        "paper",
+        {
+            "generator_cases": "fit",
+            "lr_schedule": "cosine",
+            "loss": "dice-ce-batch",
+            "aggregate": "folds",
+        },
+    )
+
+
+@pytest.mark.parametrize("slices", ["all", "foreground"])
+@pytest.mark.parametrize("resize_z", [False, True])
+def test_a_stack_is_stretched_only_where_slices_are_left_out(slices, resize_z):
+    given = Protocol(slices=slices, resize_z=resize_z)
+    if resize_z and slices == "all":
+        with pytest.raises(InputError, match="set both, or neither"):
+            check_contradictions(given)
+    else:
+        check_contradictions(given)
+
+
+def test_the_defaults_are_those_of_rigorous():
+    assert Protocol() == named_protocol("rigorous")
+    numbers = {name: value for name, value in Protocol() if isinstance(value, bool)}
+    assert numbers == {
+        "shuffle": True,
+        "renormalise": False,
+        "dice_background": False,
+        "resize_z": False,
+    }
+    with pytest.raises(InputError, match="did you mean 'released'"):
+        named_protocol("relased")
 
 
 def test_a_slice_of_20_foreground_pixels_does_not_exist_under_q9():

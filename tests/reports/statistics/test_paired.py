@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from reports.statistics.paired import (
@@ -41,3 +42,25 @@ def test_spread_ratio_keeps_its_level_and_finds_a_smaller_spread():
     a, b = pair(np.random.default_rng(0), 0.5)
     assert spread_ratio(a, b)[0] == pytest.approx(a.std() / b.std())
     assert np.isnan(spread_ratio(np.ones(5), b[:5])).all()
+
+
+def test_a_spread_of_hardly_any_cases_or_none_cannot_be_told():
+    a, b = np.array([0.125, 0.5, 0.375]), np.array([0.5, 0.25, 0.625])
+    ratio, p_value = spread_ratio(a, b)
+    assert ratio == pytest.approx(a.std(ddof=1) / b.std(ddof=1))
+    assert p_value == pytest.approx(stats.pearsonr(a + b, a - b).pvalue)
+    for few in ((a[:2], b[:2]), (np.full(3, 0.5), b), (a, np.full(3, 0.5))):
+        assert np.isnan(spread_ratio(*few)).all()
+    # values that are the same, or turned round, spread equally for certain
+    assert spread_ratio(a, a + 1.0) == (pytest.approx(1.0), 1.0)
+    assert spread_ratio(a, 1.0 - a) == (pytest.approx(1.0), 1.0)
+    assert spread_ratio(a, a) == spread_ratio(a, -a) == (1.0, 1.0)
+
+
+def test_holm_keeps_the_shape_and_never_goes_beyond_1():
+    p_values = np.array([[0.5, 0.02], [np.nan, 0.9]])
+    np.testing.assert_allclose(holm(p_values), [[1.0, 0.06], [np.nan, 1.0]])
+    assert holm(np.array([])).shape == (0,)
+    given = np.array([0.04, 0.01])
+    holm(given)
+    assert given.tolist() == [0.04, 0.01]  # what was given stays

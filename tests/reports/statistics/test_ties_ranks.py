@@ -46,3 +46,55 @@ def test_mean_ranks_against_scipy():
         mean_ranks(holed), np.mean([stats.rankdata(-column) for column in values.T], axis=0)
     )
     assert np.isnan(mean_ranks(np.full((2, 3), np.nan))).all()
+
+
+@pytest.mark.parametrize(
+    ("apart", "order", "groups"),
+    [
+        ([], [0, 1, 2], [(0, 1, 2)]),
+        ([(0, 1), (0, 2), (1, 2)], [2, 0, 1], [(2,), (0,), (1,)]),
+        # in a ring of four, each is tied with its two neighbours
+        ([(0, 2), (1, 3)], [0, 1, 2, 3], [(0, 1), (0, 3), (1, 2), (2, 3)]),
+        # one alone between others that are tied
+        ([(0, 1), (1, 2), (1, 3)], [0, 1, 2, 3], [(0, 2, 3), (1,)]),
+        # the largest sets, and not their pairs
+        ([(0, 4), (1, 4)], [0, 1, 2, 3, 4], [(0, 1, 2, 3), (2, 3, 4)]),
+        ([(0, 4), (1, 4)], [4, 3, 2, 1, 0], [(4, 3, 2), (3, 2, 1, 0)]),
+    ],
+)
+def test_groups_by_hand(apart, order, groups):
+    table = np.zeros((len(order), len(order)), bool)
+    for a, b in apart:
+        table[a, b] = table[b, a] = True
+    assert tie_groups(table, order) == groups
+
+
+def test_a_group_that_others_make_needless_is_left_out():
+    """Pairs that are not told apart: 01 02 03 12 14 25 34 35 45 of six. The third group that is
+    made, of 0 and 3, takes 5 in no more, and no group lies inside the others together."""
+    tied = [(0, 1), (0, 2), (1, 2), (1, 3), (2, 3), (2, 4), (3, 4), (0, 5), (4, 5)]
+    table = ~np.eye(6, dtype=bool)
+    for a, b in tied:
+        table[a, b] = table[b, a] = False
+    groups = tie_groups(table, range(6))
+    pairs = [{(a, b) for a in one for b in one if a < b} for one in groups]
+    assert set().union(*pairs) == set(tied)
+    for place, own in enumerate(pairs):
+        assert own - set().union(*pairs[:place], *pairs[place + 1 :])
+
+
+def test_letters_go_on_after_z_by_two():
+    shown = letters([(0,)] * 26, 1)
+    assert shown == ["abcdefghijklmnopqrstuvwxyz"]
+    names = letters([(0,)] * 705, 1)[0].split()
+    assert names[25:29] == ["z", "aa", "ab", "ac"]
+    assert (names[51], names[52], names[701], names[702]) == ("az", "ba", "zz", "aaa")
+    assert len(set(names)) == 705
+    assert letters([(1,), (0, 1)], 3) == ["b", "ab", ""]
+    assert letters([(1,)] + [(0, 1)] * 26, 2)[1].startswith("a b c")
+
+
+def test_ties_share_a_mean_rank():
+    values = np.array([[0.9, 0.5], [0.9, 0.7], [0.1, 0.6]])
+    assert mean_ranks(values).tolist() == [(1.5 + 3) / 2, (1.5 + 1) / 2, (3 + 2) / 2]
+    assert mean_ranks(np.full((2, 3), np.nan)).shape == (2,)
