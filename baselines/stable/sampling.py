@@ -3,6 +3,7 @@ guidance against a fixed negative prompt; the grey image is the mean of the thre
 (III-A) or the first of them (Q36). Not here: loading the parts (parts.py)."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +58,8 @@ class StableSampler:
         text = torch.stack([texts[prompt] for prompt in conditions.prompts])
         negative = self._coded([sampling.negative_prompt], "plain")[sampling.negative_prompt]
         latents = self._denoise(conditions, text, negative, variants, key, sampling)
-        return fetched(_decode(self.parts, latents, sampling.grey))
+        # on a GPU decoded beside the denoising steps of the next batch
+        return fetched(latents, partial(_decode, self.parts, grey=sampling.grey))
 
     def _coded(
         self, prompts: Sequence[str], text_mix: str, suffix: str = ""

@@ -26,19 +26,24 @@ def sent(values: Tensor, device: torch.device) -> Tensor:
     return values.to(device, non_blocking=True)
 
 
-def fetched(values: Tensor) -> Callable[[], np.ndarray]:
-    """Starts the way of `values` to the host; what it returns waits for their end there. From a GPU
-    they go on a stream of their own into memory that the GPU writes itself, so that what is queued
-    after this call need not wait, nor the host."""
+def fetched(
+    values: Tensor, make: Callable[[Tensor], Tensor] = lambda values: values
+) -> Callable[[], np.ndarray]:
+    """Starts `make(values)` and its way to the host; what it returns waits for its end there.
+
+    On a GPU both go on a stream of their own, the way into memory that the GPU writes itself: what
+    is queued after this call need not wait, nor the host.
+    """
     if values.device.type != "cuda":
-        array = values.numpy()
+        array = make(values).numpy()
         return lambda: array
-    stream = _copy_stream(values.device)
+    stream = _own_stream(values.device)
     stream.wait_stream(torch.cuda.current_stream(values.device))
-    host = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
     with torch.cuda.stream(stream):
-        host.copy_(values, non_blocking=True)
         values.record_stream(stream)
+        made = make(values)
+        host = torch.empty(made.shape, dtype=made.dtype, pin_memory=True)
+        host.copy_(made, non_blocking=True)
         done = stream.record_event()
 
     def wait() -> np.ndarray:
@@ -49,7 +54,7 @@ def fetched(values: Tensor) -> Callable[[], np.ndarray]:
 
 
 @functools.cache
-def _copy_stream(device: torch.device) -> "torch.cuda.Stream":
+def _own_stream(device: torch.device) -> "torch.cuda.Stream":
     return torch.cuda.Stream(device)
 
 

@@ -23,6 +23,7 @@ from baselines.stable.settings import StableSampling, StableSettings
 from benchmark.training import static_pass
 from benchmark.training.graphs import Graphs
 from benchmark.training.static_pass import MOST_PASSES, StaticPasses
+from benchmark.training.to_device import fetched
 from tests.baselines.generators.discs import CPU, conditions_of, disc_slices
 from tests.baselines.stable import discs
 from tests.support import tiny_stable
@@ -218,8 +219,7 @@ def test_a_subclass_may_sample_in_its_own_way():
     assert (images == 7).all()
 
 
-def test_what_goes_to_the_host_is_there_when_it_is_waited_for():
-    from benchmark.training.to_device import fetched
-
+def test_what_goes_to_the_host_is_made_and_there_when_it_is_waited_for():
     planes = torch.arange(4.0).reshape(1, 2, 2) / 3
     assert fetched(diffusion.to_uint8(planes))().tolist() == [[[0, 85], [170, 255]]]
+    assert fetched(planes, diffusion.to_uint8)().tolist() == [[[0, 85], [170, 255]]]
