@@ -107,14 +107,14 @@ def case_metrics(
         prediction, truth, spacing = prediction[0], truth[0], spacing[1:]
 
     predicted, true = int(np.count_nonzero(prediction)), int(np.count_nonzero(truth))
-    missed = predicted == 0 < true
+    missed = bool(true) and not predicted
     if predicted and true:
         pair = _pair(prediction, truth, spacing, nsd_tolerance)
         values = {name: float(COMPUTED[name](pair)) for name in METRICS}
     else:
         diagonal = float(np.linalg.norm(np.multiply(truth.shape, spacing)))
         values = {
-            name: of_empty_masks(metric, predicted > 0, true > 0, diagonal)
+            name: of_empty_masks(metric, bool(predicted), bool(true), diagonal)
             for name, metric in METRICS.items()
         }
     if missed and empty_policy == "centre-pixel":
@@ -126,7 +126,7 @@ def case_metrics(
         truth_voxels=true,
         prediction_voxels=predicted,
         missed=missed,
-        empty_truth=true == 0,
+        empty_truth=not true,
     )
 
 

@@ -17,7 +17,7 @@ def dice(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
 def dice_of_counts(counts: np.ndarray) -> np.ndarray:
     """Dice float64 (N,) of int64 (N, 3): pixels that are predicted, that are true, and both."""
     total = counts[:, 0] + counts[:, 1]
-    return np.where(total > 0, 2 * counts[:, 2] / np.maximum(total, 1), 1.0)
+    return np.divide(2 * counts[:, 2], total, out=np.ones(len(total)), where=total > 0)
 
 
 def labelled_dice(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -27,7 +27,7 @@ def labelled_dice(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
 def volume_dice(predicted: np.ndarray, truth: np.ndarray) -> float:
     """As `labelled_dice`, of all slices of a case together: (N, S, S) both."""
-    return float(labelled_dice(predicted[None], truth[None])[0])
+    return labelled_dice(predicted[None], truth[None]).item()
 
 
 def mean_case_dice(counts: np.ndarray, case_index: np.ndarray) -> float:

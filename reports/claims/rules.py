@@ -27,9 +27,8 @@ def gain_as_printed(ours: Difference, printed: PrintedGain) -> str:
     error too, from its SDs and number of cases. Not reproduced: no gain is shown, it is smaller
     than printed, and the whole interval lies below half of the printed gain.
     """
-    sign = 1 if printed.gain > 0 else -1
-    low, high = _ends(ours, sign)
-    shown, smaller = low > 0, _smaller(ours, printed, sign)
+    low, high = _ends(ours, turned=printed.gain < 0)
+    shown, smaller = low > 0, _smaller(ours, printed)
     if shown:
         return SMALLER if smaller else HOLDS
     return FAILS if smaller and high < abs(printed.gain) / 2 else OPEN
@@ -41,7 +40,7 @@ def gain_elsewhere(ours: Difference, printed: PrintedGain) -> str:
     Holds if the 95 % interval excludes 0 on the printed side. Does not hold if it excludes 0 on the
     other side, or if the 90 % interval lies within one point of 0 where more was printed.
     """
-    low, high = _ends(ours, 1 if printed.gain > 0 else -1)
+    low, high = _ends(ours, turned=printed.gain < 0)
     if low > 0:
         return HOLDS
     none_to_speak_of = abs(printed.gain) > MARGIN and _within(ours, MARGIN)
@@ -67,7 +66,7 @@ def no_better(singles: Sequence[Difference]) -> str:
     """
     if all(_ends(one)[0] > 0 for one in singles):
         return FAILS
-    near = any(_ends(one, 1, ALPHA / len(singles))[1] < MARGIN for one in singles)
+    near = any(_ends(one, ALPHA / len(singles))[1] < MARGIN for one in singles)
     return HOLDS if near else OPEN
 
 
@@ -121,7 +120,7 @@ def middle_is_best(sizes: Sequence[tuple[Difference, Difference]]) -> str:
     Fails if one of the two ends is better than every middle size, or equal to it within one point.
     """
     share = ALPHA / len(sizes)
-    if any(all(_ends(one, 1, share)[0] > 0 for one in pair) for pair in sizes):
+    if any(all(_ends(one, share)[0] > 0 for one in pair) for pair in sizes):
         return HOLDS
     for end in zip(*sizes, strict=True):
         if all(_ends(one)[1] < 0 or _within(one, MARGIN) for one in end):
@@ -145,38 +144,39 @@ def reachable(differences: Sequence[Difference], region: float) -> bool:
     return all(_half_width(one, 2 * ALPHA) < region for one in differences)
 
 
-def _smaller(ours: Difference, printed: PrintedGain, sign: int) -> bool:
-    """Whether the 95 % interval of printed minus ours lies above 0, with both errors."""
+def _smaller(ours: Difference, printed: PrintedGain) -> bool:
+    """Whether the 95 % interval of printed minus ours lies above 0, or below for a printed loss,
+    with both errors."""
     error = float(np.hypot(ours.error, printed.error))
-    short = abs(printed.gain) - sign * ours.mean
+    short = (printed.gain - ours.mean) * np.sign(printed.gain)
     if not error:
         return short > 0
     spread = ours.error**4 / ours.degrees + printed.error**4 / printed.degrees
     return short > stats.t.isf(ALPHA / 2, error**4 / spread) * error
 
 
-def _ends(one: Difference, sign: int = 1, alpha: float = ALPHA) -> tuple[float, float]:
-    """The ends of the interval of level 1 - alpha, turned round for a sign of -1."""
+def _ends(one: Difference, alpha: float = ALPHA, *, turned: bool = False) -> tuple[float, float]:
+    """The ends of the interval of level 1 - alpha; of the difference turned round, if asked."""
     found = one.interval(1 - alpha)
-    return (found.low, found.high) if sign > 0 else (-found.high, -found.low)
+    return (-found.high, -found.low) if turned else (found.low, found.high)
 
 
 def _any_below(several: Sequence[Difference]) -> bool:
     """Whether one of them is below 0, at 5 % of error divided by their number."""
-    return any(_ends(one, 1, ALPHA / len(several))[1] < 0 for one in several)
+    return any(_ends(one, ALPHA / len(several))[1] < 0 for one in several)
 
 
 def _within(one: Difference, region: float) -> bool:
     """Whether the 90 % interval lies inside [-region, region]."""
-    low, high = _ends(one, 1, 2 * ALPHA)
+    low, high = _ends(one, 2 * ALPHA)
     return -region < low and high < region
 
 
 def _outside(one: Difference, region: float, alpha: float = ALPHA) -> bool:
-    low, high = _ends(one, 1, alpha)
+    low, high = _ends(one, alpha)
     return low > region or high < -region
 
 
 def _half_width(one: Difference, alpha: float) -> float:
-    low, high = _ends(one, 1, alpha)
+    low, high = _ends(one, alpha)
     return (high - low) / 2

@@ -193,6 +193,16 @@ def test_overlap_on_paper():
     assert (ours.volume_difference, ours.prediction_voxels, ours.truth_voxels) == (1.0, 8, 4)
 
 
+def test_nothing_is_divided_by_nothing():
+    truth, prediction = np.zeros((2, 3, 5, 6), bool)
+    truth[1, 1:4, 1:4], prediction[1, 2:5, 2:6] = True, True
+    given = [prediction, truth, np.zeros_like(truth), np.ones_like(truth)]
+    with np.errstate(all="raise"):
+        for one in given:
+            for other in given:
+                assert measure(one, other).dice == measure(other, one).dice
+
+
 def test_pooled_and_directed_definitions_differ_on_paper():
     """Truth: one row of 19 pixels. Prediction: its first pixel and one pixel 10 above it."""
     truth, prediction = np.zeros((2, 11, 19), bool)
@@ -325,6 +335,9 @@ def test_every_column_is_a_plain_finite_number():
         (np.zeros(4, bool), np.zeros(4, bool), (1,), "at least one voxel"),
         (np.zeros((0, 4, 4), bool), np.zeros((0, 4, 4), bool), (1, 1, 1), "at least one voxel"),
         (np.zeros((3, 4), bool), np.zeros((3, 4), bool), (1, 1, 1), "2 positive finite numbers"),
+        (np.zeros((3, 4), bool), np.zeros((3, 4), bool), (1,), "2 positive finite numbers"),
+        (np.zeros((1, 1, 3, 4), bool), np.zeros((1, 1, 3, 4), bool), (1,) * 4, "at least one vox"),
+        (np.zeros((3, 4), bool), np.full((3, 4), 2, np.uint8), (1, 1), "0 and 1 only, not 2"),
         (np.zeros((3, 4), bool), np.zeros((3, 4), bool), (1, 0), "positive finite"),
         (np.zeros((3, 4), bool), np.zeros((3, 4), bool), (1, -1), "positive finite"),
         (np.zeros((3, 4), bool), np.zeros((3, 4), bool), (1, float("nan")), "positive finite"),

@@ -196,6 +196,19 @@ def test_a_curve_is_flat(sign, mean, outcome):
     assert rules.flat([at(0.0), at(0.5), at(-0.5), at(sign * mean)], 0.03) == outcome
 
 
+def test_the_errors_of_both_gains_have_degrees_of_freedom():
+    """Errors of 1 and 2 points with 4 and 9 degrees are one of 5 ** 0.5 with 25 / (1/4 + 16/9)
+    (Welch and Satterthwaite); the difference reaches to its t value times that."""
+    free = 25 / (1 / 4 + 16 / 9)
+    limit = float(stats.t.isf(0.025, free)) * 5**0.5
+    uncertain = PrintedGain(0.30, 0.02, 9)
+    assert rules.gain_as_printed(at(30 - limit - STEP, 1.0, 4), uncertain) == SMALLER
+    assert rules.gain_as_printed(at(30 - limit + STEP, 1.0, 4), uncertain) == HOLDS
+    lost = PrintedGain(-0.30, 0.02, 9)
+    assert rules.gain_as_printed(at(limit + STEP - 30, 1.0, 4), lost) == SMALLER
+    assert rules.gain_as_printed(at(limit - STEP - 30, 1.0, 4), lost) == HOLDS
+
+
 def test_a_region_can_be_reached_or_not():
     assert rules.reachable([at(5.0)], (E90 + STEP) / 100)
     assert not rules.reachable([at(5.0)], (E90 - STEP) / 100)
@@ -228,6 +241,15 @@ def test_a_middle_patch_that_equals_an_end_is_not_best(sign):
     near, far = 1 - 0.5 * E90 - STEP, 1 - 0.5 * E90 + STEP
     assert rules.middle_is_best([(at(sign * near, 0.5), at(9.0))]) == FAILS
     assert rules.middle_is_best([(at(sign * far, 0.5), at(9.0))]) == OPEN
+
+
+def test_a_printed_gain_of_nothing_is_looked_for_above_0():
+    assert rules.gain_as_printed(at(5.0), printed(0.0)) == HOLDS
+    assert rules.gain_as_printed(at(-5.0), printed(0.0)) == OPEN
+    assert rules.gain_elsewhere(at(5.0), printed(0.0)) == HOLDS
+    assert rules.gain_elsewhere(at(-5.0), printed(0.0)) == FAILS
+    # as much as the margin was not more than it
+    assert rules.gain_elsewhere(at(0.0, 0.1), printed(1.0)) == OPEN
 
 
 def exactly(mean):
