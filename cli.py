@@ -29,7 +29,7 @@ try:
         command,
         option,
     )
-    from benchmark.terminal.typer_options import Changes, Given
+    from benchmark.terminal.typer_options import Changes, Given, WordGroup
 except ModuleNotFoundError as missing:
     print(
         f"error: the package {missing.name} is not installed for {sys.executable}; run `make"
@@ -39,6 +39,7 @@ except ModuleNotFoundError as missing:
     sys.exit(2)
 
 app = typer.Typer(
+    cls=WordGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Does diffusion-based augmentation (EMIT-Diff) make medical image segmentation better"
@@ -46,7 +47,7 @@ app = typer.Typer(
     epilog="--debug anywhere in a call shows the traceback of an error.",
 )
 data_app = typer.Typer(
-    no_args_is_help=True, help="Sources of images: list, fetch, verify, preview."
+    cls=WordGroup, no_args_is_help=True, help="Sources of images: list, fetch, verify, preview."
 )
 app.add_typer(data_app, name="data")
 app.add_typer(results_app)

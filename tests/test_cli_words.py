@@ -27,7 +27,7 @@ def test_the_help_of_run_has_six_panels_and_two_examples_in_sixty_lines():
         env=os.environ | {"COLUMNS": "80", "TERMINAL_WIDTH": "80"},
     )
     lines = done.stdout.splitlines()
-    assert len(lines) <= 60
+    assert len(lines) <= 60 and "<bool>" not in done.stdout
     assert [line.split()[1] for line in lines if line.startswith("╭")] == list(PANELS)
     assert sum(line.strip().startswith("python cli.py run") for line in lines) == 2
 
@@ -88,9 +88,18 @@ def test_two_methods_are_compared_from_the_records(call):
     assert "+9.6 [" in out and "too few runs" in out and "could show" in out
 
 
+def test_rows_are_named_shortly_and_their_shared_settings_stand_once(call):
+    store = GPU.with_name("cpu-128px")
+    code, out, _ = call("compare", "emitdiff, n = 10", "none", "--store", store)
+    assert code == 0 and "│ emitdiff, n = 10 │ none │" in out
+    assert out.count("learning_rate") == 1 and "from scratch; alpha = 0.6" in out
+    code, _, err = call("compare", "emitdif", "none", "--store", store)
+    assert code == 2 and "nearest are: emitdiff, " in err and len(err) < 250
+
+
 def test_methods_that_no_comparison_has_are_refused(call):
     code, _, err = call("compare", "mirror", "pix2pix", "--store", GPU)
-    assert code == 2 and "both 'mirror' and 'pix2pix'; there are: classic mirror, none." in err
+    assert code == 2 and "both 'mirror' and 'pix2pix'; there are: mirror, none." in err
 
 
 def test_one_run_is_shown_by_the_first_letters_of_its_key(call):

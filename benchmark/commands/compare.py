@@ -2,7 +2,6 @@
 here: the arithmetic (reports/tables/pairs.py), many runs at once (report.py)."""
 
 from collections.abc import Iterable, Sequence
-from itertools import groupby
 from pathlib import Path
 from statistics import fmean, stdev
 
@@ -19,24 +18,28 @@ WORST = 5  # cases that `show` prints
 def print_comparison(a: str, b: str, stores: Sequence[Path], datasets: Sequence[str]) -> ExitCode:
     """a minus b in every comparison of the stores that has both. Raises InputError for none."""
     from reports.comparison.study import Study
-    from reports.tables.pairs import pair_table, pairs
+    from reports.tables.pairs import pair_table, pairs_by_group
 
     records = _read(stores)
     TASKS.check(datasets, (record.spec.dataset for record in records))
     chosen = [one for one in records if not datasets or one.spec.dataset in datasets]
-    found = pairs(Study(chosen), a, b)
-    for title, ones in groupby(found, lambda one: f"{one.dataset}, {one.source}, {one.rules}"):
-        table = pair_table(ones)
+    found = pairs_by_group(Study(chosen), a, b)
+    for group, pairs in found:
+        table = pair_table(group, pairs)
         head = [
             name if name in ("a", "b", "verdict on a") else f"{name}>" for name in table.columns
         ]
-        print_table(title, head, table.rows)
+        print_table(group.title, head, table.rows)
+        named = {group.by_label[label].method.name for one in pairs for label in (one.a, one.b)}
+        for sentence in group.shared_settings:
+            if sentence.partition(":")[0] in named:
+                out.print(sentence)
     out.print(
         "Mean difference in Dice of the same cases, folds and seeds, with its 95 % interval over"
         " cases and trainings. Could show: the smallest true difference, in points, that such runs"
         " show in 80 of 100 repetitions."
     )
-    if any(one.verdict.startswith("too few") for one in found):
+    if any(one.verdict.startswith("too few") for _, pairs in found for one in pairs):
         out.print("A verdict needs all folds and two seeds; `python cli.py power` counts them.")
     return ExitCode.DONE
 

@@ -18,9 +18,12 @@ from benchmark.terminal.arguments import (
     command,
     option,
 )
+from benchmark.terminal.typer_options import WordGroup
 
 leaderboard_app = typer.Typer(
-    no_args_is_help=True, help="Results of several people on one page: submit, validate, build."
+    cls=WordGroup,
+    no_args_is_help=True,
+    help="Results of several people on one page: submit, validate, build.",
 )
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin, get_t
 
 import typer
 from rich.markup import escape
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from benchmark.core.errors import ExitCode
 from benchmark.core.options import Option, options_of
@@ -38,8 +38,19 @@ class Changes(Given[T]):
     """As Given, where something else than the fields gives the defaults: `--help` shows none."""
 
 
+class WordGroup(TyperGroup):
+    """A group of commands whose help shows no type beside a switch."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return _switches_untyped(super().get_params(ctx))
+
+
 class PanelCommand(TyperCommand):
-    """A command whose `--help` stands in the last panel of its options, not in one of its own."""
+    """A command whose `--help` stands in the last panel of its options, not in one of its own, and
+    shows no type beside a switch."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return _switches_untyped(super().get_params(ctx))
 
     def get_help_option(self, ctx: Any) -> Any:
         found = super().get_help_option(ctx)
@@ -47,6 +58,14 @@ class PanelCommand(TyperCommand):
         if found is not None and panels:
             vars(found)["rich_help_panel"] = panels[-1]
         return found
+
+
+def _switches_untyped(params: list[Any]) -> list[Any]:
+    """The parameters; a switch takes no word, so its help names no type."""
+    for one in params:
+        if getattr(one, "is_flag", False):
+            vars(one)["metavar"] = ""
+    return params
 
 
 def with_options(command: Callable[..., ExitCode]) -> Callable[..., None]:

@@ -6,18 +6,16 @@ from typing import Any
 
 from reports.board.answer import QUESTION, Answer, answer
 from reports.board.pairs import KINDS, Pair, all_pairs, leading, margin_points
-from reports.board.pills import NO_DIFFERENCE
 from reports.board.scope import Scope, scope
 from reports.comparison.format import factor_text, signed
 from reports.comparison.study import Study
-from reports.statistics.verdicts import BETTER, EQUAL, FEW, OPEN, WORSE
+from reports.statistics.verdicts import BETTER, EQUAL, WORSE
 
 _TITLES = {
     "stack": "Best classic ({a}) against no augmentation",
     "alone": "EMIT-Diff alone against no augmentation",
     "joined": "EMIT-Diff on top of {b} against {b}",
 }
-_WORDS = {BETTER: "better", WORSE: "worse", FEW: FEW, OPEN: NO_DIFFERENCE}
 _MARKS = {BETTER: "good", WORSE: "bad"}
 MOST_PLACES = 3  # data sets that a card has room for
 
@@ -68,6 +66,6 @@ def _texts(pair: Pair) -> dict[str, str]:
         "mark": _MARKS.get(pair.verdict, ""),
         "place": pair.place,
         "interval": f"[{signed(interval.low, 1)}, {signed(interval.high, 1)}]",
-        "verdict": equal or _WORDS[pair.verdict],
+        "verdict": equal or pair.verdict,
         "factor": factor_text(pair.factor),
     }

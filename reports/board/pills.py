@@ -7,8 +7,6 @@ from reports.comparison.format import verdict_words
 from reports.comparison.study import Comparison
 from reports.statistics.verdicts import BETTER, EQUAL, FEW, OPEN, WORSE
 
-NO_DIFFERENCE = "no clear difference"
-
 
 @dataclass(frozen=True)
 class Pill:
@@ -43,7 +41,7 @@ def pill_of(comparison: Comparison, label: str) -> Pill:
     if verdict == EQUAL:
         return Pill(f"no gain: {verdict_words(EQUAL, inference.margin)}")
     if verdict == OPEN:
-        return Pill(NO_DIFFERENCE)
+        return Pill(OPEN)
     if best is None or label == best:
         return Pill("helps", "good")
     short = group.short[best].name

@@ -18,7 +18,7 @@ from reports.statistics.differences import Difference, Differences
 from reports.statistics.paired import ALPHA, MARGIN, holm
 from reports.statistics.ties import letters, tie_groups
 
-BETTER, WORSE, EQUAL, OPEN = "better", "worse", "equal", "not told apart"
+BETTER, WORSE, EQUAL, OPEN = "better", "worse", "equal", "no clear difference"
 FEW = "too few runs"
 LEAST_SEEDS = 2
 
@@ -61,7 +61,7 @@ class Verdicts:
         return len(self.p_holm) // 2
 
     def of(self, a: str, b: str) -> str:
-        """What a is beside b: better, worse, equal, not told apart, or too few runs."""
+        """What a is beside b: better, worse, equal, no clear difference, or too few runs."""
         difference = self.differences.of(a, b)
         if (a, b) not in self.p_holm:
             return FEW

@@ -74,7 +74,8 @@ def statistics_notes(inference: Inference) -> list[str]:
         f"Two methods are told apart if the p of a t test is below {ALPHA:g} after Holm's"
         f" correction over all {tests} pairs of methods with all folds and at least {LEAST_SEEDS}"
         " seeds. Verdicts, letters and ranks all follow from these tests: methods that share a"
-        " letter are not told apart, and a rank range leaves out the ranks that a verdict excludes."
+        " letter have no clear difference, and a rank range leaves out the ranks that a verdict"
+        " excludes."
         " Other methods have too few runs for a verdict.",
         "Runs of the same fold and seed are compared, case by case; cases of one patient count as"
         " one. The standard error holds the cases and the trainings: it says what other test cases"

@@ -2,13 +2,13 @@
 interval, the verdict, and what such runs could show. The arithmetic is in statistics/differences.py
 and comparison/inference.py, as for the pages."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 import pandas as pd
 
 from benchmark.core.errors import InputError
-from benchmark.core.texts import some
+from benchmark.core.texts import nearest, some
 from benchmark.record.record import Record
 from reports.comparison.format import p_text, rounded, verdict_words, with_interval
 from reports.comparison.groups import Group, MethodRuns
@@ -19,6 +19,7 @@ from reports.statistics.paired import ALPHA
 from reports.statistics.verdicts import Verdicts
 from reports.tables.tables import Table
 
+MOST_NAMED, NEAR = 12, 3  # names that an error lists
 SWEPT = "no verdict: a setting beside the ranked one"
 
 
@@ -65,23 +66,41 @@ def paired(records: Iterable[Record], a: str, b: str) -> pd.DataFrame:
 
 def pairs(study: Study, a: str, b: str) -> list[Pair]:
     """As `paired`, of a study."""
-    found = [pair for one in study.comparisons for pair in _of_comparison(one, a, b)]
-    if not found:
-        known = {runs.label for one in study.comparisons for runs in one.group.methods if runs.done}
+    return [pair for _, found in pairs_by_group(study, a, b) for pair in found]
+
+
+def pairs_by_group(study: Study, a: str, b: str) -> list[tuple[Group, list[Pair]]]:
+    """As `pairs`, for each comparison that has some."""
+    found = [(one.group, [*_of_comparison(one, a, b)]) for one in study.comparisons]
+    if not any(pairs for _, pairs in found):
         raise InputError(
-            f"no comparison of these records has finished runs of both '{a}' and '{b}'; there are:"
-            f" {some(sorted(known), 12) or 'none'}."
+            f"no comparison of these records has finished runs of both '{a}' and '{b}';"
+            f" {_known(study, (a, b))}."
         )
-    return found
+    return [(group, pairs) for group, pairs in found if pairs]
 
 
-def pair_table(found: Iterable[Pair]) -> Table:
-    """The pairs for readers."""
+def _known(study: Study, names: Sequence[str]) -> str:
+    """The methods that a reader may have meant: all, or of many those nearest to a name that there
+    is not."""
+    groups = [one.group for one in study.comparisons]
+    rows = [(group, runs) for group in groups for runs in group.methods if runs.done]
+    known = {group.short[runs.label].name.removeprefix("classic ") for group, runs in rows}
+    lost = [name for name in names if not any(_called(group, name) for group in groups)]
+    if lost and len(known) > MOST_NAMED:
+        near = nearest(lost[0], sorted(known), NEAR)
+        return f"no row is called '{lost[0]}'; nearest are: {', '.join(near)}"
+    return f"there are: {some(sorted(known), MOST_NAMED) or 'none'}"
+
+
+def pair_table(group: Group, found: Iterable[Pair]) -> Table:
+    """The pairs of one comparison for readers, with short names; `Group.shared_settings` has what
+    these leave out."""
     return Table.of(
         [
             {
-                "a": pair.a,
-                "b": pair.b,
+                "a": group.short[pair.a].text,
+                "b": group.short[pair.b].text,
                 "a - b, points [95 % CI]": with_interval(pair.difference, pair.low, pair.high, 1),
                 "verdict on a": pair.verdict,
                 "p (Holm)": p_text(pair.p_holm),
@@ -126,10 +145,12 @@ def _of_comparison(comparison: Comparison, a: str, b: str) -> Iterator[Pair]:
 
 
 def _called(group: Group, name: str) -> list[str]:
-    """Labels of the rows that a reader means by a name: the row of that label, else the ranked
-    settings of the method, or the classic transform of that name."""
+    """Labels of the rows that a reader means by a name: the row of that label, long or short, else
+    the ranked settings of the method, or the classic transform of that name."""
     if name in group.by_label:
         return [name]
+    if short := [label for label, one in group.short.items() if one.settings and one.text == name]:
+        return short
     return [runs.label for runs in main_methods(group) if _is_called(runs, name)]
 
 
