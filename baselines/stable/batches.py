@@ -3,15 +3,13 @@ timestep and text.
 
 All that is drawn for a slice comes from its address - seed, step, place in the batch - so that
 neither the size of a micro-batch, nor the number of GPUs, nor a restart changes what any step
-sees. Not here: the loss.
+sees. Not here: when it is drawn (ahead.py), the loss.
 """
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -22,8 +20,6 @@ from baselines.stable.pretraining_folder import LabelledImages, read_image
 from baselines.stable.settings import StableSettings
 from benchmark.core.identity import named_seed
 from datasets.slices.edges import Detector, edge_map, make_detector
-
-_READERS = 8  # threads that prepare the next micro-batch
 
 
 class Slices(Protocol):
@@ -86,19 +82,17 @@ class FolderSlices:
         ), self._images.prompt_of_image[number]
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """B slices of one step, float32 on the CPU: `images`, `edges` (B,1,S,S) in [0,1]; `noise` and
-    `posterior`, standard normal (B,4,H,W), of the diffusion and of the VAE; `timesteps` and `text`
-    int64 (B,), text 0 = the empty prompt; `numbers`: which slices."""
+class DrawnSlice(NamedTuple):
+    """One slice of one step, float32 on the CPU: `planes` (2,S,S), image and edges in [0,1];
+    `noise` and `posterior`, standard normal (4,H,W), of the diffusion and of the VAE; `text`: 0 =
+    the empty prompt; `number`: which slice."""
 
-    numbers: tuple[int, ...]
-    images: torch.Tensor
-    edges: torch.Tensor
+    number: int
+    planes: torch.Tensor
     noise: torch.Tensor
     posterior: torch.Tensor
-    timesteps: torch.Tensor
-    text: torch.Tensor
+    timestep: int
+    text: int
 
 
 def epoch_order(count: int, seed: int, epoch: int) -> list[int]:
@@ -136,7 +130,7 @@ class Drawer:
             seed,
         )
 
-    def one(self, number: int, step: int, place: int) -> tuple:
+    def one(self, number: int, step: int, place: int) -> DrawnSlice:
         """Everything about the slice at `place` of the batch of `step`."""
         rng = torch.Generator().manual_seed(named_seed(self.seed, "slice", step, place))
         noise, posterior = torch.randn(2, *self.latent, generator=rng)
@@ -146,33 +140,5 @@ class Drawer:
         planes = torch.from_numpy(np.array(stack, np.float32))[None] / 255
         if not is_still(self.settings):
             planes = random_geometry(planes, self.settings, rng, crop=self.settings.zoom == "crop")
-        return planes[0], noise, posterior, timestep, 0 if dropped else 1 + prompt
-
-    def batches(self, share: Sequence[tuple[int, int]], step: int, size: int) -> Iterator[Drawn]:
-        """`share` - (place, slice number) pairs - in micro-batches of `size`, the next one made
-        while one is used."""
-        parts = [share[first : first + size] for first in range(0, len(share), size)]
-        with ThreadPoolExecutor(_READERS) as pool:
-            waiting = [self._ordered(pool, part, step) for part in parts[:1]]
-            for place, part in enumerate(parts):
-                waiting += [
-                    self._ordered(pool, later, step) for later in parts[place + 1 : place + 2]
-                ]
-                planes, noise, posterior, timesteps, text = zip(
-                    *(one.result() for one in waiting.pop(0)), strict=True
-                )
-                stacked = torch.stack(planes)
-                yield Drawn(
-                    tuple(number for _, number in part),
-                    stacked[:, :1],
-                    stacked[:, 1:],
-                    torch.stack(noise),
-                    torch.stack(posterior),
-                    torch.tensor(timesteps),
-                    torch.tensor(text),
-                )
-
-    def _ordered(
-        self, pool: ThreadPoolExecutor, part: Sequence[tuple[int, int]], step: int
-    ) -> list:
-        return [pool.submit(self.one, number, step, place) for place, number in part]
+        text = 0 if dropped else 1 + prompt
+        return DrawnSlice(number, planes[0], noise, posterior, timestep, text)

@@ -1,10 +1,13 @@
 """The loss of latent diffusion: slices to latents, noise added, the noise predicted. Not here: what
-is drawn for a slice (batches.py), the steps (training.py)."""
+is drawn for a slice (batches.py), when it is encoded (ahead.py), the steps (training.py)."""
+
+from collections.abc import Sequence
 
 import torch
 from torch import nn
 
-from baselines.stable.batches import Drawn, Slices, is_still
+from baselines.stable.ahead import Drawn
+from baselines.stable.batches import Slices, is_still
 from baselines.stable.parts import Parts, encode
 from baselines.stable.settings import StableSettings
 from benchmark.training import number_format
@@ -12,8 +15,8 @@ from benchmark.training.to_device import on_device, sent
 
 
 class LatentLoss:
-    """The loss of drawn slices. Text is encoded once per prompt; latents once per slice where no
-    slice ever moves."""
+    """The loss of drawn slices. Text is encoded once per prompt, and a slice once where no slice
+    ever moves."""
 
     def __init__(
         self,
@@ -37,15 +40,28 @@ class LatentLoss:
             {} if is_still(settings) and slices.in_memory else None
         )
 
-    def __call__(self, denoiser: nn.Module, drawn: Drawn) -> torch.Tensor:
-        """float32 (B,): mean squared error of each slice's prediction."""
-        return self.of(denoiser, **self.inputs(drawn))
+    @torch.no_grad()
+    def moments(self, images: torch.Tensor, numbers: Sequence[int]) -> torch.Tensor:
+        """Mean and deviation (B,2,4,H,W) float32 of the VAE's posterior of images (B,1,S,S) in
+        [0,1], of slices of these numbers."""
+        if self.kept is None or any(number not in self.kept for number in numbers):
+            images = sent(images * 2 - 1, self.text.device).to(self.vae.dtype)
+            posterior = self.vae.encode(images.expand(-1, 3, -1, -1)).latent_dist
+            moments = torch.stack([posterior.mean, posterior.std], dim=1).float()
+            if self.kept is not None:
+                self.kept |= zip(numbers, moments, strict=True)
+            return moments
+        return torch.stack([self.kept[number] for number in numbers])
 
     def inputs(self, drawn: Drawn) -> dict[str, torch.Tensor]:
-        """What `of` reads of drawn slices, on the device."""
+        """What `of` reads of drawn slices, on the device: scaled latents, drawn from the posterior
+        of the VAE, and the rest as it was drawn."""
+        device = self.text.device
+        mean, deviation = drawn.moments.unbind(1)
+        latents = mean + deviation * sent(drawn.posterior, device)
         given = {name: getattr(drawn, name) for name in ("noise", "timesteps", "text", "edges")}
-        return {"latents": self._latents(drawn)} | {
-            name: sent(values, self.text.device) for name, values in given.items()
+        return {"latents": latents * self.vae.config.scaling_factor} | {
+            name: sent(values, device) for name, values in given.items()
         }
 
     def of(
@@ -65,18 +81,3 @@ class LatentLoss:
         if self.schedule.config.prediction_type == "v_prediction":
             noise = self.schedule.get_velocity(latents, noise, timesteps)
         return (predicted - noise).square().mean(dim=(1, 2, 3))
-
-    @torch.no_grad()
-    def _latents(self, drawn: Drawn) -> torch.Tensor:
-        """Scaled latents (B,4,H,W) float32, drawn from the posterior of the VAE."""
-        device = self.text.device
-        if self.kept is None or any(number not in self.kept for number in drawn.numbers):
-            images = sent(drawn.images * 2 - 1, device).to(self.vae.dtype).expand(-1, 3, -1, -1)
-            posterior = self.vae.encode(images).latent_dist
-            moments = torch.stack([posterior.mean, posterior.std], dim=1).float()
-            if self.kept is not None:
-                self.kept |= zip(drawn.numbers, moments, strict=True)
-        else:
-            moments = torch.stack([self.kept[number] for number in drawn.numbers])
-        mean, deviation = moments.unbind(1)
-        return (mean + deviation * sent(drawn.posterior, device)) * self.vae.config.scaling_factor

@@ -26,6 +26,7 @@ from baselines.generators.job import TrainingJob
 from baselines.generators.loop import CurveRow, TrainingState, averaged, train
 from baselines.generators.places import Places
 from baselines.stable import model_folder, weights
+from baselines.stable.ahead import Ahead, encoded_at_once
 from baselines.stable.batches import Drawer, Slices, epoch_order
 from baselines.stable.loss import LatentLoss
 from baselines.stable.parts import Denoiser, load_parts
@@ -169,18 +170,19 @@ def _train(fabric: Fabric, training: FineTuning, report: Report) -> list[CurveRo
     def over_processes(losses: Tensor) -> Any:
         return fabric.all_reduce(losses, reduce_op="sum")
 
-    train(
-        state,
-        steps.make,
-        steps=steps.per_epoch * settings.epochs,
-        learning_rate=lambda step: settings.learning_rate,
-        report=report,
-        checkpoint=training.checkpoint,
-        ema_decay=settings.ema_decay,
-        saves=fabric.is_global_zero,
-        over_processes=over_processes,
-        saving_share=_SAVING_SHARE,
-    )
+    with steps.ahead:
+        train(
+            state,
+            steps.make,
+            steps=steps.count,
+            learning_rate=lambda step: settings.learning_rate,
+            report=report,
+            checkpoint=training.checkpoint,
+            ema_decay=settings.ema_decay,
+            saves=fabric.is_global_zero,
+            over_processes=over_processes,
+            saving_share=_SAVING_SHARE,
+        )
     if fabric.is_global_zero:
         _save(parts.denoiser, settings, training.out)
         write_shortage(training.out, state)
@@ -200,7 +202,7 @@ def _choose_trained(denoiser: Denoiser, unet: str) -> None:
 
 
 class _Steps:
-    """Steps of the training, each on a batch of an epoch, in micro-batches."""
+    """Steps of the training, each on a batch of an epoch, in micro-batches. count: of all steps."""
 
     def __init__(
         self,
@@ -215,22 +217,40 @@ class _Steps:
         self.fabric, self.settings, self.denoiser = fabric, training.settings, denoiser
         self.optimiser, self.state, self.loss = optimiser, state, loss
         self.graphs, self.passes = graphs, StaticPasses(self._gradients, graphs)
-        count = len(training.slices)
-        self.per_epoch = math.ceil(count / training.settings.batch)
-        self.order = lru_cache(maxsize=1)(partial(epoch_order, count, training.seed))
+        slices = len(training.slices)
+        self.per_epoch = math.ceil(slices / training.settings.batch)
+        self.count = self.per_epoch * training.settings.epochs
+        self.order = lru_cache(maxsize=2)(partial(epoch_order, slices, training.seed))
         timesteps = loss.schedule.config.num_train_timesteps
         self.drawer = Drawer(
             training.slices, training.settings, loss.latent, timesteps, training.seed
         )
+        self.ahead = Ahead(
+            self.drawer,
+            self.share,
+            self.count,
+            loss.moments,
+            fabric.device,
+            encoded_at_once(fabric.device, training.size),
+        )
         asked = training.places.micro_batch or training.settings.micro_batch
         self.asked = min(asked, training.settings.batch)
 
-    def make(self, step: int) -> Tensor:
-        """One step of the optimiser; returns this process's share of the loss."""
+    def batch(self, step: int) -> list[tuple[int, int]]:
+        """(place, number of the slice) of the whole batch of a step."""
         epoch, place = divmod(step, self.per_epoch)
         size = self.settings.batch
-        batch = list(enumerate(self.order(epoch)[place * size : (place + 1) * size]))
-        total = self._add_up(batch, step)
+        return list(enumerate(self.order(epoch)[place * size : (place + 1) * size]))
+
+    def share(self, step: int) -> list[tuple[int, int]]:
+        """What this process computes of a batch. A process without a share still takes part in the
+        exchange of gradients, with a slice that counts nothing."""
+        batch = self.batch(step)
+        return batch[self.fabric.global_rank :: self.fabric.world_size] or batch[:1]
+
+    def make(self, step: int) -> Tensor:
+        """One step of the optimiser; returns this process's share of the loss."""
+        total = self._add_up(step)
         self.fabric.clip_gradients(
             self.denoiser,
             self.optimiser,
@@ -240,8 +260,9 @@ class _Steps:
         self.optimiser.step()
         return total
 
-    def _add_up(self, batch: list[tuple[int, int]], step: int) -> Tensor:
-        """Gradients of the mean loss of `batch`, added up over micro-batches and processes.
+    def _add_up(self, step: int) -> Tensor:
+        """Gradients of the mean loss of the step's batch, added up over micro-batches and
+        processes.
 
         Where the GPU's memory does not suffice the step begins again with half the micro-batch: the
         sum stays the same.
@@ -251,7 +272,7 @@ class _Steps:
             # a recorded pass adds to gradients that stay where they are
             self.optimiser.zero_grad(set_to_none=self.graphs.backend is None)
             try:
-                return self._sum_of_micro_batches(batch, step, size)
+                return self._sum_of_micro_batches(step, size)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
@@ -266,23 +287,21 @@ class _Steps:
             torch.cuda.empty_cache()
             self.state.shortage = {"since_step": step} | self.state.shortage | {"size": size // 2}
 
-    def _sum_of_micro_batches(self, batch: list[tuple[int, int]], step: int, size: int) -> Tensor:
+    def _sum_of_micro_batches(self, step: int, size: int) -> Tensor:
         """Backward passes of this process's share of the batch; the sum of its losses over the
         batch's size."""
         fabric = self.fabric
-        # A process without a share still takes part in the exchange of gradients, with a slice that
-        # counts nothing.
-        share = batch[fabric.global_rank :: fabric.world_size] or batch[:1]
-        counts = torch.tensor(float(fabric.global_rank < len(batch)))
+        batch, share = len(self.batch(step)), len(self.share(step))
+        counts = torch.tensor(float(fabric.global_rank < batch))
         total = torch.zeros((), device=fabric.device)
         done = 0
-        for drawn in self.drawer.batches(share, step, size):
-            done += len(drawn.numbers)
-            with fabric.no_backward_sync(self.denoiser, enabled=done < len(share)):
+        for drawn in self.ahead.of_step(step, size):
+            done += len(drawn)
+            with fabric.no_backward_sync(self.denoiser, enabled=done < share):
                 total += self.passes(
                     **self.loss.inputs(drawn),
                     counts=sent(counts, fabric.device),
-                    batch=sent(torch.tensor(float(len(batch))), fabric.device),
+                    batch=sent(torch.tensor(float(batch)), fabric.device),
                 )
         return total
 

@@ -53,6 +53,26 @@ def fetched(
     return wait
 
 
+def beside(work: Callable[[], Tensor], device: torch.device) -> Callable[[], Tensor]:
+    """Starts `work()`, whose inputs come from the host; what it returns gives the result. On a GPU
+    the work goes on a stream of its own, and the stream on which the result is asked for waits."""
+    if device.type != "cuda":
+        made = work()
+        return lambda: made
+    stream = _own_stream(device)
+    with torch.cuda.stream(stream):
+        found = work()
+        done = stream.record_event()
+
+    def result() -> Tensor:
+        here = torch.cuda.current_stream(device)
+        here.wait_event(done)
+        found.record_stream(here)
+        return found
+
+    return result
+
+
 @functools.cache
 def _own_stream(device: torch.device) -> "torch.cuda.Stream":
     return torch.cuda.Stream(device)

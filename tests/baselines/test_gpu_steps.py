@@ -29,7 +29,7 @@ from baselines.scratch.phrases import join_phrase
 from baselines.scratch.text_encoder import STYLE, Vocabulary
 from baselines.scratch.unconditional_network import GridUNet, PairNetwork
 from baselines.seg_guided.training import TrainingBatches as SegGuidedBatches
-from baselines.stable.batches import Drawn
+from baselines.stable.ahead import Drawn
 from baselines.stable.loss import LatentLoss
 from baselines.stable.parts import load_parts
 from baselines.transforms.augmenter import Augmenter, make_augmenter
@@ -235,9 +235,9 @@ def stable(gpu, tmp_path, kept=False):
     parts = load_parts(Places({"base": str(tmp_path)}))
     side, (numbers, batch) = tiny_stable.SIZE // parts.latent_factor, ((0, 1), 2)
     with gpu:
-        drawn = Drawn(
-            numbers,
-            *torch.zeros(2, batch, 1, tiny_stable.SIZE, tiny_stable.SIZE),
+        images = torch.zeros(batch, 1, tiny_stable.SIZE, tiny_stable.SIZE)
+        drawn = (
+            images,
             *torch.zeros(2, batch, 4, side, side),
             *torch.zeros(2, batch, dtype=torch.long),
         )
@@ -249,7 +249,12 @@ def stable(gpu, tmp_path, kept=False):
             dict.fromkeys(numbers, torch.zeros(2, 4, side, side, device=GPU)) if kept else None
         )
         moved(parts.denoiser)
-    return lambda: loss(parts.denoiser, drawn)
+
+    def step():
+        made = Drawn(*drawn, loss.moments(images, numbers))
+        return loss.of(parts.denoiser, **loss.inputs(made))
+
+    return step
 
 
 STEPS = {
