@@ -6,6 +6,8 @@
 # make smoke  the smoke suite and its report alone, into a store of its own (the benchmark of CI)
 # make bench  the quick benchmarks: speed ratios against plain code, compared with the committed ones (about 2 minutes)
 # make bench-gpu  on a GPU: training, sampling and several runs at once, each as CUDA graphs and plainly: one table and gpu.json
+# make bench-generator-batch  on a GPU, about 8 minutes: which batch and learning rate the generator of preset compact should take;
+#             BATCH_ARGS="--source busi --dataset breast --data-root DIR" on real images
 # make site   the docs with the board of the published records inside: site/index.html, which opens from disk
 # make picture  docs/board.webp, the first screen of the board of reports/published/cpu-128px; needs Chromium
 # make lock   pins again what pyproject.toml asks for
@@ -29,7 +31,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(CORES) --di
 ON_SITE := cpu-128px gpu-384px
 DOCS := $(VENV)-docs
 
-.PHONY: site picture demo test test-all fuzz mutants smoke bench bench-gpu lint install lock clean
+.PHONY: site picture demo test test-all fuzz mutants smoke bench bench-gpu bench-generator-batch lint install lock clean
 
 demo: install
 	OMP_NUM_THREADS=1 $(BIN)/python cli.py suite smoke $(ON_ALL_CORES)
@@ -64,6 +66,9 @@ bench: install
 
 bench-gpu: install
 	$(BIN)/python -m tests.bench.bench_gpu --json $(GPU_JSON) $(GPU_ARGS)
+
+bench-generator-batch: install
+	$(BIN)/python -m tests.bench.bench_generator_batch $(BATCH_ARGS)
 
 lint: install
 	$(BIN)/ruff check .
