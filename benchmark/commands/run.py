@@ -24,7 +24,7 @@ from benchmark.core.errors import ExitCode, InputError
 from benchmark.core.provenance import machine_name
 from benchmark.core.registry import check_name
 from benchmark.engines import ENGINES
-from benchmark.planning.forecast import forecast
+from benchmark.planning.forecast import forecast, noted_seconds
 from benchmark.planning.match_compute import matched
 from benchmark.planning.options import Actions, Request
 from benchmark.planning.plan import Plan, plan_run, unique_nodes
@@ -308,7 +308,7 @@ def _compute_stages(
     if not todo:
         return {}
     left = TimeLeft(nodes, store, None if how.device == "auto" else machine_name(how.device))
-    with StageProgress(todo, left, runs) as progress:
+    with StageProgress(todo, left, runs, lambda node: noted_seconds(store, node)) as progress:
         return ENGINES.load(how.engine)(nodes, store, how, progress.stage, on_done)
 
 

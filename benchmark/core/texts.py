@@ -2,6 +2,7 @@
 known word. Not here: numbers as readers see them (reports/comparison/format.py)."""
 
 import difflib
+import re
 from collections.abc import Collection, Iterable
 
 QUICK_LOOK = "a quick look"  # in the title of a source that --limit cut short
@@ -24,6 +25,12 @@ def first_line(error: BaseException) -> str:
     """The first line of what an error says, without a full stop at its end; '' if it says
     nothing."""
     return str(error).strip().partition("\n")[0].rstrip(". ")
+
+
+def slug(text: str) -> str:
+    """A text as part of a file's name: its letters a to z and digits, a hyphen for what stands
+    between them; '' where it has none."""
+    return "-".join(re.findall(r"[a-z0-9]+", text.lower()))
 
 
 def some(names: Collection[str], shown: int = 4) -> str:

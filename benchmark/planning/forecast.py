@@ -198,6 +198,14 @@ def _manifest(store: Store, stage: str, key: str) -> dict | None:
         return None
 
 
+def noted_seconds(store: Store, node: Node) -> float | None:
+    """What a stage of the store took by its own account; None where it is not there or damaged."""
+    if not store.has(node.stage, node.key):
+        return None
+    manifest = _manifest(store, node.stage, node.key)
+    return manifest["cost"]["seconds"] if manifest else None
+
+
 def _node(manifest: dict) -> Node | None:
     """The stage of a manifest; None if another version of this program made it."""
     try:

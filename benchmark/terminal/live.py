@@ -39,7 +39,8 @@ class StageProgress:
     """Draws the stages of one call, several at once. `with StageProgress(todo) as watch:
     engine(..., watch.stage)`.
 
-    left: tells the time left. runs: (runs that are done, all runs), asked again and again.
+    left: tells the time left. runs: (runs that are done, all runs), asked again and again. noted:
+    the seconds that a finished stage notes of itself, None where that is not known.
     """
 
     def __init__(
@@ -47,10 +48,11 @@ class StageProgress:
         todo: int,
         left: "TimeLeft | None" = None,
         runs: Callable[[], tuple[int, int]] | None = None,
+        noted: Callable[["Node"], float | None] = lambda _: None,
     ):
         self.todo, self.done, self.failed, self.running = todo, 0, 0, 0
         self.live = out.is_terminal
-        self._left, self._runs = left, runs
+        self._left, self._runs, self._noted = left, runs, noted
         self._start = time.monotonic()
         self._lock = threading.Lock()
         self._bars = _Bars(
@@ -112,10 +114,10 @@ class StageProgress:
             if not self.live and self.done < self.todo and (text := self._time_left())
             else ""
         )
+        took = took_text(time.perf_counter() - start, self._noted(node))
         with self._lock:
-            took = time.perf_counter() - start
             out.print(
-                f"[{self.done}/{self.todo}] {title}: {took:.1f} s{left}",
+                f"[{self.done}/{self.todo}] {title}: {took}{left}",
                 markup=False,
                 soft_wrap=True,
             )
@@ -141,6 +143,13 @@ class StageProgress:
         return " + ".join(
             [known] * bool(known) + [f"{unknown} stages never measured"] * bool(unknown)
         )
+
+
+def took_text(passed: float, noted: float | None) -> str:
+    """'24.6 s + 37.6 s start': the seconds that the record will show, and what passed before: a
+    process that starts, imports. A start below a second is not told apart."""
+    before = passed - noted if noted is not None else 0.0
+    return f"{noted:.1f} s + {before:.1f} s start" if before >= 1 else f"{passed:.1f} s"
 
 
 def how_far(done: int, total: int | None, counts: str) -> str:

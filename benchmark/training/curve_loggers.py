@@ -22,6 +22,7 @@ from typing import Any
 from benchmark.core.errors import InputError
 from benchmark.core.progress import Report
 from benchmark.core.registry import check_name
+from benchmark.core.texts import one_line_of
 
 # What each needs beside the pinned packages.
 NEEDED = {
@@ -75,7 +76,7 @@ def with_curves(
     """
     if not resumed:
         shutil.rmtree(folder, ignore_errors=True)
-    writer = _writer(logger, folder)
+    writer = _opened(logger, folder)
     text = json.dumps(spec, indent=1, sort_keys=True)
     if logger == "tensorboard":
         writer.experiment.add_text("spec", f"```\n{text}\n```")
@@ -96,7 +97,21 @@ def with_curves(
             writer.experiment.finish()
 
 
-def _writer(logger: str, folder: Path):
+def _opened(logger: str, folder: Path) -> Any:
+    """The logger, ready to write. Raises InputError where it is not: the training did not fail, so
+    it is tried again without being asked."""
+    try:
+        writer = _writer(logger, folder)
+        _ = writer.experiment  # W&B and MLflow make their run at first use
+    except Exception as error:  # whatever a package of somebody else raises
+        raise InputError(
+            f"--logger {logger} does not work here ({one_line_of(error)}); take --logger csv or"
+            f" tensorboard."
+        ) from error
+    return writer
+
+
+def _writer(logger: str, folder: Path) -> Any:
     if logger == "csv":
         from lightning_fabric.loggers import CSVLogger
 
@@ -105,6 +120,7 @@ def _writer(logger: str, folder: Path):
         from lightning_fabric.loggers import TensorBoardLogger
 
         return TensorBoardLogger(folder.parent, folder.name, version="")
+    folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     if logger == "wandb":
         from pytorch_lightning.loggers import WandbLogger
@@ -112,5 +128,11 @@ def _writer(logger: str, folder: Path):
         return WandbLogger(name=folder.name, save_dir=folder, project=PROJECT)
     from pytorch_lightning.loggers import MLFlowLogger
 
-    address = os.environ.get("MLFLOW_TRACKING_URI", f"file:{folder}")
-    return MLFlowLogger(experiment_name=PROJECT, run_name=folder.name, tracking_uri=address)
+    # a data base: MLflow 3 writes no plain files any more
+    address = os.environ.get("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
+    return MLFlowLogger(
+        experiment_name=PROJECT,
+        run_name=folder.name,
+        tracking_uri=address,
+        artifact_location=None if "MLFLOW_TRACKING_URI" in os.environ else folder.as_uri(),
+    )

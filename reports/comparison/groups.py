@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmark.core.identity import canonical, digest
 from benchmark.core.published_weights import HED
-from benchmark.core.texts import one_line, some
+from benchmark.core.texts import one_line, slug, some
 from benchmark.record.record import Record
 from benchmark.spec.method import MethodSpec
 from benchmark.spec.presets import PRESETS
@@ -166,9 +166,7 @@ class Group:
             spec.preset.name,
             spec.architecture,
         )
-        text = "-".join(word[:30] for word in words).lower()
-        safe = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in text)
-        return "-".join(part for part in (*safe.split("-"), self.id[:8]) if part)
+        return slug(" ".join((*(word[:30] for word in words), self.id[:8])))
 
     @cached_property
     def records(self) -> tuple[Record, ...]:

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from benchmark.core.texts import slug
 from reports.comparison.labels import source_label
 from reports.deviations.effects import LOWERS, NO_CHANGE, RAISES, Effect, Effects
 from reports.deviations.sentences import POINTS, step_name
@@ -69,7 +70,7 @@ def deviations_figure(effects: Effects, folder: Path) -> Drawing:
     group = effects.family.members[0].summary.group
     rules = [text for name, text in group.rule_by_field.items() if name != "protocol"]
     heading = ", ".join((group.spec.dataset, source_label(group.spec.source), *rules))
-    stem = f"deviations-{group.slug}-{_slug(effects.label)}"
+    stem = f"deviations-{group.slug}-{slug(effects.label)}"
     title = f"The gain of {effects.label} under each deviation of the release"
     return draw(folder, stem, title, heading, 1.2 + rows_height(labels, 0.26), fill)
 
@@ -90,8 +91,3 @@ def _whisker(axes: Axes, place: int, mean: float, low: float, high: float) -> No
 
 def _switches(effect: Effect) -> list[str]:
     return [part.split(" = ")[0] for part in effect.step.split(", ")]
-
-
-def _slug(label: str) -> str:
-    safe = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in label)
-    return "-".join(part for part in safe.lower().split("-") if part)

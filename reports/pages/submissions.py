@@ -1,17 +1,17 @@
 """The pages of submissions: how to send one, what the badges mean, and for each what was checked
 and what was not. Not here: the checks (reports/submission)."""
 
-import re
 from typing import Any
 
 from benchmark.core.identity import digest
-from benchmark.core.texts import one_line
+from benchmark.core.texts import one_line, slug
 from reports.comparison.badges import VERIFIED, Submission
 from reports.comparison.groups import Group, MethodRuns
 from reports.comparison.links import method_page, run_page
 from reports.comparison.study import Study
 from reports.pages.site import Site
 
+LONGEST_NAME = 40  # letters of a file's name in the address of its page
 LEGEND = (
     (
         VERIFIED,
@@ -44,7 +44,8 @@ def write_submissions(site: Site, study: Study) -> None:
     }
     lines = []
     for number, one in enumerate(study.submissions):
-        page = f"submissions/{_slug(one.name)}-{number + 1}.html"
+        name = slug(one.name.removesuffix(".zip"))[:LONGEST_NAME] or digest(one.name)[:8]
+        page = f"submissions/{name}-{number + 1}.html"
         found = [rows[key] for key in one.keys if key in rows]
         verified = sum(study.marks[key].badge == VERIFIED for key in one.keys)
         shown = _shown(one, page, found, verified)
@@ -84,9 +85,3 @@ def _shown(
         "unchecked": [check for check in checks if check[1] == "not checked"],
         "methods": [(*row, runs) for row, runs in methods.items()],
     }
-
-
-def _slug(name: str) -> str:
-    """A file's name as a part of a path."""
-    safe = "-".join(re.findall(r"[a-z0-9]+", name.lower().removesuffix(".zip")))[:40]
-    return safe or digest(name)[:8]

@@ -1,6 +1,7 @@
 """Curves of trainings beside the result: where they go, and what a missing package says."""
 
 import importlib.util
+import sqlite3
 
 import pytest
 
@@ -39,6 +40,12 @@ def test_a_logger_whose_package_is_missing_says_how_to_install_it(logger, monkey
         check_logger("wandbb")
 
 
+def test_a_logger_that_cannot_start_is_a_matter_of_the_call(tmp_path):
+    (tmp_path / "csv").write_text("no folder")
+    with pytest.raises(InputError, match="--logger csv does not work here .*; take --logger"):
+        write("csv", tmp_path / "csv" / "fit-segmenter" / "run")
+
+
 def test_wandb_gets_the_numbers_where_it_is_installed(tmp_path, monkeypatch):
     pytest.importorskip("wandb")
     pytest.importorskip("pytorch_lightning")
@@ -52,5 +59,6 @@ def test_mlflow_gets_the_numbers_where_it_is_installed(tmp_path, monkeypatch):
     pytest.importorskip("pytorch_lightning")
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     write("mlflow", tmp_path / "run")
-    losses = list((tmp_path / "run").rglob("metrics/loss"))
-    assert len(losses) == 1 and len(losses[0].read_text().splitlines()) == 2
+    base = sqlite3.connect(tmp_path / "run" / "mlflow.db")
+    rows = base.execute("select key, value, step from metrics order by step, key").fetchall()
+    assert rows == [("loss", 0.5, 1), ("dice", 0.75, 2), ("loss", 0.25, 2)]
