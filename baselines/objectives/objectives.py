@@ -106,7 +106,6 @@ class SliceObjective(Objective):
         return images * 2 - 1, masks.long()
 
 
-@dataclass(frozen=True, kw_only=True)
 class RealObjective(SliceObjective):
     """Real slices alone."""
 
@@ -156,7 +155,6 @@ class Merged(Synthetic):
         return random_patch_mask(len(items), size, self.patch_size, self.alpha, rng).bool()
 
 
-@dataclass(frozen=True, kw_only=True)
 class MergedImages(Merged):
     """Merging at the image (paper Alg. 1)."""
 
@@ -170,7 +168,6 @@ class MergedImages(Merged):
         return self.loss(model(images), labels), {"real": len(items), "synthetic": len(items)}
 
 
-@dataclass(frozen=True, kw_only=True)
 class MergedLogits(Merged):
     """Merging at the logits of two forward passes (Q6)."""
 

@@ -2,6 +2,7 @@
 training only."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -180,6 +181,7 @@ def test_a_share_of_the_training_cases_is_the_same_for_ever():
         (2, 3, 0, 0.2, "2 patients are too few for 3 folds"),
         (9, 1, 0, 0.2, "at least 2 folds, not 1"),
         (9, 3, 3, 0.2, "fold 3 does not exist; with 3 folds they are 0 to 2"),
+        (9, 3, 4, 0.2, "fold 4 does not exist; with 3 folds they are 0 to 2"),
         (9, 3, -1, 0.2, "fold -1 does not exist"),
         (9, 3, 0, 1.0, "below 1, not 1"),
         (9, 3, 0, -0.1, "at least 0 and below 1, not -0.1"),
@@ -229,6 +231,19 @@ def test_the_validation_share_is_that_of_the_training_patients_and_never_none(sh
     found = split(cases, order="shuffled", n_folds=3, fold=2, seed=0, validation_share=share)
     assert (len(found.test), len(found.validation)) == (8, 2 * count)
     assert len(found.train) == 16 - 2 * count
+
+
+@pytest.mark.parametrize(
+    ("share", "drawn"), [(0.1, "b"), (0.2, "bb"), (0.3, "bbm"), (0.5, "bbbbm")]
+)
+def test_a_validation_share_takes_the_larger_stratum_first(share, drawn):
+    """Of eight and two patients: those of a stratum stand in the middle of an eighth or a half."""
+    cases = named(*(f"test {n}" for n in range(10)))
+    for stratum, count in (("m", 2), ("b", 8)):
+        cases += [CaseInfo(f"{stratum}{n}", f"{stratum}{n}", stratum) for n in range(count)]
+    for seed in range(3):
+        found = split(cases, order="dataset", n_folds=2, fold=0, seed=seed, validation_share=share)
+        assert "".join(sorted(name[0] for name in found.validation)) == drawn
 
 
 def test_a_fold_needs_no_more_patients_than_folds():
@@ -292,7 +307,8 @@ def test_copied_cases_name_what_they_copy():
 
 def of_centres(**counts: int) -> list[CaseInfo]:
     return [
-        CaseInfo(f"{centre}{number}", f"{centre}{number}", centre=centre)
+        # each case has a text of its own, as where they are read one by one
+        CaseInfo(f"{centre}{number}", f"{centre}{number}", centre="".join(centre))
         for centre, count in counts.items()
         for number in range(count)
     ]
@@ -309,10 +325,18 @@ def test_each_centre_is_tested_once_and_never_trained_on_then():
         assert sum(left.values()) == round(0.25 * (20 - len(found.test)))
 
 
+def test_cases_of_one_patient_are_of_one_centre():
+    cases = of_centres(south=3, north=3)
+    cases += [replace(case, id=f"{case.id} again", centre="".join(case.centre)) for case in cases]
+    found = split(cases, order="centre", n_folds=2, fold=1, seed=0, validation_share=0)
+    assert set(found.test) == {case.id for case in cases if case.centre == "north"}
+
+
 @pytest.mark.parametrize(
     ("cases", "n_folds", "told"),
     [
         (of_centres(a=3, b=3), 3, r"there are 2 \(a, b\); give --set n_folds=2"),
+        (of_centres(a=3, b=3, c=3), 2, r"there are 3 \(a, b, c\); give --set n_folds=3"),
         (of_centres(a=6), 2, "needs two centres or more, and all cases are of a"),
         (named("x", "y", "z"), 2, "that of x is not known"),
         (

@@ -8,7 +8,7 @@ before a fork:
 The request: a list of {"tests": what pytest is given, "changes": as changes.py draws them}. Writes
 one JSON line for each change: the test that noticed it, "time" where it ran past the limit, "load"
 where the files of tests could not be read, null where all passed. First come the tests that noticed
-a change near the changed line, then the quick ones. Tests that need seconds are left out: each
+a change near the changed line, then the quick ones. Tests of more than a second are left out: each
 change that survives would wait for all of them.
 """
 
@@ -27,7 +27,7 @@ import pytest
 
 HERE = Path.cwd()
 SECONDS = 900.0  # of the unchanged tests of a group
-SLOW = 2.0  # seconds of a core, of a test that is left out
+SLOW = 1.0  # seconds of a core, of a test that is left out
 MEMORY = 12 << 30  # address space of a test run; a changed size may ask for any number of bytes
 
 
@@ -89,14 +89,14 @@ def forked(
     os.close(writing)
     lines, code, end = b"", None, time.monotonic() + seconds
     os.set_blocking(reading, False)
-    while time.monotonic() < end:
-        lines += _read(reading)
-        done, status = os.waitpid(pid, os.WNOHANG)
-        if done:
-            code = os.waitstatus_to_exitcode(status)
-            break
-        time.sleep(0.02)
-    _stop(pid, reaped=code is not None)
+    try:
+        while code is None and time.monotonic() < end:
+            time.sleep(0.02)
+            lines += _read(reading)
+            done, status = os.waitpid(pid, os.WNOHANG)
+            code = os.waitstatus_to_exitcode(status) if done else None
+    finally:
+        _stop(pid, reaped=code is not None)
     lines += _read(reading)
     os.close(reading)
     told: dict[str, list[str]] = {"failed": [], "took": [], "loaded": []}

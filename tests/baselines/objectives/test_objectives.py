@@ -1,6 +1,8 @@
 """What a step shows: which slice and variant it takes, and how a pair is augmented and
 normalised."""
 
+from dataclasses import FrozenInstanceError
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,9 @@ from baselines.objectives.objectives import (
     JoinedPairs,
     MergedImages,
     MergedLogits,
+    Pretrained,
     RealObjective,
+    SyntheticAlone,
     dice_ce,
     unit,
 )
@@ -270,3 +274,26 @@ def test_the_dice_of_a_slice_by_hand(of_batch):
     found = 4 * float(torch.sigmoid(torch.tensor(-20.0)))
     nothing = dice_ce(False, of_batch)(sure, torch.zeros_like(labels))
     assert float(nothing) == pytest.approx(1 - 1e-5 / (found + 1e-5), rel=1e-3)
+
+
+def test_what_an_objective_holds_is_named_and_stays():
+    images = greys(2, 8, 8)
+    real = {"images": images, "masks": images, "loss": dice_ce(False)}
+    synthetic = real | {"variants": images[None]}
+    alone = SyntheticAlone(**synthetic, variant_masks=images[None])
+    whole = [
+        RealObjective(**real),
+        MergedImages(**synthetic),
+        MergedLogits(**synthetic),
+        JoinedPairs(**synthetic, variant_masks=images[None]),
+        alone,
+        Pretrained(**real, first=alone, then=RealObjective(**real), synthetic_epochs=1),
+    ]
+    for made in whole:
+        given = dict(vars(made))
+        for name, value in given.items():
+            with pytest.raises(FrozenInstanceError):
+                setattr(made, name, value)
+            others = {other: one for other, one in given.items() if other != name}
+            with pytest.raises(TypeError, match="positional"):
+                type(made)(value, **others)

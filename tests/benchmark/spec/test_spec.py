@@ -192,6 +192,14 @@ def test_a_stack_is_stretched_only_where_slices_are_left_out(slices, resize_z):
         check_contradictions(given)
 
 
+def test_a_word_of_a_switch_is_known_by_its_letters():
+    """A word that was read is equal to the one of the program and is another object."""
+    read = {"slices": "".join("foreground"), "folds": "".join("dataset"), "resize_z": True}
+    given = named_protocol("released").model_copy(update=read)
+    assert nearest_protocol(given) == ("released", {})
+    check_contradictions(given)
+
+
 def test_the_defaults_are_those_of_rigorous():
     assert Protocol() == named_protocol("rigorous")
     numbers = {name: value for name, value in Protocol() if isinstance(value, bool)}

@@ -4,6 +4,8 @@ Differences here have a standard error of 1 point and countless degrees of freed
 interval reaches 1.96 points to each side of the mean, and their 90 % interval 1.64.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -272,6 +274,21 @@ def test_a_limit_itself_is_not_beyond_the_limit():
         assert rules.flat([exactly(0.0), exactly(sign * 3.0)], 0.03) == OPEN
     assert rules.middle_is_best([(exactly(0.0), at(9.0))]) == FAILS
     assert not rules.reachable([exactly(5.0)], 0.0)
+
+
+def test_an_interval_that_ends_at_a_limit_is_not_beyond_it():
+    reach = at(0.0).interval().high
+    ends_at_0 = replace(at(0.0), mean=-reach)
+    assert ends_at_0.interval().high == 0
+    assert rules.middle_is_best([(ends_at_0, at(9.0))]) == OPEN
+    assert rules.gain_elsewhere(ends_at_0, printed(6.0)) == OPEN
+    assert rules.levels_off(ends_at_0, at(0.0), 0.03) == OPEN
+    for rule in (rules.best, rules.nearer, rules.all_gain):
+        assert rule([ends_at_0]) == OPEN
+    # half of what was printed is where the interval ends
+    twice = PrintedGain(2 * reach, 0.0, 40)
+    assert rules.gain_as_printed(at(0.0), twice) == OPEN
+    assert rules.gain_as_printed(at(-STEP), twice) == FAILS
 
 
 def test_the_error_of_a_printed_gain_follows_from_its_sds_cases_and_trainings():

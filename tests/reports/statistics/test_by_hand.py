@@ -1,5 +1,7 @@
 """Small comparisons whose errors, degrees of freedom and designs follow from a few sums."""
 
+from dataclasses import FrozenInstanceError
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -8,6 +10,8 @@ from reports.statistics.case_grid import Cells
 from reports.statistics.differences import Difference, Differences, Interval
 from reports.statistics.power import Design, smallest_detectable
 from reports.statistics.training_variance import TrainingVariance, training_variance
+from reports.statistics.variance import variance_split
+from reports.statistics.verdicts import Verdicts
 from tests.reports.statistics.simulated import cells_of
 
 NAN = float("nan")
@@ -82,6 +86,15 @@ def test_what_says_nothing_of_trainings_has_no_variance():
     found = training_variance(cells_of(values, np.zeros(3, int)), same_seeds=False)
     assert found.degrees == 1
     assert found.raw == pytest.approx(np.diff(values[0, :, :2].mean(1)).item() ** 2 / 2)
+
+
+@pytest.mark.parametrize("same_seeds", [True, False])
+def test_a_fold_of_one_case_says_nothing_of_trainings_beside_another(same_seeds):
+    cells = cells_of(DRAWN, np.repeat([0, 1], (9, 1)))
+    alone = cells_of(DRAWN[:, :, :9], np.zeros(9, int))
+    assert training_variance(cells, same_seeds=same_seeds) == training_variance(
+        alone, same_seeds=same_seeds
+    )
 
 
 def test_equal_trainings_vary_by_nothing_and_not_by_less():
@@ -256,9 +269,26 @@ def test_methods_can_be_shown_equal_where_the_cases_leave_an_interval_inside_the
 def test_seeds_that_are_needed_are_counted_up_to_many():
     design = Design(12, 3, 6.0, 2.0, 0.9, 5)
     for seeds in (2, 3, 4, 7, 16, 700):
-        assert design.seeds_needed(design.detectable(seeds)) == seeds
+        found = design.seeds_needed(design.detectable(seeds))
+        assert (found, type(found)) == (seeds, int)
         assert design.seeds_needed(design.detectable(seeds), 0.05) == seeds
     assert design.seeds_needed(design.detectable(1)) == 2
     assert design.seeds_needed(design.detectable(5, 0.01), 0.01) == 5
     assert design.seeds_needed(design.detectable(None)) is None
     assert design.seeds_needed(design.detectable(5_000)) is None
+
+
+def test_what_was_found_stays():
+    cells = cells_of(DRAWN, FOLDS)
+    found = Differences(cells)
+    verdicts = Verdicts(found, "abc", 2)
+    split = variance_split(DRAWN[0], FOLDS)
+    for made in (cells, PAIRED, difference(), difference().interval(), split, verdicts):
+        for name in vars(made).copy():
+            with pytest.raises(FrozenInstanceError):
+                setattr(made, name, 0)
+    design = found.design("abc")
+    with pytest.raises(FrozenInstanceError):
+        design.cases = 0
+    # two verdicts are one only if they are the same object, for their arrays have no single answer
+    assert verdicts == verdicts != Verdicts(found, "abc", 2)

@@ -64,8 +64,10 @@ def test_what_a_design_cannot_tell_is_nan():
 
 
 def test_seed_differences_of_all_pairs():
-    values = np.array([[1.0, 2.0, np.nan], [0.0, 0.0, 5.0], [np.nan, np.nan, np.nan]])
-    np.testing.assert_allclose(seed_differences(values), [1.5])
+    values = np.array([[1.0, 2.0, np.nan], [0.5, 1.0, 5.0], [np.nan, np.nan, np.nan]])
+    np.testing.assert_allclose(seed_differences(values), [(0.5 + 1.0) / 2])
+    values[2] = [0.0, np.nan, 1.0]
+    np.testing.assert_allclose(seed_differences(values), [0.75, 1.0, (0.5 + 4.0) / 2])
 
 
 def test_folds_of_other_sizes_weigh_as_much_as_they_know():
@@ -80,3 +82,14 @@ def test_folds_of_other_sizes_weigh_as_much_as_they_know():
     far = variance_split(np.array([[0.0, 2, 100, 103, 106], [1, 3, 100, 103, 109]]), folds)
     inside = [two.case / n + two.training / 2 + two.rest / (2 * n) for n in (2, 3)]
     assert far.fold == pytest.approx(102.0**2 / 2 - np.mean(inside))
+
+
+def test_what_is_left_over_weighs_by_the_degrees_of_its_fold():
+    """Two and four cases of three seeds: two degrees of freedom and six."""
+    folds = np.array([0, 0, 1, 1, 1, 1])
+    values = np.random.default_rng(3).normal(0, 1, (3, 6))
+    squares = []
+    for block in (values[:, :2], values[:, 2:]):
+        left = block - block.mean(0) - block.mean(1, keepdims=True) + block.mean()
+        squares.append((left**2).sum())
+    assert variance_split(values, folds).rest == pytest.approx(sum(squares) / (2 + 6))
