@@ -153,7 +153,7 @@ def _as_bool(name: str, mask: np.ndarray) -> np.ndarray:
     if not isinstance(mask, np.ndarray) or mask.dtype not in (np.bool_, np.uint8):
         found = mask.dtype if isinstance(mask, np.ndarray) else type(mask).__name__
         raise ValueError(f"the {name} must be a bool or uint8 array, not {found}")
-    if mask.ndim not in (2, 3) or mask.size == 0:
+    if mask.ndim not in (2, 3) or not mask.size:
         raise ValueError(
             f"the {name} must be (z, y, x) or (y, x) with at least one voxel, not {mask.shape}"
         )

@@ -70,7 +70,7 @@ def bounding_box(mask: np.ndarray) -> tuple[slice, ...] | None:
     remaining: np.ndarray = mask
     for _ in range(mask.ndim):
         hits = np.flatnonzero(remaining.reshape(len(remaining), -1).any(axis=1))
-        if hits.size == 0:
+        if not hits.size:
             return None
         box.append(slice(int(hits[0]), int(hits[-1]) + 1))
         remaining = np.asarray(remaining[box[-1]].any(axis=0))
