@@ -11,7 +11,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MultipleLocator
+from matplotlib.ticker import MaxNLocator
 
 from benchmark.record.samples import (
     AGREEMENT_BINS,
@@ -88,7 +88,7 @@ def agreement_plot(figure: Figure, samples: AuditedSamples) -> str:
         axes.set_ylabel(
             words_at_left, rotation=0, ha="right", va="center", fontsize=8.5, parse_math=False
         )
-        axes.yaxis.set_major_locator(MultipleLocator(10))
+        axes.yaxis.set_major_locator(MaxNLocator(2, steps=(1, 2, 5, 10)))
         tidy(axes, "x")
     rows[-1].set_xlim(0, 1)
     rows[-1].set_xlabel(
@@ -228,7 +228,8 @@ def tradeoff_plot(figure: Figure, samples: AuditedSamples) -> str:
 
 
 def _short(samples: AuditedSamples, label: str) -> str:
-    return samples.group.short[label].text
+    """The short label; no line ends inside of 'n = 2'."""
+    return samples.group.short[label].text.replace(" = ", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")
 
 
 def _line_styles(shown: Sequence[MethodRuns]) -> list[str]:

@@ -27,8 +27,8 @@ def hub_results(study: Study, repository: str, made_on: str, methods: Sequence[s
     owner, slash, name = repository.partition("/")
     if not (owner and slash and name) or "/" in name or " " in repository:
         raise InputError(
-            f"--hub-dataset {repository} is not of the form OWNER/NAME, a data set repository of"
-            f" the hub."
+            f"--format hf needs --hub-dataset OWNER/NAME, a data set repository of the hub; given"
+            f" is '{repository}'."
         )
     found = [
         entry

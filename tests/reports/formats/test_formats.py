@@ -71,7 +71,7 @@ def test_the_hub_gets_one_entry_per_method_of_real_images():
     assert "minus none: +" in entries[1]["notes"] and "minus none" not in entries[0]["notes"]
     only = yaml.safe_load(hub_results(Study(records), "me/prostate", "2026-11-27", ["none"]))
     assert len(only) == 1
-    with pytest.raises(InputError, match="OWNER/NAME"):
+    with pytest.raises(InputError, match="needs --hub-dataset OWNER/NAME"):
         hub_results(Study(records), "prostate", "2026-11-27")
     with pytest.raises(InputError, match="no finished run of real images"):
         hub_results(Study(records[6:]), "me/prostate", "2026-11-27")
