@@ -131,12 +131,12 @@ class Group:
         """'Prostate MRI, MSD Task05_Prostate'."""
         return f"{TASKS.of_results(self.spec.dataset).title}, {one_line(self.spec.source.title)}"
 
-    @property
+    @cached_property
     def rules(self) -> str:
         """'attention-unet, protocol rigorous, preset smoke': how the runs were made."""
         return ", ".join(self.rule_by_field.values())
 
-    @property
+    @cached_property
     def rule_by_field(self) -> dict[str, str]:
         """The words of `rules` by the field of the run that they tell; a training share of 1 is
         left out."""
@@ -155,7 +155,7 @@ class Group:
         """Where the page of the comparison lies in a report."""
         return f"groups/{self.slug}.html"
 
-    @property
+    @cached_property
     def slug(self) -> str:
         """Name of the group's files: lower-case letters, digits and hyphens."""
         spec = self.spec

@@ -106,7 +106,8 @@ def main_ours(group: Group) -> MethodRuns | None:
     if not runs:
         return None
     counts = Counter(canonical(one.method.generator) for one in runs)
-    usual = [one for one in main_methods(group) if one in runs]
+    mine = set(map(id, runs))
+    usual = [one for one in main_methods(group) if id(one) in mine]
     return max(usual, key=lambda one: counts[canonical(one.method.generator)])
 
 

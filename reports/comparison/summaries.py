@@ -3,6 +3,7 @@ here: rounding and layout (tables.py), which runs belong together (groups.py), t
 (inference.py)."""
 
 import functools
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -66,10 +67,9 @@ class Summary:
 
 def summarise(group: Group) -> Summary:
     """All numbers of a group."""
-    cases = pd.concat(
-        [case_frame(runs.done).assign(method=runs.label) for runs in group.methods],
-        ignore_index=True,
-    )
+    done = [(runs.label, record) for runs in group.methods for record in runs.done]
+    labels = [label for label, record in done for _ in range(len(record.cases))]
+    cases = case_frame([record for _, record in done]).assign(method=labels)
     units = cases["unit"].unique()
     unit = str(units[0]) if len(units) == 1 else None
     values = case_values(cases, group.spec.protocol)
@@ -124,9 +124,11 @@ def same_runs(cases: pd.DataFrame, a: str, b: str) -> tuple[pd.DataFrame, pd.Dat
     """The Dice of both methods by fold and case, averaged over the seeds that they are compared on:
     those that both ran in a fold, or all of each where they share none (differences.py)."""
     rows = cases.loc[cases["method"].isin((a, b)), ["method", "fold", "seed", "case", "dice"]]
-    methods = rows.groupby(["fold", "seed"])["method"].transform("nunique")
-    shared = methods.groupby(rows["fold"]).transform("max")
-    used = rows[methods == shared]
+    of_a = (rows["method"] == a).to_numpy()
+    runs = list(zip(rows["fold"].tolist(), rows["seed"].tolist(), strict=True))
+    shared = set(itertools.compress(runs, of_a)) & set(itertools.compress(runs, ~of_a))
+    folds = {fold for fold, _ in shared}
+    used = rows[[run in shared or run[0] not in folds for run in runs]]
     means = used.groupby(["method", "fold", "case"], as_index=False)["dice"].mean()
     return means[means["method"] == a], means[means["method"] == b]
 
@@ -142,8 +144,14 @@ def relative_gain_percent(
     rows_a: pd.DataFrame, rows_b: pd.DataFrame, aggregate: str
 ) -> tuple[float, int]:
     """(gain of a over b in mean Dice, % of b; number of cases), over the cases that both have."""
-    keys_a, keys_b = (pd.MultiIndex.from_frame(rows[["fold", "case"]]) for rows in (rows_a, rows_b))
-    pairs_a, pairs_b = rows_a[keys_a.isin(keys_b)], rows_b[keys_b.isin(keys_a)]
+    keys_a, keys_b = (
+        list(zip(rows["fold"], rows["case"], strict=True)) for rows in (rows_a, rows_b)
+    )
+    both = set(keys_a) & set(keys_b)
+    pairs_a, pairs_b = (
+        rows_a[[key in both for key in keys_a]],
+        rows_b[[key in both for key in keys_b]],
+    )
     if pairs_a.empty:
         return float("nan"), 0
     mean_a, mean_b = (

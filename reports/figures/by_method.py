@@ -91,9 +91,9 @@ def compared_labels(summary: Summary) -> list[str]:
     base = summary.none_label
     if base is None:
         return []
-    reference = summary.of(base)
+    cells = summary.dice.cells
     others = (label for label in shown_labels(summary) if label != base)
-    return [label for label in others if len(case_differences(summary.of(label), reference))]
+    return [label for label in others if cells.differences(label, base).size]
 
 
 def shown_labels(summary: Summary) -> list[str]:
@@ -167,9 +167,9 @@ def _points(
     axes.scatter(
         values[found], height[found], s=size, color=colour, alpha=opacity, linewidths=0, zorder=2
     )
-    axes.scatter(
-        values[missed], height[missed], s=24, color="#d55e00", marker="x", linewidths=1.3, zorder=3
-    )
+    if missed.any():
+        look = {"color": "#d55e00", "marker": "x", "linewidths": 1.3}
+        axes.scatter(values[missed], height[missed], s=24, zorder=3, **look)
 
 
 def _method_axis(axes: Axes, labels: list[str]) -> None:

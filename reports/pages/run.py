@@ -52,6 +52,8 @@ def write_runs(site: Site, study: Study, group: Group, part: slice = slice(None)
 
 def _write_run(site: Site, study: Study, group: Group, label: str, record: Record) -> Path:
     spec, mark = record.spec, study.marks.get(record.key, Mark())
+    rows = list(record.cases)
+    unit = unit_of(rows)
     return site.write(
         "run.html.jinja",
         run_page(record.key),
@@ -65,9 +67,9 @@ def _write_run(site: Site, study: Study, group: Group, label: str, record: Recor
         owner=one_line(mark.owner),
         badges=badges([record.key], study.marks),
         remark=one_line(mark.note),
-        facts=_facts(record),
-        case_rows=case_rows(record),
-        headings=[METRICS[name].heading(unit_of(record.cases)) for name in CASE_TABLE_METRICS],
+        facts=_facts(record, rows),
+        case_rows=case_rows(record, rows),
+        headings=[METRICS[name].heading(unit) for name in CASE_TABLE_METRICS],
         curves=[curve for stage in record.stages for curve in stage_curves(stage)],
         settings=_settings(record),
         generator=generator_id(row_method(spec)),
@@ -89,15 +91,15 @@ def unit_of(cases: Sequence[CaseRow]) -> str:
     return units.pop() if len(units) == 1 else ""
 
 
-def case_rows(record: Record) -> Markup:
+def case_rows(record: Record, rows: Sequence[CaseRow]) -> Markup:
     """Rows of the case table, the lowest Dice first. Built here: the one part of a page that is
     long in large reports.
 
     All but the case's name is formatted numbers; the name is escaped.
     """
     chosen = headline_columns(record.spec.protocol)
-    unit, found = unit_of(record.cases), []
-    for row in sorted(record.cases, key=lambda row: (row.dice, row.case))[:SHOWN_CASES]:
+    unit, found = unit_of(rows), []
+    for row in sorted(rows, key=lambda row: (row.dice, row.case))[:SHOWN_CASES]:
         remark = case_remark(row.missed, row.empty_truth)
         cells = []
         for name in chosen.values():
@@ -155,9 +157,8 @@ def _path(places: Sequence[tuple[float, float]]) -> str:
     return f"M{x} {y}l{' '.join(words)}"
 
 
-def _facts(record: Record) -> dict[str, str]:
+def _facts(record: Record, cases: Sequence[CaseRow]) -> dict[str, str]:
     """The headline of a run."""
-    cases = record.cases
     if not cases:
         return {}
     chosen, unit = headline_columns(record.spec.protocol), unit_of(cases)

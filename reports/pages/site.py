@@ -1,19 +1,20 @@
 """The folder of the page: its templates, its shared files, and where each page lies.
 
-Every page is rendered by Jinja2 with everything escaped, and loads nothing but files of this
-folder: a style sheet, one small script, and DataTables, taken from the installed package itables
-with its licence notices. Not here: what the pages say.
+Every page is rendered by Jinja2 with everything escaped, and loads nothing but two files of this
+folder: a style sheet and a script, each with that of DataTables in front, taken from the installed
+package itables with its licence notices. Thousands of pages may share a folder, so templates are
+shortened before they are compiled. Not here: what the pages say.
 """
 
 import functools
 import importlib.resources
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2.ext import Extension
 from markupsafe import Markup
 
 from benchmark.core.errors import InputError
@@ -39,6 +40,16 @@ _TEXT_COLUMNS = (
     "quirk",
     "samples",
 )
+# HTML needs neither quotes around such a value nor these tags (which keep the end of a line that
+# stands behind a block)
+_QUOTED = re.compile(r'(?<=[a-z]=)"([\w./#:;,%+-]+)"(?=[ >])')
+_NOT_NEEDED = re.compile(r"(?<!%})</(?:dd|dt|li|td|tr|option)>|</?(?:head|body)>|</html>")
+# of what the bundle of DataTables can do and no page does
+_RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
+_UNUSED = re.compile(
+    r"dtsp-|dtsb-|dtcc|dt-datetime|dt-button|dtfc-|dtfh-|dtrg-|dtr-|dtrr-|dtk-|dtsc-|dt-rowReorder"
+    r"|dt-autosize|table-editable|dtsr"
+)
 _EXPORT = re.compile(r"export\s*\{([^}]*)\}\s*;?")
 _LICENCE = "/*! Bundled license information:"
 
@@ -51,9 +62,7 @@ class Site:
         try:
             for name in FOLDERS:
                 (out / name).mkdir(parents=True, exist_ok=True)
-            for name in ("style.css", "page.js"):
-                shutil.copyfile(HERE / "assets" / name, out / "assets" / name)
-            for name, text in datatables().items():
+            for name, text in shared_files().items():
                 (out / "assets" / name).write_text(text, encoding="utf-8")
         except OSError as error:
             raise InputError(
@@ -79,6 +88,28 @@ class Site:
 
 
 @functools.cache
+def shared_files() -> dict[str, str]:
+    """What every page loads: {'style.css', 'page.js', 'LICENCES.txt'}."""
+    found = datatables()
+    ours = {name: (HERE / "assets" / name).read_text("utf-8") for name in ("style.css", "page.js")}
+    return {
+        "style.css": f"{used_rules(found['datatables.css'])}\n{ours['style.css']}",
+        "page.js": f"{found['datatables.js']}\n{ours['page.js']}",
+        "LICENCES.txt": found["LICENCES.txt"],
+    }
+
+
+def used_rules(style: str) -> str:
+    """The style sheet of DataTables without the rules of its buttons, builders and panes."""
+
+    def kept(rule: re.Match) -> str:
+        used = [one for one in rule[1].split(",") if not _UNUSED.search(one)]
+        return f"{','.join(used)}{{{rule[2]}}}" if used else ""
+
+    return _RULE.sub(kept, style)
+
+
+@functools.cache
 def datatables() -> dict[str, str]:
     """DataTables as itables ships it: {'datatables.js', 'datatables.css', 'LICENCES.txt'}.
 
@@ -101,19 +132,26 @@ def datatables() -> dict[str, str]:
     script = f"(function(){{{before}window.DataTable={default};}})();{after}"
     notices = bundle[bundle.find(_LICENCE) :] if _LICENCE in bundle else ""
     ours = (
-        "assets/datatables.js and datatables.css are DataTables and its extensions as bundled by"
-        " the Python package itables"
-        " (MIT License, Copyright (c) 2019-2026 Marc Wouts; datatables.net/license/mit). The only"
-        " change: the script's"
-        " module export was replaced by a global name.\n\n"
+        "assets/page.js and style.css begin with DataTables and its extensions as bundled by the"
+        " Python package itables (MIT License, Copyright (c) 2019-2026 Marc Wouts;"
+        " datatables.net/license/mit). The only changes: the script's module export was replaced by"
+        " a global name, and style rules that no page needs were left out.\n\n"
     )
     return {"datatables.js": script, "datatables.css": style, "LICENCES.txt": ours + notices}
+
+
+class _Shorter(Extension):
+    """Templates are written to be read; what is compiled of them is their shortest form."""
+
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
+        return _NOT_NEEDED.sub("", _QUOTED.sub(r"\1", source))
 
 
 @functools.cache
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(HERE / "templates"),
+        extensions=[_Shorter],
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

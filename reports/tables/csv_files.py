@@ -41,17 +41,20 @@ def write_frame(frame: pd.DataFrame, path: Path) -> None:
     """Writes a frame without its index, in full precision; a path that ends in .gz is
     compressed."""
     text = [name for name in frame.columns if not pd.api.types.is_numeric_dtype(frame[name])]
-    safe = frame.assign(**{name: _plain_column(frame[name]) for name in text})
+    plain = {name: _plain_column(frame[name]) for name in text}
+    changed = {name: column for name, column in plain.items() if column is not None}
+    safe = frame.assign(**changed) if changed else frame
     # the same frame gives the same bytes
     packed = {"method": "gzip", "mtime": 0} if path.suffix == ".gz" else None
     safe.rename(columns=plain_cell).to_csv(path, index=False, compression=packed, encoding=ENCODING)
 
 
-def _plain_column(column: pd.Series) -> pd.Series:
-    """Each different value is looked at once: a column of names holds few."""
-    return column.map(
-        {value: plain_cell(value) for value in column.dropna().unique()}, na_action="ignore"
-    )
+def _plain_column(column: pd.Series) -> pd.Series | None:
+    """The column with its formulas made plain, None if it holds none. Each different value is
+    looked at once: a column of names holds few."""
+    texts = {value for value in column.tolist() if isinstance(value, str)}
+    plain = {value: cell for value in texts if (cell := plain_cell(value)) != value}
+    return column.map(lambda value: plain.get(value, value)) if plain else None
 
 
 def write_rows(rows: Iterable[Sequence[Any]], path: Path) -> None:

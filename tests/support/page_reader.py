@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 
 HOSTILE = "\"'><script>alert(1)</script><img src=http://evil.example/x onerror=alert(2)>{{ 7 * 7 }}"
 LOADING = ("src", "srcset", "data", "poster", "action", "background", "formaction")
-SHARED = {"assets/datatables.css", "assets/style.css", "assets/datatables.js", "assets/page.js"}
+SHARED = {"assets/style.css", "assets/page.js"}
 
 
 class Page(HTMLParser):

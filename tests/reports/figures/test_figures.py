@@ -32,6 +32,8 @@ from reports.figures.panels import (
 from reports.figures.ranks import rank_figures
 from tests.support.made_records import PHANTOM, case_row, make_record, summary_of, table2_records
 
+SVG = "{http://www.w3.org/2000/svg}"
+
 
 def pixels(path):
     return np.asarray(Image.open(path).convert("RGB"))
@@ -241,6 +243,27 @@ def test_an_svg_turns_its_greys_over_on_a_dark_screen_and_keeps_its_colours(crow
     assert dark.startswith("svg{fill:#e6e8ea}") and "#14171a" in dark.partition("</style>")[0]
     assert "#ffffff" in usual and "#ffffff" not in dark.partition("</style>")[0]
     assert "#56b4e9" in usual  # classic
+
+
+def test_an_svg_says_the_look_of_many_points_once_and_keeps_every_point_and_word(tmp_path):
+    words = "m0123456789 is a word"
+
+    def plot(figure):
+        axes = figure.add_subplot(title=words)
+        axes.scatter(range(40), range(40), color="#56b4e9")
+        axes.scatter(range(3), range(3), color=["#56b4e9", "#009e73", "#d55e00"])
+        return "points"
+
+    with drawing.only(("svg",)):
+        path = drawing.draw(tmp_path, "points", "Points", "forty", 3, plot).svg
+    tree, text = ElementTree.parse(path), path.read_text()
+    points = [one.get("{http://www.w3.org/1999/xlink}href") for one in tree.iter(f"{SVG}use")]
+    ids = {f"#{one.get('id')}" for one in tree.iter() if one.get("id")}
+    assert set(points) <= ids and points.count(max(points, key=points.count)) >= 40
+    assert len(ids) < 20 and f">{words}<" in text
+    (group,) = (one for one in tree.iter(f"{SVG}g") if len(one.findall(f"{SVG}use")) == 40)
+    style = next(part for part in text.split(".") if part.startswith(f"{group.get('class')}{{"))
+    assert "#56b4e9" in style
 
 
 def test_every_figure_has_its_title(crowded, tmp_path):
