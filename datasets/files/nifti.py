@@ -9,6 +9,7 @@ matrix that libraries make up for a header without one, centred and with the fir
 here: pairing images with labels.
 """
 
+import gzip
 import itertools
 import os
 from dataclasses import dataclass
@@ -129,6 +130,7 @@ def read_header(path: Path) -> Header:
         unit_code = _unit_code(image)
         dtype, affine = image.get_data_dtype(), np.array(image.affine, dtype=np.float64)
         pixdim = _stored_pixdim(image)
+        _check_voxels_follow(image)
     if unit_code not in _MM_PER_UNIT:
         raise InputError(
             f"{path} has xyzt_units {unit_code}, a unit of length that NIfTI does not define;"
@@ -163,17 +165,39 @@ def read_header(path: Path) -> Header:
     )
 
 
+def _check_voxels_follow(image: nibabel.Nifti1Image) -> None:
+    """Raises InputError for a header that lets nibabel read its own bytes as voxels, or drop a
+    scale without a word."""
+    path = image.file_map["image"].filename
+    one_file = image.file_map["image"] is image.file_map.get("header", image.file_map["image"])
+    if one_file and image.dataobj.offset < image.header["sizeof_hdr"]:
+        raise InputError(
+            f"{path} has vox_offset {image.dataobj.offset}, which lies inside its header; repair"
+            f" its header (352 in a plain .nii file)."
+        )
+    stored = _stored_header(image)
+    scale = float(stored["scl_slope"]), float(stored["scl_inter"])
+    if np.isinf(scale).any():
+        raise InputError(
+            f"{path} has the scale {scale[0]:g} and the shift {scale[1]:g}; repair it."
+        )
+
+
 def _unit_code(image: nibabel.Nifti1Image) -> int:
     return int(image.header["xyzt_units"]) % 8
 
 
 def _stored_pixdim(image: nibabel.Nifti1Image) -> np.ndarray:
     """(3,) as the file has it: on loading, nibabel puts 1 for 0; 1 for axes that it lacks."""
-    with image.file_map["image"].get_prepare_fileobj("rb") as file:
-        raw = image.header_class.from_fileobj(file, check=False)
-    pixdim = np.array(raw["pixdim"][1:4], dtype=np.float64)
+    pixdim = np.array(_stored_header(image)["pixdim"][1:4], dtype=np.float64)
     pixdim[len(image.shape) :] = 1
     return pixdim
+
+
+def _stored_header(image: nibabel.Nifti1Image) -> nibabel.Nifti1Header:
+    """The header as the file has it, with nothing mended."""
+    with image.file_map["image"].get_prepare_fileobj("rb") as file:
+        return image.header_class.from_fileobj(file, check=False)
 
 
 def _stored_axes(image: nibabel.Nifti1Image, affine: np.ndarray, path: Path) -> tuple[str, bool]:
@@ -299,8 +323,18 @@ def distance_apart(one: Header, other: Header) -> float:
 def voxels(header: Header, channel: int | None = None, dtype: type | None = None) -> np.ndarray:
     """The stored array, or one place of its fourth axis, slope and intercept applied."""
     with readable(header.path, f"cannot read the voxels of {header.path}"):
+        _check_sums(header.path)
         stored = header.image.dataobj
         return np.asanyarray(stored if channel is None else stored[..., channel], dtype=dtype)
+
+
+def _check_sums(path: Path) -> None:
+    """Reads a compressed file to its end, where its checksum stands: nibabel stops at the last
+    voxel, and takes what a damaged file unpacks to."""
+    if path.suffix.lower() == ".gz":
+        with gzip.open(path) as file:
+            while file.read(1 << 20):
+                pass
 
 
 def write_mask(mask: np.ndarray, like: Path, out: Path) -> Path:

@@ -17,6 +17,7 @@ SHAPE = (12, 10, 5)
 # Fields of the header: offset and type.
 DIM, DATATYPE, PIXDIM, VOX_OFFSET = (40, "<i2"), (70, "<i2"), (80, "<f4"), (108, "<f4")
 UNITS, QFORM, SFORM = (123, "u1"), (252, "<i2"), (254, "<i2")
+SLOPE = (112, "<f4")
 
 
 def write(path: Path, data: np.ndarray, *fields, affine=RAS_MM) -> Path:
@@ -83,6 +84,8 @@ def test_a_unit_that_is_not_named_with_a_real_sform_is_mm(tmp_path):
         (UNITS, 7),
         (UNITS, 255),
         (VOX_OFFSET, 16),
+        (VOX_OFFSET, 0),  # nibabel reads the header as voxels
+        (SLOPE, np.inf),  # and here drops the scale
         (DIM, 9),
         (DIM, 0),
         ((42, "<i2"), -5),
@@ -96,6 +99,20 @@ def test_headers_out_of_the_standard_are_refused_in_one_sentence(tmp_path, flaw,
         with pytest.raises(InputError, match=rf"a\.{ending}") as refusal:
             read(path)
         assert str(refusal.value).endswith(".") and "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("damage", ["sum", "end", "tail"])
+def test_a_compressed_file_is_read_to_its_checksum(tmp_path, damage):
+    noise = np.random.default_rng(0).integers(0, 2, (128, 128, 20), np.uint8)  # of many buffers
+    path = write(tmp_path / "a.nii.gz", noise)
+    data = bytearray(path.read_bytes())
+    if damage == "sum":
+        data[-8] ^= 1
+    data = data[:-4] if damage == "end" else data + b"more" * (damage == "tail")
+    path.write_bytes(bytes(data))
+    for read in (nifti.read_volume, read_mask, lambda it: nifti.read_labels(it, it)):
+        with pytest.raises(InputError, match=r"cannot read the voxels of .*a\.nii\.gz"):
+            read(path)
 
 
 def test_a_qform_at_another_place_than_the_sform_is_noted(tmp_path):
