@@ -168,8 +168,8 @@ def _points(
         values[found], height[found], s=size, color=colour, alpha=opacity, linewidths=0, zorder=2
     )
     if missed.any():
-        look = {"color": "#d55e00", "marker": "x", "linewidths": 1.3}
-        axes.scatter(values[missed], height[missed], s=24, zorder=3, **look)
+        crosses = axes.scatter(values[missed], height[missed], s=24, marker="x", zorder=3)
+        crosses.set(color="#d55e00", linewidth=1.3)
 
 
 def _method_axis(axes: Axes, labels: list[str]) -> None:
