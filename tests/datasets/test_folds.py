@@ -2,7 +2,7 @@
 training only."""
 
 from collections import Counter
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
@@ -163,6 +163,8 @@ def test_a_shuffled_split_is_the_same_for_ever():
     assert found.test == tuple(f"c{i}" for i in range(14, 20))
     assert found.validation == ("c4", "c5", "c12", "c13")
     assert found.hash == "1cb38a0b681a76620e3afd1da6b90cb8fd7223aacd297a5101619b7e82fad16a"
+    with pytest.raises(FrozenInstanceError):
+        found.test = ()
 
 
 def test_a_share_of_the_training_cases_is_the_same_for_ever():
@@ -184,6 +186,7 @@ def test_a_share_of_the_training_cases_is_the_same_for_ever():
         (9, 3, 4, 0.2, "fold 4 does not exist; with 3 folds they are 0 to 2"),
         (9, 3, -1, 0.2, "fold -1 does not exist"),
         (9, 3, 0, 1.0, "below 1, not 1"),
+        (9, 3, 0, 1.5, "below 1, not 1.5"),
         (9, 3, 0, -0.1, "at least 0 and below 1, not -0.1"),
         (2, 2, 0, 0.5, "none is left to train on"),
     ],

@@ -274,6 +274,9 @@ def test_the_dice_of_a_slice_by_hand(of_batch):
     found = 4 * float(torch.sigmoid(torch.tensor(-20.0)))
     nothing = dice_ce(False, of_batch)(sure, torch.zeros_like(labels))
     assert float(nothing) == pytest.approx(1 - 1e-5 / (found + 1e-5), rel=1e-3)
+    # and where there is no background, and none is found
+    everything = dice_ce(True, of_batch)(-sure, torch.ones_like(labels))
+    assert float(everything) == pytest.approx(0, abs=1e-3)
 
 
 def test_what_an_objective_holds_is_named_and_stays():

@@ -196,6 +196,7 @@ def test_overlap_on_paper():
 def test_nothing_is_divided_by_nothing():
     truth, prediction = np.zeros((2, 3, 5, 6), bool)
     truth[1, 1:4, 1:4], prediction[1, 2:5, 2:6] = True, True
+    truth[1, 2, 2], prediction[1, 3, 3] = False, False
     given = [prediction, truth, np.zeros_like(truth), np.ones_like(truth)]
     with np.errstate(all="raise"):
         for one in given:
