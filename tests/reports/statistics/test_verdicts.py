@@ -148,6 +148,16 @@ def test_two_methods_are_equal_if_the_90_percent_interval_lies_within_the_margin
     assert Verdicts(Given(means), ("a", "b"), 3).margin == 0.01
 
 
+def test_a_p_of_exactly_5_percent_tells_nothing_apart():
+    means = {"a": 0.9, "b": 0.8}
+    verdicts = Verdicts(Given(means), ("a", "b"), 3)
+    for p, outcome in ((0.05, OPEN), (0.0499, BETTER)):
+        verdicts.__dict__["p_holm"] = {("a", "b"): p, ("b", "a"): p}
+        verdicts.__dict__.pop("told_apart", None)
+        assert verdicts.of("a", "b") == outcome
+        assert verdicts.told_apart[0, 1] == (outcome == BETTER)
+
+
 def test_a_method_needs_all_folds_and_two_seeds_of_each_to_be_ranked():
     means = {"a": 0.9, "b": 0.8, "c": 0.7, "d": 0.6}
     lacking = {"c": {"folds": 2}, "d": {"least_seeds": 1}}
