@@ -22,6 +22,8 @@ class TrainingJob:
     checkpoint: the state is saved there from time to time, and a training that was killed goes on
         from there to the same weights; None: it is not saved.
     graphs: on a GPU, steps are recorded as CUDA graphs where the generator can.
+    compiles: the network is compiled for the training, where the generator can
+        (benchmark/training/graphs.py).
     """
 
     out: Path
@@ -31,3 +33,4 @@ class TrainingJob:
     report: Report = silent
     checkpoint: Checkpoint | None = None
     graphs: bool = True
+    compiles: bool = False

@@ -98,6 +98,8 @@ def train_diffusion(
         rng=rng,
         graphs=make_graphs(job.device, [rng], wanted=job.graphs),
     )
+    if job.compiles:
+        state.graphs.compile(network)
     step = DiffusionStep(loss_of, slices, optimiser, rng, settings)
 
     def plain() -> None:
@@ -124,5 +126,7 @@ def train_diffusion(
         checkpoint=job.checkpoint,
         ema_decay=settings.ema_decay,
     )
+    if job.compiles:
+        del network.forward  # the class's own is found again
     network.eval()
     return state

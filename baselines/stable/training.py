@@ -56,6 +56,7 @@ class FineTuning:
     out: Path
     checkpoint: Checkpoint | None
     graphs: bool = True
+    compiles: bool = False
 
     @classmethod
     def of(
@@ -65,8 +66,17 @@ class FineTuning:
         places = settings.placed(job.places)
         base = weights.fetched("base", places.found["base"])
         model_folder.check_size(size, model_folder.check_base(base))
-        out, checkpoint = job.out, job.checkpoint
-        return cls(slices, size, settings, places, job.seed, out, checkpoint, job.graphs)
+        return cls(
+            slices,
+            size,
+            settings,
+            places,
+            job.seed,
+            job.out,
+            job.checkpoint,
+            job.graphs,
+            job.compiles,
+        )
 
 
 def run(
@@ -165,6 +175,8 @@ def _train(fabric: Fabric, training: FineTuning, report: Report) -> list[CurveRo
     graphs = make_graphs(
         fabric.device, (), wanted=training.graphs, obstacle="" if alone else "several GPUs"
     )
+    if training.compiles:
+        graphs.compile(parts.denoiser)
     steps = _Steps(fabric, training, denoiser, optimiser, state, loss, graphs)
 
     def over_processes(losses: Tensor) -> Any:

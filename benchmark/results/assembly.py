@@ -67,6 +67,7 @@ def assemble(plan: Plan, store: Store, notes: tuple[str, ...] = ()) -> Record:
             *manifests[plan.nodes[0].key]["results"]["notes"],
             *_shortage_notes(manifests.values()),
             *_graph_notes(manifests.values()),
+            *_compile_notes(manifests.values()),
             *_case_notes(rows),
             *_code_notes(manifests.values()),
         ),
@@ -161,6 +162,15 @@ def _graph_notes(manifests: Iterable[dict]) -> tuple[str, ...]:
         for manifest in manifests
         if (told := manifest["results"].get("graphs")) and told["how"] == "fallen back"
     )
+
+
+def _compile_notes(manifests: Iterable[dict]) -> tuple[str, ...]:
+    """Which trainings ran compiled, and so differ in their last digits from others."""
+    stages = [one["stage"] for one in manifests if one["results"].get("compiled")]
+    if not stages:
+        return ()
+    named = " and ".join(dict.fromkeys(stages))
+    return (f"The networks of {named} were compiled (--compile), which moves results by rounding.",)
 
 
 def _code_notes(manifests: Iterable[dict]) -> tuple[str, ...]:

@@ -108,10 +108,12 @@ class Location(Frozen):
 
 @dataclass(frozen=True)
 class Context:
-    """What a stage may use besides its spec and inputs; nothing here may change a result.
+    """What a stage may use besides its spec and inputs; nothing here may change a result by more
+    than rounding.
 
     `checkpoint` is where an unfinished training or sampling keeps its state. graphs: on a GPU,
-    steps are recorded as CUDA graphs (benchmark/training/graphs.py).
+    steps are recorded as CUDA graphs; compiles: networks are compiled for training (both:
+    benchmark/training/graphs.py).
     """
 
     device: str = "cpu"
@@ -119,6 +121,7 @@ class Context:
     location: Location = Location()
     checkpoint: Checkpoint | None = None
     graphs: bool = True
+    compiles: bool = False
 
 
 AGREEMENT_FILE = "agreement.npy"  # of stage audit, read by the filter of fit-segmenter

@@ -50,7 +50,9 @@ def execute(
                 deterministic(how.deterministic),
                 _curves(store, node, how, report, checkpoint) as told,
             ):
-                context = Context(how.device, told, location, checkpoint, not how.no_graphs)
+                context = Context(
+                    how.device, told, location, checkpoint, not how.no_graphs, how.compile
+                )
                 with Meter(how.device) as meter:
                     results = STAGES[node.stage].run(node.spec, inputs, out, context) | own
                 cost = meter.cost()

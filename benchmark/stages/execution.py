@@ -16,7 +16,7 @@ DEVICES = ("auto", "cpu", "cuda")
 @dataclass(frozen=True)
 class StageExecution:
     """How one stage is computed. deterministic: see determinism.py; logger: curve_loggers.py;
-    no_graphs: graphs.py, all in benchmark/training/."""
+    no_graphs, compile: graphs.py, all in benchmark/training/."""
 
     device: str = option("auto", "auto (default), cpu or cuda", ENGINE, metavar="NAME")
     deterministic: bool = option(False, "the same bits every time; slower on GPUs", ENGINE)
@@ -24,6 +24,7 @@ class StageExecution:
         "tensorboard", "tensorboard (default), csv, wandb, ...", ENGINE, metavar="NAME"
     )
     no_graphs: bool = option(False, "no CUDA graphs of training steps", ENGINE)
+    compile: bool = option(False, "torch.compile of networks in training", ENGINE)
 
     def __post_init__(self) -> None:
         check_name("device", self.device, DEVICES)

@@ -70,6 +70,7 @@ def run(spec: FitGeneratorSpec, inputs: Inputs, out: Path, context: Context) -> 
         context.report,
         context.checkpoint,
         context.graphs,
+        context.compiles,
     )
     settings = settings_of_generator(spec.generator, spec.settings)
     generator_class(spec.generator).fit(slices, settings, job)

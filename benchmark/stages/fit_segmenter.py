@@ -137,6 +137,7 @@ def run(spec: FitSegmenterSpec, inputs: Inputs, out: Path, context: Context) -> 
         company=needs_company(spec.architecture, data.images.shape[-1]),
         generators=generators,
         graphs=context.graphs,
+        compiles=context.compiles,
         obstacle=_UNTESTED if (spec.transform or "").startswith(OWN_PREFIX) else "",
     )
     save_file(fitted.state, out / "weights.safetensors")

@@ -55,6 +55,7 @@ def run(spec: PretrainSpec, inputs: Inputs, out: Path, context: Context) -> dict
         context.report,
         context.checkpoint,
         context.graphs,
+        context.compiles,
     )
     count = generator_class(spec.generator).pretrain(
         settings, job, size=spec.size, edge=(spec.edge, edge_weights, context.device)

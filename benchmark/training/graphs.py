@@ -15,10 +15,12 @@ import json
 import logging
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+from torch import nn
 from torch.optim import Optimizer
 
 from benchmark.core.texts import first_line
@@ -48,7 +50,17 @@ class Graphs:
 
     def __init__(self, backend: Backend | None = None, reason: str = ""):
         self.backend, self.reason = backend, reason
-        self.recorded, self.fell_back = 0, False
+        self.recorded, self.fell_back, self.compiled = 0, False, False
+
+    def compile(self, network: nn.Module) -> None:
+        """From now on the passes of `network` are fused kernels (torch.compile), which changes the
+        last digits of what it computes; inside `uncompiled` they are not. Its weights stay as they
+        are. Each shape is compiled anew, which takes from seconds to minutes."""
+        network.forward = torch.compile(network.forward, dynamic=False)
+        self.compiled = True
+
+    def uncompiled(self) -> AbstractContextManager:
+        return torch.compiler.set_stance("force_eager") if self.compiled else nullcontext()
 
     def step(self, work: Work, plain: Work | None = None, plain_calls: int = WARM_UP_STEPS) -> Work:
         """`work` as it is to be called: once for each step. plain: what runs where it is not
@@ -73,7 +85,12 @@ class Graphs:
 
     @property
     def told(self) -> dict[str, Any]:
-        """What the record has to say: {} on a CPU, which has no graphs."""
+        """What the record has to say: {} where nothing is compiled, on a CPU, which has no
+        graphs."""
+        return self._told_of_graphs | ({"compiled": True} if self.compiled else {})
+
+    @property
+    def _told_of_graphs(self) -> dict[str, Any]:
         if self.fell_back:
             how, why = "fallen back", self.reason
         elif self.recorded:

@@ -122,6 +122,7 @@ def fit(
     generators: Mapping[str, torch.Generator] = MappingProxyType({}),
     graphs: bool = True,
     obstacle: str = "",
+    compiles: bool = False,
 ) -> Fit:
     """Trains `model` on `items` items and returns the weights that `select` likes best (the last
     ones without it).
@@ -135,6 +136,7 @@ def fit(
     Args:
         generators: what the objective draws from beside the generator that it is given.
         graphs: on a GPU each step is one CUDA graph (graphs.py), unless there is an `obstacle`.
+        compiles: the network's pass in a step is compiled (`Graphs.compile`), that of `select` not.
     """
     on_device(model, fabric.device)
     adamw = torch.optim.AdamW(
@@ -168,6 +170,8 @@ def fit(
         wanted=graphs,
         obstacle=SHORTAGE if micro.state else obstacle,
     )
+    if compiles:
+        recorded.compile(model)
     run = _Steps(make, micro, recorded)
 
     for epoch in range(len(result.curve) + 1, training.epochs + 1):
@@ -192,7 +196,8 @@ def fit(
         last = epoch == training.epochs
         row = {"epoch": epoch, "step": result.steps, "loss": mean_loss}
         if select is not None and (last or epoch % training.validate_every == 0):
-            dice = row["dice"] = select(network)
+            with recorded.uncompiled():
+                dice = row["dice"] = select(network)
             if dice > best:
                 best, result.epoch, result.state = dice, epoch, _copy(model)
         if select is None and last:

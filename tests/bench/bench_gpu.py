@@ -7,9 +7,10 @@ an H100.
 Training steps of the segmenter (none, deepstack, emitdiff; 128 and 384 px), of the generator from
 scratch (batch 4 to 64) and of Stable Diffusion (random weights of the size of 1.5), samples of
 both, and 1, 2 and 4 trainings at once; each as CUDA graphs and, beside it, plainly. `share` is that
-of the roofline (roofline.py), of the segmenter's step. Losses of the first 50 steps of both ways
-stand in the JSON. Every part runs in a process of its own and has its time limit; one that fails is
-a row with its error. --device cpu --quick: tiny sizes, which shows that all of it runs.
+of the roofline (roofline.py), of the segmenter's step. Last, the segmenter's step with
+torch.compile below the graph. Losses of the first 50 steps of both ways stand in the JSON. Every
+part runs in a process of its own and has its time limit; one that fails is a row with its error.
+--device cpu --quick: tiny sizes, which shows that all of it runs.
 """
 
 import argparse

@@ -110,7 +110,15 @@ def training(items: int, epochs: int) -> Training:
     )
 
 
-def fitted(sizes: Sizes, pixels: int, row: str, items: int, epochs: int, graphs: bool):
+def fitted(
+    sizes: Sizes,
+    pixels: int,
+    row: str,
+    items: int,
+    epochs: int,
+    graphs: bool,
+    compiles: bool = False,
+):
     """(Fit, seconds of a step: of the later half of the epochs)."""
     fabric = make_fabric(sizes.device)
     own = torch.Generator(fabric.device).manual_seed(0)
@@ -131,6 +139,7 @@ def fitted(sizes: Sizes, pixels: int, row: str, items: int, epochs: int, graphs:
         seed=0,
         report=report,
         graphs=graphs,
+        compiles=compiles,
         generators={"augment": own} if row == "deepstack" else {},
     )
     steps = sorted(seen)
@@ -160,6 +169,21 @@ def segmenter(sizes: Sizes, pixels: int) -> list[Row]:
         )
         if method == "none":
             row.limit_share = share_of_limit(sizes, pixels, seconds["graph"])
+        rows.append(row)
+    return rows
+
+
+def compiled(sizes: Sizes) -> list[Row]:
+    """Training steps of the segmenter with torch.compile below the graph; beside it the graph
+    alone."""
+    rows = []
+    items = BATCH * max(1, sizes.steps // 10)
+    for pixels in sizes.pixels:
+        (_, plain), (done, value) = (
+            fitted(sizes, pixels, "none", items, 10, True, compiles) for compiles in (False, True)
+        )
+        row = Row(f"segmenter {pixels} px, none: compiled", "ms", value * 1e3, plain * 1e3)
+        row.how = f"{how(done.graphs)}; beside: not compiled"
         rows.append(row)
     return rows
 
@@ -362,4 +386,6 @@ def parts(sizes: Sizes) -> dict[str, tuple[int, Callable[[], list[Row]]]]:
         "stable-training": (75, partial(stable_training, sizes)),
         "stable-sampling": (90, partial(stable_sampling, sizes)),
         "together": (90, partial(together, sizes)),
+        # last: a compiler may take the time that is left
+        "compiled": (100, partial(compiled, sizes)),
     }

@@ -87,23 +87,26 @@ def test_an_execution_crosses_a_command_line():
         "csv",
     ]
     assert Execution("cpu", no_graphs=True).words()[-1] == "--no-graphs"
+    assert Execution("cpu", compile=True).words()[-1] == "--compile"
     with pytest.raises(
         InputError, match="unknown logger 'tensorbord' \\(did you mean 'tensorboard'"
     ):
         Execution("cpu", logger="tensorbord")
 
 
-@pytest.mark.parametrize("no_graphs", [False, True])
-def test_a_stage_is_told_whether_its_steps_may_be_graphs(tmp_path, monkeypatch, no_graphs):
+@pytest.mark.parametrize("no_graphs, compiles", [(False, True), (True, False)])
+def test_a_stage_is_told_how_its_steps_are_run(tmp_path, monkeypatch, no_graphs, compiles):
     store, node, told = Store(tmp_path), score_node(), []
     score = STAGES["score"]
     monkeypatch.setitem(
-        STAGES, "score", replace(score, run=lambda *given: told.append(given[-1].graphs) or {})
+        STAGES, "score", replace(score, run=lambda *given: told.append(given[-1]) or {})
     )
     monkeypatch.setattr("benchmark.stages.execute._input_folders", lambda *given: [])
     store.notes.write_plan(node.key, node.as_json() | {"location": Location().model_dump()})
-    assert execute(store, node.key, Execution("cpu", no_graphs=no_graphs, logger="none"))
-    assert told == [not no_graphs]
+    how = Execution("cpu", no_graphs=no_graphs, compile=compiles, logger="none")
+    assert execute(store, node.key, how)
+    (context,) = told
+    assert (context.graphs, context.compiles) == (not no_graphs, compiles)
 
 
 def test_reused_stages_that_were_not_deterministic_are_said(tmp_path, capsys):
