@@ -5,6 +5,7 @@ deep and 20,000 values large with all its aliases written out. Tags such as !!in
 here: what the values mean.
 """
 
+import re
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from benchmark.core.texts import did_you_mean, one_line, one_line_of
 MOST_BYTES = 200_000
 MOST_LEVELS = 20
 MOST_VALUES = 20_000
+_ODD_NUMBER = re.compile(r"[+-]?(0\d|.*:)")  # of base 8 or 60
 _SHOWN_LETTERS = 60
 _NULL, _TEXT = "tag:yaml.org,2002:null", "tag:yaml.org,2002:str"
 
@@ -87,11 +89,24 @@ def is_text(node: yaml.Node) -> bool:
 
 def value_of(node: yaml.Node) -> Any:
     """What YAML takes the value for. Raises ValueError for one that it cannot make, such as
-    2024-13-45."""
+    2024-13-45, and for a number that it takes for another than its reader does: 010 is 8, 1:30 is
+    90."""
+    _check_numbers(node)
     try:
         return yaml.SafeLoader("").construct_document(node)
     except yaml.YAMLError as error:
         raise ValueError(one_line_of(error)) from error
+
+
+def _check_numbers(node: yaml.Node) -> None:
+    if isinstance(node, yaml.ScalarNode):
+        number = node.tag.endswith((":int", ":float"))
+        if number and _ODD_NUMBER.match(node.value):
+            raise ValueError(f"holds {shown(node)}, which YAML reads otherwise; write it plainly")
+        return
+    for part in node.value:
+        for one in part if isinstance(part, tuple) else (part,):
+            _check_numbers(one)
 
 
 def shown(node: yaml.Node) -> str:

@@ -136,7 +136,13 @@ def _manifest(path: Path) -> dict[str, Any]:
     what = f"manifest {path}"
     found: dict[str, Any] = {}
     for key, (_, node) in entries(read_yaml(path, what), _KEYS, what).items():
-        value, line = value_of(node), line_of(node)
+        line = line_of(node)
+        try:
+            value = value_of(node)
+        except ValueError as error:
+            raise InputError(
+                f"{what}, line {line}: {key} {error}; quote what is a name."
+            ) from error
         if key == "tool" and isinstance(value, str):
             found[key] = " ".join(value.split())[:200]
         elif key == "training_ids" and isinstance(value, list):

@@ -80,6 +80,14 @@ def _without(part):
             "line 1: training_ids must be a list of ids",
         ),
         (
+            lambda folder: (folder / "manifest.yaml").write_text("training_ids: [010, 011]\n"),
+            "line 1: training_ids holds 010, which YAML reads otherwise.* quote what is a name",
+        ),
+        (
+            lambda folder: (folder / "manifest.yaml").write_text("training_ids: [2024-13-45]\n"),
+            "line 1: training_ids .*quote what is a name",
+        ),
+        (
             lambda folder: (folder / "manifest.yaml").write_text("ids: [p1]\n"),
             "unknown key 'ids'",
         ),

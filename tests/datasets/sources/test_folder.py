@@ -158,6 +158,8 @@ def test_an_msd_folder_with_a_spacing_of_its_own(tmp_path):
         (BASIC + "spacing_mm: [1, 1, 1]\n", "line 5: spacing_mm must be"),
         (BASIC + "spacing_mm: [0, 1]\n", "line 5: spacing_mm must be"),
         (BASIC + "labels: [0, 1]\n", "line 5: labels must be a list"),
+        (BASIC + "labels: [010]\n", "line 5: labels holds 010, which YAML reads otherwise"),
+        (BASIC + "spacing_mm: [1:30, 1]\n", "line 5: spacing_mm holds 1:30, which"),
         (BASIC + "msd: pictures\n", "does not go with msd"),
         (BASIC + "licence: 3\n", "line 5: licence must be text, not 3"),
         (BASIC + "image_suffix: .gif\n", "holds no image ending in .gif"),
