@@ -10,10 +10,11 @@ from tests.reports.submission.made import tiny_spec
 CASES = [CaseInfo(f"c{number}", f"c{number}") for number in range(8)]
 
 
-@pytest.mark.parametrize("fold", [-1, 3, 9])
-def test_a_fold_that_does_not_exist_is_refused_with_those_that_do(fold):
-    run = tiny_spec("none", 0, 0, "n_folds=3").model_copy(update={"fold": fold})
-    with pytest.raises(InputError, match=f"--fold {fold} does not exist; folds are 0 to 2\\."):
+@pytest.mark.parametrize(("fold", "folds"), [(-1, 3), (3, 3), (9, 3), (4, 4)])
+def test_a_fold_that_does_not_exist_is_refused_with_those_that_do(fold, folds):
+    run = tiny_spec("none", 0, 0, f"n_folds={folds}").model_copy(update={"fold": fold})
+    told = f"--fold {fold} does not exist; folds are 0 to {folds - 1}\\."
+    with pytest.raises(InputError, match=told):
         split_of(run, CASES)
 
 
