@@ -31,6 +31,7 @@ from reports.statistics.paired import ALPHA, holm
 from reports.statistics.verdicts import LEAST_SEEDS, too_few
 
 TRAINING_STAGE = "fit-segmenter"
+ROUNDING = 1e-12  # of sums of the same numbers
 NO_CHANGE = "changes nothing"
 RAISES, LOWERS, OPEN = "raises the gain", "lowers the gain", "no clear difference"
 
@@ -91,7 +92,8 @@ class Effects:
     def verdict(self, effect: Effect) -> str:
         """'raises the gain', 'lowers the gain', 'no clear difference', 'changes nothing', or 'too
         few runs (3 folds, 1 seed)'."""
-        if effect.same_trainings and effect.moved.error == 0 and effect.moved.mean == 0:
+        moved = abs(effect.moved.mean), abs(effect.moved.error)
+        if effect.same_trainings and max(moved) < ROUNDING:
             return NO_CHANGE
         if not self.enough(effect):
             return too_few(effect.moved)
@@ -236,13 +238,16 @@ def _unpaired(gain: Difference, other: Difference) -> Difference:
 
 
 def _same_trainings(rigorous: Member, member: Member, method: MethodSpec) -> bool:
-    """Whether method and none have the networks of rigorous under another protocol."""
-    found = [
-        _training_keys(one.summary, wanted)
-        for one in (rigorous, member)
+    """Whether method and none have the networks of rigorous under another protocol, in the folds
+    and seeds that both have."""
+    pairs = [
+        [_training_keys(one.summary, wanted) for one in (rigorous, member)]
         for wanted in (method, None)
     ]
-    return bool(found[0]) and found[:2] == found[2:]
+    shared = set.intersection(*(set(keys) for pair in pairs for keys in pair))
+    return bool(shared) and all(
+        before[run] == after[run] for before, after in pairs for run in shared
+    )
 
 
 def _training_keys(summary: Summary, method: MethodSpec | None) -> dict[tuple[int, int], str]:

@@ -87,6 +87,20 @@ def test_a_rule_that_only_scores_leaves_the_trainings_and_changes_nothing(effect
     assert not by_step(effects)["selection"].same_trainings
 
 
+def test_trainings_are_the_same_in_the_seeds_that_both_protocols_have():
+    """Rigorous has a seed more; the numbers and networks of the other are still its own."""
+    fewer = [
+        record
+        for record in study_of().records
+        if record.spec.seed == 0 or record.spec.protocol.assd == "pooled"
+    ]
+    (found,) = deviation_effects(Study(fewer))
+    scored = by_step(found)["assd"]
+    assert scored.moved.least_seeds == 1
+    assert scored.same_trainings and found.verdict(scored) == NO_CHANGE
+    assert not by_step(found)["selection"].same_trainings
+
+
 def test_one_seed_gives_numbers_and_no_verdict():
     (found,) = deviation_effects(study_of(seeds=1))
     selection = by_step(found)["selection"]
