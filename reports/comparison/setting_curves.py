@@ -94,8 +94,8 @@ def curves(summary: Summary) -> list[Curve]:
 
 
 def main_ours(group: Group) -> MethodRuns | None:
-    """The paper's method at its main setting, without a transform, its samples merged; the
-    generator that most of the group's runs have."""
+    """The paper's method at its main setting, without a transform, its samples merged; of several
+    generators the one of most settings, then of most runs, then the one nearest to the preset's."""
     runs = [
         runs
         for runs in group.methods
@@ -108,7 +108,12 @@ def main_ours(group: Group) -> MethodRuns | None:
     counts = Counter(canonical(one.method.generator) for one in runs)
     mine = set(map(id, runs))
     usual = [one for one in main_methods(group) if id(one) in mine]
-    return max(usual, key=lambda one: counts[canonical(one.method.generator)])
+
+    def weight(one: MethodRuns) -> tuple[int, int, int]:
+        settings = counts[canonical(one.method.generator)]
+        return settings, len(one.done), -len(one.changed_generator)
+
+    return max(usual, key=weight)
 
 
 def families(summaries: Sequence[Summary], field: str) -> list[Family]:

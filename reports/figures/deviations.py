@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmark.core.texts import slug
-from reports.comparison.labels import source_label
+from reports.comparison.labels import generator_apart, source_label
 from reports.deviations.effects import LOWERS, NO_CHANGE, RAISES, Effect, Effects
 from reports.deviations.sentences import POINTS, step_name
 from reports.figures.drawing import (
@@ -40,10 +40,11 @@ def deviations_figure(effects: Effects, folder: Path) -> Drawing:
     names = ["gain under rigorous", *map(step_name, ordered)]
     if still:
         listed = ", ".join(dict.fromkeys(name for one in still for name in _switches(one)))
-        names.append(f"{listed}: no change")
+        names.append(f"no change: {listed}")
     if effects.together:
         names.append("gain under released")
     labels = row_labels(names, width=36)
+    name, settings = generator_apart(effects.label)
 
     def fill(figure: Figure) -> str:
         axes = figure.add_subplot()
@@ -59,7 +60,7 @@ def deviations_figure(effects: Effects, folder: Path) -> Drawing:
         axes.axvline(level, color=BLUE, linestyle="--", linewidth=1.1, zorder=1)
         axes.axvline(0, color="0.35", linestyle=":", linewidth=1.2)
         name_rows(axes, labels)
-        axes.set_xlabel(f"gain of {effects.label} over none, points of Dice")
+        axes.set_xlabel(f"gain of {name} over none, points of Dice")
         tidy(axes, "x")
         moves = ", ".join(f"{one.step} {POINTS * one.moved.mean:+.1f}" for one in ordered)
         return (
@@ -69,9 +70,11 @@ def deviations_figure(effects: Effects, folder: Path) -> Drawing:
 
     group = effects.family.members[0].summary.group
     rules = [text for name, text in group.rule_by_field.items() if name != "protocol"]
+    if settings:
+        rules.append(f"generator: {settings.removeprefix('generator ')}")
     heading = ", ".join((group.spec.dataset, source_label(group.spec.source), *rules))
     stem = f"deviations-{group.slug}-{slug(effects.label)}"
-    title = f"The gain of {effects.label} under each deviation of the release"
+    title = f"The gain of {name} under each deviation of the release"
     return draw(folder, stem, title, heading, 1.2 + rows_height(labels, 0.26), fill)
 
 

@@ -6,6 +6,7 @@ from benchmark.core.published_weights import HED
 from benchmark.spec.method import MethodSpec
 from benchmark.spec.protocol import Protocol
 from reports.comparison.groups import group_id, make_groups
+from reports.comparison.setting_curves import main_ours
 from tests.support.made_records import MSD_PROSTATE, PHANTOM, make_record, one_group, table2_records
 
 OTHERS = {
@@ -146,6 +147,10 @@ def test_one_table_holds_a_generator_with_two_kinds_of_edges():
         "emitdiff (generator edge = scharr)",
     ]
     assert not group.contradicting and group.rules.endswith("preset smoke")
+    assert main_ours(group).label == "emitdiff (generator edge = scharr)", "the preset's"
+    more = make_record(made, fold=1, numbers={"edge": "hed", "edge_weights": HED.identity})
+    (group,) = make_groups([make_record("none"), plain, hed, more])
+    assert main_ours(group).label == "emitdiff (generator edge = hed)", "that of more runs"
     (group,) = make_groups([make_record("none"), plain])
     assert list(group.by_label) == ["none", "emitdiff"], "usual edges are not named"
     (runs,) = make_groups([hed])[0].methods
