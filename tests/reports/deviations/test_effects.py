@@ -154,7 +154,7 @@ def test_words_rows_and_figure_hold_the_same_numbers(effects, tmp_path):
     drawing = deviations_figure(effects, tmp_path)
     assert f"selection = test {100 * moved:+.1f}" in drawing.alt
     words = drawing.svg.read_text(encoding="utf-8")
-    assert "gain under released" in words and "assd: no change" in words
+    assert "gain under released" in words and "no change: assd" in words
 
 
 def test_a_study_of_every_switch_has_effects_of_both_methods():
