@@ -5,7 +5,8 @@ Not here: the options themselves (planning/options.py, stages/execution.py).
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin, get_type_hints
@@ -14,7 +15,7 @@ import typer
 from rich.markup import escape
 from typer.core import TyperCommand, TyperGroup
 
-from benchmark.core.errors import ExitCode
+from benchmark.core.errors import ExitCode, InputError
 from benchmark.core.options import Option, options_of
 
 T = TypeVar("T")
@@ -47,7 +48,12 @@ class WordGroup(TyperGroup):
 
 class PanelCommand(TyperCommand):
     """A command whose `--help` stands in the last panel of its options, not in one of its own, and
-    shows no type beside a switch."""
+    shows no type beside a switch. An option of one value that is given twice is refused."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        _, _, given = self.make_parser(ctx).parse_args(list(args))
+        _refuse_repeated(given)
+        return super().parse_args(ctx, args)
 
     def get_params(self, ctx: Any) -> list[Any]:
         return _switches_untyped(super().get_params(ctx))
@@ -66,6 +72,18 @@ def _switches_untyped(params: list[Any]) -> list[Any]:
         if getattr(one, "is_flag", False):
             vars(one)["metavar"] = ""
     return params
+
+
+def _refuse_repeated(given: Iterable[Any]) -> None:
+    """Raises InputError where an option stands more than once and only its last value would count;
+    given: the parameters in the order of the call."""
+    for one, times in Counter(given).items():
+        if times > 1 and one.param_type_name == "option" and not (one.multiple or one.is_flag):
+            listed = one.metavar == "LIST"
+            raise InputError(
+                f"{max(one.opts, key=len)} is given {times} times, but only one would count:"
+                f" give it once, {'with all values in one list' if listed else 'as you mean it'}."
+            )
 
 
 def with_options(command: Callable[..., ExitCode]) -> Callable[..., None]:

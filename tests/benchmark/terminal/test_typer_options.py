@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from benchmark.core.errors import ExitCode, InputError
 from benchmark.core.options import option, words_of
 from benchmark.planning.options import Request
-from benchmark.terminal.typer_options import Changes, Given, with_options
+from benchmark.terminal.typer_options import Changes, Given, PanelCommand, with_options
 
 PANEL = "A panel of its own"
 
@@ -37,7 +37,7 @@ class Kinds:
 
 def invoke(command, *words: str):
     app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich")
-    app.command()(with_options(command))
+    app.command(cls=PanelCommand)(with_options(command))
     return CliRunner().invoke(app, list(words), env={"COLUMNS": "100"})
 
 
@@ -104,3 +104,11 @@ def test_an_input_error_of_a_parser_reaches_the_caller():
 
 def test_words_say_what_a_dataclass_holds():
     assert words_of(Kinds(share=0.1, yes=True), Kinds)[-3:] == ["--yes", "--share", "0.1"]
+
+
+def test_an_option_of_one_value_is_given_once_and_others_as_often_as_one_likes():
+    value, _ = received(Kinds, "--word", "a", "--yes", "--word", "b", "--yes", "--share", "1")
+    assert value == Kinds(many=("a", "b"), yes=True, share=1.0)
+    value, result = received(Kinds, "--numbers", "1", "--word", "a", "--numbers", "2")
+    assert value is None and isinstance(result.exception, InputError)
+    assert "--numbers is given 2 times" in str(result.exception)
