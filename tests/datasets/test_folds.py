@@ -197,6 +197,19 @@ def test_impossible_splits_are_refused(count, n_folds, fold, share, message):
         split(cases, order="shuffled", n_folds=n_folds, fold=fold, seed=0, validation_share=share)
 
 
+@pytest.mark.parametrize("order", ["shuffled", "dataset", "centre"])
+def test_hundreds_of_folds_and_patients_are_counted_as_few_are(order):
+    """Whole numbers above 256 can be equal and two objects."""
+    cases = of_centres(**{f"c{n}_": 1 for n in range(300)})
+    given = {"order": order, "n_folds": 300, "fold": 299, "seed": 0}
+    found = split(cases, validation_share=0, **given)
+    assert (len(found.train), len(found.test)) == (299, 1)
+    with pytest.raises(InputError, match="has 299 training patients .* none is left to train on"):
+        split(cases, validation_share=0.999, **given)
+    with pytest.raises(InputError, match="299 patients are too few for 300 folds"):
+        split(cases[:299], validation_share=0, **(given | {"order": "shuffled"}))
+
+
 @pytest.mark.parametrize("order", ["a", "cut", "random", "zigzag"])
 def test_an_unknown_order_is_refused(order):
     with pytest.raises(InputError, match=f"unknown order of folds '{order}'"):
@@ -346,6 +359,11 @@ def test_cases_of_one_patient_are_of_one_centre():
             [CaseInfo("1", "p", centre="a"), CaseInfo("2", "p", centre="b")],
             2,
             "2 of the centre b is one patient with, or a near copy of, p of the centre a",
+        ),
+        (
+            [CaseInfo("1", "p", centre="b"), CaseInfo("2", "p", centre="a")],
+            2,
+            "2 of the centre a is one patient with, or a near copy of, p of the centre b",
         ),
     ],
 )

@@ -52,3 +52,33 @@ def test_too_few_groups_of_copies_are_refused():
     two = (("c0", "c1", "c2", "c3"), ("c4", "c5", "c6", "c7"))
     with pytest.raises(InputError, match="none is left to train on"):
         split_of(run, CASES, two)
+    # one patient alone is told of as such, not as copies
+    with pytest.raises(InputError, match="^1 patient is too few for 2 folds"):
+        split_of(run, CASES[:1])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [{"copies": "grouped"}, {"copies": "per-image"}, {"selection": "test"}, {"folds": "dataset"}],
+)
+def test_switches_are_known_by_their_letters(words):
+    """A text that was put together is equal to the word and is another object."""
+    clusters = (("c0", "c5"), ("c1", "c6"))
+    run = tiny_spec("none", 0, 0, "validation_share=0.5")
+    read = {name: "".join(list(word)) for name, word in words.items()}
+    found = [
+        split_of(
+            run.model_copy(update={"protocol": run.protocol.model_copy(update=one)}),
+            CASES,
+            clusters,
+        )
+        for one in (words, read)
+    ]
+    assert found[0] == found[1]
+
+
+def test_runs_of_one_fold_share_their_split():
+    """Thousands of runs are planned at once."""
+    first, second = tiny_spec("none", 1), tiny_spec("emitdiff", 1, 3)
+    assert split_of(first, CASES) is split_of(second, list(CASES))
+    assert split_of(first, CASES) != split_of(tiny_spec("none", 0), CASES)

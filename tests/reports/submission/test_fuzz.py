@@ -1,11 +1,19 @@
-"""Mutated submissions: none is accepted unless it says the same, none raises, none writes a
-file."""
+"""Mutated submissions: none is accepted unless it says the same, none raises, writes a file, or
+needs more than a check may take.
+
+Many times as many, with what each kind took (docs/measurements.md):
+
+    AUGBENCH_FUZZ=7 python -m pytest -s tests/reports/submission/test_fuzz.py -k say_the_same
+"""
 
 import json
 import os
 import pickle
 import random
+import resource
 import struct
+import sys
+import time
 import tracemalloc
 import zlib
 
@@ -22,10 +30,10 @@ from reports.submission.reference_data import Library
 from tests.reports.submission import mutations
 from tests.reports.submission.made import check, tiny_store
 
-# Many times as many by the environment (AUGBENCH_FUZZ=8).
 SCALE = int(os.environ.get("AUGBENCH_FUZZ", "1"))
 KINDS = {"bytes": 150, "zip": 120, "record": 300, "manifest": 80, "masks": 80, "told": 80}
 BUILDS = {"told": 8, "record": 4, "manifest": 2}
+MOST_SECONDS, MOST_MB = 30, 1000  # of a check
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +52,12 @@ def valid(tmp_path_factory):
     )
     library = Library()
     return (folder / "a.zip").read_bytes(), check(folder / "a.zip", library), library
+
+
+def peak_mb():
+    """The most memory that this process has had at once."""
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most / (1 << 20 if sys.platform == "darwin" else 1 << 10)
 
 
 def said(checked):
@@ -72,11 +86,14 @@ def test_mutations_are_refused_unless_they_say_the_same(valid, tmp_path, monkeyp
     assert original.valid and len(original.verified) == 2
     monkeypatch.chdir(tmp_path)
     mutate = getattr(mutations, f"of_{kind}")
-    file, accepted = tmp_path / "mutated.zip", 0
+    file, accepted, longest, before = tmp_path / "mutated.zip", 0, 0.0, peak_mb()
     for seed in range(KINDS[kind] * SCALE):
         mutated = mutate(data, random.Random(f"{kind} {seed}"))
         file.write_bytes(mutated)
+        began = time.process_time()
         checked = check(file, library)  # anything raised here fails the test, with the seed below
+        longest = max(longest, time.process_time() - began)
+        assert longest < MOST_SECONDS and peak_mb() - before < MOST_MB, seed
         assert sorted(os.listdir(tmp_path)) == ["mutated.zip"], seed
         if checked.valid:
             accepted += mutated != data
@@ -89,6 +106,10 @@ def test_mutations_are_refused_unless_they_say_the_same(valid, tmp_path, monkeyp
                 text.endswith((".", "…")) and text.isprintable() and len(text) <= 400
                 for text in checked.reasons
             ), seed
+    print(
+        f"{KINDS[kind] * SCALE} files of kind {kind}: {accepted} accepted, which say the same;"
+        f" longest {longest:.2f} s of the processor, {peak_mb():.0f} MB at most in all"
+    )
     # What may differ in an accepted one: costs, machines, notes and owner, which nobody can check,
     # and padding bits.
     most = {"record": 0.2, "manifest": 0.1, "told": 1.0}.get(kind, 0.02)
