@@ -122,7 +122,8 @@ def _foreground_mask(
 
 def _shown_label(value: float) -> str:
     """Labels read from colours (files/raster.py) as "#ff0000"."""
-    return f"{value:g}" if value < 1 << 24 else f"#{int(value) % (1 << 24):06x}"
+    is_colour = 1 << 24 <= value < 1 << 25
+    return f"#{int(value) % (1 << 24):06x}" if is_colour else f"{value:g}"
 
 
 def _size(array: np.ndarray) -> str:

@@ -11,7 +11,10 @@ here: pairing images with labels.
 
 import gzip
 import itertools
+import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +22,7 @@ import nibabel
 import numpy as np
 from nibabel import orientations
 from nibabel.affines import voxel_sizes
-from nibabel.imageglobals import LoggingOutputSuppressor
+from nibabel.imageglobals import logger as nibabel_log
 
 from benchmark.core.errors import InputError
 from datasets.files.labels import readable, whole_numbers
@@ -88,7 +91,7 @@ class Header:
         )
 
     def _doubt_of_qform(self) -> str:
-        with readable(self.path, f"cannot read the qform of {self.path}"):
+        with _quiet(), readable(self.path, f"cannot read the qform of {self.path}"):
             qform = self.image.header.get_qform(coded=True)[0]
             sform = self.image.header.get_sform(coded=True)[0]
         if qform is None or sform is None:
@@ -120,8 +123,7 @@ class Geometry:
 def read_header(path: Path) -> Header:
     """Opens a file without reading its voxels. Raises InputError for other files than NIfTI, voxels
     that are no real numbers, and headers that place no voxel."""
-    # nibabel prints what it mends; what matters of it is said here.
-    with LoggingOutputSuppressor(), readable(path, f"cannot read {path} as NIfTI"):
+    with _quiet(), readable(path, f"cannot read {path} as NIfTI"):
         image = nibabel.load(path)
         if not isinstance(image, nibabel.Nifti1Image):
             raise InputError(
@@ -163,6 +165,17 @@ def read_header(path: Path) -> Header:
         axes=axes,
         axes_recorded=axes_recorded,
     )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """nibabel prints what it mends; what matters of it is said here."""
+    before = nibabel_log.level
+    nibabel_log.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        nibabel_log.setLevel(before)
 
 
 def _check_voxels_follow(image: nibabel.Nifti1Image) -> None:

@@ -2,33 +2,34 @@
 
 Masks come as 1-bit, grey, palette, RGB and RGBA files; read without care and divided by 255, a
 1-bit mask is all zero (Q29). What cannot be read in one way only is refused: several pages, soft
-transparency, colours of 16 bits. Not here: which files belong together.
+transparency, colours of 16 bits, channels without a meaning. Not here: which files belong together.
 """
 
 import os
 import warnings
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from benchmark.core.errors import InputError
 from datasets.files.labels import readable, whole_numbers
-from datasets.files.names import is_left_behind
+from datasets.files.names import is_file, is_left_behind
 
 SUFFIXES = (".png", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff")
 _FORMATS = ("PNG", "BMP", "JPEG", "MPO", "TIFF")
 _GREY_MODES = ("L", "I", "F", "I;16", "I;16B", "I;16L")
 _COLOUR_MODES = ("L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX")
-_STEP = "grey levels per stored level"  # kept in the info of an image
+_STEP, _WHITE_IS_0 = "grey levels per stored level", "white is 0"  # kept in the info of an image
 # Labels of colours lie above all grey levels: this plus red, green and blue in a byte each.
 COLOUR = 1 << 24
-_PHOTOMETRIC, _SAMPLE_FORMAT = 262, 339  # TIFF tags
+_PHOTOMETRIC, _SAMPLES, _EXTRA_SAMPLES, _SAMPLE_FORMAT, _DEPTH = 262, 277, 338, 339, 32997  # TIFF
 
 
 def is_image_file(path: Path) -> bool:
     """Whether a file is an image by its name ("._a.png" of macOS is none)."""
-    return path.suffix.lower() in SUFFIXES and not is_left_behind(path) and path.is_file()
+    return path.suffix.lower() in SUFFIXES and not is_left_behind(path) and is_file(path)
 
 
 def read_grey(path: Path) -> np.ndarray:
@@ -66,6 +67,12 @@ def read_labels(path: Path) -> np.ndarray:
     transparency can be read in more than one way.
     """
     image = _read(path)
+    if image.mode == "1" and image.info[_WHITE_IS_0]:
+        # tifffile and scikit-image write True as black.
+        raise InputError(
+            f"the mask {path} has 1 bit and stores white as 0, so either of the two may be the"
+            f" foreground; store it with 8 bits and 0 outside."
+        )
     if image.mode == "P" and not image.has_transparency_data and _is_by_number(image):
         return np.asarray(image).astype(np.int32)[None]
     if image.mode == "1" or (image.mode in _GREY_MODES and not _is_transparent(image)):
@@ -119,18 +126,33 @@ def _read(path: Path) -> Image.Image:
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         # Of a path, PIL maps plain TIFF files into memory in the size after their orientation tag,
         # which scrambles them; of a stream it does not.
-        with path.open("rb") as file, Image.open(file) as image:
+        with path.open("rb") as file, _opened(file, path) as image:
             if problem := _ambiguity(image):
                 raise InputError(f"the image {path} {problem}.")
             stored = _stored_as(image)
+            white_is_0 = _tiff_tag(image, _PHOTOMETRIC, 1) == 0
             unsigned = image.mode == "I" and _tiff_tag(image, _SAMPLE_FORMAT, 1) == 1
             image.load()
             if unsigned and np.asarray(image).min() < 0:  # PIL has no unsigned numbers of 32 bits
                 raise InputError(f"the image {path} holds numbers above 2147483647; scale it down.")
             turned = ImageOps.exif_transpose(image)
+            turned.info[_WHITE_IS_0] = white_is_0
             # PIL spreads the levels of 2 and 4 bits over 0 to 255.
             turned.info[_STEP] = 85 if "L;2" in stored else 17 if "L;4" in stored else 1
             return turned
+
+
+def _opened(file: BinaryIO, path: Path) -> Image.Image:
+    """The file as PIL opens it, not yet decoded."""
+    try:
+        return Image.open(file)
+    except UnidentifiedImageError:
+        is_empty = os.fstat(file.fileno()).st_size == 0
+        kind = "the file is empty" if is_empty else "it is damaged or of a kind that is not read"
+        raise InputError(
+            f"cannot read the image {path}: {kind}; store it anew as PNG, or as TIFF of one channel"
+            f" or RGB and at most 32 bits."
+        ) from None
 
 
 def _ambiguity(image: Image.Image) -> str | None:
@@ -140,6 +162,14 @@ def _ambiguity(image: Image.Image) -> str | None:
     pages = getattr(image, "n_frames", 1)
     if pages > 1 and image.format != "MPO":  # the first picture of a MPO is the photograph
         return f"holds {pages} pages; store one image per file"
+    if (planes := _tiff_tag(image, _DEPTH, 1)) not in (None, 1):
+        return f"is a volume of {planes} planes; store one image per file"
+    nameless = _nameless_channels(image)
+    if nameless:
+        return (
+            f"has {nameless} of {_tiff_tag(image, _SAMPLES, 1)} channels without a meaning, which"
+            f" would be left out; store one channel, or RGB"
+        )
     # In BMP, 16 bits are those of all three colours.
     deep = image.format != "BMP" and ";16" in _stored_as(image)
     if deep and not image.mode.startswith("I"):
@@ -157,6 +187,18 @@ def _ambiguity(image: Image.Image) -> str | None:
 def _stored_as(image: Image.Image) -> str:
     """How the file stores its samples, in PIL's words: "L;4" is grey of 4 bits."""
     return " ".join(str(tile[3]) for tile in getattr(image, "tile", ()))
+
+
+def _nameless_channels(image: Image.Image) -> int:
+    """How many channels of a TIFF are neither a colour nor transparency: PIL drops them, though
+    they may be the classes of a mask."""
+    samples = _tiff_tag(image, _SAMPLES, 1)
+    if samples is None:
+        return 0
+    extra = getattr(image, "tag_v2", {}).get(_EXTRA_SAMPLES, ())
+    named = sum(kind in (1, 2) for kind in extra)
+    colours = {2: 3, 5: 4, 6: 3, 8: 3}.get(_tiff_tag(image, _PHOTOMETRIC, 1) or 0, 1)
+    return max(0, samples - colours - named)
 
 
 def _tiff_tag(image: Image.Image, number: int, default: int) -> int | None:

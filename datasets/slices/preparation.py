@@ -65,6 +65,7 @@ def prepare(
     prepared: list[PreparedCase] = []
     rows: dict[str, list[int]] = {"case": [], "z": [], "foreground": []}
     empty: list[str] = []
+    around: list[str] = []
     stacks = {name: _GrowingStack(out / f"{name}.npy", size) for name in _STACKS}
     try:
         report(0, len(infos), slices=0)
@@ -78,6 +79,8 @@ def prepare(
             rows["foreground"] += np.count_nonzero(case.mask, axis=(1, 2)).tolist()
             if not sum(rows["foreground"][first:]):
                 empty.append(info.id)
+            if case.mask[:, [0, 0, -1, -1], [0, -1, 0, -1]].all():
+                around.append(info.id)
             prepared.append(
                 PreparedCase(
                     info.id,
@@ -98,6 +101,11 @@ def prepare(
     notes = (
         [f"{len(empty)} of {len(infos)} cases have an empty mask ({some(empty)})."] if empty else []
     )
+    if around:
+        notes.append(
+            f"{len(around)} of {len(infos)} cases have a mask that fills all corners of the image"
+            f" ({some(around)}); check that the foreground is not 0."
+        )
     (out / "slices.json").write_text(json.dumps(rows))
     cases = {"size": size, "cases": [asdict(case) for case in prepared], "notes": notes}
     (out / "cases.json").write_text(json.dumps(cases))

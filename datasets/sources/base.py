@@ -1,6 +1,7 @@
 """What a source of images is, and the sentences for data that is not found."""
 
 import contextlib
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -71,8 +72,17 @@ class Source(ABC):
         images: str = "",
     ) -> str:
         """The fingerprint of files by name; notes images that are the same file in different
-        groups. images: what stands in front of an image's name of CaseInfo in `files`."""
+        groups. images: what stands in front of an image's name of CaseInfo in `files`. Raises
+        InputError where an image is the same file as a mask."""
         digests = file_digests({plain_text(name): path for name, path in files.items()}, cache)
+        pictures = {plain_text(images + info.files[0]) for info in self.cases()}
+        masks = {digests[name]: name for name in digests if name not in pictures}
+        for name in sorted(pictures):
+            if name in digests and digests[name] in masks:
+                raise InputError(
+                    f"{self.title}: the image {name} is the same file as the mask"
+                    f" {masks[digests[name]]}; give the image that belongs to it."
+                )
         same: dict[str, list[CaseInfo]] = {}
         for info in self.cases():
             same.setdefault(digests[plain_text(images + info.files[0])], []).append(info)
@@ -216,6 +226,19 @@ def centres_of(cases: Iterable[CaseInfo]) -> dict[str, object]:
     known."""
     centres = [[case.id, case.centre] for case in cases if case.centre is not None]
     return {"centres": centres} if centres else {}
+
+
+def patients_alike(cases: Iterable[CaseInfo]) -> str:
+    """The end of a sentence on patients whose names differ by upper and lower case, blanks, hyphens
+    or leading zeros alone; '' where none do."""
+    alike: dict[str, set[str]] = {}
+    for case in cases:
+        if case.group != case.id:
+            joined = re.sub(r"(?<!\d)[\s_.-]+|[\s_.-]+(?!\d)", "", case.group.casefold())
+            plain = re.sub(r"(?<!\d)0+(?=\d)", "", joined)
+            alike.setdefault(plain, set()).add(case.group)
+    pairs = [" and ".join(sorted(names)) for names in alike.values() if len(names) > 1]
+    return f"patients with nearly the same name count as several ({some(pairs)})" if pairs else ""
 
 
 def pairing_problems(images: Collection[str], masks: Collection[str]) -> str:

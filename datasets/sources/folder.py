@@ -14,6 +14,7 @@ Not here: the keys (folder_yaml), MSD layout (msd), several files as one source 
 """
 
 from pathlib import Path
+from unicodedata import category
 
 import numpy as np
 
@@ -22,12 +23,24 @@ from benchmark.core.text_files import plain_text
 from benchmark.core.texts import some
 from datasets.cases import Case, CaseInfo, checked_case, natural_key
 from datasets.files import raster
-from datasets.files.names import files_below, is_left_behind
-from datasets.sources.base import Source, SourceOptions, centres_of, pairing_problems
+from datasets.files.names import files_below, is_file, is_folder, is_left_behind
+from datasets.sources.base import (
+    Source,
+    SourceOptions,
+    centres_of,
+    pairing_problems,
+    patients_alike,
+)
 from datasets.sources.folder_yaml import FolderSpec, read_folder_spec
 from datasets.sources.id_expression import part_of_id
 from datasets.sources.joined import JoinedSource
 from datasets.sources.msd import MsdSource
+
+# Images that are not read, where others of the folder are.
+_OTHER_KINDS = (
+    *(".gif", ".webp", ".jp2", ".jfif", ".jpe", ".heic", ".pgm", ".ppm", ".svg"),
+    *(".dcm", ".nii", ".gz", ".mha", ".mhd", ".nrrd", ".npy", ".npz", ".mat"),
+)
 
 
 def open_folder(path: Path, options: SourceOptions) -> Source:
@@ -94,6 +107,8 @@ class FolderSource(Source):
             )
             for name in sorted(self._images, key=natural_key)
         ]
+        if alike := patients_alike(self._cases):
+            self.notes.append(f"{self.title}: {alike}.")
         if not spec.group:
             self.notes.append(
                 f"{self.title}: no group is given, so every image counts as a patient of its own."
@@ -131,6 +146,11 @@ class FolderSource(Source):
                     f"{text}{deeper}; check the folders, image_suffix and mask_suffix{further}."
                 )
             self.notes.append(f"{text}; going on with the complete ones ({len(whole)}).")
+        if others := _pictures_of_other_kinds(pictures):
+            self.notes.append(
+                f"{self.title}: {len(others)} files in {pictures} are of kinds that are not read"
+                f" ({some(others)})."
+            )
         if below := _images_below(pictures, drawn):
             self.notes.append(
                 f"{self.title}: {len(below)} images in subfolders of {pictures} are not read"
@@ -178,6 +198,7 @@ def _files(folder: Path, suffix: str | None) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for path in _entries(folder):
         name = plain_text(path.name if has_type else path.stem)
+        _check_entry(path)
         if not raster.is_image_file(path) or not name.lower().endswith(ending.lower()):
             continue
         name = name[: len(name) - len(ending)]
@@ -190,6 +211,20 @@ def _files(folder: Path, suffix: str | None) -> dict[str, Path]:
     return found
 
 
+def _check_entry(path: Path) -> None:
+    """Raises InputError for the name of an image that leads to no file, and for one that would
+    break the lines of a table."""
+    if path.suffix.lower() in raster.SUFFIXES and not is_file(path) and not is_folder(path):
+        raise InputError(
+            f"{path} leads to no file that can be opened; restore what it links to, allow it to be"
+            f" read, or remove it."
+        )
+    if any(category(letter) == "Cc" for letter in path.name):
+        raise InputError(
+            f"{path.parent} holds the name {path.name!r} with a control letter; rename the file."
+        )
+
+
 def _entries(folder: Path) -> list[Path]:
     try:
         return sorted(path for path in folder.iterdir() if not is_left_behind(path))
@@ -197,6 +232,10 @@ def _entries(folder: Path) -> list[Path]:
         raise InputError(
             f"cannot list {folder} ({error.strerror}); check its permissions."
         ) from error
+
+
+def _pictures_of_other_kinds(folder: Path) -> list[str]:
+    return [path.name for path in _entries(folder) if path.suffix.lower() in _OTHER_KINDS]
 
 
 def _images_below(folder: Path, other: Path) -> list[Path]:

@@ -5,6 +5,7 @@ foreground (of the prostate's two zones, Q31); of several channels the T2 image 
 NIfTI itself (nifti), folds, download.
 """
 
+import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from datasets.sources.base import (
     fetch_command,
     not_found,
     own_title,
+    patients_alike,
 )
 from datasets.sources.msd_json import Description, Entry, read_description, stem_of
 from datasets.sources.msd_layout import found_instead
@@ -104,6 +106,7 @@ class MsdSource(PublishedSource):
             )
             self.notes.append(f"{self.title}: the labels {names} are merged to one foreground.")
         self._note_headers()
+        self._note_patients()
 
     def _present(self, description: Description) -> list[Entry]:
         """The entries whose files exist, with the names as the folder spells them; raises
@@ -141,7 +144,10 @@ class MsdSource(PublishedSource):
 
     def _choose_channel(self, description: Description) -> int:
         names = description.channels
-        channel = next((index for index, name in enumerate(names) if "T2" in name.upper()), 0)
+        # "T2" and "T2w" go before "T2*" and "T2-FLAIR", which are other images.
+        likely = [i for i, name in enumerate(names) if re.fullmatch(r"T2([ _-]?w.*)?", name, re.I)]
+        likely += [i for i, name in enumerate(names) if "T2" in name.upper()]
+        channel = (likely or [0])[0]
         self._announced = max(1, len(names))
         if len(names) > 1:
             self.notes.append(
@@ -168,6 +174,13 @@ class MsdSource(PublishedSource):
                 f" {max(more)}) than dataset.json announces ({self._announced}); only channel"
                 f" {self._channel} is read."
             )
+        fewer = [one.channels for one in geometries if one.channels < self._announced]
+        if fewer:
+            self.notes.append(
+                f"{self.title}: {len(fewer)} of {len(geometries)} images have fewer channels (down"
+                f" to {min(fewer)}) than dataset.json announces ({self._announced}); channel"
+                f" {self._channel} of those that are there is read."
+            )
         doubts = [geometry.doubt for geometry in geometries if geometry.doubt]
         if doubts:
             self.notes.append(
@@ -183,6 +196,21 @@ class MsdSource(PublishedSource):
                 f"{self.title}: the orientation is not recorded ({count} of {len(geometries)}"
                 f" cases); the stored axes"
                 f" are taken as {' or '.join(assumed)}."
+            )
+
+    def _note_patients(self) -> None:
+        """Says which patients may be one."""
+        if alike := patients_alike(self.cases()):
+            self.notes.append(f"{self.title}: {alike}.")
+        users: dict[str, list[CaseInfo]] = {}
+        for info in self.cases():
+            users.setdefault(info.files[1], []).append(info)
+        shared = [infos for infos in users.values() if len({info.group for info in infos}) > 1]
+        if shared:
+            listed = some([" = ".join(info.id for info in infos) for infos in shared])
+            self.notes.append(
+                f"{self.title}: some cases have one label file, but count as different patients"
+                f" ({listed})."
             )
 
     def cases(self) -> list[CaseInfo]:

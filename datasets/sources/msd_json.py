@@ -9,12 +9,14 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from unicodedata import category
 
 from benchmark.core.errors import InputError
 from benchmark.core.text_files import plain_text, read_text
 from benchmark.core.texts import one_line
 
 _LONGEST = 200  # letters of a name
+_NO_FOREGROUND = ("background", "ignore", "ignored", "void", "unlabeled", "unlabelled")
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ def read_description(folder: Path) -> Description:
     outside the folder."""
     path = folder / "dataset.json"
     try:
-        raw = json.loads(read_text(path))
+        raw = json.loads(read_text(path), object_pairs_hook=_once)
     except FileNotFoundError as error:
         raise InputError(
             f"{folder} holds no dataset.json; a folder in MSD layout has dataset.json, imagesTr"
@@ -53,6 +55,8 @@ def read_description(folder: Path) -> Description:
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}: {error.msg}"
         raise InputError(f"{path} is not JSON ({where}); restore the published file.") from error
+    except _Twice as error:
+        raise InputError(f"{path} gives {error} twice; remove one of them.") from error
     except (RecursionError, ValueError) as error:
         raise InputError(
             f"cannot read {path} ({type(error).__name__}); restore the published file."
@@ -73,7 +77,7 @@ def read_description(folder: Path) -> Description:
     twice = [name for name, count in Counter(entry.id for entry in entries).items() if count > 1]
     if twice:
         raise InputError(f"{path} lists case {twice[0]} more than once; each case may appear once.")
-    return Description(
+    description = Description(
         name=one_line(plain_text(str(raw.get("name") or folder.resolve().name)))[:_LONGEST],
         licence=one_line(plain_text(str(raw.get("licence") or raw.get("license") or "not stated")))[
             :_LONGEST
@@ -82,6 +86,34 @@ def read_description(folder: Path) -> Description:
         labels=_labels(raw.get("labels"), path),
         training=entries,
     )
+    _check_pairs(entries, path)
+    return description
+
+
+class _Twice(Exception):
+    """A key that stands twice in one object: JSON's reader would keep the last alone."""
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    counts = Counter(key for key, _ in pairs)
+    if twice := [key for key, count in counts.items() if count > 1]:
+        raise _Twice(f'the key "{one_line(twice[0])[:_LONGEST]}"')
+    return dict(pairs)
+
+
+def _check_pairs(entries: tuple[Entry, ...], path: Path) -> None:
+    """Raises InputError where a case has the label of another, or no label but its image."""
+    own = {entry.id for entry in entries}
+    for entry in entries:
+        label = stem_of(entry.label)
+        if entry.image == entry.label:
+            raise InputError(
+                f"{path} gives case {entry.id} the same file as image and label; name its label."
+            )
+        if label != entry.id and label in own:
+            raise InputError(
+                f"{path} gives case {entry.id} the label of case {label}; name its own label."
+            )
 
 
 def _entry(item: object, index: int, path: Path) -> Entry:
@@ -91,6 +123,8 @@ def _entry(item: object, index: int, path: Path) -> Entry:
         raise InputError(
             f'{path}: entry {index + 1} under "training" needs an "image" and a "label" file name.'
         )
+    if odd := [name for name in names if any(category(letter) == "Cc" for letter in name)]:
+        raise InputError(f"{path} names the file {odd[0]!r} with a control letter; rename it.")
     image, label = (_inside(name, path) for name in names)
     return Entry(stem_of(image), image, label)
 
@@ -137,6 +171,14 @@ def _labels(labels: object, path: Path) -> dict[int, str]:
             f' "spleen"}}.'
         )
     foreground = {int(key): str(name) for key, name in labels.items() if int(key) > 0}
+    if len({int(key) for key in labels}) < len(labels):
+        raise InputError(f'{path}: "labels" names one value twice; name each once.')
+    for value, name in foreground.items():
+        if name.strip().lower() in _NO_FOREGROUND:
+            raise InputError(
+                f'{path}: "labels" calls value {value} "{one_line(name)}", but all values above 0'
+                f" are foreground; store such pixels as 0 and remove the name."
+            )
     if not foreground:
         raise InputError(
             f'{path}: "labels" names no foreground; at least one label above 0 is needed.'

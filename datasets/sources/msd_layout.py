@@ -1,5 +1,6 @@
 """What lies in a folder of MSD layout instead of the files that its dataset.json names."""
 
+import os
 import re
 from pathlib import Path
 
@@ -14,6 +15,8 @@ def found_instead(folder: Path, name: str) -> str:
     stem = re.sub(r"(\.nii)?(\.gz)?$", "", file, flags=re.IGNORECASE)
     if not place.is_dir():
         return ""
+    if os.path.lexists(folder / name):
+        return f"{folder / name} leads to no file that can be opened: restore what it links to"
     names = sorted(path.name for path in place.iterdir() if not is_left_behind(path))
     if f"{stem}_0000{file[len(stem) :]}" in names:
         return (

@@ -1,6 +1,8 @@
 """Headers as they occur: one geometry, that of the affine in use, or one sentence."""
 
 import gzip
+import subprocess
+import sys
 from pathlib import Path
 
 import nibabel
@@ -194,3 +196,11 @@ def test_labels_that_a_scale_moved_are_whole(tmp_path, factor):
     for wrong in (1.002, 0.5, np.nan, 1e12):
         with pytest.raises(InputError, match="fractions or NaN"):
             nifti.read_labels(write(tmp_path / "w.nii", box() * np.float32(wrong)), image)
+
+
+def test_what_a_library_mends_is_not_printed(tmp_path):
+    path = write(tmp_path / "a.nii", box(), (VOX_OFFSET, 352.5), (PIXDIM, (1, -0.5)))
+    program = "import sys, pathlib; from datasets.files.nifti import read_geometry;"
+    call = [sys.executable, "-c", program + "read_geometry(pathlib.Path(sys.argv[1]))", str(path)]
+    done = subprocess.run(call, capture_output=True, text=True, cwd=Path(__file__).parents[3])
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

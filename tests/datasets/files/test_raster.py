@@ -175,7 +175,7 @@ def test_deep_colours_are_refused(tmp_path):
     (tmp_path / "a.png").write_bytes(header)
     for name in ("a.tif", "a.png"):
         for read in (raster.read_labels, raster.read_grey):
-            with pytest.raises(InputError, match=f"{name}.*(16 bits|a good copy)"):
+            with pytest.raises(InputError, match=f"{name}.*(16 bits|is not read)"):
                 read(tmp_path / name)
 
 
@@ -234,6 +234,42 @@ def test_unusual_numbers_of_tiff(tmp_path):
         tifffile.imwrite(tmp_path / "d.tif", PLANE * np.float32(number))
         with pytest.raises(InputError, match="fractions or NaN"):
             raster.read_labels(tmp_path / "d.tif")
+
+
+@pytest.mark.parametrize("read", [raster.read_native, raster.read_labels])
+def test_channels_without_a_meaning_are_refused(tmp_path, read):
+    import tifffile
+
+    one_hot = np.dstack([(1 - PLANE) * 255, PLANE * 255])
+    tifffile.imwrite(tmp_path / "a.tif", one_hot, photometric="minisblack", planarconfig="contig")
+    with pytest.raises(InputError, match="1 of 2 channels without a meaning"):
+        read(tmp_path / "a.tif")
+    four = np.dstack([one_hot, one_hot])
+    tifffile.imwrite(tmp_path / "b.tif", four, photometric="rgb", extrasamples=["unspecified"])
+    with pytest.raises(InputError, match="1 of 4 channels without a meaning"):
+        read(tmp_path / "b.tif")
+    volume = np.stack([PICTURE, 255 - PICTURE])
+    tifffile.imwrite(tmp_path / "c.tif", volume, volumetric=True, tile=(2, 16, 16))
+    with pytest.raises(InputError, match="is a volume of 2 planes"):
+        read(tmp_path / "c.tif")
+    tifffile.imwrite(tmp_path / "d.tif", PLANE.astype(np.float64))
+    with pytest.raises(InputError, match="d.tif: it is damaged or of a kind that"):
+        read(tmp_path / "d.tif")
+    (tmp_path / "e.png").touch()
+    with pytest.raises(InputError, match="e.png: the file is empty"):
+        read(tmp_path / "e.png")
+
+
+def test_a_mask_of_1_bit_whose_true_is_black_is_refused(tmp_path):
+    import tifffile
+
+    tifffile.imwrite(tmp_path / "a.tif", MASK)  # as scikit-image does: True is 1, and 1 is black
+    with pytest.raises(InputError, match="1 bit and stores white as 0"):
+        raster.read_labels(tmp_path / "a.tif")
+    tifffile.imwrite(tmp_path / "b.tif", MASK, photometric="minisblack")
+    assert np.array_equal(raster.read_labels(tmp_path / "b.tif")[0] > 0, MASK)
+    tifffile.imwrite(tmp_path / "c.tif", 255 - PICTURE, photometric="miniswhite")
+    assert np.array_equal(raster.read_labels(tmp_path / "c.tif")[0] == 250, MASK)
 
 
 def test_pre_training_images_are_read_alike(tmp_path):
