@@ -82,6 +82,19 @@ def test_an_unknown_setting_names_the_nearest_ones_and_the_list(call):
     assert len(err) < 300
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--seeds", "0", "--seeds", "1"), "--seeds is given 2 times"),
+        (("--set", "epochs=3", "--set", " epochs = 4"), "the setting epochs has 2 values"),
+        (("--set", "generator.step=3"), "generator.step: no generator has it (did you mean"),
+    ],
+)
+def test_words_of_which_only_one_or_none_would_count_are_refused(call, words, told):
+    code, _, err = call("run", "--dataset", "prostate", "--method", "none", "--dry-run", *words)
+    assert code == 2 and told in err and err.count("\n") <= 2
+
+
 def test_two_methods_are_compared_from_the_records(call):
     code, out, _ = call("compare", "mirror", "none", "--store", GPU)
     assert code == 0

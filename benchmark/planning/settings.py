@@ -4,7 +4,8 @@ Every problem found here is an InputError before anything is computed. Not here:
 images and the runs (request.py).
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -144,14 +145,14 @@ def fitting_sets(request: Request) -> Request:
 
     def fits(text: str) -> bool:
         name = text.partition("=")[0].strip()
-        if name in ("filter", "joins"):
-            return bool(own)
         if name == "further_epochs":
             return not own
+        if name in ("filter", "joins"):
+            return bool(own)
         path = name.removeprefix("generator.").split(".")
         if path == ["kind"]:
-            return not own or str(name_and_value(text)[1]) in own
-        foreign = any(settings_class(kind).has(path) for kind in generators())
+            return str(name_and_value(text)[1]) in own
+        foreign = _of_a_generator(path)
         return (
             not name.startswith("generator.")
             or not foreign
@@ -161,6 +162,17 @@ def fitting_sets(request: Request) -> Request:
     matched = None if own else request.match_compute
     sets = tuple(text for text in request.sets if fits(text))
     return replace(request, sets=sets, match_compute=matched)
+
+
+def check_once(sets: Iterable[str]) -> None:
+    """Raises InputError if one setting has two values. A suite and the call of it may name the same
+    setting: that of the call counts."""
+    names = Counter(text.partition("=")[0].strip() for text in sets)
+    for name, times in names.items():
+        if times > 1:
+            raise InputError(
+                f"the setting {name} has {times} values, but only one would count: give it once."
+            )
 
 
 def name_and_value(text: str) -> tuple[str, Any]:
@@ -181,6 +193,8 @@ def name_and_value(text: str) -> tuple[str, Any]:
 
 def _given(request: Request) -> _Given:
     given = _Given({}, {}, [], {})
+    if not request.origin:
+        check_once(request.sets)
     for text in request.sets:
         name, value = name_and_value(text)
         if name in Protocol.model_fields:
@@ -318,7 +332,11 @@ def _generator_values(request: Request, chosen: Sequence[tuple[list[str], Any]])
     """The generator's numbers at the preset with the `chosen` ones put in; "kind" is among them for
     a built-in."""
     kinds = _kinds(request.method)
-    if not kinds:
+    if not kinds:  # they say nothing of this method, but a slip of the pen is told
+        for path, _ in chosen:
+            if path != ["kind"] and not _of_a_generator(path):
+                name, known = f"generator.{'.'.join(path)}", setting_names()
+                raise InputError(f"--set {name}: no generator has it{did_you_mean(name, known)}.")
         return {}
     kind, named = kinds[0], {}
     if not is_own(request.method):
@@ -332,6 +350,10 @@ def _generator_values(request: Request, chosen: Sequence[tuple[list[str], Any]])
     for path, value in chosen:
         _put(values, path, value)
     return values
+
+
+def _of_a_generator(path: Sequence[str]) -> bool:
+    return any(settings_class(kind).has(path) for kind in generators())
 
 
 def _kinds(method: str) -> tuple[str, ...]:
