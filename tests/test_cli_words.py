@@ -86,7 +86,6 @@ def test_an_unknown_setting_names_the_nearest_ones_and_the_list(call):
     ("words", "told"),
     [
         (("--seeds", "0", "--seeds", "1"), "--seeds is given 2 times"),
-        (("--set", "epochs=3", "--set", " epochs = 4"), "the setting epochs has 2 values"),
         (("--set", "generator.step=3"), "generator.step: no generator has it (did you mean"),
     ],
 )

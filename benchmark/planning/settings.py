@@ -4,8 +4,7 @@ Every problem found here is an InputError before anything is computed. Not here:
 images and the runs (request.py).
 """
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -164,17 +163,6 @@ def fitting_sets(request: Request) -> Request:
     return replace(request, sets=sets, match_compute=matched)
 
 
-def check_once(sets: Iterable[str]) -> None:
-    """Raises InputError if one setting has two values. A suite and the call of it may name the same
-    setting: that of the call counts."""
-    names = Counter(text.partition("=")[0].strip() for text in sets)
-    for name, times in names.items():
-        if times > 1:
-            raise InputError(
-                f"the setting {name} has {times} values, but only one would count: give it once."
-            )
-
-
 def name_and_value(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
@@ -193,8 +181,6 @@ def name_and_value(text: str) -> tuple[str, Any]:
 
 def _given(request: Request) -> _Given:
     given = _Given({}, {}, [], {})
-    if not request.origin:
-        check_once(request.sets)
     for text in request.sets:
         name, value = name_and_value(text)
         if name in Protocol.model_fields:

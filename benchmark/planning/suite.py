@@ -25,7 +25,7 @@ from benchmark.core.registry import check_name
 from benchmark.core.texts import one_line_of
 from benchmark.core.yaml_text import entries, line_of, read_yaml, shown
 from benchmark.planning.options import Request
-from benchmark.planning.settings import check_once, fitting_sets
+from benchmark.planning.settings import fitting_sets
 from benchmark.planning.suite_values import read_value
 from benchmark.spec.presets import preset
 from benchmark.spec.protocol import differences, named_protocol
@@ -89,7 +89,6 @@ def requests(
     """All requests of a suite; `options` given on the command line win over the file's; `datasets`
     narrows it."""
     TASKS.check(datasets, [name for entry in suite.entries for name in entry["dataset"]])
-    check_once(options.get("sets", ()))
     found: list[Request] = []
     count = 0
     for entry in suite.entries:

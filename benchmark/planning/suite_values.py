@@ -18,7 +18,7 @@ from benchmark.core.options import options_of
 from benchmark.core.registry import check_name
 from benchmark.core.yaml_text import is_null, shown
 from benchmark.planning.options import Request
-from benchmark.planning.settings import check_once, name_and_value
+from benchmark.planning.settings import name_and_value
 from benchmark.spec.presets import PRESETS
 from benchmark.spec.protocol import PROTOCOL_NAMES
 
@@ -46,7 +46,6 @@ def read_value(key: str, node: yaml.Node) -> Any:
     if key == "sets":
         for word in words:
             name_and_value(str(word))
-        check_once(map(str, words))
         return tuple(words)
     if key in _WHOLE:
         parse = _OPTIONS[key].parse

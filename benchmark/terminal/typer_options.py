@@ -20,6 +20,7 @@ from benchmark.core.options import Option, options_of
 
 T = TypeVar("T")
 _BY_NAME = inspect.Parameter.KEYWORD_ONLY
+LIST = "LIST"  # what help shows for an option whose values stand in one word, such as 0,1
 _PLAIN = (bool, int, float, str, Path)
 
 
@@ -48,7 +49,7 @@ class WordGroup(TyperGroup):
 
 class PanelCommand(TyperCommand):
     """A command whose `--help` stands in the last panel of its options, not in one of its own, and
-    shows no type beside a switch. An option of one value that is given twice is refused."""
+    shows no type beside a switch. A list that is given twice is refused."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         _, _, given = self.make_parser(ctx).parse_args(list(args))
@@ -75,14 +76,14 @@ def _switches_untyped(params: list[Any]) -> list[Any]:
 
 
 def _refuse_repeated(given: Iterable[Any]) -> None:
-    """Raises InputError where an option stands more than once and only its last value would count;
-    given: the parameters in the order of the call."""
+    """Raises InputError where an option that takes a list in one word stands more than once: who
+    writes it so means all of them, and only the last would count. Of other options the last one
+    counts, as everywhere. given: the parameters in the order of the call."""
     for one, times in Counter(given).items():
-        if times > 1 and one.param_type_name == "option" and not (one.multiple or one.is_flag):
-            listed = one.metavar == "LIST"
+        if times > 1 and one.metavar == LIST and not one.multiple:
             raise InputError(
-                f"{max(one.opts, key=len)} is given {times} times, but only one would count:"
-                f" give it once, {'with all values in one list' if listed else 'as you mean it'}."
+                f"{max(one.opts, key=len)} is given {times} times, but only one would count: give"
+                " all its values at once, with commas between them."
             )
 
 

@@ -28,7 +28,12 @@ class Kinds:
 
     many: tuple[str, ...] = option((), "words", PANEL, flag="--word")
     numbers: tuple[int, ...] = option(
-        (1,), "a list", PANEL, default_text="1", parse=lambda text: tuple(map(int, text.split(",")))
+        (1,),
+        "a list",
+        PANEL,
+        metavar="LIST",
+        default_text="1",
+        parse=lambda text: tuple(map(int, text.split(","))),
     )
     place: Path | None = option(None, "a folder", PANEL)
     yes: bool = option(False, "a flag", PANEL)
@@ -106,9 +111,10 @@ def test_words_say_what_a_dataclass_holds():
     assert words_of(Kinds(share=0.1, yes=True), Kinds)[-3:] == ["--yes", "--share", "0.1"]
 
 
-def test_an_option_of_one_value_is_given_once_and_others_as_often_as_one_likes():
-    value, _ = received(Kinds, "--word", "a", "--yes", "--word", "b", "--yes", "--share", "1")
-    assert value == Kinds(many=("a", "b"), yes=True, share=1.0)
+def test_a_list_is_given_once_and_other_options_as_often_as_one_likes():
+    words = ("--word", "a", "--yes", "--word", "b", "--yes", "--share", "1", "--share", "0")
+    value, _ = received(Kinds, *words)
+    assert value == Kinds(many=("a", "b"), yes=True, share=0.0)
     value, result = received(Kinds, "--numbers", "1", "--word", "a", "--numbers", "2")
     assert value is None and isinstance(result.exception, InputError)
     assert "--numbers is given 2 times" in str(result.exception)
