@@ -6,7 +6,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmark.commands.leaderboard import checked_files
 from benchmark.core.errors import ExitCode, InputError
 from benchmark.core.registry import check_name
 from benchmark.store.store import Store
@@ -127,6 +126,7 @@ def verify_report(report: Path, store_folder: Path, submissions: Sequence[Path])
 
     The records are those of the store, and of the submissions that a leaderboard was built with.
     """
+    from benchmark.commands.leaderboard import checked_files
     from reports.comparison.study import Study
     from reports.pages.recompute import recompute
     from reports.records.load import load_records

@@ -10,11 +10,11 @@ verdict needs (claims.py).
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
 
 from reports.claims.printed import PrintedGain
 from reports.statistics.differences import Difference
 from reports.statistics.paired import ALPHA, MARGIN
+from reports.statistics.student import quantile
 
 HOLDS, SMALLER, FAILS, OPEN = "holds", "smaller", "does not hold", "undecided"
 
@@ -152,7 +152,7 @@ def _smaller(ours: Difference, printed: PrintedGain) -> bool:
     if not error:
         return short > 0
     spread = ours.error**4 / ours.degrees + printed.error**4 / printed.degrees
-    return short > stats.t.isf(ALPHA / 2, error**4 / spread) * error
+    return short > quantile(1 - ALPHA / 2, error**4 / spread) * error
 
 
 def _ends(one: Difference, alpha: float = ALPHA, *, turned: bool = False) -> tuple[float, float]:

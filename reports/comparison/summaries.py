@@ -3,7 +3,6 @@ here: rounding and layout (tables.py), which runs belong together (groups.py), t
 (inference.py)."""
 
 import functools
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -113,23 +112,39 @@ def mean_and_sd(
     aggregate "cases": over all cases, SD with n - 1; "folds": the mean of the fold means and the
     root mean square of the fold SDs, each with n, as the authors' release does (Q19).
     """
+    numbers, mean = values[list(metrics)], mean_of(values, aggregate, metrics)
+    if aggregate == "cases":
+        return mean, numbers.std()
+    return mean, np.sqrt((numbers.groupby(values["fold"]).std(ddof=0) ** 2).mean())
+
+
+def mean_of(values: pd.DataFrame, aggregate: str, metrics: Sequence[str]) -> pd.Series:
+    """The means of `mean_and_sd` alone."""
     numbers = values[list(metrics)]
     if aggregate == "cases":
-        return numbers.mean(), numbers.std()
-    by_fold = numbers.groupby(values["fold"])
-    return by_fold.mean().mean(), np.sqrt((by_fold.std(ddof=0) ** 2).mean())
+        return numbers.mean()
+    return numbers.groupby(values["fold"]).mean().mean()
 
 
-def same_runs(cases: pd.DataFrame, a: str, b: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+def same_runs(
+    cases: pd.DataFrame, values: pd.DataFrame, a: str, b: str
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The Dice of both methods by fold and case, averaged over the seeds that they are compared on:
-    those that both ran in a fold, or all of each where they share none (differences.py)."""
-    rows = cases.loc[cases["method"].isin((a, b)), ["method", "fold", "seed", "case", "dice"]]
-    of_a = (rows["method"] == a).to_numpy()
-    runs = list(zip(rows["fold"].tolist(), rows["seed"].tolist(), strict=True))
-    shared = set(itertools.compress(runs, of_a)) & set(itertools.compress(runs, ~of_a))
+    those that both ran in a fold, or all of each where they share none (differences.py).
+
+    values: of the same cases, averaged over all seeds (`case_values`); taken where no run is left
+    out.
+    """
+    runs = set(zip(*(cases[name].tolist() for name in ("method", "fold", "seed")), strict=True))
+    of_a, of_b = ({run[1:] for run in runs if run[0] == label} for label in (a, b))
+    shared = of_a & of_b
     folds = {fold for fold, _ in shared}
-    used = rows[[run in shared or run[0] not in folds for run in runs]]
-    means = used.groupby(["method", "fold", "case"], as_index=False)["dice"].mean()
+    means = values
+    if any(fold in folds for fold, _ in of_a ^ of_b):
+        rows = cases.loc[cases["method"].isin((a, b)), ["method", "fold", "seed", "case", "dice"]]
+        cells = zip(rows["fold"].tolist(), rows["seed"].tolist(), strict=True)
+        used = rows[[cell in shared or cell[0] not in folds for cell in cells]]
+        means = used.groupby(["method", "fold", "case"], as_index=False)["dice"].mean()
     return means[means["method"] == a], means[means["method"] == b]
 
 
@@ -145,18 +160,17 @@ def relative_gain_percent(
 ) -> tuple[float, int]:
     """(gain of a over b in mean Dice, % of b; number of cases), over the cases that both have."""
     keys_a, keys_b = (
-        list(zip(rows["fold"], rows["case"], strict=True)) for rows in (rows_a, rows_b)
+        list(zip(rows["fold"].tolist(), rows["case"].tolist(), strict=True))
+        for rows in (rows_a, rows_b)
     )
-    both = set(keys_a) & set(keys_b)
-    pairs_a, pairs_b = (
-        rows_a[[key in both for key in keys_a]],
-        rows_b[[key in both for key in keys_b]],
-    )
+    pairs_a, pairs_b = rows_a, rows_b
+    if keys_a != keys_b:
+        both = set(keys_a) & set(keys_b)
+        pairs_a = rows_a[[key in both for key in keys_a]]
+        pairs_b = rows_b[[key in both for key in keys_b]]
     if pairs_a.empty:
         return float("nan"), 0
-    mean_a, mean_b = (
-        mean_and_sd(rows, aggregate, ["dice"])[0]["dice"] for rows in (pairs_a, pairs_b)
-    )
+    mean_a, mean_b = (mean_of(rows, aggregate, ["dice"])["dice"] for rows in (pairs_a, pairs_b))
     return (float(100 * (mean_a - mean_b) / mean_b) if mean_b > 0 else float("nan")), len(pairs_a)
 
 
@@ -183,7 +197,7 @@ def _row(
     }
     for metric in TABLE_METRICS:
         row |= {f"{metric}_mean": mean[metric], f"{metric}_sd": sd[metric]}
-    row |= _against_none(group, runs.label, cases, dice) | _paper_columns(group, runs)
+    row |= _against_none(group, runs.label, cases, values, dice) | _paper_columns(group, runs)
     for part, stages in (("generator", GENERATOR_STAGES), ("segmenter", SEGMENTER_STAGES)):
         seconds = [stage_seconds(record, stages) for record in runs.done]
         row[f"{part}_seconds"] = sum(seconds) / len(seconds) if seconds else float("nan")
@@ -191,7 +205,7 @@ def _row(
 
 
 def _against_none(
-    group: Group, label: str, cases: pd.DataFrame, dice: Differences
+    group: Group, label: str, cases: pd.DataFrame, values: pd.DataFrame, dice: Differences
 ) -> dict[str, Any]:
     base = group.none_label
     names = (
@@ -204,7 +218,7 @@ def _against_none(
     )
     if base is None or label == base or not {base, label} <= set(dice.cells.labels):
         return dict.fromkeys(names) | {"paired_seeds": ""}
-    mine, reference = same_runs(cases, label, base)
+    mine, reference = same_runs(cases, values, label, base)
     found = dice.of(label, base)
     difference = found.interval()
     gain, _ = relative_gain_percent(mine, reference, group.spec.protocol.aggregate)

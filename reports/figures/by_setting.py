@@ -19,7 +19,15 @@ from reports.comparison.inference import main_labels
 from reports.comparison.labels import source_label
 from reports.comparison.setting_curves import Curve, Family, Member, audit_family, mean_interval
 from reports.comparison.study import Study
-from reports.figures.drawing import Drawing, draw, name_rows, row_labels, rows_height, tidy
+from reports.figures.drawing import (
+    Drawing,
+    broken_line,
+    draw,
+    name_rows,
+    row_labels,
+    rows_height,
+    tidy,
+)
 from reports.statistics.differences import Interval
 
 _AXIS = {
@@ -58,19 +66,20 @@ def curve_figure(curve: Curve, folder: Path) -> Drawing:
     def fill(figure: Figure) -> str:
         axes = figure.add_subplot()
         values = [point.value for point in curve.points]
-        places = np.arange(len(values)) if curve.setting != "alpha" else np.array(values)
+        places = [*range(len(values))] if curve.setting != "alpha" else values
         gains = [point.gain.scaled(100) for point in curve.points if point.gain]
         axes.axhline(0, color="0.35", linestyle=":", linewidth=1.2)
-        for place, value, gain in zip(places, values, gains, strict=True):
-            usual = value == curve.usual
-            _bar(
-                axes,
-                place,
-                gain,
-                colour=curve.look.colour,
-                marker="s" if usual else "o",
-                upright=True,
-            )
+        for marker, usual in (("o", False), ("s", True)):
+            found = [k for k, value in enumerate(values) if (value == curve.usual) == usual]
+            if found:
+                _bars(
+                    axes,
+                    [places[k] for k in found],
+                    [gains[k] for k in found],
+                    colour=curve.look.colour,
+                    marker=marker,
+                    upright=True,
+                )
         axes.set_xticks(places, [f"{value:g}" for value in values])
         axes.set_xlabel(f"{_AXIS[curve.setting]} (square: the usual {curve.usual:g})")
         none = 100 * curve.none.mean if curve.none else np.nan
@@ -129,17 +138,19 @@ def scarcity_figure(family: Family, folder: Path) -> Drawing:
             left.plot(shares, dice, label=label, markersize=5, **look)
             if method.name == NONE.name:
                 continue
-            for share, member in zip(shares, family.members, strict=True):
-                summary = member.summary
-                gain = summary.dice.interval(label, summary.none_label or "").scaled(100)
-                _bar(
-                    right,
-                    share * shift,
-                    gain,
-                    colour=method.look.colour,
-                    marker=method.look.marker,
-                    upright=True,
-                )
+            gains = [
+                one.summary.dice.interval(label, one.summary.none_label or "").scaled(100)
+                for one in family.members
+            ]
+            aside = [share * shift for share in shares]
+            _bars(
+                right,
+                aside,
+                gains,
+                colour=method.look.colour,
+                marker=method.look.marker,
+                upright=True,
+            )
         right.axhline(0, color="0.35", linestyle=":", linewidth=1.2)
         for axes, words in ((left, "Dice, %"), (right, _GAIN)):
             axes.set_xscale("log")
@@ -166,29 +177,20 @@ def _dumbbells(figure: Figure, members: Sequence[Member], reference: Interval | 
     """Left: Dice of none and of the paper's method, joined; right: the paired gain with its
     interval, the reference as a line."""
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=(1.15, 1))
-    for place, member in enumerate(members):
-        ends = [100 * member.none.mean, 100 * member.ours.mean]
-        left.plot(ends, [place, place], color="0.6", linewidth=1.4, zorder=2)
-        looks = {NONE.name: NONE.look, member.name: member.look}
-        for (name, look), value in zip(looks.items(), ends, strict=True):
-            left.scatter(
-                [value],
-                [place],
-                color=look.colour,
-                marker=look.marker,
-                s=28,
-                zorder=3,
-                label=name if place == 0 else None,
-            )
-        gain = member.gain.scaled(100)
-        _bar(
-            right,
-            place,
-            gain,
-            colour=member.look.colour,
-            marker=member.look.marker,
-            upright=False,
-        )
+    places = range(len(members))
+    ends = np.array([(100 * one.none.mean, 100 * one.ours.mean) for one in members])
+    rows = broken_line([(place, place) for place in places])
+    left.plot(broken_line([*ends]), rows, color="0.6", linewidth=1.4, zorder=2)
+    look = {"color": NONE.look.colour, "marker": NONE.look.marker}
+    left.scatter(ends[:, 0], places, s=28, zorder=3, label=NONE.name, **look)
+    looks = [member.look for member in members]
+    for one in dict.fromkeys(looks):
+        mine = [place for place in places if looks[place] == one]
+        name = members[0].name if one == looks[0] else None
+        look = {"color": one.colour, "marker": one.marker}
+        left.scatter(ends[mine, 1], mine, s=28, zorder=3, label=name, **look)
+        gains = [members[place].gain.scaled(100) for place in mine]
+        _bars(right, mine, gains, colour=one.colour, marker=one.marker, upright=False)
     if reference is not None:
         right.axvline(
             100 * reference.mean, color=members[0].look.colour, linestyle="--", linewidth=1
@@ -198,23 +200,28 @@ def _dumbbells(figure: Figure, members: Sequence[Member], reference: Interval | 
     left.set_xlabel("Dice, %")
     right.set_xlabel(_GAIN + ("\n(dashed: rigorous)" if reference is not None else ""))
     for axes in (left, right):
-        axes.tick_params(axis="y", length=0)
         tidy(axes, "x")
     figure.legend(loc="outside lower left", ncols=2, frameon=False, fontsize=8.5)
     listed = ", ".join(f"{member.value}: {100 * member.gain.mean:+.1f}" for member in members)
     return f"Dice of none and {members[0].name} and the gain in points: {listed}."
 
 
-def _bar(
-    axes: Axes, place: float, found: Interval, *, colour: str, marker: str, upright: bool
+def _bars(
+    axes: Axes,
+    places: Sequence[float],
+    found: Sequence[Interval],
+    *,
+    colour: str,
+    marker: str,
+    upright: bool,
 ) -> None:
-    """A marker with its interval, where there is one."""
-    x, y = (place, found.mean) if upright else (found.mean, place)
-    reach = [[found.mean - found.low], [found.high - found.mean]]
-    span = reach if np.isfinite(reach).all() else None
+    """Markers of one look with their intervals, where there are any."""
+    means = [one.mean for one in found]
+    reach = np.array([[one.mean - one.low, one.high - one.mean] for one in found]).T
+    span = reach if np.isfinite(reach).any() else None
     axes.errorbar(
-        [x],
-        [y],
+        places if upright else means,
+        means if upright else places,
         xerr=None if upright else span,
         yerr=span if upright else None,
         fmt=marker,

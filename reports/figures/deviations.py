@@ -1,6 +1,7 @@
 """The gain of a method under rigorous rules, under each deviation of the release alone, and under
 all of them. Not here: the effects (reports/deviations)."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from reports.figures.drawing import (
     BLUE,
     GREEN,
     Drawing,
+    broken_line,
     draw,
     name_rows,
     row_labels,
@@ -49,14 +51,14 @@ def deviations_figure(effects: Effects, folder: Path) -> Drawing:
     def fill(figure: Figure) -> str:
         axes = figure.add_subplot()
         level = POINTS * effects.gain.mean
-        _gain_bar(axes, 0, effects.gain)
-        for place, effect in enumerate(ordered, 1):
-            moved = effect.moved.interval().scaled(POINTS)
-            colour = _COLOURS.get(effects.verdict(effect), _OPEN)
-            axes.barh(place, moved.mean, left=level, height=0.62, color=colour, zorder=2)
-            _whisker(axes, place, level + moved.mean, level + moved.low, level + moved.high)
+        gains = {0: effects.gain}
         if effects.together:
-            _gain_bar(axes, len(labels) - 1, effects.together.gain)
+            gains[len(labels) - 1] = effects.together.gain
+        _bars(axes, list(gains), list(gains.values()), 0.0, [BLUE] * len(gains))
+        if ordered:
+            colours = [_COLOURS.get(effects.verdict(effect), _OPEN) for effect in ordered]
+            moved = [effect.moved for effect in ordered]
+            _bars(axes, range(1, len(ordered) + 1), moved, level, colours)
         axes.axvline(level, color=BLUE, linestyle="--", linewidth=1.1, zorder=1)
         axes.axvline(0, color="0.35", linestyle=":", linewidth=1.2)
         name_rows(axes, labels)
@@ -78,18 +80,29 @@ def deviations_figure(effects: Effects, folder: Path) -> Drawing:
     return draw(folder, stem, title, heading, 1.2 + rows_height(labels, 0.26), fill)
 
 
-def _gain_bar(axes: Axes, place: int, gain: Difference) -> None:
-    found = gain.interval().scaled(POINTS)
-    axes.barh(place, found.mean, height=0.62, color=BLUE, zorder=2)
-    _whisker(axes, place, found.mean, found.low, found.high)
-
-
-def _whisker(axes: Axes, place: int, mean: float, low: float, high: float) -> None:
-    if np.isfinite([low, high]).all():
-        axes.plot([low, high], [place, place], color="0.2", linewidth=1.1, zorder=3)
-        axes.scatter([low, high], [place, place], marker="|", color="0.2", s=26, zorder=3)
-    else:
-        axes.scatter([mean], [place], marker="|", color="0.2", s=40, zorder=3)
+def _bars(
+    axes: Axes,
+    places: Sequence[int],
+    found: Sequence[Difference],
+    start: float,
+    colours: Sequence[str],
+) -> None:
+    """Bars from `start`, each with its interval; a longer stroke at the end of one that has
+    none."""
+    shown = [one.interval().scaled(POINTS) for one in found]
+    means = [one.mean for one in shown]
+    axes.barh(places, means, left=start, height=0.62, color=colours, zorder=2)
+    ends, rows = [], []
+    for place, one in zip(places, shown, strict=True):
+        if np.isfinite([one.low, one.high]).all():
+            ends.append((start + one.low, start + one.high))
+            rows.append((place, place))
+        else:
+            axes.scatter([start + one.mean], [place], marker="|", color="0.2", s=40, zorder=3)
+    if ends:
+        across, down = broken_line(ends), broken_line(rows)
+        axes.plot(across, down, color="0.2", linewidth=1.1, zorder=3)
+        axes.scatter(np.ravel(ends), np.ravel(rows), marker="|", color="0.2", s=26, zorder=3)
 
 
 def _switches(effect: Effect) -> list[str]:

@@ -16,6 +16,7 @@ from reports.figures.drawing import (
     BLUE,
     GREEN,
     Drawing,
+    broken_line,
     draw,
     name_rows,
     row_labels,
@@ -85,8 +86,12 @@ def ties_plot(figure: Figure, inference: Inference) -> str:
             linewidths=1,
             zorder=3,
         )
+    colours = [_look(inference, place).colour for place in order]
+    for colour in dict.fromkeys(colours):  # one look at a time: points then stand on whole pixels
+        alike = [place for place, one in zip(order, colours, strict=True) if one == colour]
+        axes.scatter(ranks[alike], [0] * len(alike), s=20, color=colour, zorder=4, clip_on=False)
     for number, place in enumerate(order):
-        left, colour = number < half, _look(inference, place).colour
+        left, colour = number < half, colours[number]
         depth = first + 0.55 * (number if left else count - 1 - number)
         edge = low - 0.15 if left else high + 0.15
         axes.plot(
@@ -95,7 +100,6 @@ def ties_plot(figure: Figure, inference: Inference) -> str:
             color=colour,
             linewidth=1.2,
         )
-        axes.scatter([ranks[place]], [0], s=20, color=colour, zorder=4, clip_on=False)
         words = f"{labels[place]} ({ranks[place]:.1f})"
         axes.text(
             edge,
@@ -135,7 +139,6 @@ def ranks_plot(figure: Figure, inference: Inference) -> str:
         )
     axes.set_xticks(range(1, len(shown) + 1))
     name_rows(axes, row_labels(_short(inference, shown["method"])))
-    axes.tick_params(axis="y", length=0)
     tidy(axes, "x")
     axes.set_xlabel("rank by mean Dice (1 is best)")
     return "The ranks that the verdicts leave each method; they stand in the table."
@@ -157,34 +160,43 @@ def cost_plot(figure: Figure, inference: Inference) -> str:
     """Left: each method's gain over none; right: the seconds that a run of it took, generator and
     segmenter apart."""
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=(1.3, 1))
-    times = _times(inference)
-    for place, row in enumerate(inference.rows.to_dict("records")):
-        look = _look(inference, place)
-        middle = 0.0 if np.isnan(row["none_difference"]) else 100 * row["none_difference"]
-        left.scatter([middle], [place], color=look.colour, marker=look.marker, s=28, zorder=3)
-        if np.isfinite(row["none_low"]):
-            ends = [100 * row["none_low"], 100 * row["none_high"]]
-            left.plot(ends, [place, place], color="0.25", linewidth=1.2, zorder=2)
-        time = times[row["method"]]
-        seconds = [time.segmenter, time.generator] if time.comparable else [0.0, 0.0]
-        if not time.comparable:
+    times, rows = _times(inference), inference.rows
+    gains = 100 * np.nan_to_num(rows["none_difference"].to_numpy(float))
+    looks = [_look(inference, place) for place in range(len(rows))]
+    for look in dict.fromkeys(looks):
+        places = [place for place, one in enumerate(looks) if one == look]
+        left.scatter(gains[places], places, color=look.colour, marker=look.marker, s=28, zorder=3)
+    ends = 100 * rows[["none_low", "none_high"]].to_numpy(float)
+    spans = [place for place in range(len(rows)) if np.isfinite(ends[place, 0])]
+    left.plot(
+        broken_line([(low, high) for low, high in ends[spans]]),
+        broken_line([(place, place) for place in spans]),
+        color="0.25",
+        linewidth=1.2,
+        zorder=2,
+    )
+    seconds = np.zeros((2, len(rows)))
+    for place, label in enumerate(inference.labels):
+        time = times[label]
+        if time.comparable:
+            seconds[:, place] = time.segmenter, time.generator
+        else:
             right.text(0, place, " another machine", va="center", fontsize=8, color="0.35")
-        right.barh([place], seconds[:1], color="0.6", label="segmenter" if place == 0 else None)
-        right.barh(
-            [place],
-            seconds[1:],
-            left=seconds[:1],
-            color=GREEN,
-            hatch="///",
-            edgecolor="white",
-            label="generator and sampling" if place == 0 else None,
-        )
+    right.barh(range(len(rows)), seconds[0], color="0.6", label="segmenter")
+    right.barh(
+        range(len(rows)),
+        seconds[1],
+        left=seconds[0],
+        color=GREEN,
+        hatch="///",
+        edgecolor="white",
+        label="generator and sampling",
+    )
     left.axvline(0, color="0.35", linestyle=":", linewidth=1.2)
     name_rows(left, row_labels(_short(inference)))
     left.set_xlabel("Dice minus none, points")
     right.set_xlabel("training seconds per run")
     for axes in (left, right):
-        axes.tick_params(axis="y", length=0)
         tidy(axes, "x")
     figure.legend(loc="outside lower right", ncols=2, frameon=False, fontsize=8.5)
     return (
@@ -244,10 +256,9 @@ def _numbered(figure: Figure, inference: Inference, x: np.ndarray, y: np.ndarray
         )
     for places in _near(x, y):
         words = ",".join(str(place + 1) for place in places)
-        where = float(np.mean(x[places])), float(np.mean(y[places]))
         # not quite black: it stays so on a dark screen, for the markers keep their colour too
-        middle: dict[str, Any] = {"ha": "center", "va": "center", "zorder": 4}
-        axes.annotate(words, where, fontsize=7, color="#101214", **middle)
+        middle: dict[str, Any] = {"ha": "center", "va": "center", "zorder": 4, "fontsize": 7}
+        axes.text(x[places].mean(), y[places].mean(), words, color="#101214", **middle)
     key = axes.legend(
         loc="upper left",
         bbox_to_anchor=(1.01, 1.02),

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -220,7 +219,7 @@ def tradeoff_plot(figure: Figure, samples: AuditedSamples) -> str:
     if not any(gains):
         right.set_xlabel("no run of method none here, so no gain is known")
         right.set_xticks([])
-        sns.despine(ax=right, bottom=True, left=True)
+        right.spines[:].set_visible(False)
     return (
         f"Label agreement and diversity of the training samples and the gain over none."
         f" {'; '.join(words)}."

@@ -17,10 +17,10 @@ from functools import cached_property
 from itertools import combinations
 
 import numpy as np
-from scipy import stats
 
 from reports.statistics.case_grid import Cells, seed_means
 from reports.statistics.power import Design, smallest_detectable
+from reports.statistics.student import beyond, quantile
 from reports.statistics.training_variance import TrainingVariance, training_variance
 
 LEVEL = 0.95
@@ -74,7 +74,7 @@ class Difference:
 
     def interval(self, level: float = LEVEL) -> Interval:
         """The t interval of the mean."""
-        reach = stats.t.ppf((1 + level) / 2, self.degrees) * self.error if self.error else 0.0
+        reach = quantile((1 + level) / 2, self.degrees) * self.error if self.error else 0.0
         return Interval(self.n, self.mean, self.mean - reach, self.mean + reach, self.error)
 
     @property
@@ -95,7 +95,7 @@ class Difference:
     def _beyond(self, distance: float, sides: float) -> float:
         if not self.error:
             return 0.0 if distance > 0 else 1.0
-        return float(sides * stats.t.sf(distance / self.error, self.degrees))
+        return sides * beyond(distance / self.error, self.degrees)
 
 
 NAN = float("nan")

@@ -6,9 +6,11 @@ Not here: the variance of trainings (training_variance.py), intervals (differenc
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, stats
+from scipy.optimize import brentq
+from scipy.special import nctdtr
 
 from reports.statistics.paired import ALPHA
+from reports.statistics.student import quantile
 
 POWER = 0.8
 MOST_SEEDS = 1_000
@@ -27,14 +29,14 @@ def smallest_detectable(
     if not error:
         return 0.0
     free = min(degrees, 1e6)  # beyond that t is normal, and scipy's noncentral t fails
-    critical = stats.t.ppf(1 - alpha / 2, free)
+    critical = quantile(1 - alpha / 2, free)
 
     def missing(effect: float) -> float:
         # the other side's share is below 1e-4 at any power that is asked for
-        return float(stats.nct.sf(critical, free, effect)) - power
+        return 1.0 - float(nctdtr(free, effect, critical)) - power
 
-    middle = critical + stats.t.ppf(power, free)
-    return float(error * optimize.brentq(missing, 0.0, 2 * middle + 1))
+    middle = critical + quantile(power, free)
+    return float(error * brentq(missing, 0.0, 2 * middle + 1))
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class Design:
         """Whether enough seeds could show that two methods are equal within the margin: the 90 %
         interval that the cases alone leave is narrower than twice the margin."""
         degrees = max(self.cases - self.folds, 1)
-        reach = stats.t.ppf(1 - ALPHA, degrees) * np.sqrt(self.case / self.cases)
+        reach = quantile(1 - ALPHA, degrees) * np.sqrt(self.case / self.cases)
         return bool(reach < margin)
 
     def seeds_needed(self, difference: float, alpha: float = ALPHA) -> int | None:

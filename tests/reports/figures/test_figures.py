@@ -90,10 +90,10 @@ def test_labels_do_not_overlap_and_lie_inside(crowded, plot):
         axes = figure.add_subplot()
         plot(crowded, axes)
         figure.draw_without_rendering()
-        for labels in (axes.get_yticklabels(), axes.get_xticklabels()):
+        for labels in (axes.texts, axes.get_xticklabels()):
             boxes = [label.get_window_extent() for label in labels]
             assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
-        for text in (*axes.get_yticklabels(), axes.xaxis.label):
+        for text in (*axes.texts, axes.xaxis.label):
             box = text.get_window_extent()
             assert box.x0 >= 0 and box.x1 <= figure.bbox.x1 and box.y0 >= 0
 
@@ -101,7 +101,7 @@ def test_labels_do_not_overlap_and_lie_inside(crowded, plot):
 def test_methods_stand_in_the_order_of_the_table(crowded):
     axes = Figure().add_subplot()
     dice_plot(crowded, axes)
-    shown = [text.get_text().replace("\n", " ") for text in axes.get_yticklabels()]
+    shown = [text.get_text().replace("\n", " ") for text in axes.texts]
     assert shown == [label.text for label in crowded.group.short.values()]
     assert axes.get_ylim()[0] > axes.get_ylim()[1]  # the first on top
 
@@ -109,9 +109,10 @@ def test_methods_stand_in_the_order_of_the_table(crowded):
 def test_points_are_the_case_values_and_missed_ones_are_crosses(crowded):
     axes = Figure().add_subplot()
     dice_plot(crowded, axes)
-    found, lost = axes.collections[0].get_offsets()[:, 0], axes.collections[1].get_offsets()[:, 0]
-    assert sorted([*found, *lost]) == pytest.approx(sorted(100 * crowded.of("none")["dice"]))
-    assert list(lost) == [0.0]
+    found, lost = (np.asarray(some.get_offsets()) for some in axes.collections)
+    first = [value for value, height in (*found, *lost) if abs(height) < 0.2]
+    assert sorted(first) == pytest.approx(sorted(100 * crowded.of("none")["dice"]))
+    assert lost[:, 0].tolist() == [0.0] and abs(lost[0, 1]) < 0.2
     assert "missed" in axes.get_xlabel()
 
 
