@@ -10,14 +10,15 @@ import io
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 try:
     import typer
 
     from benchmark.commands.leaderboard_words import leaderboard_app
     from benchmark.commands.result_words import results_app
-    from benchmark.core.errors import ExitCode, InputError
+    from benchmark.core.errors import OF_THE_MACHINE, ExitCode, InputError
+    from benchmark.core.texts import one_line
     from benchmark.planning.options import Actions, Request, RunOptions, SourceChoice
     from benchmark.stages.execution import Execution, StageExecution
     from benchmark.terminal.arguments import (
@@ -107,7 +108,8 @@ def suite(
     """Runs a named grid of runs; options given here win over those of the suite."""
     from benchmark.commands.run import run_suite
 
-    return run_suite(name, dataset.split(",") if dataset else [], changes.values, actions, how)
+    datasets = [] if dataset is None else dataset.split(",")
+    return run_suite(name, datasets, changes.values, actions, how)
 
 
 @command(app)
@@ -327,6 +329,11 @@ def _check_datasets_is_ours() -> None:
         )
 
 
+def _refuse(sentence: str) -> NoReturn:
+    print(f"error: {one_line(sentence)}", file=sys.stderr)
+    sys.exit(ExitCode.BAD_INPUT)
+
+
 def main() -> None:
     debug = "--debug" in sys.argv
     sys.argv = [word for word in sys.argv if word != "--debug"]
@@ -339,8 +346,11 @@ def main() -> None:
     except InputError as error:
         if debug:
             raise
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(ExitCode.BAD_INPUT)
+        _refuse(str(error))
+    except OSError as error:
+        if debug or error.errno not in OF_THE_MACHINE:
+            raise
+        _refuse(f"{error.filename}: {error.strerror}; {OF_THE_MACHINE[error.errno]}.")
     except SystemExit as stop:
         if stop.code == 130:  # what typer makes of Ctrl-C
             print(

@@ -109,8 +109,9 @@ def prepare_data(name: str, challenge: Path, folder: Path) -> ExitCode:
 def verify_data(dataset: str, data_root: Path) -> ExitCode:
     """Opens every file; 1 if anything is wrong."""
     from datasets.fetching.verify import verify
+    from datasets.sources.open import existing_folder
 
-    findings = verify(dataset, data_root)
+    findings = verify(dataset, existing_folder(data_root))
     for finding in findings:
         out.print(str(finding))
     wrong = any(finding.level == "error" for finding in findings)

@@ -7,9 +7,11 @@ typer is told (terminal/typer_options.py).
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
+
+from benchmark.core.errors import InputError
 
 _KEY = "option"
 
@@ -51,6 +53,18 @@ def options_of(kind: type) -> dict[str, Option]:
         if said := declared.get(name):
             found[name] = replace(said, flag=said.flag or f"--{name.replace('_', '-')}")
     return found
+
+
+def check_once(flag: str, words: Iterable[str]) -> None:
+    """Raises InputError where one name=value of an option of several says other than another."""
+    said: dict[str, str] = {}
+    for text in words:
+        name, equals, _ = text.partition("=")
+        if equals and said.setdefault(name.strip(), text) != text:
+            raise InputError(
+                f"{flag} {said[name.strip()]} and {flag} {text} contradict each other: give"
+                f" {name.strip()} once, as you mean it."
+            )
 
 
 def words_of(values: Any, kind: type) -> list[str]:

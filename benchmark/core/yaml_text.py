@@ -19,7 +19,7 @@ from benchmark.core.texts import did_you_mean, one_line, one_line_of
 MOST_BYTES = 200_000
 MOST_LEVELS = 20
 MOST_VALUES = 20_000
-_ODD_NUMBER = re.compile(r"[+-]?(0\d|.*:)")  # of base 8 or 60
+_ODD_NUMBER = re.compile(r"[+-]?(0\d|.*[:_])")  # of base 8 or 60, or with marks inside
 _SHOWN_LETTERS = 60
 _NULL, _TEXT = "tag:yaml.org,2002:null", "tag:yaml.org,2002:str"
 

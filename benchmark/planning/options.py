@@ -6,12 +6,14 @@ imports nothing heavy, so that `--help` answers at once. Not here: what the valu
 """
 
 import json
+import re
 from dataclasses import MISSING, dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from benchmark.core.errors import InputError
 from benchmark.core.options import option
+from benchmark.core.texts import one_line
 
 # The panels of `--help`, in this order; ENGINE is in stages/execution.py.
 WHAT = "What"
@@ -24,11 +26,11 @@ LEAST_LIMIT = 6  # cases of a quick look: two for each fold of every preset
 
 def numbers_list(text: str, flag: str) -> tuple[int, ...]:
     """'3,4' -> (3, 4). Raises InputError naming the option."""
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError:
-        shown = text if len(text) <= 60 else f"{text[:60]}..."
-        raise InputError(f"{flag} {shown} is not a list of whole numbers such as 0,1,2.") from None
+    parts = text.split(",")
+    if not all(re.fullmatch(r" *[+-]?[0-9]{1,30} *", part) for part in parts):
+        shown = one_line(text if len(text) <= 60 else f"{text[:60]}...")
+        raise InputError(f"{flag} {shown} is not a list of whole numbers such as 0,1,2.")
+    return tuple(map(int, parts))
 
 
 def _folds(text: str) -> tuple[int, ...] | None:

@@ -74,6 +74,8 @@ def resolve(settled: Settled, opened: Opened) -> list[RunSpec]:
             )
     if any(seed < 0 for seed in request.seeds):
         raise InputError("--seeds holds a negative seed; give numbers from 0.")
+    if any(seed >= 1 << 63 for seed in request.seeds):
+        raise InputError(f"--seeds holds {max(request.seeds)}; give numbers below 2^63.")
     common: dict[str, Any] = {
         "dataset": request.dataset,
         "source": opened.spec,

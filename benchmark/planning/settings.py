@@ -7,7 +7,7 @@ images and the runs (request.py).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import ValidationError
 
@@ -46,6 +46,7 @@ from datasets.sources.open import task_of
 SAMPLE_RULES = ("audit", "filter", "joins", "further_epochs")
 IMAGENET = "imagenet"  # of --set audit: also distances in features of an ImageNet network
 M = TypeVar("M", bound=Frozen)
+_LARGEST = 2**31 - 1  # of a whole number: steps, sizes and counts of more are slips of the keys
 
 
 @dataclass(frozen=True)
@@ -183,6 +184,8 @@ def _given(request: Request) -> _Given:
     given = _Given({}, {}, [], {})
     for text in request.sets:
         name, value = name_and_value(text)
+        if _is_too_large(value):
+            raise InputError(f"--set {text}: a number above {_LARGEST}; give a smaller one.")
         if name in Protocol.model_fields:
             given.switches[name] = value
         elif name in Preset.model_fields and name != "name":
@@ -198,6 +201,12 @@ def _given(request: Request) -> _Given:
                 f" {', '.join(nearest(name, known))}. `python cli.py list settings` prints all."
             )
     return given
+
+
+def _is_too_large(value: Any) -> bool:
+    if isinstance(value, list):
+        return any(map(_is_too_large, value))
+    return isinstance(value, int) and abs(value) > _LARGEST
 
 
 def setting_names(method: str | None = None) -> list[str]:
@@ -365,6 +374,15 @@ def _put(tree: dict[str, Any], path: Sequence[str], value: Any) -> None:
 
 def _validated(model: type[M], values: dict[str, Any], option: str) -> M:
     """model(**values), with pydantic's first complaint turned into one sentence."""
+    for name, value in values.items():
+        field = model.model_fields.get(name)
+        kinds = set(get_args(field.annotation) or (field.annotation,)) if field else set()
+        if isinstance(value, bool) and kinds & {int, float} and bool not in kinds:
+            # pydantic would take them for 1 and 0
+            option = option if option.endswith(".") else f"{option} "
+            raise InputError(
+                f"{option}{name}={str(value).lower()}: input should be a number, not true or false."
+            )
     try:
         return model(**values)
     except ValidationError as error:

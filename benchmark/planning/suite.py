@@ -22,7 +22,7 @@ import yaml
 
 from benchmark.core.errors import InputError
 from benchmark.core.registry import check_name
-from benchmark.core.texts import one_line_of
+from benchmark.core.texts import one_line, one_line_of
 from benchmark.core.yaml_text import entries, line_of, read_yaml, shown
 from benchmark.planning.options import Request
 from benchmark.planning.settings import fitting_sets
@@ -144,7 +144,7 @@ def _entry(node: yaml.Node, what: str) -> dict[str, Any]:
 def _text_of(key: str, line: int, node: yaml.Node, what: str) -> str:
     if not isinstance(node, yaml.ScalarNode):
         raise InputError(f"{what}, line {line}: {key} must be text, not {shown(node)}.")
-    return " ".join(node.value.split())
+    return one_line(node.value)
 
 
 def _only(values: list[Any], entry: dict[str, Any]) -> Any:

@@ -14,7 +14,7 @@ from baselines.generators.catalogue import method_names
 from baselines.generators.user_method import is_own
 from baselines.transforms.catalogue import check_transform
 from benchmark.core.errors import InputError
-from benchmark.core.options import options_of
+from benchmark.core.options import check_once, options_of
 from benchmark.core.registry import check_name
 from benchmark.core.yaml_text import is_null, shown
 from benchmark.planning.options import Request
@@ -46,6 +46,7 @@ def read_value(key: str, node: yaml.Node) -> Any:
     if key == "sets":
         for word in words:
             name_and_value(str(word))
+        check_once("--set", map(str, words))
         return tuple(words)
     if key in _WHOLE:
         parse = _OPTIONS[key].parse
@@ -88,7 +89,11 @@ def _value(key: str, word: str | None) -> Any:
     if key in _NAMES:
         _NAMES[key](word)
     if key == "patch_size_at_384" or int in types:
-        return _number(int, word, "a whole number such as 2")
+        number = _number(int, word, "a whole number such as 2")
+        least = _OPTIONS[key].least if key in _OPTIONS else None
+        if least is not None and number < least:
+            raise InputError(f"{number} is less than {least}.")
+        return number
     if float in types:
         return _number(float, word, "a number such as 0.5")
     if bool in types:
@@ -98,6 +103,8 @@ def _value(key: str, word: str | None) -> Any:
 
 def _number(kind: type, word: str, wanted: str) -> Any:
     try:
+        if "_" in word or not word.isascii():
+            raise ValueError
         return kind(word)
     except ValueError:
         raise InputError(f"'{word[:60]}' is not {wanted}.") from None

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from benchmark.core.errors import InputError
 from benchmark.core.frozen import Frozen
 from benchmark.core.identity import canonical
-from benchmark.spec.presets import Preset
+from benchmark.spec.presets import MAX_RATIO, Preset
 
 OWN_PREFIX = "own:"
 NOT_IN_KEYS = {"changed", "look"}
@@ -62,7 +62,7 @@ class MethodSpec(Frozen):
     transform: str | None = Field(
         None, description="classic transform, alone or on top of a generative method"
     )
-    ratio: int = Field(0, ge=0, description="synthetic variants per real slice, n")
+    ratio: int = Field(0, ge=0, le=MAX_RATIO, description="synthetic variants per real slice, n")
     alpha: float | None = Field(
         None,
         ge=0,
@@ -235,6 +235,8 @@ def resolve_method(
             f"--ratio {ratio} is negative; give 0 (no synthetic data) or more variants per real"
             f" slice."
         )
+    if ratio > MAX_RATIO:
+        raise InputError(f"--ratio {ratio} is more than {MAX_RATIO} variants; give fewer.")
     check_alpha(alpha)
     if whole and patch_size is not None:
         raise InputError(

@@ -14,6 +14,8 @@ from benchmark.core.frozen import Frozen
 from benchmark.core.registry import check_name
 
 MAX_SIZE = 4096  # pixels of a side; no network here could hold more
+# Far beyond what anybody computes; more would only be a slip of the keys, and take hours to plan.
+MAX_CASES, MAX_RATIO, MAX_FOLDS, MAX_EPOCHS = 10_000, 10_000, 1_000, 1_000_000
 
 
 class Preset(Frozen):
@@ -22,24 +24,32 @@ class Preset(Frozen):
 
     name: str
     size: int = Field(ge=16, le=MAX_SIZE, description="side of the square working slice, pixels")
-    phantom_cases: int = Field(ge=3, description="cases of the built-in phantom")
-    epochs: int = Field(ge=1, description="segmenter: passes over the real training slices")
-    batch_size: int = Field(ge=1, description="segmenter: real slices per optimiser step")
+    phantom_cases: int = Field(ge=3, le=MAX_CASES, description="cases of the built-in phantom")
+    epochs: int = Field(
+        ge=1, le=MAX_EPOCHS, description="segmenter: passes over the real training slices"
+    )
+    batch_size: int = Field(
+        ge=1, le=100_000, description="segmenter: real slices per optimiser step"
+    )
     learning_rate: float = Field(gt=0, description="segmenter: AdamW learning rate")
     weight_decay: float = Field(ge=0, description="segmenter: AdamW weight decay")
     validate_every: int = Field(
-        ge=1, description="segmenter: epochs between two selections of the checkpoint"
+        ge=1,
+        le=MAX_EPOCHS,
+        description="segmenter: epochs between two selections of the checkpoint",
     )
     validation_share: float = Field(
         gt=0, lt=1, description="share of a fold's training cases kept for selection"
     )
-    n_folds: int = Field(ge=2, description="number of cross-validation folds")
+    n_folds: int = Field(ge=2, le=MAX_FOLDS, description="number of cross-validation folds")
     split_seed: int = Field(
-        ge=0, description="seed of the shuffled folds and of the validation split"
+        ge=0, lt=1 << 63, description="seed of the shuffled folds and of the validation split"
     )
     edge: str = Field(description="edge detector of the generator's condition")
     edge_weights: str | None = Field(None, description="sha256 of the weights of edge=hed")
-    ratio: int = Field(ge=0, description="default synthetic variants per real slice, n")
+    ratio: int = Field(
+        ge=0, le=MAX_RATIO, description="default synthetic variants per real slice, n"
+    )
     alpha: float = Field(ge=0, le=1, description="default share of real patches")
     patch_size: int = Field(ge=1, description="default side of a merging patch, pixels")
     nsd_tolerance: float = Field(

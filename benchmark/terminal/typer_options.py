@@ -6,7 +6,7 @@ Not here: the options themselves (planning/options.py, stages/execution.py).
 import functools
 import inspect
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin, get_type_hints
@@ -16,7 +16,8 @@ from rich.markup import escape
 from typer.core import TyperCommand, TyperGroup
 
 from benchmark.core.errors import ExitCode, InputError
-from benchmark.core.options import Option, options_of
+from benchmark.core.options import Option, check_once, options_of
+from benchmark.core.texts import one_line
 
 T = TypeVar("T")
 _BY_NAME = inspect.Parameter.KEYWORD_ONLY
@@ -52,9 +53,11 @@ class PanelCommand(TyperCommand):
     shows no type beside a switch. A list that is given twice is refused."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        _, _, given = self.make_parser(ctx).parse_args(list(args))
+        values, _, given = self.make_parser(ctx).parse_args(list(args))
         _refuse_repeated(given)
-        return super().parse_args(ctx, args)
+        rest = super().parse_args(ctx, args)
+        _check_digits(values, given, ctx.params)
+        return rest
 
     def get_params(self, ctx: Any) -> list[Any]:
         return _switches_untyped(super().get_params(ctx))
@@ -87,6 +90,22 @@ def _refuse_repeated(given: Iterable[Any]) -> None:
             )
 
 
+def _check_digits(
+    written: Mapping[str, Any], given: Iterable[Any], read: Mapping[str, Any]
+) -> None:
+    """Raises InputError for numbers that Python takes though nobody writes them so: 1_0 and digits
+    of other scripts. written, read: the values of the parameters, as text and as numbers."""
+    for one in given:
+        text, number = written.get(one.name), read.get(one.name)
+        if not isinstance(text, str) or not isinstance(number, int | float):
+            continue
+        if "_" in text or not text.isascii():
+            raise InputError(
+                f"{max(one.opts, key=len)} {one_line(text)}: write the number plainly, with the"
+                f" digits 0 to 9."
+            )
+
+
 def with_options(command: Callable[..., ExitCode]) -> Callable[..., None]:
     """The command as typer takes it: each parameter whose type is a dataclass of options (or Given
     or Changes of one) becomes these options, and the result becomes the exit code."""
@@ -109,6 +128,7 @@ def with_options(command: Callable[..., ExitCode]) -> Callable[..., None]:
                 word, source = words.pop(field), context.get_parameter_source(field)
                 if source is not None and source.name == "COMMANDLINE":
                     word = said.parse(word) if said.parse else word
+                    check_once(said.flag, word if isinstance(word, list) else ())
                     given[field] = tuple(word) if isinstance(word, list) else word
             words[name] = wrapper(kind, given) if wrapper else kind(**given)
         raise typer.Exit(command(**words))

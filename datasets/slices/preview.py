@@ -176,6 +176,8 @@ def _draw(axes: Axes, case: Case, z: int, grey: np.ndarray) -> None:
 
 
 def _save(figure: Figure, out: Path) -> Path:
+    if out.is_dir():
+        raise InputError(f"{out} is a folder; give the name of a picture, such as {out / 'a.png'}.")
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_name(f".{out.name}.part")
     # A picture may have at most 65,535 rows.

@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmark.core.errors import InputError
 from benchmark.core.text_files import plain_text
-from benchmark.core.texts import did_you_mean, one_line, some
+from benchmark.core.texts import QUICK_LOOK, did_you_mean, one_line, some
 from datasets.cases import Case, CaseInfo, natural_key
 from datasets.files.fingerprint import file_digests, fingerprint_of
 from datasets.tasks.catalogue import TASKS
@@ -211,7 +211,7 @@ def usable_below(task: Task, data_root: Path, reader: type[PublishedSource]) -> 
 
 def own_title(name: str) -> str:
     """The title of a user's own images in a published layout: never that of a release."""
-    name = one_line(plain_text(name))
+    name = one_line(plain_text(name)).replace(QUICK_LOOK, "quick look")
     return f"{name} (own cases)" if TASKS.is_release_title(name) else name
 
 

@@ -127,6 +127,11 @@ class FolderSource(Source):
             if path not in taken
         }
         if not images:
+            if taken:
+                raise InputError(
+                    f"{self.title}: all {len(taken)} images of {pictures} are masks by their ending"
+                    f" {spec.mask_suffix}; check mask_suffix."
+                )
             wanted = spec.image_suffix or ", ".join(raster.SUFFIXES)
             raise InputError(
                 f"{self.title}: {pictures} holds no image ending in {wanted}"
@@ -255,5 +260,5 @@ def _found_instead(folder: Path, other: Path) -> str:
             f" ({some(sorted({path.parent.name for path in deeper}))}): move them into one folder,"
             f" with the patient in their names"
         )
-    kinds = {"".join(path.suffixes[-2:]) for path in _entries(folder) if path.is_file()}
+    kinds = {"".join(path.suffixes[-2:]) for path in _entries(folder) if is_file(path)} - {""}
     return f" (found: {some(sorted(kinds))} files)" if kinds else ""

@@ -13,7 +13,7 @@ import yaml
 
 from benchmark.core.errors import InputError
 from benchmark.core.registry import LONGEST_NAME, PLAIN_NAME
-from benchmark.core.texts import one_line_of
+from benchmark.core.texts import QUICK_LOOK, one_line_of
 from benchmark.core.yaml_text import entries, is_text, read_yaml, shown, value_of
 from datasets.files.names import as_on_disk
 from datasets.sources.id_expression import check_expression
@@ -41,6 +41,7 @@ KEYS = (*_TEXT_KEYS, *_LIST_KEYS, "parts")
 _OF_PARTS = ("dataset", "title", "licence", "modality", "organ", "category", "parts")
 _SHOWN_KEYS = ("title", "licence", "modality", "organ", "category")
 _MOST_NUMBERS, _LONGEST_NUMBER, _LONGEST_TEXT = 1000, 30, 500
+_EXPONENT = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][+-]?[0-9]+")
 _Fail = Callable[[str, str], InputError]
 
 
@@ -89,6 +90,8 @@ def read_folder_spec(path: Path) -> FolderSpec:
             )
     if TASKS.is_release_title(values["title"]):
         raise fail("title", f"is '{values['title']}', the name of published images; choose another")
+    if QUICK_LOOK in values["title"]:
+        raise fail("title", f"says '{QUICK_LOOK}', as --limit does; choose another")
     for key in ("group", "stratum", "centre"):
         if key in values:
             _check_expression(key, values[key], fail)
@@ -182,6 +185,16 @@ def _numbers(key: str, node: yaml.Node) -> Any:
             raise ValueError(f"holds {shown(part)} where a number is meant")
     if len(parts) > _MOST_NUMBERS or any(len(part.value) > _LONGEST_NUMBER for part in parts):
         raise ValueError("must be a short list of numbers")
+    if not isinstance(node, yaml.SequenceNode):
+        return value_of(node)
+    return [_number(part) for part in parts]
+
+
+def _number(node: yaml.Node) -> Any:
+    """A value of a list. YAML takes 5e-1 for text, which the command line reads as 0.5."""
+    plain = isinstance(node, yaml.ScalarNode) and node.style is None and is_text(node)
+    if plain and _EXPONENT.fullmatch(node.value):
+        return float(node.value)
     return value_of(node)
 
 

@@ -8,6 +8,7 @@ import re
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,8 +27,10 @@ class _TooSlow(Exception):
 def check_expression(expression: str) -> None:
     """Raises ValueError, with what is wrong, unless it is an expression with a bracket."""
     try:
-        compiled = re.compile(expression)
-    except (re.error, OverflowError, RecursionError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # of [[:alnum:]], which means something else in Python
+            compiled = re.compile(expression)
+    except (re.error, OverflowError, RecursionError, Warning) as error:
         raise ValueError(f"is no regular expression ({error})") from error
     if compiled.groups < 1:
         raise ValueError(f"needs a bracket around what to take, as in '({expression})'")

@@ -7,6 +7,7 @@ import functools
 import importlib
 import pkgutil
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 
 import datasets.tasks
@@ -38,9 +39,10 @@ class Tasks(Mapping[str, Task]):
 
     def is_release_title(self, title: str) -> bool:
         """Whether a title is that of published images, whole or in part ("BUSI (malignant)")."""
-        bare = re.split(r" \(|,|: ", title.casefold())[0].strip()
+        plain = unicodedata.normalize("NFKC", title)
+        bare = _letters(re.split(r" ?\(|,|: ", plain)[0])
         return any(
-            task.release is not None and bare == task.release.title.casefold()
+            task.release is not None and bare == _letters(task.release.title)
             for task in self.values()
         )
 
@@ -52,6 +54,11 @@ class Tasks(Mapping[str, Task]):
         """The task that results of this name belong to: a built-in one, or a user's own, of which
         only the name is known."""
         return self.get(name) or user_task(name)
+
+
+def _letters(title: str) -> str:
+    """Its letters and digits alone, in lower case: what a reader takes a name by."""
+    return "".join(filter(str.isalnum, title.casefold()))
 
 
 @functools.cache

@@ -85,6 +85,14 @@ def test_declared_labels_are_the_only_foreground(place):
         opened(place, BASIC + "labels: [1]\n").load("p2_a")
 
 
+@pytest.mark.parametrize("text, spacing", [("5e-1, .5", 0.5), ("1E+1, 10.", 10.0)])
+def test_numbers_with_an_exponent_are_numbers(place, text, spacing):
+    source = opened(place, BASIC + f"spacing_mm: [{text}]\n")
+    assert source.load(source.cases()[0].id).spacing == (1.0, spacing, spacing)
+    with pytest.raises(InputError, match="line 5: spacing_mm must be"):
+        opened(place, BASIC + 'spacing_mm: ["5e-1", 1]\n')
+
+
 def test_missing_partners_are_refused_or_left_out(place):
     (place / "masks" / "p2_a.png").unlink()
     with pytest.raises(InputError, match=r"1 of 3 images have no mask \(p2_a\)"):
@@ -160,6 +168,12 @@ def test_an_msd_folder_with_a_spacing_of_its_own(tmp_path):
         (BASIC + "labels: [0, 1]\n", "line 5: labels must be a list"),
         (BASIC + "labels: [010]\n", "line 5: labels holds 010, which YAML reads otherwise"),
         (BASIC + "spacing_mm: [1:30, 1]\n", "line 5: spacing_mm holds 1:30, which"),
+        (BASIC + "group: '([[:alnum:]]+)_'\n", "line 5: group is no regular expression"),
+        (BASIC.replace("Our clinic", "a quick look at 3 of 9"), "line 2: title says 'a quick look"),
+        (
+            BASIC.replace("Our clinic", "ＢＵＳＩ-(malignant)"),
+            "line 2: title is .*published images",
+        ),
         (BASIC + "msd: pictures\n", "does not go with msd"),
         (BASIC + "licence: 3\n", "line 5: licence must be text, not 3"),
         (BASIC + "image_suffix: .gif\n", "holds no image ending in .gif"),
