@@ -104,6 +104,8 @@ def _row(
     time, scale = comparison.times.get(label), 0.0
     if time is None:
         words = "time not recorded"
+    elif time.busy:
+        words = f"({clock(time.seconds)}, busy machine)"
     elif time.comparable:
         words = " · ".join(filter(None, (clock(time.seconds), factor_text(time.factor))))
         scale = 100 / longest
@@ -146,7 +148,7 @@ def _chosen(comparison: Comparison, labels: list[str]) -> list[str]:
 
 def _compares(comparison: Comparison, label: str) -> bool:
     time = comparison.times.get(label)
-    return time is not None and time.comparable
+    return time is not None and time.comparable and not time.busy
 
 
 def _ticks(low: float, high: float) -> list[float]:

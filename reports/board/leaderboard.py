@@ -124,6 +124,21 @@ class Board:
         return len({row.usual for row in self.rows}) == 2
 
     @property
+    def others(self) -> list[tuple[str, str]]:
+        """(page, what is unlike the first comparison) of all others."""
+        first, found = self.sections[0], []
+        for one in self.sections[1:]:
+            pairs = (
+                (f"protocol {one.protocol}", one.protocol == first.protocol),
+                (one.network, one.network == first.network),
+                (f"preset {one.preset}", one.preset == first.preset),
+                (f"{one.share} of the training cases", one.share == first.share),
+            )
+            words = [text for text, same in pairs if not same]
+            found.append((one.page, ", ".join(words) or one.rules))
+        return found
+
+    @property
     def doubtful(self) -> list[Section]:
         """The comparisons with warnings."""
         return [one for one in self.sections if one.warnings]
@@ -243,6 +258,11 @@ def time_notes(comparison: Comparison) -> list[str]:
     factors = any(time.factor for time in times.values())
     over = f"; × is the time over that of {base}" if factors and base else ""
     notes = [f"Training time per run, generator and segmenter, on {_named(here)}{over}."]
+    if any(time.busy for time in times.values()):
+        notes.append(
+            f"A method took less time than {base}, which does least: the machine had other work, so"
+            f" these times say little and are not compared."
+        )
     others = [time for time in times.values() if not time.comparable]
     if others:
         notes.append(

@@ -149,12 +149,10 @@ def _pair(
         return None
     verdicts, times = inference.verdicts, comparison.times
     alpha = ALPHA / max(verdicts.tests, 1)
-    both = [times.get(label) for label in (a, b)]
+    over, under = (times.get(label) for label in (a, b))
     factor = None
-    if all(one is not None for one in both):
-        over, under = both
-        if over and under and over.machine == under.machine and under.seconds > 0:
-            factor = over.seconds / under.seconds
+    if over and under and over.machine == under.machine and under.seconds > 0 and not under.busy:
+        factor = over.seconds / under.seconds
     return Pair(comparison, a, b, verdicts.of(a, b), found, found.detectable(alpha), factor)
 
 

@@ -1,6 +1,7 @@
 """Picks the setting of a method that is ranked: the one with most runs. Results have no say in it.
 Not here: the other settings of a method, which form curves (setting_curves.py)."""
 
+import functools
 from collections import defaultdict
 
 from benchmark.core.identity import canonical
@@ -8,7 +9,8 @@ from reports.comparison.groups import Group, MethodRuns
 from reports.comparison.labels import changed_settings
 
 
-def main_methods(group: Group) -> list[MethodRuns]:
+@functools.lru_cache(64)  # every claim asks again
+def main_methods(group: Group) -> tuple[MethodRuns, ...]:
     """One setting of ratio, alpha, patch size and filter for each class, transform, generator and
     way of joining,
     in the group's order: the one with most runs done, and of several the one nearest to the
@@ -25,4 +27,4 @@ def main_methods(group: Group) -> list[MethodRuns]:
 
     # told apart by identity: comparing two compares all their records
     chosen = {id(max(some, key=weight)) for some in alike.values()}
-    return [runs for runs in group.methods if id(runs) in chosen]
+    return tuple(runs for runs in group.methods if id(runs) in chosen)

@@ -6,6 +6,7 @@ training share and protocol part groups; groups are joined here exactly if all e
 here: drawing.
 """
 
+import functools
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -93,6 +94,7 @@ def curves(summary: Summary) -> list[Curve]:
     return [curve for curve in found if curve is not None]
 
 
+@functools.lru_cache(64)
 def main_ours(group: Group) -> MethodRuns | None:
     """The paper's method at its main setting, without a transform, its samples merged; of several
     generators the one of most settings, then of most runs, then the one nearest to the preset's."""

@@ -189,15 +189,12 @@ def _weights(member: Member, method: MethodSpec, sign: float) -> dict[str, float
 
 def _runs_of(summary: Summary, method: MethodSpec | None) -> MethodRuns | None:
     """The scored runs of a method, of `none` where it is None."""
-    for runs in summary.group.methods:
-        wanted = (
-            runs.label == summary.none_label
-            if method is None
-            else runs.method.identity == method.identity
-        )
-        if wanted and runs.label in summary.labels:
-            return runs
-    return None
+    scored = (runs for runs in summary.group.methods if runs.label in summary.labels)
+    if method is None:
+        return next((runs for runs in scored if runs.label == summary.none_label), None)
+    name, identity = method.name, method.identity
+    alike = (runs for runs in scored if runs.method.name == name)
+    return next((runs for runs in alike if runs.method.identity == identity), None)
 
 
 def _name(member: Member, runs: MethodRuns) -> str:

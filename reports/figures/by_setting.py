@@ -116,7 +116,7 @@ def audit_figure(family: Family, folder: Path) -> Drawing:
     return draw(
         folder,
         f"audit-{rigorous.summary.group.slug}",
-        "Audit: the gain under each quirk of the release",
+        "Audit: the gain under each deviation of the release",
         _heading(family, without="protocol"),
         _height(family.members),
         lambda figure: _dumbbells(figure, family.members, reference=rigorous.gain),

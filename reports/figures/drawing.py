@@ -76,6 +76,7 @@ class Drawing:
     pdf: Path | None
     title: str
     alt: str
+    size: tuple[int, int]  # width and height, CSS pixels: a page leaves room before it loads it
 
 
 @contextlib.contextmanager
@@ -107,7 +108,8 @@ def draw(
         figure = Figure(figsize=(WIDTH_INCHES, height_inches), layout=layout)
         FigureCanvasAgg(figure)
         alt = plot(figure)
-        text = "\n" + textwrap.fill(heading, WRAPPED)  # the first line is left to the title
+        whole = heading.replace(" = ", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")
+        text = "\n" + textwrap.fill(whole, WRAPPED)  # the first line is left to the title
         below = figure.suptitle(text, x=0.012, ha="left", fontsize=9, color="0.25")
         below.set_parse_math(False)
         layout.execute(figure)
@@ -118,7 +120,8 @@ def draw(
         paths = {kind: folder / f"{stem}.{kind}" for kind in _kinds.get()}
         for kind, path in paths.items():
             _WRITERS[kind](figure, path)
-    return Drawing(paths["svg"], paths.get("png"), paths.get("pdf"), title, alt)
+    size = round(96 * WIDTH_INCHES), round(96 * height_inches)
+    return Drawing(paths["svg"], paths.get("png"), paths.get("pdf"), title, alt, size)
 
 
 def _write_svg(figure: Figure, path: Path) -> None:

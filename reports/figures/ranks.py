@@ -52,7 +52,9 @@ def rank_figures(inference: Inference, folder: Path) -> list[Drawing]:
         plots.append(("dice-hd95", "Dice against HD95", tall, dice_hd95_plot))
         plots.append(("crosswalk", "One distance, two definitions", 3.3, crosswalk_plot))
     gains = np.isfinite(inference.rows["none_difference"]).any()
-    if gains and set(_times(inference)) == set(inference.labels):
+    times = _times(inference)
+    busy = any(time.busy for time in times.values())
+    if gains and set(times) == set(inference.labels) and not busy:
         plots.append(("cost", COST_TITLE, 1.7 + rows, cost_plot))
     return [_draw(inference, folder, *plot) for plot in plots]
 

@@ -56,7 +56,7 @@ def quirks_block(site: Site, study: Study) -> Block | None:
         "figures": [figure_links(drawing, site) for drawing in drawings],
         "methods": [_effects_view(one, site) for one in effects],
     }
-    title = "Which quirk moves the gain, and by how much"
+    title = "Which deviation of the release moves the gain, and by how much"
     return Block("quirks", title, "audit_quirks.html.jinja", view)
 
 

@@ -1,5 +1,7 @@
 """What several pages show: figures, short facts of a record."""
 
+from typing import Any
+
 from benchmark.core.texts import one_line
 from benchmark.record.record import Record
 from reports.comparison.groups import Group
@@ -14,12 +16,19 @@ def audit_place(group: Group) -> str:
     return f"audits.html#samples-{group.slug}" if group.audited else ""
 
 
-def figure_links(drawing: Drawing, site: Site) -> dict[str, str]:
+def figure_links(drawing: Drawing, site: Site) -> dict[str, Any]:
     """A figure as the template shows it: addresses of its files ('' for those not written), its
-    title and its text."""
+    title, its text and its size."""
     paths = {kind: getattr(drawing, kind) for kind in KINDS}
     files = {kind: site.link(path) if path else "" for kind, path in paths.items()}
-    return files | {"title": drawing.title, "alt": drawing.alt}
+    width, height = drawing.size
+    return {
+        **files,
+        "title": drawing.title,
+        "alt": drawing.alt,
+        "width": width,
+        "height": height,
+    }
 
 
 def machines(record: Record) -> str:

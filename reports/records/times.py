@@ -7,12 +7,15 @@ marked. Not here: which runs form a row (reports/comparison).
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from benchmark.core.texts import one_line
 from benchmark.record.record import Record
 from reports.records.load import GENERATOR_STAGES, SEGMENTER_STAGES, stage_seconds
 
+# Every method does all that training without augmentation does, so none takes less time. Below this
+# share of the reference's time the machine had other work while the reference ran.
+LEAST_FACTOR = 0.7
 _TRAINED = (*GENERATOR_STAGES, *SEGMENTER_STAGES)
 
 
@@ -36,6 +39,8 @@ class RunTime:
         machine: where the runs were trained.
         comparable: whether that is the reference's machine.
         factor: the seconds of all over those of the reference; None where they do not compare.
+        busy: whether a method took less than LEAST_FACTOR of the reference's time, so that no
+            factor of the comparison says anything.
     """
 
     generator: float
@@ -43,6 +48,7 @@ class RunTime:
     machine: Machine
     comparable: bool
     factor: float | None
+    busy: bool = False
 
     @property
     def seconds(self) -> float:
@@ -87,6 +93,8 @@ def run_times(rows: Mapping[str, Sequence[Record]], reference: str | None) -> di
         generator, segmenter = here or _mean(found, own) or (0.0, 0.0)
         factor = (generator + segmenter) / total if here and total else None
         times[label] = RunTime(generator, segmenter, own, here is not None, factor)
+    if any(one.factor is not None and one.factor < LEAST_FACTOR for one in times.values()):
+        return {label: replace(one, factor=None, busy=True) for label, one in times.items()}
     return times
 
 

@@ -42,3 +42,16 @@ def test_without_a_time_of_the_reference_there_is_no_factor():
     found = run_times({"none": [untimed], "ours": [make_record("emitdiff")]}, "none")
     assert set(found) == {"ours"} and found["ours"].factor is None
     assert run_times({"none": [untimed]}, "none") == {}
+
+
+def test_no_factor_is_given_where_a_method_was_faster_than_the_reference_by_far():
+    def with_seconds(record, seconds):
+        stages = [one.model_copy(update={"seconds": seconds}) for one in record.stages]
+        return record.model_copy(update={"stages": tuple(stages)})
+
+    fast = {"gamma": [with_seconds(make_record("classic", "gamma"), 10.0)]}
+    for seconds, busy in ((14.0, False), (15.0, True)):
+        rows = {"none": [with_seconds(make_record("none"), seconds)], **fast}
+        found = run_times(rows, "none")
+        assert {one.busy for one in found.values()} == {busy}
+        assert (found["gamma"].factor is None) == (found["none"].factor is None) == busy
