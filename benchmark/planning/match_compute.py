@@ -7,7 +7,6 @@ like any other. Not here: what a run costs as a forecast (forecast.py).
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from statistics import fmean
 from typing import Any
 
 from benchmark.core.errors import InputError
@@ -25,11 +24,12 @@ def matched(
     records: Iterable[Record],
     say: Callable[[str], object] = str,
 ) -> list[RunSpec]:
-    """The runs of one request, trained for as many further epochs as take the mean hours of the
+    """The runs of one request, trained for as many further epochs as take the hours of the
     generator of `method`; all folds and seeds for equally many.
 
     Both are measured: the hours in the records of `method` that may share a table with these runs,
-    the seconds of an epoch in those of the runs' own method, on the same machine. Runs of the store
+    the seconds of an epoch in those of the runs' own method, on the same machine. Of each the
+    fastest run counts: other work beside a run only adds to its seconds. Runs of the store
     that were matched already give their number. Raises InputError for a method that trains a
     generator itself, and where nothing was measured.
     """
@@ -84,7 +84,7 @@ def _further_epochs(
             f" without --match-compute."
         )
     machine = max(common, key=lambda name: len(hours[name]))
-    seconds, of_epoch = fmean(hours[machine]), fmean(epoch[machine]) / run.preset.epochs
+    seconds, of_epoch = min(hours[machine]), min(epoch[machine]) / run.preset.epochs
     further = round(seconds / of_epoch)
     if further < 1:
         raise InputError(
