@@ -244,6 +244,49 @@ def test_what_a_method_cannot_be(values, says):
         MethodSpec(**values)
 
 
+@pytest.mark.parametrize(
+    ("returned", "says"),
+    [
+        ("images, masks * 255", "masks with other values than 0 and 1"),
+        ("images, masks + 1", "masks with other values than 0 and 1"),
+        ("images * float('nan'), masks", "images that are not finite"),
+        ("images.double(), masks", "made images of torch.float64 .2, 1, 4, 4. on cpu from torch.f"),
+        ("images.to('meta'), masks", "made images of .* on meta from .* on cpu"),
+        ("images.numpy(), masks", "made images of ndarray from"),
+        (
+            "images",
+            "returned torch.float32 .2, 1, 4, 4. on cpu; a transform returns images and masks",
+        ),
+        ("images, masks, 1", "returned tuple of 3; a transform"),
+        ("None", "returned NoneType; a transform"),
+    ],
+)
+def test_what_a_transform_returns_is_checked(tmp_path, returned, says):
+    import torch
+
+    from baselines.transforms.augmenter import make_augmenter
+
+    write(tmp_path / "a.py", TRANSFORM.replace("1 - images, masks", returned))
+    own = load_own(f"{tmp_path / 'a.py'}:Negative")
+    augment, rng = make_augmenter(own.spec.reference), torch.Generator().manual_seed(0)
+    masks = torch.tensor([0, 1], dtype=torch.uint8).reshape(2, 1, 1).expand(2, 4, 4)
+    with pytest.raises(InputError, match=says):
+        augment(torch.ones(2, 1, 4, 4), masks, rng)
+
+
+def test_a_file_that_ends_the_program_is_said(call, tmp_path):
+    write(tmp_path / "a.py", "import sys\nsys.exit(0)\n" + textwrap.dedent(TRANSFORM))
+    code, _, err = call(*RUN, "--method", "a.py:Negative")
+    assert code == 2 and "a.py:Negative cannot be imported: SystemExit: 0." in err
+
+
+def test_a_method_that_ends_the_program_has_failed(call, tmp_path):
+    write(tmp_path / "a.py", TRANSFORM.replace("return 1 - images, masks", "raise SystemExit(0)"))
+    code, _, err = call(*RUN, "--method", "a.py:Negative")
+    assert code == 1 and "SystemExit: 0" in err
+    assert [one.status for one in records(tmp_path / "s").values()] == ["failed"]
+
+
 def test_links_are_no_files_of_a_generator(tmp_path):
     (tmp_path / "fit").mkdir()
     (tmp_path / "fit" / "images.npy").symlink_to("/etc/hostname")

@@ -88,7 +88,7 @@ def _import(address: str) -> tuple[type, Path | None]:
         )
     except InputError:
         raise
-    except Exception as error:  # whatever a user's module raises on import is the user's to mend
+    except (Exception, SystemExit) as error:  # whatever it raises is the user's to mend
         raise InputError(
             f"--method {address} cannot be imported: {type(error).__name__}: {first_line(error)}."
         ) from error

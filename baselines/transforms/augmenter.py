@@ -95,13 +95,36 @@ class OwnTransform(Transform):
 
     def apply(self, images: Tensor, masks: Tensor, drawn: Drawn) -> tuple[Tensor, Tensor]:
         found = self.inner.apply(images, masks, drawn)
+        if not isinstance(found, tuple | list) or len(found) != 2:
+            raise InputError(
+                f"method {self.method} returned {_what(found)}; a transform returns images and"
+                f" masks."
+            )
         for what, before, after in zip(("images", "masks"), (images, masks), found, strict=True):
-            if (before.shape, before.dtype) != (after.shape, after.dtype):
+            if _what(before) != _what(after):
                 raise InputError(
-                    f"method {self.method} made {what} of {after.dtype} {tuple(after.shape)} from"
-                    f" {before.dtype} {tuple(before.shape)}; a transform keeps shape and type."
+                    f"method {self.method} made {what} of {_what(after)} from {_what(before)}; a"
+                    f" transform keeps shape, type and device."
                 )
-        return found
+        if not (images.is_cuda and torch.cuda.is_current_stream_capturing()):
+            self._check_values(*found)
+        return found[0], found[1]
+
+    def _check_values(self, images: Tensor, masks: Tensor) -> None:
+        if not (torch.isfinite(images).all() & ((masks == 0) | (masks == 1)).all()):
+            raise InputError(
+                f"method {self.method} made images that are not finite, or masks with other values"
+                f" than 0 and 1; a transform keeps grey levels and labels."
+            )
+
+
+def _what(value: object) -> str:
+    """'torch.float32 (8, 1, 64, 64) on cpu', the type of what is no tensor."""
+    if isinstance(value, tuple | list):
+        return f"{type(value).__name__} of {len(value)}"
+    if not isinstance(value, Tensor):
+        return type(value).__name__
+    return f"{value.dtype} {tuple(value.shape)} on {value.device}"
 
 
 def _own_generator(rng: torch.Generator) -> torch.Generator:

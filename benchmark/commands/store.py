@@ -140,10 +140,13 @@ def _is_shown(run: dict[str, Any]) -> bool:
     spec = run.get("spec")
     if not isinstance(spec, dict):
         return False
-    parts = spec.get("source"), spec.get("method")
-    return {"dataset", "architecture", "fold", "seed"} <= spec.keys() and all(
-        isinstance(part, dict) and word in part
-        for part, word in zip(parts, ("title", "name"), strict=True)
+    source, method = spec.get("source"), spec.get("method")
+    if not isinstance(source, dict) or not isinstance(method, dict):
+        return False
+    texts = (spec.get("dataset"), spec.get("architecture"), source.get("title"), method.get("name"))
+    numbers = spec.get("fold"), spec.get("seed")
+    return all(isinstance(text, str) for text in texts) and all(
+        isinstance(number, int) for number in numbers
     )
 
 
@@ -203,7 +206,8 @@ def _state(store: Store, run: dict[str, Any], failures: dict[str, dict]) -> tupl
     record = store.notes.plain_record(run["key"])
     queued = [stage for stage in stages if stage["key"] in failures]
     if record is not None and record.get("status") == "done" and not queued:
-        seconds = sum(float(stage.get("seconds", 0)) for stage in record["stages"])
+        told = [stage.get("seconds") for stage in record["stages"]]
+        seconds = sum(number for number in told if isinstance(number, int | float))
         return "done", f"{total}/{total}, {duration(seconds)}", ""
     if not stages and record is not None:  # a record alone
         return "failed", "", str(record.get("error") or "")

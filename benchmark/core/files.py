@@ -5,6 +5,7 @@ import errno
 import hashlib
 import json
 import os
+import stat
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,14 @@ def write_json(path: Path, value: Any, durable: bool = True) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_bytes())
+    return json.loads(read_bytes(path))
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a file. Raises OSError for a pipe or a device, which might never end."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise IsADirectoryError(errno.EISDIR, "is no file", str(path))
+    return path.read_bytes()
 
 
 def file_entry(path: Path) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from typing import Any, Literal, TextIO
 
 from benchmark.core.errors import InputError
 from benchmark.core.progress import Report
-from benchmark.core.texts import first_line
+from benchmark.core.texts import first_line, one_line
 from benchmark.stages.execute import execute
 from benchmark.stages.execution import StageExecution
 from benchmark.store.notes import StoreUnusable, explained
@@ -85,7 +85,9 @@ def _attempt(store: Store, stage: str, key: str, log: TextIO, work: Callable[[],
         return Outcome("damaged", str(error), damaged=(error.stage, error.key))
     except StoreUnusable:
         raise
-    except Exception as error:  # a failed stage is a result to report, whatever it raised
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a failed stage is a result to report, sys.exit() in it too
         by_input = isinstance(error, InputError)
         message = str(error) if by_input else _reason(error)
         trace = traceback.format_exc()
@@ -122,9 +124,9 @@ def short_of_memory(error: BaseException | None) -> bool:
     return False
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     """'RuntimeError: what happened', short enough for a table; the log holds the rest."""
-    line = f"{type(error).__name__}: {first_line(error)}".rstrip(": ")
+    line = one_line(f"{type(error).__name__}: {first_line(error)}").rstrip(": ")
     return line if len(line) <= ERROR_LETTERS else f"{line[:ERROR_LETTERS]} ..."
 
 

@@ -114,7 +114,8 @@ def describe_death(code: int) -> str:
             f"its process ended with exit code {code} and no result; the log of the stage may say"
             f" more."
         )
-    name = signal.Signals(-code).name
+    known = -code in set(signal.Signals)
+    name = signal.Signals(-code).name if known else f"signal {-code}"
     hint = "; the system kills what takes too much memory" if name == "SIGKILL" else ""
     return f"its process was killed ({name}){hint}."
 

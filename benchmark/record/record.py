@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, ValidationError
 
 from benchmark.core.errors import InputError
+from benchmark.core.files import read_bytes
 from benchmark.core.frozen import Frozen
 from benchmark.metrics.definitions import CaseRow
 from benchmark.record.curves import Curve
@@ -134,7 +135,7 @@ def load_record(path: Path) -> Record:
     """The record in `path`. Raises DamagedRecord if it is none, InputError if it was written by a
     newer schema."""
     try:
-        data = path.read_bytes()
+        data = read_bytes(path)
     except OSError as error:
         raise DamagedRecord(
             f"{path} is not a readable record ({error}); delete it and run the same command again."

@@ -205,10 +205,10 @@ def checked_key(key: str) -> str:
 
 
 def _read_or_none(path: Path) -> dict[str, Any] | None:
-    """The JSON object in a file; None if the file is absent or damaged."""
+    """The JSON object in a file; None if the file is absent, damaged or closed to us."""
     try:
         found = read_json(path)
-    except (FileNotFoundError, IsADirectoryError, ValueError, RecursionError):
+    except (OSError, ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
 
@@ -217,12 +217,15 @@ def _is_run(value: dict[str, Any]) -> bool:
     """Whether it names a run and its stages, as runs/ and records/ have them."""
     stages = value.get("stages")
     return (
-        is_key(str(value.get("key", "")))
+        _has_key(value)
         and isinstance(stages, list)
         and all(
-            isinstance(stage, dict)
-            and is_key(str(stage.get("key", "")))
-            and isinstance(stage.get("stage"), str)
+            isinstance(stage, dict) and _has_key(stage) and isinstance(stage.get("stage"), str)
             for stage in stages
         )
     )
+
+
+def _has_key(value: dict[str, Any]) -> bool:
+    key = value.get("key")
+    return isinstance(key, str) and is_key(key)

@@ -3,6 +3,7 @@ markup. Not here: the stages at work (live.py), forecasts (forecast_tables.py)."
 
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -10,8 +11,21 @@ from rich.text import Text
 
 # A log file has no width of its own; 120 columns keep tables whole there.
 WIDTH = None if sys.stdout.isatty() else 120
-out = Console(highlight=False, markup=False, width=WIDTH)
-err = Console(stderr=True, highlight=False, markup=False, width=WIDTH, soft_wrap=True)
+# What would move a terminal's cursor or change its colours, and stands for nothing in a text.
+_CONTROLS = (*range(9), *range(11, 32), *range(127, 160))
+_CONTROL = dict.fromkeys(_CONTROLS, "\N{REPLACEMENT CHARACTER}")
+
+
+class PlainConsole(Console):
+    """A console on which no text, such as the name of a file, can move the cursor."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        texts = (one.translate(_CONTROL) if isinstance(one, str) else one for one in objects)
+        super().print(*texts, **options)
+
+
+out = PlainConsole(highlight=False, markup=False, width=WIDTH)
+err = PlainConsole(stderr=True, highlight=False, markup=False, width=WIDTH, soft_wrap=True)
 
 
 def print_table(
@@ -19,9 +33,9 @@ def print_table(
 ) -> None:
     """A table; columns whose name ends in '>' are right-aligned."""
     table = Table(
-        title=Text(title, "table.title"),
+        title=Text(title.translate(_CONTROL), "table.title"),
         title_justify="left",
-        caption=Text(caption, "table.caption") if caption else None,
+        caption=Text(caption.translate(_CONTROL), "table.caption") if caption else None,
         caption_justify="left",
     )
     for column in columns:
@@ -29,7 +43,7 @@ def print_table(
             column.rstrip(">"), justify="right" if column.endswith(">") else "left", overflow="fold"
         )
     for row in rows:
-        table.add_row(*(Text(str(cell)) for cell in row))
+        table.add_row(*(Text(str(cell).translate(_CONTROL)) for cell in row))
     out.print(table)
 
 

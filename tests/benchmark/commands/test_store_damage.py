@@ -3,6 +3,7 @@ sentence, and the rest of the store as ever."""
 
 import errno
 import json
+import os
 import shutil
 import threading
 from types import SimpleNamespace
@@ -107,6 +108,48 @@ def test_damaged_notes_are_said_and_left_out(store, capsys, folder, content):
     assert verify_store(store) == 1
     assert collect_garbage(store, delete=True) == 0  # the other file tells what the run needs
     assert list(Store(store, write=False).all_stages()) == stages
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+@pytest.mark.parametrize("folder", ["runs", "records"])
+def test_pipes_and_devices_in_place_of_notes_stop_nothing(store, capsys, folder, make):
+    path = only(store, folder)
+    path.unlink()
+    make(path)
+    assert print_status(store) == 0 and f"damaged: {folder}/" in capsys.readouterr().err
+    assert verify_store(store) == 1
+    assert collect_garbage(store, delete=False) == 0
+
+
+@pytest.mark.parametrize(
+    ("keys", "value"),
+    [
+        (("key",), 5),
+        (("stages", 0, "key"), 5),
+        (("spec", "dataset"), ["a"]),
+        (("spec", "architecture"), {}),
+        (("spec", "fold"), "a"),
+        (("spec", "source", "title"), 5),
+        (("stages", 0, "seconds"), "x"),
+        (("stages", 0, "seconds"), None),
+    ],
+)
+def test_fields_of_another_kind_stop_nothing(store, keys, value):
+    edit(store, *keys, value=value)
+    for path in (only(store, "records"), only(store, "runs")):
+        only(store, "runs").write_text(path.read_text())
+        assert print_status(store) == 0
+        assert verify_store(store) == 1
+        assert collect_garbage(store, delete=False) == 0
+
+
+def test_no_text_of_a_store_moves_the_cursor(store, capsys):
+    edit(store, "spec", "source", "title", value="\x1b[31mred\x9b")
+    only(store, "runs").write_text(only(store, "records").read_text())
+    assert print_status(store) == 0
+    shown = capsys.readouterr().out
+    assert "\N{REPLACEMENT CHARACTER}[31mred" in shown and not {"\x1b", "\x9b"} & set(shown)
 
 
 def test_nothing_is_removed_while_what_a_run_needs_is_unknown(store, capsys):

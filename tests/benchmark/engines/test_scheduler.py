@@ -7,6 +7,7 @@ import pytest
 
 from benchmark.core.progress import silent
 from benchmark.engines.attempt import Outcome
+from benchmark.engines.processes import describe_death
 from benchmark.engines.scheduler import TRIES, Agenda
 from benchmark.stages.catalogue import Node
 from benchmark.store.notes import StoreUnusable
@@ -198,3 +199,8 @@ def test_a_worker_takes_stages_until_none_can_start(store):
     todo = agenda(store)
     todo.serve(lambda node: contextlib.nullcontext(silent), work)
     assert asked == [A, B, D] and set(todo.failures) == {B.key, C.key}
+
+
+@pytest.mark.parametrize("code, says", [(0, "exit code 0"), (-9, "SIGKILL"), (-40, "signal 40")])
+def test_every_death_of_a_worker_has_a_name(code, says):
+    assert says in describe_death(code)
