@@ -127,23 +127,22 @@ def mean_of(values: pd.DataFrame, aggregate: str, metrics: Sequence[str]) -> pd.
 
 
 def same_runs(
-    cases: pd.DataFrame, values: pd.DataFrame, a: str, b: str
+    cases: pd.DataFrame, values: pd.DataFrame, cells: Cells, a: str, b: str
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The Dice of both methods by fold and case, averaged over the seeds that they are compared on:
     those that both ran in a fold, or all of each where they share none (differences.py).
 
     values: of the same cases, averaged over all seeds (`case_values`); taken where no run is left
-    out.
+    out. cells: the Dice of the same cases.
     """
-    runs = set(zip(*(cases[name].tolist() for name in ("method", "fold", "seed")), strict=True))
-    of_a, of_b = ({run[1:] for run in runs if run[0] == label} for label in (a, b))
+    of_a, of_b = cells.runs(a), cells.runs(b)
     shared = of_a & of_b
     folds = {fold for fold, _ in shared}
     means = values
     if any(fold in folds for fold, _ in of_a ^ of_b):
         rows = cases.loc[cases["method"].isin((a, b)), ["method", "fold", "seed", "case", "dice"]]
-        cells = zip(rows["fold"].tolist(), rows["seed"].tolist(), strict=True)
-        used = rows[[cell in shared or cell[0] not in folds for cell in cells]]
+        drawn = zip(rows["fold"].tolist(), rows["seed"].tolist(), strict=True)
+        used = rows[[run in shared or run[0] not in folds for run in drawn]]
         means = used.groupby(["method", "fold", "case"], as_index=False)["dice"].mean()
     return means[means["method"] == a], means[means["method"] == b]
 
@@ -218,7 +217,7 @@ def _against_none(
     )
     if base is None or label == base or not {base, label} <= set(dice.cells.labels):
         return dict.fromkeys(names) | {"paired_seeds": ""}
-    mine, reference = same_runs(cases, values, label, base)
+    mine, reference = same_runs(cases, values, dice.cells, label, base)
     found = dice.of(label, base)
     difference = found.interval()
     gain, _ = relative_gain_percent(mine, reference, group.spec.protocol.aggregate)

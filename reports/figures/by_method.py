@@ -62,10 +62,9 @@ def difference_plot(summary: Summary, axes: Axes) -> str:
     """Per case, Dice of a method minus Dice of none; the mean with its 95 % interval."""
     labels, base = compared_labels(summary), summary.none_label or ""
     axes.axvline(0, color="0.35", linewidth=1, zorder=1)
-    differences = [
-        100 * case_differences(*same_runs(summary.cases, summary.values, label, base)).to_numpy()
-        for label in labels
-    ]
+    tables = summary.cases, summary.values, summary.dice.cells
+    pairs = (same_runs(*tables, label, base) for label in labels)
+    differences = [100 * case_differences(*pair).to_numpy() for pair in pairs]
     looks = [summary.group.by_label[label].method.look for label in labels]
     _points(axes, differences, [look.colour for look in looks])
     found = [summary.dice.interval(label, base).scaled(100) for label in labels]

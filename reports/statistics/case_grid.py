@@ -69,6 +69,16 @@ class Cells:
         """(seeds, cases) of one method."""
         return self.values[self.labels.index(label)]
 
+    def runs(self, label: str) -> set[tuple[int, int]]:
+        """(fold, seed) of the runs that gave a value."""
+        there = np.isfinite(self.of_method(label))
+        return {
+            (int(fold), seed)
+            for fold in np.unique(self.folds)
+            for seed, ran in zip(self.seeds, there[:, self.folds == fold].any(1), strict=True)
+            if ran
+        }
+
     def case_means(self, label: str) -> np.ndarray:
         """(cases,): mean over the seeds that gave a value, nan where none did."""
         return seed_means(self.of_method(label))
