@@ -51,7 +51,7 @@ class Transform(ABC):
 def uniform(rng: torch.Generator, shape: int | tuple[int, ...], low: float, high: float) -> Tensor:
     """float32 of `shape`, uniform in [low, high), on the generator's device."""
     shape = (shape,) if isinstance(shape, int) else shape
-    return torch.rand(shape, generator=rng, device=rng.device) * (high - low) + low
+    return torch.rand(shape, generator=rng, device=rng.device).mul_(high - low).add_(low)
 
 
 def around_one(rng: torch.Generator, n: int, low: float, high: float) -> Tensor:
@@ -84,16 +84,23 @@ def on_gpu(what: Tensor | torch.Generator) -> bool:
 
 def per_image(values: Tensor) -> Tensor:
     """(B,) -> (B, 1, 1, 1), to meet (B, 1, H, W)."""
-    return values[:, None, None, None]
+    return values.view(-1, 1, 1, 1)
 
 
 def on_chosen(
-    images: Tensor, chosen: Tensor, change: Callable[..., Tensor], *drawn: Tensor
+    images: Tensor,
+    chosen: Tensor,
+    change: Callable[..., Tensor],
+    *drawn: Tensor,
+    in_company: bool = False,
 ) -> Tensor:
     """change(images, *drawn) where `chosen` (B,) is true, the images themselves elsewhere.
 
     A CPU computes the chosen images alone, and is the faster for it; a device that must not be
     asked which they are computes all. `change` treats each image by itself.
+
+    in_company: never one image alone where the batch has more. torch convolves one image by another
+    algorithm, and splits its sums over threads: with it, rounding is that of the whole batch.
     """
     if on_gpu(images):
         each = chosen.unflatten(0, (len(chosen), *[1] * (images.dim() - 1)))
@@ -101,6 +108,8 @@ def on_chosen(
     rows = chosen.nonzero()[:, 0]
     if not len(rows):
         return images
-    changed = images.clone()
-    changed[rows] = change(images[rows], *(values[rows] for values in drawn))
-    return changed
+    computed = rows
+    if in_company and len(rows) == 1 < len(images):
+        computed = torch.cat([rows, (rows + 1) % len(images)])
+    changed = change(*(values.index_select(0, computed) for values in (images, *drawn)))
+    return images.index_copy(0, rows, changed[: len(rows)])

@@ -4,15 +4,19 @@ Huttenlocher 2012, in its plain form, which suits slices of some hundred pixels)
 import torch
 from torch import Tensor
 
+from baselines.transforms.base import on_chosen
+
 # Numbers that the second pass holds at once; a large image is computed in strips of rows.
 _AT_ONCE = 2**24
 
 
-def signed_distance(inside: Tensor) -> Tensor:
-    """float32 (B, H, W), pixels, of bool (B, H, W): outside, the distance to the nearest pixel
-    inside; inside, minus the distance to the nearest pixel outside. Without such a pixel it is
-    larger than the image."""
-    return distance_to(inside) - distance_to(~inside)
+def signed_distance(inside: Tensor, outwards: Tensor) -> Tensor:
+    """float32 (B, H, W), pixels, of bool (B, H, W): inside, minus the distance to the nearest pixel
+    outside; outside, the distance to the nearest pixel inside, or infinity where `outwards` (B,)
+    says that it is not asked for. Without such a pixel it is larger than the image."""
+    unasked = torch.where(inside, 0.0, torch.inf)
+    outside = on_chosen(unasked, outwards, lambda _, targets: distance_to(targets), inside)
+    return outside - distance_to(~inside)
 
 
 def distance_to(targets: Tensor) -> Tensor:

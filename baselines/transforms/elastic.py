@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from baselines.transforms.base import per_image, uniform
+from baselines.transforms.base import on_chosen, per_image, uniform
 from baselines.transforms.gaussian import gaussian
 
 # Noise is drawn at every fourth pixel. Sigma is 9 pixels or more: the smoothed field has nothing
@@ -22,13 +22,18 @@ def elastic_noise(images: Tensor, rng: torch.Generator) -> Tensor:
 def elastic_offset(
     noise: Tensor, alpha_px: Tensor, sigma_px: Tensor, height: int, width: int
 ) -> Tensor:
-    """Random smooth offsets (B, H, W, 2) in pixels: white noise in [-1, 1], smoothed with a
+    """Random smooth offsets (B, 2, H, W) in pixels: white noise in [-1, 1], smoothed with a
     Gaussian of sigma_px (B,) with zeros beyond the border, times alpha_px (B,). Their SD is about
     0.163 alpha / sigma."""
-    rows = _smoothing(height, noise.shape[2], sigma_px)
-    columns = _smoothing(width, noise.shape[3], sigma_px)
-    smooth = rows[:, None] @ noise @ columns[:, None].mT
-    return (smooth * per_image(alpha_px)).permute(0, 2, 3, 1)
+
+    def smoothed(_: Tensor, noise: Tensor, alpha_px: Tensor, sigma_px: Tensor) -> Tensor:
+        rows = _smoothing(height, noise.shape[2], sigma_px)
+        columns = _smoothing(width, noise.shape[3], sigma_px)
+        smooth = rows[:, None] @ noise @ columns[:, None].mT
+        return smooth * per_image(alpha_px)
+
+    unmoved = noise.new_zeros(*noise.shape[:2], height, width)
+    return on_chosen(unmoved, alpha_px != 0, smoothed, noise, alpha_px, sigma_px)
 
 
 def _smoothing(n: int, n_coarse: int, sigma_px: Tensor) -> Tensor:

@@ -19,8 +19,9 @@ from benchmark.training.to_device import written
 def rotation(angle_deg: Tensor) -> Tensor:
     """(B, 2, 2) matrices that turn (x, y); with y pointing down, a positive angle turns the picture
     anticlockwise."""
-    sin, cos = torch.sin(torch.deg2rad(angle_deg)), torch.cos(torch.deg2rad(angle_deg))
-    return torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], -2)
+    angle = torch.deg2rad(angle_deg)
+    sin, cos = torch.sin(angle), torch.cos(angle)
+    return torch.stack([cos, -sin, sin, cos], -1).unflatten(-1, (2, 2))
 
 
 def stretch(x: Tensor, y: Tensor) -> Tensor:
@@ -42,7 +43,7 @@ def resample(
     offset_px).
 
     Args:
-        offset_px: (B, H or 1, W or 1, 2).
+        offset_px: (B, 2, H or 1, W or 1).
         outside: what lies beyond the border of an image: "edge" (its border pixels, as in the
             release's single transforms) or "mean" (its mean, which is nnU-Net's zero after
             z-scoring). Masks are 0 there.
@@ -66,13 +67,17 @@ def resample(
 
 
 def positions(images: Tensor, matrix: Tensor, offset_px: Tensor | None) -> Tensor:
-    """(B, H, W, 2): where each pixel is read, as grid_sample counts: -1 and 1 are the borders."""
+    """(B, H, W, 2): where each pixel is read, as grid_sample counts: -1 and 1 are the borders.
+
+    All x lie in one plane, all y in another, so that products run over whole planes: in pairs
+    they take several times as long."""
     height, width = images.shape[2:]
     x = torch.arange(width, device=images.device, dtype=images.dtype) - (width - 1) / 2
     y = torch.arange(height, device=images.device, dtype=images.dtype) - (height - 1) / 2
-    pixels = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)[None]
+    pixels = torch.stack([x.expand(height, width), y[:, None].expand(height, width)])[None]
     if offset_px is not None:
         pixels = pixels + offset_px.to(images.dtype)
-    pixels = pixels.expand(len(images), -1, -1, -1).flatten(1, 2)
-    half = written(images, width / 2, height / 2)
-    return (pixels @ matrix.to(images.dtype).mT / half).unflatten(1, (height, width))
+    pixels = pixels.expand(len(images), -1, -1, -1).flatten(2)
+    half = written(images, width / 2, height / 2)[:, None]
+    mapped = matrix.to(images.dtype) @ pixels / half
+    return mapped.unflatten(2, (height, width)).permute(0, 2, 3, 1)

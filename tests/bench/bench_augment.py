@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from baselines.networks.architectures import build
 from baselines.transforms.augmenter import make_augmenter
 from baselines.transforms.catalogue import transforms
+from benchmark.training.freed_memory import keep_freed_memory
 from tests.bench import ratios
 
 
@@ -94,6 +95,7 @@ def main() -> None:
     if options.quick:
         vars(options).update(cpu_time=True, size=64, rounds=8)
         torch.set_num_threads(1)
+    keep_freed_memory()  # as every stage does
     ratios.finish(lambda: measure(options), options)
 
 

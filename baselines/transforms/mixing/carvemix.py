@@ -30,7 +30,8 @@ class CarveMix(Transform):
     def apply(self, images: Tensor, masks: Tensor, drawn: Drawn) -> tuple[Tensor, Tensor]:
         partner, found = lesion_partners(masks, drawn["preference"])
         mixed, others = drawn["mixed"] & found, masks[partner]
-        carved = on_chosen(torch.zeros_like(others).bool(), mixed, _carved, others, drawn["depth"])
+        none = torch.zeros_like(others, dtype=torch.bool)
+        carved = on_chosen(none, mixed, _carved, others, drawn["depth"])
         return (
             torch.where(carved[:, None], images[partner], images),
             torch.where(carved, others, masks),
@@ -39,5 +40,5 @@ class CarveMix(Transform):
 
 def _carved(_: Tensor, masks: Tensor, depth: Tensor) -> Tensor:
     """bool (B, H, W): which pixels come from the image of these masks."""
-    distance = signed_distance(masks != 0)
+    distance = signed_distance(masks != 0, outwards=depth > 0)
     return distance < depth[:, None, None] * -distance.amin(dim=(1, 2), keepdim=True)

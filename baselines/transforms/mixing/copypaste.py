@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from baselines.transforms.base import Drawn, Transform, chance, per_image, uniform
+from baselines.transforms.base import Drawn, Transform, chance, on_chosen, uniform
 from baselines.transforms.geometry import resample, rotation, stretch
 from baselines.transforms.partners import lesion_partners
 from baselines.transforms.single.gamma import adjust_gamma
@@ -41,8 +41,7 @@ class CopyPaste(Transform):
         source = torch.where(drawn["from_other"], partner, mine)
         pasted = drawn["pasted"] & (found | ~drawn["from_other"])
         objects, labels = _moved(images[source], masks[source], drawn)
-        changed = adjust_gamma(objects, drawn["gamma"])
-        objects = torch.where(per_image(drawn["gamma"] != 1), changed, objects)
+        objects = on_chosen(objects, drawn["gamma"] != 1, adjust_gamma, drawn["gamma"])
         here = (labels != 0) & pasted[:, None, None]
         return torch.where(here[:, None], objects, images), torch.where(here, labels, masks)
 
@@ -58,7 +57,7 @@ def _moved(images: Tensor, masks: Tensor, drawn: Drawn) -> tuple[Tensor, Tensor]
     height, width = images.shape[2:]
     shift = drawn["shift_of_side"] * written(drawn["shift_of_side"], width, height)
     offset_px = (back @ centre[..., None])[..., 0] - centre - shift
-    return resample(images, masks, forth, offset_px=offset_px[:, None, None], outside="edge")
+    return resample(images, masks, forth, offset_px=offset_px[..., None, None], outside="edge")
 
 
 def _centres(masks: Tensor, like: Tensor) -> Tensor:

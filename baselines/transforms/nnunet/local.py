@@ -35,16 +35,15 @@ def draw_rectangles(images: Tensor, rng: torch.Generator) -> Drawn:
 def blanked(scores: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """BlankRectangleTransform: rectangles as `draw_rectangles` has them, one after the other, each
     filled with its mean."""
-    y = torch.arange(scores.shape[2], device=scores.device)[None, :, None]
-    x = torch.arange(scores.shape[3], device=scores.device)[None, None]
-    for number in range(MOST_RECTANGLES):
-        top, bottom = rows[:, number].unbind(-1)
-        left, right = columns[:, number].unbind(-1)
-        inside = (y >= top[:, None, None]) & (y < bottom[:, None, None])
-        inside = (inside & (x >= left[:, None, None]) & (x < right[:, None, None]))[:, None]
-        pixels = inside.sum(dim=(2, 3), keepdim=True).clamp_min(1)
-        mean = (scores * inside).sum(dim=(2, 3), keepdim=True) / pixels
-        scores = torch.where(inside, mean, scores)
+    y = torch.arange(scores.shape[2], device=scores.device)[:, None]
+    x = torch.arange(scores.shape[3], device=scores.device)
+    top, bottom = rows[..., None, None].unbind(2)  # (B, 4, 1, 1), as left and right
+    left, right = columns[..., None, None].unbind(2)
+    inside = ((y >= top) & (y < bottom)) & ((x >= left) & (x < right))
+    pixels = ((bottom - top) * (right - left)).clamp_min(1)
+    for one, count in zip(inside.split(1, dim=1), pixels.split(1, dim=1), strict=True):
+        mean = (scores * one).sum(dim=(2, 3), keepdim=True) / count
+        scores = torch.where(one, mean, scores)
     return scores
 
 
@@ -60,12 +59,12 @@ def draw_bump(images: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
 def bump(scores: Tensor, centre_px: Tensor, sd_px: Tensor) -> Tensor:
     """(B, 1, H, W): the part of a Gaussian, centre and SD (B, 2), that falls into each pixel,
     stretched to [0, 1] over the image."""
-    parts = []
-    for axis, length in enumerate(scores.shape[2:]):
-        borders = torch.arange(length + 1, device=scores.device, dtype=torch.float64) - 0.5
-        place = (borders - centre_px[:, axis, None]) / sd_px[:, axis, None]
-        parts.append(torch.special.ndtr(place).diff(dim=1))
-    whole = (parts[0][:, None, :, None] * parts[1][:, None, None, :]).to(scores.dtype)
+    height, width = scores.shape[2:]
+    longer = max(height, width)  # so that both axes are one tensor
+    borders = torch.arange(longer + 1, device=scores.device, dtype=torch.float64) - 0.5
+    place = (borders - centre_px[:, :, None]) / sd_px[:, :, None]
+    y, x = torch.special.ndtr(place).diff(dim=2).split(1, dim=1)
+    whole = (y.mT[:, None, :height] * x[:, None, :, :width]).to(scores.dtype)
     whole = whole - whole.amin(dim=(2, 3), keepdim=True)
     most = whole.amax(dim=(2, 3), keepdim=True)
     return whole / torch.where(most > 0, most, 1.0)

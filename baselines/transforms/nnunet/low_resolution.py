@@ -11,8 +11,9 @@ def at_low_resolution(scores: Tensor, scale: Tensor) -> Tensor:
     Both steps are joined: each pixel reads two rows and two columns of the image itself, so that
     images of different scales are one batch.
     """
+    read = {length: _read(length, scale, scores.dtype) for length in set(scores.shape[2:])}
     for axis in (2, 3):
-        first, second, weight = _read(scores.shape[axis], scale, scores.dtype)
+        first, second, weight = read[scores.shape[axis]]
         shape = [len(scores), 1, 1, 1]
         shape[axis] = scores.shape[axis]
         lower = scores.gather(axis, first.view(shape).expand_as(scores))

@@ -3,11 +3,13 @@
 Each acts on layers: float (B, 2, H, W), an image's z-scores and its mask of {0, 1}.
 """
 
+from functools import partial
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from baselines.transforms.base import per_image
+from baselines.transforms.base import on_chosen
 from baselines.transforms.geometry import positions, rotation, stretch
 
 
@@ -47,14 +49,14 @@ def turned_and_scaled(
 def quarter_turned(layers: Tensor, turns: Tensor, exchanged: Tensor) -> Tensor:
     """Rot90Transform, then TransposeAxesTransform, of square images: `turns` (B,) quarter turns
     from the first to the second axis, then x and y change places where `exchanged` (B,). Exact."""
-    found = layers
     for number in (1, 2, 3):
-        found = torch.where(per_image(turns == number), layers.rot90(number, (2, 3)), found)
-    return torch.where(per_image(exchanged), found.transpose(2, 3), found)
+        turn = partial(torch.rot90, k=number, dims=(2, 3))
+        layers = on_chosen(layers, turns == number, turn)
+    return on_chosen(layers, exchanged, partial(torch.transpose, dim0=2, dim1=3))
 
 
 def mirrored(layers: Tensor, mirror_x: Tensor, mirror_y: Tensor) -> Tensor:
     """MirrorTransform: each axis where its flag (B,) says so. Exact."""
     for chosen, axis in ((mirror_x, -1), (mirror_y, -2)):
-        layers = torch.where(per_image(chosen), layers.flip(axis), layers)
+        layers = on_chosen(layers, chosen, partial(torch.flip, dims=(axis,)))
     return layers

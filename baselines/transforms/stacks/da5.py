@@ -103,25 +103,25 @@ class DA5(Transform):
 
     def apply(self, images: Tensor, masks: Tensor, drawn: Drawn) -> tuple[Tensor, Tensor]:
         scores, sd, mean = to_scores(images)
-        scores, labels = _moved(scores, masks, drawn)
-        scores = _intensity(scores, drawn)
-        mirror = drawn["mirror_x"], drawn["mirror_y"]
-        layers = on_chosen(to_layers(scores, labels), mirror[0] | mirror[1], mirrored, *mirror)
+        layers = _moved(to_layers(scores, masks), drawn)
+        scores = _intensity(layers[:, :1], drawn)
+        layers = torch.cat([scores, layers[:, 1:]], dim=1)
+        layers = mirrored(layers, drawn["mirror_x"], drawn["mirror_y"])
         scores, labels = from_layers(layers, masks)
         scores = _parts(scores, drawn)
         return from_scores(scores, sd, mean, images, ~flags(drawn)), labels
 
 
-def _moved(scores: Tensor, masks: Tensor, drawn: Drawn) -> tuple[Tensor, Tensor]:
+def _moved(layers: Tensor, drawn: Drawn) -> Tensor:
     """The geometry before the grey values change."""
     turned, scaled = drawn["turned"], drawn["scaled"]
     scale_x, scale_y = (torch.where(scaled, drawn[f"scale_{axis}"], 1.0) for axis in "xy")
     geometry = drawn["angle_deg"] * turned, scale_x, scale_y
-    layers = on_chosen(to_layers(scores, masks), turned | scaled, turned_and_scaled, *geometry)
-    if scores.shape[2] == scores.shape[3]:
-        turns, exchanged = drawn["quarter_turns"] * drawn["quarter_turned"], drawn["exchanged"]
-        layers = on_chosen(layers, (turns > 0) | exchanged, quarter_turned, turns, exchanged)
-    return from_layers(layers, masks)
+    layers = on_chosen(layers, turned | scaled, turned_and_scaled, *geometry)
+    if layers.shape[2] == layers.shape[3]:
+        turns = drawn["quarter_turns"] * drawn["quarter_turned"]
+        layers = quarter_turned(layers, turns, drawn["exchanged"])
+    return layers
 
 
 def _intensity(scores: Tensor, drawn: Drawn) -> Tensor:

@@ -4,10 +4,12 @@ The geometry of an image is joined into one map and read once. An image that the
 comes back bit for bit.
 """
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
-from baselines.transforms.base import Drawn, Transform, around_one, chance, per_image, uniform
+from baselines.transforms.base import Drawn, Transform, around_one, chance, on_chosen, uniform
 from baselines.transforms.elastic import elastic_noise, elastic_offset
 from baselines.transforms.geometry import resample, rotation, stretch
 from baselines.transforms.single.gamma import adjust_gamma
@@ -36,8 +38,8 @@ class DeepStack(Transform):
     def apply(self, images: Tensor, masks: Tensor, drawn: Drawn) -> tuple[Tensor, Tensor]:
         images, masks = _move(images, masks, drawn)
         gamma = drawn["gamma"]
-        changed = adjust_gamma(images, gamma, retain_stats=True)
-        return torch.where(per_image(gamma != 1), changed, images), masks
+        change = partial(adjust_gamma, retain_stats=True)
+        return on_chosen(images, gamma != 1, change, gamma, in_company=True), masks
 
 
 def _move(images: Tensor, masks: Tensor, drawn: Drawn) -> tuple[Tensor, Tensor]:

@@ -82,7 +82,7 @@ class NNUNetV2(Transform):
         chosen = drawn["turned"] | drawn["scaled"]
         layers = to_layers(scores, masks)
         layers = on_chosen(layers, chosen, turned_and_scaled, angle_deg, scale, scale)
-        scores, labels = from_layers(layers, masks)
+        scores = layers[:, :1]
         scores = on_chosen(scores, drawn["noisy"], with_noise, drawn["noise"], drawn["noise_sd"])
         sigmas = drawn["sigma_y_px"], drawn["sigma_x_px"]
         scores = on_chosen(scores, drawn["blurred"], blurred, *sigmas)
@@ -92,7 +92,7 @@ class NNUNetV2(Transform):
         inverted = drawn["gamma_inverted_on"]
         scores = on_chosen(scores, inverted, gamma_of_inverted, drawn["gamma_inverted"])
         scores = on_chosen(scores, drawn["gamma_on"], gamma_kept, drawn["gamma"])
-        mirror = drawn["mirror_x"], drawn["mirror_y"]
-        layers = on_chosen(to_layers(scores, labels), mirror[0] | mirror[1], mirrored, *mirror)
+        layers = torch.cat([scores, layers[:, 1:]], dim=1)
+        layers = mirrored(layers, drawn["mirror_x"], drawn["mirror_y"])
         scores, labels = from_layers(layers, masks)
         return from_scores(scores, sd, mean, images, ~flags(drawn)), labels

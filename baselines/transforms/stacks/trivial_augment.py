@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from baselines.transforms.base import Drawn, Transform, normal_field, per_image, uniform
+from baselines.transforms.base import Drawn, Transform, normal_field, on_chosen, per_image, uniform
 from baselines.transforms.gaussian import gaussian_blur
 from baselines.transforms.geometry import resample, rotation, stretch
 from baselines.transforms.single.contrast import adjust_contrast
@@ -25,13 +25,14 @@ def _sheared_x(amount: Tensor) -> Tensor:
     return torch.eye(2, device=amount.device) + above_diagonal
 
 
-# What each operation does at a signed strength s (B,) in [-1, 1]; 0 changes nothing.
-_INTENSITY: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
-    "contrast": lambda images, s, noise: adjust_contrast(images, 1 + 0.75 * s),
-    "gamma": lambda images, s, noise: adjust_gamma(images, torch.exp2(s)),
-    "brightness": lambda images, s, noise: images + per_image(0.4 * s),
-    "noise": lambda images, s, noise: images + noise * per_image(0.1 * s),
-    "blur": lambda images, s, noise: gaussian_blur(images, 2.0 * s.abs()),
+# What each operation does at a signed strength s (B,) in [-1, 1]; 0 changes nothing. Grey values:
+# how much s stands for, and the change by so much.
+_INTENSITY: dict[str, tuple[Callable[[Tensor], Tensor], Callable[..., Tensor]]] = {
+    "contrast": (lambda s: 1 + 0.75 * s, lambda images, factor, _: adjust_contrast(images, factor)),
+    "gamma": (torch.exp2, lambda images, gamma, _: adjust_gamma(images, gamma)),
+    "brightness": (lambda s: 0.4 * s, lambda images, shift, _: images + per_image(shift)),
+    "noise": (lambda s: 0.1 * s, lambda images, sd, noise: images + noise * per_image(sd)),
+    "blur": (lambda s: 2.0 * s.abs(), lambda images, sigma, _: gaussian_blur(images, sigma)),
 }
 _GEOMETRY: dict[str, Callable[[Tensor], Tensor]] = {
     "rotate": lambda s: rotation(45.0 * s),
@@ -61,9 +62,9 @@ class TrivialAugment(Transform):
     def apply(self, images: Tensor, masks: Tensor, drawn: Drawn) -> tuple[Tensor, Tensor]:
         operation, strength = drawn["operation"], drawn["strength"]
         chosen = {name: operation == index for index, name in enumerate(OPERATIONS)}
-        for name, change in _INTENSITY.items():
-            changed = change(images, strength, drawn["noise"])
-            images = torch.where(per_image(chosen[name]), changed, images)
+        for name, (amount_of, change) in _INTENSITY.items():
+            each = amount_of(strength), drawn["noise"]
+            images = on_chosen(images, chosen[name], change, *each, in_company=True)
         matrix = stretch(torch.ones_like(strength), torch.ones_like(strength))
         for name, matrix_of in _GEOMETRY.items():
             matrix = torch.where(chosen[name][:, None, None], matrix_of(strength), matrix)
@@ -75,7 +76,7 @@ class TrivialAugment(Transform):
             images,
             masks,
             matrix,
-            offset_px=offset_px[:, None, None],
+            offset_px=offset_px[..., None, None],
             outside="mean",
             moved=moved,
         )

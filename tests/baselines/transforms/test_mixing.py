@@ -100,10 +100,13 @@ def test_distances_are_scipys(monkeypatch, height, width, strips):
 def test_signed_distances():
     inside = torch.zeros(2, 15, 15, dtype=torch.bool)
     inside[0, 4:11, 4:11] = True
-    found = distance.signed_distance(inside)
+    found = distance.signed_distance(inside, outwards=torch.tensor([True, True]))
     assert found[0, 7, 7] == -4 and found[0, 4, 7] == -1 and found[0, 3, 7] == 1
     assert found[0, 0, 0] == pytest.approx(4 * 2**0.5)
     assert (found[1] > 15).all()  # nothing inside
+    unasked = distance.signed_distance(inside, outwards=torch.tensor([False, True]))
+    assert torch.equal(unasked[0], torch.where(inside[0], found[0], torch.inf))
+    assert torch.equal(unasked[1], found[1])
 
 
 @pytest.mark.parametrize("depth", [-0.4, 0.0, 0.5, 1.0])

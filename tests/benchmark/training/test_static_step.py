@@ -11,6 +11,7 @@ from baselines.objectives import objectives
 from baselines.transforms import base
 from baselines.transforms.augmenter import make_augmenter
 from baselines.transforms.catalogue import transforms
+from baselines.transforms.nnunet import filters
 from benchmark.core.identity import named_seed
 from benchmark.training import segmenter
 from benchmark.training.budget import Training
@@ -146,7 +147,8 @@ def fitted(model: nn.Module, objective, own: torch.Generator) -> segmenter.Fit:
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_a_recorded_training_ends_with_the_weights_of_the_plain_loop(monkeypatch, name):
-    monkeypatch.setattr(base, "on_gpu", lambda what: True)
+    for module in (base, filters):
+        monkeypatch.setattr(module, "on_gpu", lambda what: True)
     model, own = network(), [torch.Generator().manual_seed(8) for _ in range(3)]
     expected = plain(copy.deepcopy(model), OBJECTIVES[name](own[0]), own[0])
     assert same(expected, fitted(copy.deepcopy(model), OBJECTIVES[name](own[1]), own[1]).state)
