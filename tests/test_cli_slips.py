@@ -51,7 +51,7 @@ def test_paths_of_another_kind(call, tmp_path):
     code, _, err = call("data", "verify", "breast", "--data-root", "nowhere")
     assert code == 2 and "the data root nowhere does not exist" in err
     code, _, err = call("data", "preview", "breast", "--count", 1, "--out", tmp_path)
-    assert code == 2 and "is a folder; give the name of a picture" in err
+    assert code == 2 and "is a folder; --out is the file to write, a picture" in err
     (tmp_path / "file").touch()
     code, _, err = call("data", "preview", "breast", "--count", 1, "--out", "file/a.png")
     assert code == 2 and err.startswith("error: file") and err.endswith("give another path.")

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmark.core.errors import ExitCode, InputError
+from benchmark.core.files import check_replaceable
 from benchmark.core.texts import one_line
 from benchmark.planning.stage_keys import stage_counts, stage_keys
 from benchmark.record.record import Record
@@ -43,10 +44,7 @@ def submit(
     will."""
     store = Store(store_folder, write=False)
     records = _chosen(_own([store_folder]), methods, datasets, store_folder)
-    if file.is_dir():
-        raise InputError(
-            f"{file} is a folder; --out is the file to write, such as {file / 'submission.zip'}."
-        )
+    check_replaceable(file, b"PK\x03\x04", "submission")
 
     def check(draft: Path) -> None:
         if reasons := validate(draft, Library(), KNOWN_STAGES).reasons:
@@ -141,7 +139,9 @@ def _written(board: Board, folder: Path, stores: Sequence[Path]) -> Path:
     from benchmark.results.pictures import panels
     from reports.figures.panels import Panel
     from reports.pages.build import build
+    from reports.pages.site import check_folder
 
+    check_folder(folder)
     study = Study(
         board.records, marks=board.marks, refused=board.refused, submissions=board.submissions
     )

@@ -22,13 +22,17 @@ def write_report(store_folder: Path, folder: Path, figures: str = "auto") -> Exi
     from benchmark.results.pictures import panels
     from reports.comparison.study import Study
     from reports.pages.build import FIGURES, build
+    from reports.pages.site import check_folder
     from reports.records.load import load_records
 
     check_name("choice of --figures", figures, FIGURES)
+    check_folder(folder)
     store = Store(store_folder, write=False)
     loaded = load_records(
         [store.root / "records"] if (store.root / "records").is_dir() else [], small=True
     )
+    if not loaded.records and loaded.problems:
+        raise InputError(f"no record of the store {store.root} can be read: {loaded.problems[0]}")
     if not loaded.records:
         raise InputError(
             f"the store {store.root} holds no records yet; start a run with `python cli.py run`,"

@@ -21,6 +21,7 @@ from benchmark.commands.run_output import (
     print_spread,
 )
 from benchmark.core.errors import ExitCode, InputError
+from benchmark.core.files import made_folder
 from benchmark.core.provenance import machine_name
 from benchmark.core.registry import check_name
 from benchmark.engines import ENGINES
@@ -113,6 +114,8 @@ def _run_once(call: Call) -> ExitCode:
     records = {} if actions.force else _finished(job.plans, store)
     if actions.dry_run:
         return _dry_run(job, store, records, how.workers or 1)
+    if actions.save_predictions is not None:
+        made_folder(actions.save_predictions, "--save-predictions")
     if how.engine != "ray":  # there the cluster decides
         how = how.here()
     outstanding = [plan for plan in job.plans if plan.run.key not in records]

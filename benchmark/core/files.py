@@ -10,6 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from benchmark.core.errors import InputError
+
 PROBE_BYTES = 1 << 18
 # how safetensors and torch (in Rust and C++) and numpy tell a full disk
 _FULL_SIGNS = ("os error 28", "os error 122", "No space left on device", "Disk quota exceeded")
@@ -42,6 +44,33 @@ def read_bytes(path: Path) -> bytes:
     if not stat.S_ISREG(path.stat().st_mode):
         raise IsADirectoryError(errno.EISDIR, "is no file", str(path))
     return path.read_bytes()
+
+
+def check_replaceable(path: Path, start: bytes, what: str) -> None:
+    """Raises InputError where something else than an older `what` stands at `path`, such as a text
+    or a device, which would be lost. start: the first bytes of every `what`."""
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; --out is the file to write, a {what}.")
+    if not os.path.lexists(path):
+        return
+    if not path.is_file() or not _starts_with(path, start):
+        raise InputError(f"{path} is there already and is no {what}; give another file by --out.")
+
+
+def _starts_with(path: Path, start: bytes) -> bool:
+    with path.open("rb") as file:
+        found = file.read(len(start))
+    return found in (b"", start)  # an empty file holds nothing to lose
+
+
+def made_folder(path: Path, option: str) -> None:
+    """Makes a folder that results go to. Raises InputError where there can be none."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{path} is no folder that can be written ({error.strerror}); give another by {option}."
+        ) from error
 
 
 def file_entry(path: Path) -> dict[str, Any]:

@@ -205,9 +205,11 @@ def checked_key(key: str) -> str:
 
 
 def _read_or_none(path: Path) -> dict[str, Any] | None:
-    """The JSON object in a file; None if the file is absent, damaged or closed to us."""
+    """The JSON object in a file; None if the file is absent or damaged."""
     try:
         found = read_json(path)
+    except PermissionError:
+        raise
     except (OSError, ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None

@@ -11,6 +11,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from benchmark.core.errors import InputError
+from benchmark.core.files import check_replaceable
 from benchmark.core.progress import Report, silent
 from datasets.cases import Case
 from datasets.slices.edges import EDGES, HED, make_detector, mask_boundary
@@ -28,6 +29,7 @@ def contact_sheet(source: Source, out: Path, n: int = 8, report: Report = silent
 
     Returns the path. Raises InputError for n below 1 and for damaged cases.
     """
+    check_replaceable(out, b"\x89PNG", "picture")
     if n < 1:
         raise InputError(f"a contact sheet needs at least 1 case, not {n}.")
     infos = source.cases()
@@ -67,6 +69,7 @@ def edge_sheet(
     on the detected edges. HED joins with its `weights`. Returns the path. Raises InputError for n
     below 1 and for damaged cases.
     """
+    check_replaceable(out, b"\x89PNG", "picture")
     if n < 1:
         raise InputError(f"a sheet of edges needs at least 1 case, not {n}.")
     infos = source.cases()
@@ -176,8 +179,6 @@ def _draw(axes: Axes, case: Case, z: int, grey: np.ndarray) -> None:
 
 
 def _save(figure: Figure, out: Path) -> Path:
-    if out.is_dir():
-        raise InputError(f"{out} is a folder; give the name of a picture, such as {out / 'a.png'}.")
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_name(f".{out.name}.part")
     # A picture may have at most 65,535 rows.

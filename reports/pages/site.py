@@ -51,7 +51,21 @@ _UNUSED = re.compile(
     r"|dt-autosize|table-editable|dtsr"
 )
 _EXPORT = re.compile(r"export\s*\{([^}]*)\}\s*;?")
+BRAND = b"augbench"  # in the title of every first page
 _LICENCE = "/*! Bundled license information:"
+
+
+def check_folder(out: Path) -> None:
+    """Raises InputError where `out` is no folder, or holds a page of somebody else, which would be
+    lost."""
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file; give a folder by --out.")
+    page = out / "index.html"
+    if page.is_file() and BRAND not in page.read_bytes()[:5000]:
+        raise InputError(
+            f"{page} is there already and is no report of this program; give another folder by"
+            f" --out."
+        )
 
 
 class Site:
