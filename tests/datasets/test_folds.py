@@ -184,6 +184,7 @@ def test_a_share_of_the_training_cases_is_the_same_for_ever():
         (9, 1, 0, 0.2, "at least 2 folds, not 1"),
         (9, 3, 3, 0.2, "fold 3 does not exist; with 3 folds they are 0 to 2"),
         (9, 3, 4, 0.2, "fold 4 does not exist; with 3 folds they are 0 to 2"),
+        (9, 4, 4, 0.2, "fold 4 does not exist; with 4 folds they are 0 to 3"),
         (9, 3, -1, 0.2, "fold -1 does not exist"),
         (9, 3, 0, 1.0, "below 1, not 1"),
         (9, 3, 0, 1.5, "below 1, not 1.5"),

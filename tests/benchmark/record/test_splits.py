@@ -59,7 +59,13 @@ def test_too_few_groups_of_copies_are_refused():
 
 @pytest.mark.parametrize(
     "words",
-    [{"copies": "grouped"}, {"copies": "per-image"}, {"selection": "test"}, {"folds": "dataset"}],
+    [
+        {"copies": "grouped"},
+        {"copies": "per-image"},
+        {"selection": "validation"},
+        {"selection": "test"},
+        {"folds": "dataset"},
+    ],
 )
 def test_switches_are_known_by_their_letters(words):
     """A text that was put together is equal to the word and is another object."""

@@ -14,6 +14,7 @@ from reports.claims import rules
 from reports.claims.printed import PrintedGain, case_correlation, printed_gain
 from reports.claims.rules import FAILS, HOLDS, OPEN, SMALLER
 from reports.statistics.differences import Difference
+from reports.statistics.student import quantile
 
 COUNTLESS = 1e9
 E95, E90 = (float(stats.norm.isf(share)) for share in (0.025, 0.05))
@@ -289,6 +290,13 @@ def test_an_interval_that_ends_at_a_limit_is_not_beyond_it():
     twice = PrintedGain(2 * reach, 0.0, 40)
     assert rules.gain_as_printed(at(0.0), twice) == OPEN
     assert rules.gain_as_printed(at(-STEP), twice) == FAILS
+
+
+def test_a_printed_gain_at_the_end_of_its_interval_is_not_above_ours():
+    """Numbers in whose sums no bit is lost: an error of 1, and eight degrees of freedom."""
+    limit = 1.0 + float(quantile(0.975, 8))
+    for gain, outcome in ((limit, HOLDS), (np.nextafter(limit, 9.0), SMALLER)):
+        assert rules.gain_as_printed(exactly(100.0), PrintedGain(gain, 1.0, 8)) == outcome
 
 
 def test_the_error_of_a_printed_gain_follows_from_its_sds_cases_and_trainings():
