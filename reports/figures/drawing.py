@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Literal
 
 import matplotlib as mpl
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -32,15 +33,7 @@ WRAPPED = 88  # letters of a line above a figure
 DPI = 160
 KINDS = ("svg", "png", "pdf")
 STYLE = {
-    "axes.edgecolor": ".15",
-    "axes.labelcolor": ".15",
-    "text.color": ".15",
-    "xtick.color": ".15",
-    "ytick.color": ".15",
-    "axes.axisbelow": True,
-    "patch.edgecolor": "w",
-    "patch.force_edgecolor": True,
-    "lines.solid_capstyle": "round",
+    **sns.axes_style("ticks"),
     "font.family": "DejaVu Sans",
     "font.size": 9.5,
     "axes.labelsize": 9.5,
@@ -245,6 +238,6 @@ def broken_line(ends: Sequence[tuple[float, float]]) -> list[float]:
 
 def tidy(axes: Axes, grid: Literal["x", "y", "both"]) -> None:
     """No frame on top and right, faint grid lines along "x", "y" or "both", behind the data."""
-    axes.spines[["top", "right"]].set_visible(False)
+    sns.despine(ax=axes)
     axes.grid(axis=grid, color="0.9", linewidth=0.8)
     axes.set_axisbelow(True)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -219,7 +220,7 @@ def tradeoff_plot(figure: Figure, samples: AuditedSamples) -> str:
     if not any(gains):
         right.set_xlabel("no run of method none here, so no gain is known")
         right.set_xticks([])
-        right.spines[:].set_visible(False)
+        sns.despine(ax=right, bottom=True, left=True)
     return (
         f"Label agreement and diversity of the training samples and the gain over none."
         f" {'; '.join(words)}."
