@@ -2,10 +2,13 @@
 machine refuses. Each ends at once, in one sentence, with exit code 2."""
 
 import errno
+import os
 
 import pytest
 
 import cli
+from benchmark.core.errors import InputError
+from benchmark.core.text_files import read_text
 
 RUN = ("run", "--dataset", "breast", "--method", "unconditional", "--preset", "smoke", "--dry-run")
 
@@ -55,6 +58,23 @@ def test_paths_of_another_kind(call, tmp_path):
     (tmp_path / "file").touch()
     code, _, err = call("data", "preview", "breast", "--count", 1, "--out", "file/a.png")
     assert code == 2 and err.startswith("error: file") and err.endswith("give another path.")
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+def test_pipes_and_devices_are_not_read(call, tmp_path, make):
+    for name in ("a.yaml", "a.whl", "dataset.json"):
+        make(tmp_path / name)
+    for words in (
+        ("suite", "a.yaml", "--dry-run"),
+        ("run", "--dataset", "breast", "--method", "none", "--source", "a.yaml", "--dry-run"),
+        ("data", "fetch", "hed", "--from", "a.whl"),
+        ("crosswalk", "a.yaml", "a.yaml"),
+    ):
+        code, _, err = call(*words)
+        assert code == 2 and err.startswith("error: "), err
+    with pytest.raises(InputError, match="dataset.json.*Is no file"):
+        read_text(tmp_path / "dataset.json")
 
 
 @pytest.mark.parametrize(

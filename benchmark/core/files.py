@@ -40,10 +40,15 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def read_bytes(path: Path) -> bytes:
-    """The content of a file. Raises OSError for a pipe or a device, which might never end."""
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise IsADirectoryError(errno.EISDIR, "is no file", str(path))
+    """The content of a file. Raises OSError as `check_file` does."""
+    check_file(path)
     return path.read_bytes()
+
+
+def check_file(path: Path) -> None:
+    """Raises OSError for what is not there, and for a pipe or a device, which might never end."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise IsADirectoryError(errno.EISDIR, "Is no file", str(path))
 
 
 def check_replaceable(path: Path, start: bytes, what: str) -> None:

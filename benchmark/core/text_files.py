@@ -8,6 +8,7 @@ import unicodedata
 from pathlib import Path
 
 from benchmark.core.errors import InputError
+from benchmark.core.files import read_bytes
 from benchmark.core.texts import one_line_of
 
 _MARKS = {  # the longer marks first: that of UTF-16 begins that of UTF-32
@@ -22,7 +23,7 @@ def read_text(path: Path) -> str:
     """The text of a file, `decoded`. Raises FileNotFoundError, which the caller words, and
     InputError for a file that cannot be read."""
     try:
-        data = path.read_bytes()
+        data = read_bytes(path)
     except FileNotFoundError:
         raise
     except (OSError, ValueError) as error:

