@@ -47,7 +47,7 @@ fuzz: install
 	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest --timeout 3000 tests/datasets/fuzz
 
 mutants: install $(VENV)-mutants/bin/cosmic-ray
-	$(BIN)/python -m tests.mutants.run --tool $(abspath $(VENV)-mutants/bin/python) --count $(MUTANTS)
+	$(BIN)/python -m tests.mutants.run --tool $(VENV)-mutants/bin/python --count $(MUTANTS)
 
 $(VENV)-mutants/bin/cosmic-ray:
 	$(PYTHON) -m venv $(VENV)-mutants

@@ -146,7 +146,9 @@ def interval(noticed: int, tried: int) -> tuple[float, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tool", required=True, help="the Python that has cosmic-ray")
+    parser.add_argument(
+        "--tool", required=True, type=os.path.abspath, help="the Python that has cosmic-ray"
+    )
     parser.add_argument("--count", type=int, default=25, help="changes of each group")
     parser.add_argument("--skip", type=int, default=0, help="leave out the first changes drawn")
     parser.add_argument("--group", choices=GROUPS, action="append", help="only this group")
