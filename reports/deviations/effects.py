@@ -19,6 +19,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from benchmark.record.record import Record
 from benchmark.spec.method import MethodSpec
 from benchmark.spec.protocol import Protocol, differences
 from reports.comparison.groups import MethodRuns
@@ -238,21 +239,29 @@ def _same_trainings(rigorous: Member, member: Member, method: MethodSpec) -> boo
     """Whether method and none have the networks of rigorous under another protocol, in the folds
     and seeds that both have."""
     pairs = [
-        [_training_keys(one.summary, wanted) for one in (rigorous, member)]
-        for wanted in (method, None)
+        [_done(one.summary, wanted) for one in (rigorous, member)] for wanted in (method, None)
     ]
-    shared = set.intersection(*(set(keys) for pair in pairs for keys in pair))
+    shared = set.intersection(*(set(runs) for pair in pairs for runs in pair))
     return bool(shared) and all(
-        before[run] == after[run] for before, after in pairs for run in shared
+        _same_training(before[run], after[run]) for before, after in pairs for run in shared
     )
 
 
-def _training_keys(summary: Summary, method: MethodSpec | None) -> dict[tuple[int, int], str]:
-    """(fold, seed) -> key of the segmenter's training."""
+def _same_training(one: Record, other: Record) -> bool:
+    """Whether two runs have one training, or two under other rules that end with the same Dice in
+    every case, as they do where a rule does not touch these images (slices without foreground, of
+    images that all have some)."""
+
+    def training(record: Record) -> list[str]:
+        return [stage.key for stage in record.stages if stage.stage == TRAINING_STAGE]
+
+    def dice(record: Record) -> list[tuple[str, float | None]]:
+        return [(row.case, row.dice) for row in record.cases]
+
+    return training(one) == training(other) or dice(one) == dice(other)
+
+
+def _done(summary: Summary, method: MethodSpec | None) -> dict[tuple[int, int], Record]:
+    """(fold, seed) -> record."""
     runs = _runs_of(summary, method)
-    return {
-        (record.spec.fold, record.spec.seed): stage.key
-        for record in (runs.done if runs else ())
-        for stage in record.stages
-        if stage.stage == TRAINING_STAGE
-    }
+    return {(record.spec.fold, record.spec.seed): record for record in (runs.done if runs else ())}

@@ -87,6 +87,30 @@ def test_a_rule_that_only_scores_leaves_the_trainings_and_changes_nothing(effect
     assert not by_step(effects)["selection"].same_trainings
 
 
+def test_a_training_that_a_rule_does_not_touch_changes_nothing():
+    """It is made anew under another key, and every case has the same Dice; of one that differs in
+    one case by the last digit, the luck of a training counts."""
+
+    def anew(record, key):
+        stages = tuple(one.model_copy(update={"key": key * 64}) for one in record.stages)
+        return record.model_copy(update={"stages": stages})
+
+    def study(changed=0.0):
+        records = [anew(one, "ab"[one.spec.protocol.assd == "mean"]) for one in study_of().records]
+        alone = protocol_of("assd")
+        place = [one.spec.protocol == alone for one in records].index(True)
+        row, *rows = records[place].cases
+        row = row.model_copy(update={"dice": row.dice + changed})
+        records[place] = records[place].model_copy(update={"cases": (row, *rows)})
+        return Study(records)
+
+    (found,) = deviation_effects(study())
+    assert by_step(found)["assd"].same_trainings
+    assert found.verdict(by_step(found)["assd"]) == NO_CHANGE
+    (found,) = deviation_effects(study(1e-6))
+    assert not by_step(found)["assd"].same_trainings
+
+
 def test_trainings_are_the_same_in_the_seeds_that_both_protocols_have():
     """Rigorous has a seed more; the numbers and networks of the other are still its own."""
     fewer = [
