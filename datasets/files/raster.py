@@ -9,13 +9,14 @@ import os
 import warnings
 from pathlib import Path
 from typing import BinaryIO
+from unicodedata import category
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from benchmark.core.errors import InputError
 from datasets.files.labels import readable, whole_numbers
-from datasets.files.names import is_file, is_left_behind
+from datasets.files.names import is_file, is_folder, is_left_behind
 
 SUFFIXES = (".png", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff")
 _FORMATS = ("PNG", "BMP", "JPEG", "MPO", "TIFF")
@@ -30,6 +31,20 @@ _PHOTOMETRIC, _SAMPLES, _EXTRA_SAMPLES, _SAMPLE_FORMAT, _DEPTH = 262, 277, 338, 
 def is_image_file(path: Path) -> bool:
     """Whether a file is an image by its name ("._a.png" of macOS is none)."""
     return path.suffix.lower() in SUFFIXES and not is_left_behind(path) and is_file(path)
+
+
+def check_entry(path: Path) -> None:
+    """Raises InputError for the name of an image that leads to no file, and for one that would
+    break the lines of a table."""
+    if path.suffix.lower() in SUFFIXES and not is_file(path) and not is_folder(path):
+        raise InputError(
+            f"{path} leads to no file that can be opened; restore what it links to, allow it to be"
+            f" read, or remove it."
+        )
+    if any(category(letter) == "Cc" for letter in path.name):
+        raise InputError(
+            f"{path.parent} holds the name {path.name!r} with a control letter; rename the file."
+        )
 
 
 def read_grey(path: Path) -> np.ndarray:

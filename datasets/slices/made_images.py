@@ -17,14 +17,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 
 from benchmark.core.errors import InputError
+from benchmark.core.text_files import plain_text
 from benchmark.core.texts import some
-from benchmark.core.yaml_text import entries, line_of, read_yaml, value_of
+from benchmark.core.yaml_text import entries, is_null, is_text, line_of, read_yaml, shown
 from datasets.cases import natural_key
 from datasets.files import raster
-from datasets.files.fingerprint import folder_fingerprint
+from datasets.files.fingerprint import file_digests, fingerprint_of
 from datasets.files.masks import read_mask
+from datasets.files.names import is_left_behind
 from datasets.slices.intensity import grey_rule, resize_linear, resize_nearest
 
 MANIFEST = "manifest.yaml"
@@ -53,11 +56,19 @@ class MadeFolder:
 
     def fingerprint(self, cache: Path | None = None) -> str:
         """sha256 of images, masks and manifest, wherever they lie; `cache`: a file of known
-        digests."""
+        digests. Raises InputError where an image is the same file as a mask."""
         files = {f"images/{name}": path for name, path in self.images.items()}
         files |= {f"masks/{name}": path for name, path in self.masks.items()}
         declared = None if self.training_ids is None else list(self.training_ids)
-        return folder_fingerprint(files, {"training_ids": declared}, cache)
+        digests = file_digests(files, cache)
+        masks = {digests[f"masks/{name}"]: path for name, path in self.masks.items()}
+        for name, path in self.images.items():
+            if mask := masks.get(digests[f"images/{name}"]):
+                raise InputError(
+                    f"the image {path} is the same file as the mask {mask}; give the image that"
+                    f" belongs to it."
+                )
+        return fingerprint_of(digests, {"training_ids": declared})
 
     def load(self, size: int) -> tuple[np.ndarray, np.ndarray]:
         """Images and masks uint8 (N, size, size), the masks in {0, 1}, in the order of the names.
@@ -98,11 +109,15 @@ def _pictures(folder: Path) -> dict[str, Path]:
         raise InputError(f"{folder.parent} has no folder {folder.name}/; give images/ and masks/.")
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir(), key=lambda path: natural_key(path.name)):
+        if is_left_behind(path):
+            continue
+        raster.check_entry(path)
         if not raster.is_image_file(path):
             continue
-        if path.stem in found:
-            raise InputError(f"{folder} holds two files for '{path.stem}'; remove one.")
-        found[path.stem] = path
+        name = plain_text(path.stem)
+        if name in found:
+            raise InputError(f"{folder} holds two files for '{name}'; remove one.")
+        found[name] = path
     return found
 
 
@@ -137,19 +152,25 @@ def _manifest(path: Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, (_, node) in entries(read_yaml(path, what), _KEYS, what).items():
         line = line_of(node)
-        try:
-            value = value_of(node)
-        except ValueError as error:
-            raise InputError(
-                f"{what}, line {line}: {key} {error}; quote what is a name."
-            ) from error
-        if key == "tool" and isinstance(value, str):
-            found[key] = " ".join(value.split())[:200]
-        elif key == "training_ids" and isinstance(value, list):
-            found[key] = tuple(dict.fromkeys(map(str, value)))
-        elif key == "sources" and isinstance(value, dict):
-            found[key] = {str(name): str(source) for name, source in value.items()}
+        if key == "tool" and is_text(node):
+            found[key] = " ".join(node.value.split())[:200]
+        elif key == "training_ids" and isinstance(node, yaml.SequenceNode):
+            names = [_name(part, f"{what}, line {line}: {key}") for part in node.value]
+            found[key] = tuple(dict.fromkeys(names))
+        elif key == "sources" and isinstance(node, yaml.MappingNode):
+            where = f"{what}, line {line}: {key}"
+            found[key] = {
+                _name(name, where): _name(slice_id, where) for name, slice_id in node.value
+            }
         else:
             form = {"tool": "text", "training_ids": "a list of ids", "sources": "name: slice id"}
             raise InputError(f"{what}, line {line}: {key} must be {form[key]}.")
     return found
+
+
+def _name(node: yaml.Node, where: str) -> str:
+    """A name by its letters: YAML alone would take 010 for 8, and no for false. Raises
+    InputError."""
+    if not isinstance(node, yaml.ScalarNode) or is_null(node) or not node.value.strip():
+        raise InputError(f"{where} holds {shown(node) or 'nothing'} where a name is meant.")
+    return plain_text(node.value.strip())

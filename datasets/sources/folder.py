@@ -14,7 +14,6 @@ Not here: the keys (folder_yaml), MSD layout (msd), several files as one source 
 """
 
 from pathlib import Path
-from unicodedata import category
 
 import numpy as np
 
@@ -23,7 +22,7 @@ from benchmark.core.text_files import plain_text
 from benchmark.core.texts import some
 from datasets.cases import Case, CaseInfo, checked_case, natural_key
 from datasets.files import raster
-from datasets.files.names import files_below, is_file, is_folder, is_left_behind
+from datasets.files.names import files_below, is_file, is_left_behind
 from datasets.sources.base import (
     Source,
     SourceOptions,
@@ -203,7 +202,7 @@ def _files(folder: Path, suffix: str | None) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for path in _entries(folder):
         name = plain_text(path.name if has_type else path.stem)
-        _check_entry(path)
+        raster.check_entry(path)
         if not raster.is_image_file(path) or not name.lower().endswith(ending.lower()):
             continue
         name = name[: len(name) - len(ending)]
@@ -214,20 +213,6 @@ def _files(folder: Path, suffix: str | None) -> dict[str, Path]:
             )
         found[name] = path
     return found
-
-
-def _check_entry(path: Path) -> None:
-    """Raises InputError for the name of an image that leads to no file, and for one that would
-    break the lines of a table."""
-    if path.suffix.lower() in raster.SUFFIXES and not is_file(path) and not is_folder(path):
-        raise InputError(
-            f"{path} leads to no file that can be opened; restore what it links to, allow it to be"
-            f" read, or remove it."
-        )
-    if any(category(letter) == "Cc" for letter in path.name):
-        raise InputError(
-            f"{path.parent} holds the name {path.name!r} with a control letter; rename the file."
-        )
 
 
 def _entries(folder: Path) -> list[Path]:

@@ -1,5 +1,9 @@
 """A folder of synthetic images: what is read of it, and what is refused in one sentence."""
 
+import os
+import shutil
+import unicodedata
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -43,6 +47,33 @@ def test_a_manifest_says_where_they_come_from(tmp_path):
     )
 
 
+@pytest.mark.parametrize("name", ["010", "1_0", "yes", "2024-01-01", "1.50", "0x10", "1:30"])
+def test_names_in_a_manifest_are_letters(tmp_path, name):
+    plane = np.eye(16, dtype=np.uint8)
+    told = f"training_ids: [{name}]\nsources: {{{name}: {name}}}\n"
+    write_made(tmp_path, {name: (plane, plane)}, told)
+    made = open_made_folder(tmp_path)
+    assert made.training_ids == (name,) and dict(made.sources) == {name: name}
+
+
+def test_names_in_either_form_belong_together(tmp_path):
+    plane = np.eye(16, dtype=np.uint8)
+    composed, decomposed = (unicodedata.normalize(form, "\u00e9") for form in ("NFC", "NFD"))
+    write_made(tmp_path, {decomposed: (plane, plane)}, f"sources: {{{decomposed}: p1}}\n")
+    os.rename(tmp_path / "masks" / f"{decomposed}.png", tmp_path / "masks" / f"{composed}.png")
+    made = open_made_folder(tmp_path)
+    assert made.names == [composed] and dict(made.sources) == {composed: "p1"}
+    assert made.load(16)[1].sum() == 16
+
+
+def test_a_mask_is_no_image(tmp_path):
+    plane = np.eye(16, dtype=np.uint8)
+    write_made(tmp_path, {"a": (plane, plane), "b": (plane, plane)})
+    shutil.copy(tmp_path / "masks" / "b.png", tmp_path / "images" / "a.png")
+    with pytest.raises(InputError, match="images/a.png is the same file as the mask"):
+        open_made_folder(tmp_path).fingerprint()
+
+
 def test_the_fingerprint_is_of_the_content_and_of_what_is_declared(tmp_path):
     plane = np.eye(16, dtype=np.uint8)
     found = {}
@@ -80,12 +111,20 @@ def _without(part):
             "line 1: training_ids must be a list of ids",
         ),
         (
-            lambda folder: (folder / "manifest.yaml").write_text("training_ids: [010, 011]\n"),
-            "line 1: training_ids holds 010, which YAML reads otherwise.* quote what is a name",
+            lambda folder: (folder / "manifest.yaml").write_text("training_ids: [a, null]\n"),
+            "line 1: training_ids holds null where a name is meant",
         ),
         (
-            lambda folder: (folder / "manifest.yaml").write_text("training_ids: [2024-13-45]\n"),
-            "line 1: training_ids .*quote what is a name",
+            lambda folder: (folder / "manifest.yaml").write_text("training_ids: [[a]]\n"),
+            "line 1: training_ids holds a list where a name is meant",
+        ),
+        (
+            lambda folder: (folder / "masks" / "c.png").symlink_to("c.png"),
+            "masks/c.png leads to no file that can be opened",
+        ),
+        (
+            lambda folder: (folder / "images" / "a\x1b.png").write_bytes(b""),
+            "with a control letter",
         ),
         (
             lambda folder: (folder / "manifest.yaml").write_text("ids: [p1]\n"),
