@@ -14,6 +14,8 @@ from baselines.objectives.objectives import (
     MergedLogits,
     Pretrained,
     RealObjective,
+    SliceObjective,
+    Synthetic,
     SyntheticAlone,
     dice_ce,
     unit,
@@ -300,3 +302,12 @@ def test_what_an_objective_holds_is_named_and_stays():
             others = {other: one for other, one in given.items() if other != name}
             with pytest.raises(TypeError, match="positional"):
                 type(made)(value, **others)
+
+
+@pytest.mark.parametrize("kind", [SliceObjective, Synthetic])
+def test_an_objective_must_say_what_a_step_shows(kind):
+    """One without a step of its own would train on nothing."""
+    images = greys(2, 8, 8)
+    more = {"variants": images[None]} if kind is Synthetic else {}
+    with pytest.raises(TypeError, match="abstract.*__call__"):
+        kind(images=images, masks=images, loss=dice_ce(False), **more)
