@@ -34,6 +34,12 @@ CLAIMS = {
     ("rivals-64px", "rivals-64px", "prostate", "classic"): (0, 1),
     ("rivals-64px", "rivals-64px", "prostate", "emitdiff"): (0,),
     ("rivals-64px", "rivals-64px", "prostate", "seg-guided"): (0,),
+    ("audit-64px", "rivals-64px", "breast", "none"): (0,),
+    ("audit-64px", "rivals-64px", "breast", "classic"): (0,),
+    ("audit-64px", "rivals-64px", "breast", "emitdiff"): (0,),
+    ("copies-64px", "rivals-64px", "breast", "none"): (0, 1),
+    ("copies-64px", "rivals-64px", "breast", "classic"): (0, 1),
+    ("copies-64px", "rivals-64px", "breast", "emitdiff"): (0,),
 }
 
 
