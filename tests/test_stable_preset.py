@@ -193,12 +193,14 @@ SMALL = (
 
 
 def words(weights, *sets, folds="0", dataset="prostate"):
-    given = (
+    """A call; of two values of one setting the later one is in it."""
+    texts = (
         f"generator.base={weights / 'base'}",
         f"generator.controlnet={weights / 'control'}",
         *SMALL,
         *sets,
     )
+    given = {text.partition("=")[0]: text for text in texts}
     return [
         "run",
         "--dataset",
@@ -219,7 +221,7 @@ def words(weights, *sets, folds="0", dataset="prostate"):
         "store",
         "--fold",
         folds,
-        *(word for text in given for word in ("--set", text)),
+        *(word for text in given.values() for word in ("--set", text)),
     ]
 
 
