@@ -145,17 +145,16 @@ def fitting_sets(request: Request) -> Request:
 
     def fits(text: str) -> bool:
         name = text.partition("=")[0].strip()
-        if name == "further_epochs":
-            return not own
         if name in ("filter", "joins"):
             return bool(own)
+        if name == "further_epochs":
+            return not own
         path = name.removeprefix("generator.").split(".")
         if path == ["kind"]:
             return str(name_and_value(text)[1]) in own
-        foreign = _of_a_generator(path)
         return (
             not name.startswith("generator.")
-            or not foreign
+            or not _of_a_generator(path)
             or any(settings_class(kind).has(path) for kind in own)
         )
 
@@ -204,9 +203,8 @@ def _given(request: Request) -> _Given:
 
 
 def _is_too_large(value: Any) -> bool:
-    if isinstance(value, list):
-        return any(map(_is_too_large, value))
-    return isinstance(value, int) and abs(value) > _LARGEST
+    parts = value if isinstance(value, list) else [value]
+    return any(isinstance(part, int) and abs(part) > _LARGEST for part in parts)
 
 
 def setting_names(method: str | None = None) -> list[str]:
