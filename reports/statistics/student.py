@@ -1,7 +1,7 @@
 """Student's t: quantiles and tails, by the functions that scipy.stats calls, to the same bits.
 
-A report asks thousands of times. Each call costs a hundredth here, and scipy.stats takes longer to
-import than many a report to write. Not here: noncentral t (power.py).
+A report asks thousands of times, and each call costs a hundredth here. Not here: noncentral t
+(power.py).
 """
 
 from scipy.special import stdtr, stdtrit
